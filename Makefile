@@ -4,29 +4,33 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Compiled modules are kept, whatever the machine is set to: the tests start hundreds of interpreters.
+export PYTHONDONTWRITEBYTECODE :=
+
 NEWEST := .venv-newest
 TESTS ?=
 
 SEEDS ?= 2500
+NIGHTLY_SEEDS ?= 20000
 FROM ?= 0
 
 # The rooms that start nothing and wait for nothing: under 20 s on two cores.
 QUICK := model situation config report probes notices doctor engine journal/test_chain.py journal/test_tables.py
 
-.PHONY: simulate-incidents demo test quick nightly newest lint types docs man bench ci clean
+.PHONY: simulate-incidents demo test quick nightly newest screens lint types docs man bench ci clean
 
 demo: $(READY)  ## the whole cycle on the built-in simulator
 	@$(BIN)/hamr demo
 
-test: $(READY)  ## every test
+test: $(READY)  ## every test but what is nightly
 	@$(BIN)/python -m pytest
 
 quick: $(READY)  ## the tests of the pure rooms
 	@$(BIN)/python -m pytest -q $(addprefix tests/,$(QUICK))
 
-nightly: $(READY)  ## what takes too long for every change: 20,000 incidents from FROM on, all breakages, the newest dependencies
-	@$(BIN)/python -m tests.incidents --seeds 20000 --from $(FROM)
-	@$(BIN)/python -m pytest $(sort $(wildcard tests/incidents/test_breakages*.py))
+nightly: $(READY)  ## what takes too long for every change: NIGHTLY_SEEDS=20000 incidents from FROM on, what is marked nightly, the newest dependencies
+	@$(BIN)/python -m tests.incidents --seeds $(NIGHTLY_SEEDS) --from $(FROM)
+	@$(BIN)/python -m pytest -m nightly
 	@$(MAKE) --no-print-directory newest
 
 # Nothing is locked here: it is made anew each time, and shows what a fresh installation would get.
@@ -35,6 +39,9 @@ newest:  ## every test, with the newest versions that pyproject.toml allows, in 
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --editable . --group dev
 	@$(NEWEST)/bin/python -m pytest $(TESTS)
+
+screens: $(READY)  ## write the pages that the tests keep anew; git diff then shows what people get to see
+	@$(BIN)/python -m tests.report.test_screens && $(BIN)/python -m tests.report.test_forms
 
 lint: $(READY)  ## ruff: every rule considered, and the formatter; and which room imports which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo --no-cache

@@ -1,6 +1,7 @@
 """The command in a process of its own, forked from one that has loaded it: what a start costs is paid once for all tests.
 
-It has its own number, group, environment, streams and end, and is killed as any other; only its imports were made before.
+It has its own number, group, environment, streams and end, and is killed as any other; only its imports were made before,
+and it asks an org that does not answer again for as long as the test does (`tests/conftest.py`).
 What the start itself does (closed streams, the installed script, what is imported) is tested with `python -m orchestrator`.
 """
 
@@ -26,6 +27,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from orchestrator.engine import reader
+
 STREAMS: Mapping[str, str] = MappingProxyType({"stdin": "r", "stdout": "w", "stderr": "w"})
 
 
@@ -50,6 +53,7 @@ class _Forked(subprocess.Popen[Any]):
         streams = [theirs if theirs >= 0 else n for n, theirs in enumerate((pipes[0], pipes[3], pipes[5]))]
         request = {"words": words, "cwd": str(cwd or Path.cwd()), "session": bool(new_session)}
         request["env"] = dict(os.environ if env is None else env)
+        request["asked_again"] = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)
         try:
             self.pid = _server()(json.dumps(request).encode(), [*streams, told])
         finally:
@@ -157,6 +161,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
+    reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER = request["asked_again"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, (name, mode) in enumerate(STREAMS.items()):
         errors = "backslashreplace" if name == "stderr" else "strict"

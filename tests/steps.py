@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orchestrator.model.next_step import NextStep, shell
 from orchestrator.model.situation import Phase
 
-_TWO_WORDS = ("drill", "audit")
+_TWO_WORDS = ("drill", "audit", "journal")
 
 
 def typed(steps: Iterable[NextStep]) -> tuple[str, ...]:

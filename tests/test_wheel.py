@@ -50,6 +50,8 @@ def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
     assert (installed / "orchestrator/shipped/onboarding.yaml").is_file()
     assert (installed / "orchestrator/shipped/scenarios/happy-way.yaml").is_file()
     assert (installed / "orchestrator/py.typed").is_file()
+    (scripts,) = installed.glob("hamr_orchestrator-*.dist-info/entry_points.txt")
+    assert "hamr = orchestrator.cli:main\n" in scripts.read_text()
     assert list(installed.glob("hamr_orchestrator-*.dist-info/licenses/LICENSE"))
     assert not (installed / "tests").exists()
 
@@ -68,6 +70,7 @@ def test_init_writes_a_start_that_checks_clean(installed: Path, tmp_path: Path) 
     hamr(installed, tmp_path / "drill", "check")
 
 
+@pytest.mark.nightly
 def test_the_demo_runs_and_its_run_is_reported_as_a_page(installed: Path, tmp_path: Path) -> None:
     shown = hamr(installed, tmp_path, "demo", "--folder", str(tmp_path / "demo"))
     assert "pair sim stands at ACTIVE, on both orgs" in shown

@@ -18,7 +18,8 @@ from orchestrator.drill import FailbackResult, close, drill_named
 from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
+from orchestrator.model.events import JournalMoved
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
@@ -26,13 +27,13 @@ from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
-from orchestrator.operations.active_run import RunControl
 from orchestrator.operations.finding import Resumable, all_histories, playbook_of_drill, to_resume
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.run import resume as resume_run
-from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS, Session
+from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared, Sources
 from orchestrator.operations.status import read_status
 from orchestrator.system.keys import KeyRing
@@ -342,7 +343,7 @@ class OpenPair:
             UsageError: there is nothing to resume, or the run belongs to another pair.
             HamrError: the journal cannot be read.
         """
-        with self._sources.store(writes=False) as store:
+        with self._sources.store_for(writes=False, emergency=True)[0] as store:
             found, playbook = to_resume(store, run or self.name, [self.pair])
         if found.pair != self.name:
             raise UsageError(
@@ -371,19 +372,24 @@ class OpenPair:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
         with self._under_way.controls() as controls:
             async with nullcontext() if emergency else PLANNED.one():
-                with await self._journal(emergency=emergency) as store:
-                    yield self._session_on(store, playbook or self.playbook), controls
+                store, moved = await self._journal(emergency=emergency)
+                with store:
+                    session = self._session_on(store, playbook or self.playbook)
+                    if emergency:
+                        session.refuge, session.moved = self._sources.refuge(), moved
+                    yield session, controls
+                    session.store.close()  # it may be another by now
 
-    async def _journal(self, *, emergency: bool) -> SqliteStore:
+    async def _journal(self, *, emergency: bool) -> tuple[JournalStore, JournalMoved | None]:
         """The journal, opened beside the loop: it may have to wait for others who write.
 
-        An emergency has a thread of its own, and less patience. What is opened although nobody waits for it any more is
+        An emergency has a thread of its own, and less patience; with a team's that can't be reached, this machine's own
+        is opened. What is opened although nobody waits for it any more is
         closed again.
         """
-        patience = EMERGENCY_BUSY_SECONDS if emergency else None
         thread = ThreadPoolExecutor(1) if emergency else None
         opening = asyncio.get_running_loop().run_in_executor(
-            thread, functools.partial(self._sources.store, writes=True, patience=patience)
+            thread, functools.partial(self._sources.store_for, writes=True, emergency=emergency)
         )
         try:
             return await asyncio.shield(opening)
@@ -395,9 +401,9 @@ class OpenPair:
                 thread.shutdown(wait=False)
 
 
-def _close(opening: asyncio.Future[SqliteStore]) -> None:
+def _close(opening: asyncio.Future[tuple[JournalStore, JournalMoved | None]]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        opening.result()[0].close()
 
 
 def _waiting(

@@ -23,7 +23,7 @@ from orchestrator.errors import (
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.result import RunResult
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 
 MOST_AT_ONCE = 32
 """Planned runs: each keeps a journal open, and connections to two orgs. An emergency waits for nobody."""

@@ -1,4 +1,4 @@
-"""`hamr run | apply | resume | adopt | unlock | ack`: what is written is shown first, and asked for by the pair's name."""
+"""`hamr run | apply | resume | adopt | unlock | ack | cancel`: what is written is shown first, and asked for by the pair's name."""
 
 from __future__ import annotations
 
@@ -17,39 +17,55 @@ from .invocation import Invocation
 @click.command()
 @options.pair
 @options.run_flags
+@options.at
+@options.expect
 @options.yes
 @options.takes(*options.LOOKING)
-def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
+def run(
+    invocation: Invocation, pair: str, yes: bool, at: str | None, expect: str | None, **flags: Any
+) -> ExitCode:
     """Move a pair to a status.
 
     Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
     by transition: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
     before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
+
+    With --at it waits after the question; Ctrl-C, or hamr cancel from elsewhere, ends that. What was shown as the pair's
+    status has to be so still, as with --expect.
     """
     from datetime import UTC, datetime
 
+    from msgspec.structs import replace
+
     from orchestrator.model.run import Mode
+    from orchestrator.model.words import utc
     from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
-    from .requests import request_from
+    from .requests import at_named, expected, request_from
     from .run_command import RunCommand
 
-    request = request_from(pair, now=datetime.now(UTC), **flags)
+    now = datetime.now(UTC)
+    wanted = expected(expect, emergency=flags["emergency"], at=at)
+    begin = None if at is None else at_named(at, now)
+    request = request_from(pair, now=now, expect=wanted, **flags)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
     require_reasons(request.reason, request.overrides)
     if not yes:
         invocation.require_somebody()
-    with invocation.session(pair, writes=True, playbook=playbook) as session:
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
         if not yes:
             from .preview import agree_to_run
 
-            plan = agree_to_run(invocation, session, request)
+            plan = agree_to_run(invocation, session, request, later=begin is not None)
             if plan is None:
                 return ExitCode.DONE
             request, shown = plan.request, plan.run
-        drill = session.history().open_drill if request.mode is Mode.EMERGENCY else None
+            if begin is not None and request.expect is None:
+                request = replace(request, expect=plan.stood_at)
+        drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
             close = (
@@ -57,8 +73,17 @@ def run(invocation: Invocation, pair: str, yes: bool, **flags: Any) -> ExitCode:
             )
             invocation.console.note(f"{words} {close}", "warn")
         command = RunCommand(invocation, asks=not yes)
-        watchers = command.watchers(session.pair)
-        return command.run(start(session, request, watchers=watchers, controls=command.controls, run=shown))
+        watchers, controls = command.watchers(session.pair), command.controls
+        if begin is None:
+            return command.run(start(session, request, watchers=watchers, controls=controls, run=shown))
+        from orchestrator.operations.scheduled import start_at
+
+        shown = shown or session.new_run()
+        invocation.console.note(
+            f"Run {shown} waits until {utc(begin)}, without the pair's lock. Ctrl-C here, or "
+            f"{next_step.cancel(shown)}, gives it up."
+        )
+        return command.run(start_at(session, request, begin, watchers=watchers, controls=controls, run=shown))
 
 
 @click.command()
@@ -72,6 +97,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     edited, or where the playbook, the inventory's orgs or the orgs' records have changed since.
     """
     from orchestrator.config import load_playbook
+    from orchestrator.model.run import Mode
     from orchestrator.operations.run import apply as apply_plan
     from orchestrator.operations.run import check_plan
 
@@ -83,7 +109,10 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     saved = read_plan(file)
     plan, source = saved.plan, invocation.playbook or saved.playbook
     playbook = invocation.name_playbook(load_playbook(source), source)
-    with invocation.session(plan.request.pair, writes=True, playbook=playbook) as session:
+    emergency = plan.request.mode is Mode.EMERGENCY
+    with invocation.session(
+        plan.request.pair, writes=True, playbook=playbook, emergency=emergency
+    ) as session:
         check_plan(session, plan)
         if not yes:
             from .preview import agree_to_apply
@@ -92,6 +121,54 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
         command = RunCommand(invocation, asks=not yes)
         watchers = command.watchers(session.pair)
         return command.run(apply_plan(session, plan, watchers=watchers, controls=command.controls))
+
+
+@click.command()
+@click.argument("what", metavar="PLAN_FILE|RUN")
+@options.reason
+@click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
+@options.yes
+@options.takes(*options.LOOKING)
+def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, yes: bool) -> ExitCode:
+    """Agree to what somebody else's run or plan does.
+
+    For playbooks with a guard of kind approved. WHAT is the file of a plan, or a run that waits for it. The approval is
+    bound to exactly that: pair, orgs, start, goal, mode, transitions, playbook and overrides; it is void when any of it
+    changes. Whoever asked for it cannot give it. The orgs are not touched.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.operations.approval import approve as agree
+    from orchestrator.operations.approval import asked_by_plan, asked_by_run
+    from orchestrator.operations.finding import run_named
+    from orchestrator.operations.preflight import require_reasons
+    from orchestrator.report.approval import approvable_page, approval_json
+    from orchestrator.report.layout import line
+
+    require_reasons(reason, {})
+    if not yes:
+        invocation.require_somebody()
+    if Path(what).is_file():
+        from .plan_files import read_plan
+
+        plan = read_plan(Path(what)).plan
+        asked = asked_by_plan(plan, datetime.now(UTC))
+    else:
+        with invocation.store(writes=False) as store:
+            run = run_named(store, what, next_step.approve).run
+            asked = asked_by_run(store, run, afterwards=afterwards)
+    page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
+    with invocation.session(asked.what.pair, writes=True) as session:
+        if not yes:
+            invocation.console.aside.page(page)
+            invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
+        record = agree(session, asked, reason)
+    said = f"Run {asked.run} is approved by {record.by}@{record.host}: exactly as it stands above, and nothing else."
+    invocation.console.facts(
+        (*page, line(), line(said, "good")),
+        approval_json(asked.what, run=asked.run, by=record.by, reason=reason, afterwards=asked.afterwards),
+    )
+    return ExitCode.DONE
 
 
 @click.command()
@@ -134,11 +211,13 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     named = overrides_from(overrides)
     require_reasons(reason, named)
     inventory = invocation.sources.inventory()
-    with invocation.store(writes=False) as store:
+    # What an emergency left open on this machine is found there; anything else is then refused where it would begin.
+    with invocation.store(writes=False, emergency=True) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
+    hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
-    with invocation.session(found.pair, writes=True, playbook=playbook) as session:
+    with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
         if not yes:
             from orchestrator.operations.status import BOTH_NEEDED
 
@@ -159,6 +238,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=not yes)
+        before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
                 session,
@@ -166,7 +246,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair),
+                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )
@@ -267,8 +347,8 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
 def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """Take note of a finished run, which ends its cooling down.
 
-    Only a playbook with cool_down has any. RUN is an id, the beginning of one, or last, the newest run. The orgs are
-    not touched.
+    Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
+    an id, the beginning of one, or last, the newest run. The orgs are not touched.
     """
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
@@ -282,5 +362,32 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
     invocation.console.facts(
         (line(said),), document("hamr/ack/1", {"run": found.run, "pair": found.pair, "reason": reason})
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@options.reason
+@options.takes(*options.LOOKING)
+def cancel(invocation: Invocation, run: str, reason: str) -> ExitCode:
+    """Let a run that waits for its time not begin.
+
+    RUN is one of hamr run --at; hamr status names it. One that has begun is not cancelled (exit 4). The orgs are not
+    touched.
+    """
+    from orchestrator.journal.checkpoint import read_histories
+    from orchestrator.operations.scheduled import cancel as cancel_run
+    from orchestrator.operations.scheduled import scheduled_named
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    with invocation.store(writes=False) as store:
+        history, found = scheduled_named([*read_histories(store).values()], run)
+    with invocation.session(history.pair, writes=True) as session:
+        cancel_run(session, found.run, reason)
+    said = f"Run {found.run} of pair {history.pair}, by {found.by}, is cancelled: it does not begin."
+    invocation.console.facts(
+        (line(said),), document("hamr/cancel/1", {"run": found.run, "pair": history.pair, "reason": reason})
     )
     return ExitCode.DONE

@@ -176,7 +176,7 @@ def _runs(sources: Sources, incomplete: str) -> Found:
 
     place = sources.place()
     # What a killed process left is undone by whoever opens the journal next; that is a write, so it is not us.
-    if place.with_name(f"{place.name}-journal").exists():
+    if isinstance(place, Path) and place.with_name(f"{place.name}-journal").exists():
         return ()
     with sources.store(writes=False, patience=_PATIENCE) as store:
         ids = store.ids(incomplete, _NEWEST)

@@ -15,21 +15,23 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import termios
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model import next_step
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
-from orchestrator.report.layout import Line, Page, Span, fit, line, plain_text
+from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output
 
 if TYPE_CHECKING:  # loaded on a terminal only
     from rich.console import Console as Terminal
+    from rich.live import Live
     from rich.text import Text
 
 STYLES: Mapping[str, str] = {
@@ -59,8 +61,11 @@ _TROUBLES: Mapping[int, str] = {
 }
 """What is wrong with a stream, in words."""
 
-_CLEAR_LINE = "\r\x1b[2K"
-_CLEAR_SCREEN = "\x1b[H\x1b[2J"
+_SIZE = (80, 24)
+"""Columns and rows of a terminal that does not tell."""
+
+_OVERHANG = 2
+"""Rows of a terminal that what is redrawn in place leaves free: the prompt's, and one for a line that came in between."""
 
 
 class Stream:
@@ -93,8 +98,12 @@ class Stream:
         self.trouble = 0
         """The errno of what is wrong with it; 0 while nothing is."""
         self._terminal: Terminal | None = None
-        self._passing = False
-        """Whether the cursor stands behind a passing line, which the next one replaces."""
+        self._live: Live | None = None
+        """What is redrawn in place, and stands on the screen just now."""
+        self._drawn: tuple[int, ...] = ()
+        """How many cells each of its lines takes."""
+        self._held = False
+        """Whether nothing is drawn in place for now: somebody is asked something."""
 
     @property
     def closed(self) -> bool:
@@ -114,6 +123,12 @@ class Stream:
         except ValueError:  # closed
             return False
 
+    @property
+    def redraws(self) -> bool:
+        """Whether lines are drawn in place there: on a terminal that holds nothing up, unless NO_COLOR asks for plain ones."""
+        blocks = isinstance(self._file, Output) and not self._file.outlet.never_blocks
+        return self.is_terminal and not blocks and not os.environ.get("NO_COLOR")
+
     def hurry(self) -> None:
         """Wait no longer for room than a run can."""
         if isinstance(self._file, Output):
@@ -126,10 +141,11 @@ class Stream:
             self.text(plain_text(cleaned))
             return
         with self._watched():
-            self._end_passing()
-            for spans in cleaned:
-                for folded in self._folded(spans):
-                    self._rich().print(folded, soft_wrap=True)
+            self._follow_resizing()
+            with self._rich() as terminal:  # all of it, and what is redrawn below it, in one go
+                for spans in cleaned:
+                    for folded in self._folded(spans):
+                        terminal.print(folded, soft_wrap=True)
 
     def text(self, text: str) -> None:
         """Write a text as it is, without keys."""
@@ -138,22 +154,40 @@ class Stream:
             self._file.write(self._redactor.clean(text))
             self._file.flush()
 
-    def passing(self, spans: Line) -> None:
-        """Write a line that the next one replaces, cut to the terminal's width. Nothing where there is no terminal."""
-        if not self.is_terminal:
-            return
-        with self._watched():
-            self._end_passing()
-            shown = _styled(self._clean(spans))
-            shown.truncate(max(self._rich().width - 1, 1), overflow="ellipsis")
-            self._rich().print(shown, end="", soft_wrap=True)
-            self._file.flush()
-            self._passing = True
+    def passing(self, page: Page) -> None:
+        """Show lines in place: the next ones replace them, and what is printed meanwhile stands above them.
 
-    def clear(self) -> None:
-        """Begin at the top again, on a terminal."""
-        if self.is_terminal:
-            self.text(_CLEAR_SCREEN)
+        Nothing where they are not drawn in place, while the terminal takes nothing, and while a question stands.
+        """
+        if self._held or not self.redraws or not self._has_room():
+            return
+        with self._watched(), self._briefly():
+            self._follow_resizing()
+            rows = [text for spans in page for text in self._folded(self._showable(self._clean(spans)))]
+            most = max(self._rich().height - _OVERHANG, 1)
+            if len(rows) > most:
+                left_out = f"… {len(rows) - most + 1} lines more: a taller terminal shows them"
+                rows = [*rows[: most - 1], *self._folded(self._showable(line(left_out, "dim")))[:1]]
+            if self._live is None:
+                self._live = _live(self._rich())
+            self._live.update(_together(rows), refresh=True)
+            self._drawn = tuple(min(text.cell_len, self.columns) for text in rows)
+            self._file.flush()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Draw nothing in place until the block ends."""
+        self.end()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is now."""
+        return self._rich().width
 
     @contextmanager
     def binary(self) -> Iterator[IO[bytes]]:
@@ -164,24 +198,53 @@ class Stream:
             self._file.flush()
 
     def end(self) -> None:
-        """Take away a passing line that is left."""
+        """Take away what was drawn in place."""
         with self._watched():
             self._end_passing()
 
     def _end_passing(self) -> None:
-        if self._passing:
-            self._passing = False
-            self._file.write(_CLEAR_LINE)
+        live, self._live = self._live, None
+        if live is not None:
+            self._follow_resizing()
+            live.stop()
+            self._drawn = ()
             self._file.flush()
 
-    def _folded(self, spans: Line) -> Iterable[Text]:
+    def _follow_resizing(self) -> None:
+        """A terminal that became narrower has folded what stands on it: go up by as many rows as that made."""
+        width = max(self._rich().width, 1) if self._drawn else 1
+        folded = sum(max(0, -(-drawn // width) - 1) for drawn in self._drawn)
+        if folded:
+            from rich.control import Control
+            from rich.segment import ControlType
+
+            up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)) * folded
+            self._rich().control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up))
+            self._drawn = ()
+
+    def _has_room(self) -> bool:
+        """Whether its reader takes something: what is drawn anew in a moment waits for nobody."""
+        return not isinstance(self._file, Output) or self._file.outlet.has_room(0.0)
+
+    def _briefly(self) -> AbstractContextManager[None]:
+        return self._file.outlet.briefly() if isinstance(self._file, Output) else nullcontext()
+
+    def _showable(self, spans: Line) -> Line:
+        """The line as its encoding will show it: an arrow that is written out takes more cells."""
+        encoding = getattr(self._file, "encoding", None) or "utf-8"
+        return tuple(
+            Span(span.text.encode(encoding, "backslashreplace").decode(encoding), span.style)
+            for span in spans
+        )
+
+    def _folded(self, spans: Line) -> Sequence[Text]:
         """The line, folded at spaces where the terminal is narrow; a command is left whole, to be copied."""
         text = _styled(spans)
         text.rstrip()
         width = self._rich().width
         if text.cell_len <= width or any(span.style == "command" for span in spans):
             return [text]
-        margin = min(len(text.plain) - len(text.plain.lstrip()) + 2, width // 2)
+        margin = min(_hanging(spans), width // 2)
         first = text.wrap(self._rich(), width)[0]
         rest = text[len(first.plain) :]
         rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
@@ -193,11 +256,22 @@ class Stream:
         return folded
 
     def _rich(self) -> Terminal:
+        from rich.console import ConsoleDimensions
+
         if self._terminal is None:
             from rich.console import Console as RichConsole
 
             self._terminal = RichConsole(file=self._file, highlight=False, markup=False, emoji=False)
+        self._terminal.size = ConsoleDimensions(*shutil.get_terminal_size(self._own_size()))
         return self._terminal
+
+    def _own_size(self) -> tuple[int, int]:
+        """Columns and rows of its terminal, where stdout is another or none."""
+        try:
+            own = os.get_terminal_size(self._file.fileno())
+        except (OSError, ValueError):  # closed, or no descriptor
+            return _SIZE
+        return own.columns or _SIZE[0], own.lines or _SIZE[1]
 
     def _completed(self, spans: Line) -> Line:
         """The line with its commands completed."""
@@ -254,6 +328,8 @@ class Console:
         """The id of the run that is under way, where there is one; empty while it has none yet."""
         self.out = Stream(sys.stdout, redactor, complete, self._say_lost)
         self.err = Stream(sys.stderr, redactor, complete, self._say_lost)
+        if isinstance(sys.stderr, Output):  # the log writes there, too
+            sys.stderr.before_writing = self.out.end
         if self.out.is_terminal:
             fit(shutil.get_terminal_size().columns)
 
@@ -344,6 +420,7 @@ class Console:
         if promise:
             self.aside.page((line(promise, "bold"),))
         look = (next_step.status(pair),)
+        forget_typed()
         try:
             self.err.text(f"\nType the pair's name ({pair}) to go on: ")
             if self.err.closed:
@@ -365,12 +442,47 @@ class Console:
         raise Refused(f"{said}, and the pair is called {pair}.", next_steps=look)
 
 
+def _hanging(spans: Line) -> int:
+    """How far in a folded line goes on: under what stands beside its label or its time, else two cells further in."""
+    label, *others = spans
+    if others and label.style == "dim" and label.text.endswith("  "):
+        return len(label.text)
+    text = line_text(spans)
+    return len(text) - len(text.lstrip()) + 2
+
+
+def forget_typed() -> None:
+    """What was typed before a question stands there answers something else."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
 def can_ask() -> bool:
     """Whether there is a terminal to put a question on, and to answer it."""
     try:
         return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
     except (OSError, ValueError):  # closed
         return False
+
+
+def _live(terminal: Terminal) -> Live:
+    """What is redrawn in place on a terminal. Its cursor stays to be seen: nobody brings it back for a process that was killed."""
+    from rich.live import Live
+
+    live = Live(
+        console=terminal, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    live.start()
+    terminal.show_cursor(show=True)
+    return live
+
+
+def _together(rows: Sequence[Text]) -> Text:
+    from rich.text import Text
+
+    joined = Text("\n").join(rows)
+    joined.no_wrap, joined.overflow = True, "crop"
+    return joined
 
 
 def _styled(spans: Line) -> Text:

@@ -32,9 +32,11 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Act": {
         "run": "Move a pair to a status.",
         "apply": "Run a saved plan, exactly.",
+        "approve": "Agree to what somebody else's run or plan does.",
         "resume": "Take up an open run again, or deliver what is owed.",
         "adopt": "Make a diverged pair agree, by the org that is right.",
         "unlock": "Break a pair's lock, by its id.",
+        "cancel": "Let a run that waits for its time not begin.",
         "ack": "Take note of a finished run, which ends its cooling down.",
     },
     "Journal": {
@@ -42,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "show": "Show one run, step by step.",
         "report": "Show what a run or a drill did, and what is left to do.",
         "audit": "Verify the journal, export it, or print its head.",
+        "journal": "Lay out a team's journal, or merge an emergency's records into it.",
     },
     "Practice": {
         "prove": "Prove a playbook: the real engine, through every combination of faults, in memory.",

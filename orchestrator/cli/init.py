@@ -121,7 +121,7 @@ def _next_steps(folder: Path, pair: Pair | None) -> tuple[NextStep, ...]:
     if pair is None:
         return (*here, next_step.check())
     unknown = any(org.uuid == NO_UUIDS[org.role] for org in pair.orgs)
-    edit = (next_step.shell("$EDITOR pairs.yaml", "put in the uuids"),) if unknown else ()
+    edit = (next_step.shell("${EDITOR:-vi} pairs.yaml", "put in the uuids"),) if unknown else ()
     return (*here, *edit, next_step.check(), next_step.status(pair.name).so_that("look at both orgs"))
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:  # `hamr --help` makes an Invocation, and loads none of these
     from orchestrator.errors import ExitCode, HamrError
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import JournalStore
+    from orchestrator.model.events import JournalMoved
     from orchestrator.model.next_step import NextStep
     from orchestrator.model.org import Pair
     from orchestrator.model.playbook import Playbook
@@ -30,8 +31,12 @@ _ALL = ("pairs", "playbook", "journal", "operator")
 REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     "resume": ("pairs", "journal", "operator"),
-    **dict.fromkeys(("status", "plan", "doctor", "run", "apply", "adopt", "unlock", "ack", "drill"), _ALL),
+    **dict.fromkeys(
+        ("status", "plan", "doctor", "run", "apply", "adopt", "approve", "unlock", "cancel", "ack", "drill"),
+        _ALL,
+    ),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
+    "journal": ("journal", "operator"),
 }
 """Which of the options each verb takes; a test compares them with the verbs themselves."""
 
@@ -62,7 +67,9 @@ class Typed:
 
     def with_yes(self) -> str:
         """The command line as it was typed, and --yes."""
-        words = list(self.arguments)
+        from orchestrator.journal import without_password
+
+        words = list(map(without_password, self.arguments))
         place = words.index("--") if "--" in words else len(words)
         return shlex.join(["hamr", *words[:place], "--yes", *words[place:]])
 
@@ -89,7 +96,7 @@ class Typed:
         named = {word.partition("=")[0] for word in words}
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"
-            for name in REPEATED[words[1]]
+            for name in (() if words[1:3] == ["journal", "init"] else REPEATED[words[1]])
             if name in self.options and f"--{name}" not in named
         ]
         return " ".join([command, *missing])
@@ -120,6 +127,10 @@ class Invocation:
         self.journal: str | None = None
         self.operator: str | None = None
         self.log_format, self.log_level = "auto", "warning"
+        self.moved: JournalMoved | None = None
+        """That a team's journal could not be reached, and this machine's own was opened in its place."""
+        self.notes_refuge = True
+        """Whether it is still to be said that an emergency's records are not in the team's journal."""
         self.outcome: ExitCode | None = None
         """How the work ended, once that is certain: trouble with printing it does not change it any more."""
         self.tell_error: Callable[[HamrError], int] | None = None
@@ -178,8 +189,13 @@ class Invocation:
         return playbook
 
     @contextmanager
-    def store(self, *, writes: bool, sources: Sources | None = None) -> Iterator[SqliteStore]:
+    def store(
+        self, *, writes: bool, sources: Sources | None = None, emergency: bool = False
+    ) -> Iterator[JournalStore]:
         """The journal, or that of other sources, open; verbs that only look leave no file behind.
+
+        In an `emergency`, and for whoever looks in one, a team's journal that can't be reached is replaced by this
+        machine's own, which is said loudly.
 
         Raises:
             JournalUnavailable: it cannot be opened.
@@ -191,11 +207,30 @@ class Invocation:
             self.console.note(
                 f"The journal of this run is {sources.place()}: it sees the locks and the history that stand there, and no others."
             )
-        with sources.store(writes=writes) as store:
+        opened, self.moved = sources.store_for(writes=writes, emergency=emergency)
+        with opened as store:
+            self._note_refuge(store, sources)
             yield store
 
+    def _note_refuge(self, store: JournalStore, sources: Sources) -> None:
+        refuge = sources.refuge() if self.notes_refuge else None
+        self.notes_refuge = False
+        if refuge is None:
+            return
+        if self.moved is not None:
+            self.console.note(
+                f"{self.moved.reason} NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone. "
+                f"Afterwards: hamr journal merge {store.place}",
+                "bad",
+            )
+        elif refuge.exists():
+            self.console.note(
+                f"Records of an emergency on this machine are not in {store.place} yet: hamr journal merge {refuge}",
+                "warn",
+            )
+
     @contextmanager
-    def store_with(self, run: str, step: Callable[[str], NextStep]) -> Iterator[tuple[SqliteStore, str]]:
+    def store_with(self, run: str, step: Callable[[str], NextStep]) -> Iterator[tuple[JournalStore, str]]:
         """The journal that has a run or a drill, open for reading, and its id; else that of drills on the simulator.
 
         Args:
@@ -226,14 +261,14 @@ class Invocation:
         is_usual = self.journal is None and store.place == str(self.sources.place())
         return "" if is_usual else store.place
 
-    def existing_store(self) -> AbstractContextManager[SqliteStore]:
+    def existing_store(self) -> AbstractContextManager[JournalStore]:
         """The journal, which has to be there; see `Sources.existing_store`."""
         self.configure_log()
         return self.sources.existing_store()
 
     @contextmanager
     def session(
-        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None
+        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None, emergency: bool = False
     ) -> Iterator[Session]:
         """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
 
@@ -241,6 +276,7 @@ class Invocation:
             pair: the pair, or its name in the inventory.
             writes: whether the verb journals anything.
             playbook: in the place of the one that was named.
+            emergency: whether a team's journal may be left for this machine's own.
 
         Raises:
             HamrError: one of them cannot be had.
@@ -248,8 +284,12 @@ class Invocation:
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
             self.name_playbook(prepared.playbook, self.sources.playbook_name())
-        with self.store(writes=writes) as store:
-            yield prepared.session(store, self.redactor)
+        with self.store(writes=writes, emergency=emergency) as store:
+            session = prepared.session(store, self.redactor)
+            if emergency:
+                session.refuge, session.moved = self.sources.refuge(), self.moved
+            yield session
+            session.store.close()  # it may be another by now
 
     def configure_log(self) -> None:
         """Send the log to stderr, in the form that was asked for, with the keys of this command taken out."""

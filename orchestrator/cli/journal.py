@@ -1,4 +1,4 @@
-"""`hamr runs | show | report | audit`: verbs that read the journal alone."""
+"""`hamr runs | show | report | audit | journal`: verbs of the journal alone."""
 
 from __future__ import annotations
 
@@ -237,5 +237,110 @@ def head(invocation: Invocation) -> ExitCode:
         newest = store.head()
     invocation.console.facts(
         (line(str(newest)),), document("hamr/head/1", {"seq": newest.seq, "hash": newest.hash})
+    )
+    return ExitCode.DONE
+
+
+@click.group()
+def journal() -> None:
+    """Lay out a team's journal, or merge an emergency's records into it.
+
+    A team's journal stands in a PostgreSQL database, as docs/howto/a-team-journal.md says.
+    """
+
+
+@journal.command()
+@click.argument("url")
+@options.takes("json", "log_format", "log_level")
+def init(invocation: Invocation, url: str) -> ExitCode:
+    """Lay out a team's journal in a PostgreSQL database, or bring it up to this version.
+
+    URL is postgresql://USER@HOST/DATABASE; ?schema=NAME keeps several teams apart, in the place of hamr. Passwords come
+    from where libpq finds them: PGPASSFILE, a service file, a certificate. Whoever types this owns the tables. What it
+    prints at the end gives a role what an operator needs, and no more: to add records and read them, and to hold locks.
+    """
+    from orchestrator.errors import UsageError
+    from orchestrator.journal import Address
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    invocation.configure_log()
+    invocation.journal = url
+    place = invocation.sources.place()
+    if not isinstance(place, Address):
+        raise UsageError("hamr journal init wants postgresql://USER@HOST/DATABASE: a file needs no init.")
+    from orchestrator.journal.postgres import lay_out_team
+
+    done = lay_out_team(place)
+    stood = done.before == done.version
+    what = "was laid out already" if stood else "is laid out now"
+    invocation.console.facts(
+        (
+            line(f"The journal {place} {what} (version {done.version})."),
+            line("To let a role use it, a DBA types, with its name for ROLE:"),
+            *(line(f"  {grant}") for grant in done.grants),
+        ),
+        document(
+            "hamr/journal-layout/1",
+            {"journal": str(place), "before": done.before, "version": done.version, "grants": [*done.grants]},
+        ),
+    )
+    return ExitCode.DONE
+
+
+@journal.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.takes("journal", "operator", "json", "log_format", "log_level")
+def merge(invocation: Invocation, file: Path) -> ExitCode:
+    """Bring an emergency's records into the team's journal.
+
+    FILE is the journal on this machine in which an emergency went on while the team's could not be reached. Its chain is
+    verified, its records are added to the journal, and its head is noted there, so that it can be verified for ever; what
+    the journal holds already is not added again. Then status, resume and the rest know what the emergency did, and owes.
+    An emergency's FILE is then set aside under another name, so that the next emergency begins one of its own.
+    """
+    from datetime import UTC, datetime
+
+    from orchestrator.errors import UsageError
+    from orchestrator.journal import JournalStore, ThisHost
+    from orchestrator.journal.merge import merge as bring_in
+    from orchestrator.report.documents import document
+    from orchestrator.report.layout import line
+
+    if not file.exists():
+        raise UsageError(f"{file} does not exist: there is nothing to merge.")
+    operator = invocation.sources.named_operator()
+    refuge = invocation.sources.refuge()
+    invocation.notes_refuge = False
+    with (
+        JournalStore.open(file, create=False, now=lambda: datetime.now(UTC)) as other,
+        invocation.store(writes=True) as store,
+    ):
+        done = bring_in(store, other, operator, ThisHost())
+        head, place = store.head(), store.place
+    aside = file
+    if refuge is not None and refuge.exists() and file.samefile(refuge):
+        aside = file.with_name(f"{file.stem}-merged-{done.head.hash[:8]}.db")
+        file.rename(aside)
+    counts = {"before": done.before, "added": done.added, "known": done.known}
+    kept = f", kept as {aside.name}" if aside is not file else ""
+    invocation.console.facts(
+        (
+            line(f"{done.added:,} records of {file}{kept} are in {place} now."),
+            *((line(f"{done.known:,} more stood there already."),) if done.known else ()),
+            line(f"its head {done.head}"),
+            line(f"journal head {head}"),
+        ),
+        document(
+            "hamr/journal-merge/1",
+            {
+                "file": str(aside),
+                "journal": place,
+                "merged": {"seq": done.head.seq, "hash": done.head.hash},
+                **counts,
+                "pairs": [*done.pairs],
+                "head": {"seq": head.seq, "hash": head.hash},
+            },
+        ),
     )
     return ExitCode.DONE

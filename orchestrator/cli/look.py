@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # loaded when there is a page to show
     from orchestrator.model.org import Pair
     from orchestrator.report.layout import Page
 
+    from .frames import Watched
+
 SHORTEST_WATCH = 0.5
 """Seconds; each look is four requests."""
 
@@ -44,30 +46,36 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
     from orchestrator.operations.status import read_status
     from orchestrator.report.status import status_code, status_json, status_page
 
-    from .signals import supervised
+    from .looking import showing_silence
 
     every = None if watch is None else _seconds(watch, pair)
     pairs = invocation.sources.inventory().pairs if pair is None else (invocation.sources.pair(pair),)
     if len(pairs) > 1:
         return _status_of_all(invocation, pairs, every)
     console = invocation.console
-    with invocation.session(pairs[0], writes=False) as session:
+    with invocation.session(pairs[0], writes=False, emergency=True) as session:
+        frame = None
+        if every is not None and console.out.redraws and not console.json:
+            from .frames import PairFrame
+
+            session.watcher = frame = PairFrame(console.out, session, every)
 
         async def look(again: Page) -> ExitCode:
             # Opened anew for each look: a journal that was not there yet may be there now.
-            with invocation.store(writes=False) as store:
-                session.store = store
+            with invocation.store(writes=False, emergency=True) as store:
+                session.store, session.moved = store, invocation.moved
                 standing = await read_status(session, settle=False)
+                if frame is not None:
+                    frame.saw(standing, store)
             if console.json:
                 console.fact_line(status_json(standing))
-            else:
-                console.out.clear()
+            elif frame is None:
                 console.out.page((*status_page(standing, session.playbook), *again))
             return status_code(standing)
 
         if every is not None:
-            return _watch(invocation, look, every)
-        standing = supervised(read_status(session))
+            return _watch(invocation, look, every, frame)
+        standing = showing_silence(console, session, read_status(session))
         console.facts(status_page(standing, session.playbook), status_json(standing))
         return status_code(standing)
 
@@ -82,39 +90,50 @@ def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float |
 
     console, playbook = invocation.console, invocation.load_playbook()
     prepared = [invocation.sources.prepare(pair, playbook) for pair in pairs]
-    with invocation.store(writes=False) as opened:
+    with invocation.store(writes=False, emergency=True) as opened:
         first = prepared[0].session(opened, invocation.redactor)
         others = (each.session(opened, invocation.redactor, beside=first) for each in prepared[1:])
         sessions = [first, *others]
         before: Looks | None = None
+        frame = None
+        if every is not None and console.out.redraws and not console.json:
+            from .frames import PageFrame
+
+            frame = PageFrame(console.out, every)
 
         async def look(again: Page) -> ExitCode:
             nonlocal before
-            with invocation.store(writes=False) as store:
+            with invocation.store(writes=False, emergency=True) as store:
                 for session in sessions:
-                    session.store = store
+                    session.store, session.moved = store, invocation.moved
                 found = await read_pairs(sessions, settle=False)
             if console.json:
                 console.fact_line(pairs_json(found))
-            elif before is None or console.out.is_terminal:
-                console.out.clear()
-                console.out.page((*pairs_page(found, before), *again))
+            elif frame is not None:
+                frame.saw(pairs_page(found, before))
+            elif before is None:
+                console.out.page((*pairs_page(found), *again))
             else:
                 console.out.page(changes_page(found, before))
             before = found
             return pairs_code(found)
 
         if every is not None:
-            return _watch(invocation, look, every)
-        console.err.passing(line(f"{len(pairs)} pairs are being read …", "dim"))
+            return _watch(invocation, look, every, frame)
+        console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
         found = supervised(read_pairs(sessions))
         console.err.end()
         console.facts(pairs_page(found), pairs_json(found))
         return pairs_code(found)
 
 
-def _watch(invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], every: float) -> ExitCode:
-    """Look again and again, until nobody reads it any more, or somebody ends it; a page of it ends with what it is given."""
+def _watch(
+    invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], every: float, frame: Watched | None
+) -> ExitCode:
+    """Look again and again, until nobody reads it any more, or somebody ends it.
+
+    A page of it ends with what it is given; `frame` is where it is shown in place, on a terminal.
+    """
     from orchestrator.errors import Interrupted
     from orchestrator.report.layout import line
     from orchestrator.system.clock import SystemClock
@@ -131,7 +150,11 @@ def _watch(invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], 
             await SystemClock().sleep(every)
 
     try:
-        return supervised(look_on())
+        if frame is None:
+            return supervised(look_on())
+        from .frames import watched
+
+        return supervised(watched(look_on(), frame))
     except Interrupted as stop:  # how a person ends it: there is nothing to say about that
         return stop.code
 
@@ -157,6 +180,9 @@ def _seconds(text: str, pair: str | None) -> float:
 @options.pair
 @options.run_flags
 @click.option(
+    "--full", is_flag=True, help="Show every guard, every request with its body, and what if it goes wrong."
+)
+@click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -178,6 +204,7 @@ def _seconds(text: str, pair: str | None) -> float:
 def plan(  # noqa: PLR0917 - click passes each flag by its name
     invocation: Invocation,
     pair: str,
+    full: bool,
     out: Path | None,
     detailed_exitcode: bool,
     curl: bool,
@@ -192,14 +219,15 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from datetime import UTC, datetime
 
     from orchestrator.model.run import Mode
+    from orchestrator.model.words import utc
     from orchestrator.operations.plan import make_plan
     from orchestrator.operations.preflight import check_request, status_named
-    from orchestrator.report.plan import plan_json, plan_page
+    from orchestrator.report.plan import full_plan_page, plan_json, plan_page
 
+    from .looking import showing_silence
     from .output_files import PLAN, STDOUT, refuse_misplaced
     from .plan_files import curl_script, plan_text, save_plan
     from .requests import request_from
-    from .signals import supervised
 
     console = invocation.console
     _refuse_clashing(out, curl=curl, json=console.json, assume=assume)
@@ -211,26 +239,33 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     assumed = None if assume is None else status_named(assume)
     playbook = invocation.load_playbook()
     check_request(request, playbook)
-    with invocation.session(pair, writes=False, playbook=playbook) as session:
-        made = supervised(make_plan(session, request, assumed=assumed))
+    emergency = request.mode is Mode.EMERGENCY
+    with invocation.session(pair, writes=False, playbook=playbook, emergency=emergency) as session:
+        made = showing_silence(console, session, make_plan(session, request, assumed=assumed))
         sheet = curl_script(made, session.pair, playbook) if curl else ""
         if file is not None:
             save_plan(made, file, playbook=playbook.path, redactor=invocation.redactor)
+        saved = str(file or "")
+        page = full_plan_page(made, out=saved) if full else plan_page(made, out=saved)
         if to_stdout:
-            console.err.page(plan_page(made))
+            console.err.page(page)
             console.out.text(plan_text(made, playbook=playbook.path, redactor=invocation.redactor))
         elif curl:
             console.out.text(sheet)
         else:
-            console.facts(plan_page(made), plan_json(made))
+            console.facts(page, plan_json(made, out=saved))
         if made.open_drill and request.mode is Mode.PLANNED:  # which no guard of the plan can tell
             words = (
                 f"Pair {pair} is in drill {made.open_drill}: until that is closed, this run would be refused."
             )
             console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
-        command = invocation.typed.complete(next_step.apply(str(file)).command)
-        console.note(f"Saved to {file}. Until {made.expires_at:%H:%M:%S} UTC: {command}")
+        lasts = (
+            "as things are it would be refused"
+            if made.refused
+            else f"it can be applied until {utc(made.expires_at)}"
+        )
+        console.note(f"Saved to {file}: {lasts}.")
     if not detailed_exitcode:
         return ExitCode.DONE
     if made.refused:
@@ -287,23 +322,33 @@ def _could_not_look(invocation: Invocation, error: HamrError) -> int:
     is_flag=True,
     help="Print one line, with the round-trip times behind a | as Nagios reads them.",
 )
+@click.option(
+    "--tell",
+    is_flag=True,
+    help="Send a test, marked as one, to everybody whom the inventory's tell names for PAIR.",
+)
 @options.takes(*options.LOOKING)
-def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool) -> NagiosCode:
+def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool, tell: bool) -> NagiosCode:
     """Find out whether a pair is ready, for a planned run and for an emergency.
 
     Without PAIR, every pair of the inventory. Safe at any time: sends nothing but GETs, runs no hook, writes nothing
-    anywhere and takes no lock. Command probes are run. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
+    anywhere and takes no lock. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
     from orchestrator.doctor import examine
-    from orchestrator.errors import JournalDamaged, JournalUnavailable
-    from orchestrator.journal import SqliteStore
+    from orchestrator.errors import JournalDamaged, JournalUnavailable, UsageError
+    from orchestrator.journal import JournalStore
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
     from orchestrator.system.clock import SystemClock
 
     from .signals import supervised
 
     sources, console = invocation.sources, invocation.console
+    if tell and pair is None:
+        raise UsageError(
+            "--tell sends people a test: name the pair that it is for.",
+            next_steps=(next_step.doctor("PAIR").with_options("--tell"),),
+        )
     pairs = sources.inventory().pairs if pair is None else (sources.pair(pair),)
     playbook = invocation.load_playbook()
     unopened: HamrError | None = None
@@ -312,9 +357,9 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
             store = stack.enter_context(invocation.store(writes=False))
         except (JournalUnavailable, JournalDamaged) as error:  # the orgs are asked all the same
             unopened = error
-            store = stack.enter_context(SqliteStore.nothing(sources.place(), now=SystemClock().now))
+            store = stack.enter_context(JournalStore.nothing(sources.place(), now=SystemClock().now))
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
-        found = supervised(examine(sessions, unopened=unopened))
+        found = supervised(examine(sessions, unopened=unopened, tell=tell))
     if nagios and not console.json:
         console.out.text(nagios_line(found) + "\n")
     else:

@@ -32,8 +32,8 @@ _SHARED: Mapping[str, Decorator] = {
     "journal": click.option(
         "--journal",
         shell_complete=completion.files,
-        metavar="FILE",
-        help="The audit journal. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
+        metavar="JOURNAL",
+        help="The audit journal: a file, or a team's postgresql://USER@HOST/DATABASE. [env: HAMR_JOURNAL; default: ~/.local/state/hamr/journal.db]",
     ),
     "operator": click.option(
         "--operator",
@@ -83,7 +83,7 @@ def takes(*names: str) -> Decorator:
                 value = values.pop(name)
                 setattr(invocation, name, value)
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                    given[name] = str(value)
+                    given[name] = _shown(str(value))
             invocation.typed.options = given
             return command(invocation, **values)
 
@@ -93,6 +93,15 @@ def takes(*names: str) -> Decorator:
         return taking
 
     return decorate
+
+
+def _shown(value: str) -> str:
+    """What may be printed of an option's value: an address without its password (law 17)."""
+    if "://" not in value:
+        return value
+    from orchestrator.journal import without_password
+
+    return without_password(value)
 
 
 pair = click.argument("pair", shell_complete=completion.pairs)
@@ -135,6 +144,20 @@ since = click.option(
     metavar="TIME",
     help="When the incident began, which objectives are counted from: HH:MM in UTC, a duration ago such as 12m, "
     "or 2026-11-22T03:15:00Z. [default: the start of the run]",
+)
+
+
+at = click.option(
+    "--at",
+    metavar="TIME",
+    help="Wait until then, without the pair's lock, and begin: HH:MM in UTC, a duration such as 2h, or "
+    "2026-11-22T03:15:00Z; at most 7 days. Not with --emergency.",
+)
+
+expect = click.option(
+    "--expect",
+    metavar="STATUS",
+    help="Refuse (exit 4) where the pair does not stand there when the run begins. Not with --emergency.",
 )
 
 

@@ -11,10 +11,15 @@ import io
 import os
 import select
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, TextIO, cast
 
 PATIENCE = 5.0
 """Seconds that a reader who takes nothing may hold up a run; without one it is waited for as long as it likes."""
+
+BRIEFLY = 0.25
+"""Seconds that a reader who takes nothing may hold up what is drawn anew in a moment."""
 
 _AT_ONCE = 512
 """Bytes that a pipe takes without blocking where it has room at all, on any system."""
@@ -33,6 +38,11 @@ class Outlet(io.RawIOBase):
     def __init__(self, descriptor: int, *, trouble: int = 0) -> None:
         super().__init__()
         self._descriptor = descriptor
+        own = _opened_anew(descriptor)
+        self._written = descriptor if own is None else own
+        self.never_blocks = own is not None
+        """Whether writing to it takes no longer than `patience`, however little room there is: a terminal has room for
+        a byte, and then holds up whoever writes more."""
         self.trouble = trouble
         """The errno of the write that failed; 0 while none did."""
         self.patience: float | None = None
@@ -57,26 +67,46 @@ class Outlet(io.RawIOBase):
         """Write all of it, or drop it; always as many bytes as it was given."""
         view = memoryview(data).cast("B")
         sent = 0
-        if self.trouble == errno.EAGAIN and self._has_room(0.0):  # the reader goes on, after Ctrl-Q for one
+        if self.trouble == errno.EAGAIN and self.has_room(0.0):  # the reader goes on, after Ctrl-Q for one
             self.trouble = 0
         while sent < len(view) and not self.trouble:
-            if self.patience is not None and not self._has_room(self.patience):
+            if self.patience is not None and not self.has_room(self.patience):
                 self.trouble = errno.EAGAIN
                 break
             part = view[sent:] if self.patience is None else view[sent : sent + _AT_ONCE]
             try:
-                sent += os.write(self._descriptor, part)
+                sent += os.write(self._written, part)
             except BlockingIOError:  # whoever shares the stream has made it so
-                self._has_room(self.patience)
+                self.has_room(self.patience)
             except OSError as error:
                 self.trouble = error.errno or errno.EIO
         return len(view)
 
-    def _has_room(self, within: float | None) -> bool:
+    @contextmanager
+    def briefly(self) -> Iterator[None]:
+        """Wait for room no longer than BRIEFLY until the block ends."""
+        before, self.patience = self.patience, BRIEFLY
+        try:
+            yield
+        finally:
+            self.patience = before
+
+    def has_room(self, within: float | None) -> bool:
         """Wait until there is room for a few bytes, or writing would fail at once; False where there was none in time."""
         room = select.poll()
-        room.register(self._descriptor, select.POLLOUT)
+        room.register(self._written, select.POLLOUT)
         return bool(room.poll(None if within is None else within * 1000))
+
+
+def _opened_anew(descriptor: int) -> int | None:
+    """The terminal behind a descriptor, opened once more and not blocking; the shell's own descriptor is left as it is.
+
+    None for what is no terminal, or cannot be opened by its name.
+    """
+    try:
+        return os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 class Output(io.TextIOWrapper):
@@ -91,6 +121,17 @@ class Output(io.TextIOWrapper):
             line_buffering=True,
         )
         self.outlet = outlet
+        self.before_writing: Callable[[], None] = _nothing
+        """Is called before anything is written: it clears what another stream has drawn on the same terminal."""
+
+    def write(self, text: str, /) -> int:
+        """Write it, at a place of its own."""
+        self.before_writing()
+        return super().write(text)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _encoding(outlet: Outlet) -> str:

@@ -18,11 +18,13 @@ from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
 
 from .invocation import Invocation
-from .signals import supervised
+from .looking import showing_silence
 
 
-def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) -> Plan | None:
-    """Show what a run would do, and ask whether it is to.
+def agree_to_run(
+    invocation: Invocation, session: Session, request: RunRequest, *, later: bool = False
+) -> Plan | None:
+    """Show what a run would do, and ask whether it is to; one that is `later` may be refused by guards as things are now.
 
     Returns:
         The plan; its request goes over a cooling down that was agreed to. None where there is nothing to do.
@@ -37,15 +39,25 @@ def agree_to_run(invocation: Invocation, session: Session, request: RunRequest) 
     cooling = cooling_question(history, session.playbook, session.clock, request)
     if cooling is not None:
         request = over_cool_down(request)
-    plan, console = supervised(make_plan(session, request)), invocation.console
+    console = invocation.console
+    plan = showing_silence(console, session, make_plan(session, request))
     if not plan.transitions and plan.reachable and not plan.refused:
         console.facts(plan_page(plan), plan_json(plan))
         return None
-    if plan.refused:
+    if plan.refused and later and plan.reachable:
+        words = (
+            f"As things are now, {', '.join(plan.stops)} would stop this run. All of it is judged anew then."
+        )
+        console.note(words, "warn")
+    elif plan.refused:
         console.aside.page(plan_page(replace(plan, next_steps=())))
-        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
+        why = (
+            f"{', '.join(plan.stops)} would stop it"
+            if plan.stops
+            else f"there is no way to {request.goal} now"
+        )
         raise Refused(
-            f"This run would be refused, so nobody is asked: {why.rstrip('.')}. The plan above says more.",
+            f"This run would be refused, so nobody is asked: {why}. The plan above says why.",
             next_steps=plan.next_steps,
         )
     _ask(invocation, plan, cooling)
@@ -92,6 +104,6 @@ def show_status(
     from orchestrator.report.status import standing_page
 
     refuse_held(session, take_over=True)
-    standing = supervised(read_status(session, needed=needed))
+    standing = showing_silence(invocation.console, session, read_status(session, needed=needed))
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
     return standing

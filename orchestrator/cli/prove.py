@@ -94,9 +94,9 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     def told(route: RouteProof) -> None:
         nonlocal done
         done += 1
-        console.err.passing(line(f"{done} of {len(routes)} routes; {route_line(route)}", "dim"))
+        console.err.passing((line(f"{done} of {len(routes)} routes; {route_line(route)}", "dim"),))
 
-    console.err.passing(line(f"{len(routes)} routes, to {faults} faults, {budget} at most …", "dim"))
+    console.err.passing((line(f"{len(routes)} routes, to {faults} faults, {budget} at most …", "dim"),))
     workers = min(os.cpu_count() or 1, len(routes))
     proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=workers, told=told)
     console.err.end()

@@ -1,4 +1,4 @@
-"""A run's flags → what the run is asked for: its reasons, what it overrides, and when the incident began."""
+"""A run's flags → what the run is asked for: its reasons, what it overrides, when the incident began, and its time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from orchestrator.config import duration
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Status
+from orchestrator.model.words import utc
 from orchestrator.operations.preflight import says_why, status_named
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _AGO = re.compile(r"(.*?)(?:\s+ago)?", re.IGNORECASE)
+_AHEAD = re.compile(r"(?:in\s+)?(.*)", re.IGNORECASE)
 
 LONGEST_BY_CLOCK = timedelta(hours=12)
 """A time of day that would mean longer ago than this is more likely meant in another time zone."""
@@ -31,6 +34,7 @@ def request_from(
     ref: str,
     since: str | None,
     now: datetime,
+    expect: Status | None = None,
 ) -> RunRequest:
     """The request that a command line makes.
 
@@ -45,6 +49,7 @@ def request_from(
         overrides=overrides_from(overrides),
         ref=ref,
         since=None if since is None else since_named(since, now),
+        expect=expect,
     )
 
 
@@ -86,28 +91,81 @@ def since_named(text: str, now: datetime) -> datetime:
     Raises:
         UsageError: it names none, has no time zone, or lies in the future.
     """
+    named = _named("--since", text)
+    match named:
+        case time():
+            return _time_of_day(text, named, now)
+        case timedelta():
+            return now - named
+    if named > now:
+        raise UsageError(f"--since {text}: that is in the future ({utc(named)}, and it is {utc(now)}).")
+    return named
+
+
+LONGEST_AHEAD = timedelta(days=7)
+
+
+def at_named(text: str, now: datetime) -> datetime:
+    """The moment ahead that a text names, in UTC; a time of day is the next one.
+
+    Raises:
+        UsageError: it names none, has no time zone, lies in the past, or too far ahead.
+    """
+    named = _named("--at", text)
+    match named:
+        case time():
+            moment = datetime.combine(now.date(), named, UTC)
+            moment += timedelta(days=moment <= now)
+        case timedelta():
+            moment = now + named
+        case datetime():
+            moment = named
+    if moment <= now:
+        raise UsageError(f"--at {text}: that is in the past ({utc(moment)}, and it is {utc(now)}).")
+    if moment - now > LONGEST_AHEAD:
+        raise UsageError(f"--at {text}: that is more than 7 days ahead ({utc(moment)}).")
+    return moment
+
+
+def expected(text: str | None, *, emergency: bool, at: str | None) -> Status | None:
+    """Where the pair has to stand when a planned move begins.
+
+    Raises:
+        UsageError: there is no such status; or it is an emergency, which waits for nothing and goes by what it finds.
+    """
+    if emergency and (at is not None or text is not None):
+        flag = "--at" if at is not None else "--expect"
+        raise UsageError(f"{flag} is for planned moves: leave it out, or --emergency.")
+    return None if text is None else status_named(text)
+
+
+def _named(flag: str, text: str) -> time | timedelta | datetime:
+    """A time of day in UTC, a span of time, or a moment in UTC.
+
+    Raises:
+        UsageError: it is none of them.
+    """
     stripped = text.strip()
     clock = _CLOCK.fullmatch(stripped)
     if clock is not None:
         hour, minute, second = (int(part or 0) for part in clock.groups())
-        return _time_of_day(text, time(hour, minute, second), now)
+        return time(hour, minute, second)
     if stripped[-1:].isalpha() and not stripped.endswith(("Z", "z")):
-        return _ago(text, stripped, now)
+        found = (_AGO if flag == "--since" else _AHEAD).fullmatch(stripped)
+        try:
+            return duration("" if found is None else found[1].replace(" ", ""))
+        except (ValueError, OverflowError) as error:
+            raise UsageError(f"{flag} {text[:100]!r} is no time: write {FORMS}. ({error})") from None
     try:
         moment = datetime.fromisoformat(stripped.upper())
         if moment.tzinfo is None:
             raise UsageError(
-                f"--since {text}: the time zone is missing; write Z for UTC, or +02:00 and the like.",
-                next_steps=(next_step.shell(f"--since {moment.isoformat()}Z"),),
+                f"{flag} {text}: the time zone is missing; write Z for UTC, or +02:00 and the like.",
+                next_steps=(next_step.shell(f"{flag} {moment.isoformat()}Z"),),
             )
-        moment = moment.astimezone(UTC)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"--since {text[:100]!r} is no time: write {FORMS}.") from None
-    if moment > now:
-        raise UsageError(
-            f"--since {text}: that is in the future ({moment:%Y-%m-%d %H:%M:%S} UTC, and it is {now:%Y-%m-%d %H:%M:%S} UTC)."
-        )
-    return moment
+        raise UsageError(f"{flag} {text[:100]!r} is no time: write {FORMS}.") from None
 
 
 def _time_of_day(text: str, wanted: time, now: datetime) -> datetime:
@@ -124,12 +182,3 @@ def _time_of_day(text: str, wanted: time, now: datetime) -> datetime:
             ),
         )
     return moment
-
-
-def _ago(text: str, stripped: str, now: datetime) -> datetime:
-    found = _AGO.fullmatch(stripped)
-    span = "" if found is None else found[1].replace(" ", "")
-    try:
-        return now - duration(span)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"--since {text[:100]!r} is no time: write {FORMS}. ({error})") from None

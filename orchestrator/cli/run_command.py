@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import termios
 import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import Event, ReadingsTaken, Waiting
+from orchestrator.model.events import (
+    Event,
+    ReadingsTaken,
+    RunStarted,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
+    Waiting,
+)
 from orchestrator.model.hook import Asks, Question, Reply
+from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
-from orchestrator.operations.active_run import RunControl
-from orchestrator.report.run import progress_line, result_json, result_page
+from orchestrator.operations.holding import RunControl
+from orchestrator.report.layout import line, paragraph
+from orchestrator.report.run import progress_page, result_json, result_page
 
-from .console import Console, Stream
+from .console import Console, Stream, forget_typed
 from .invocation import Invocation
 from .signals import supervised
+
+if TYPE_CHECKING:  # loaded on a terminal only
+    from .frames import RunFrame
 
 T = TypeVar("T")
 
@@ -57,11 +70,23 @@ class RunCommand:
     def __init__(self, invocation: Invocation, *, asks: bool = False) -> None:
         self._invocation = invocation
         self._console = invocation.console
+        self._frames: list[RunFrame] = []
         self.controls = RunControl(asker=self._ask if asks else None)
 
-    def watchers(self, pair: Pair) -> tuple[Progress]:
-        """Show a person what happens to the pair."""
-        return (Progress(self._console.aside, pair),)
+    def watchers(self, pair: Pair, before: Iterable[Record] = ()) -> tuple[Watcher, ...]:
+        """Show a person what happens to the pair; `before` are the records of a run that is taken up again."""
+        stream = self._console.aside
+        lines = Progress(stream, pair)
+        if not stream.redraws:
+            return (lines,)
+        from orchestrator.report.run_fold import run_of
+
+        from .frames import RunFrame
+
+        records = [*before]
+        frame = RunFrame(stream, pair, run_of(records) if records else None)
+        self._frames.append(frame)
+        return frame, lines
 
     def run(self, work: Coroutine[Any, Any, RunResult]) -> ExitCode:
         """Do it, show what came of it, and give the run's exit code; an error means that nothing was intended."""
@@ -72,18 +97,23 @@ class RunCommand:
         """Do it, whatever comes of it."""
         self._console.follow(lambda: self.controls.run)
         try:
-            return supervised(work, self._interrupt)
+            if not self._console.aside.redraws:
+                return supervised(work, self._interrupt)
+            from .frames import beside
+
+            return supervised(beside(work, self._frames), self._interrupt)
         finally:
             self._console.aside.end()
 
     async def _ask(self, question: Question) -> Reply | None:
-        return await Terminal(self._console, self.controls).ask(question)
+        with self._console.aside.holding():
+            return await Terminal(self._console, self.controls).ask(question)
 
     def _show(self, result: RunResult) -> None:
         """As soon as it is known: people do not wait for what is still being posted about the run."""
         self._invocation.outcome = result.exit_code
         self._console.aside.end()
-        self._console.facts(result_page(result), result_json(result))
+        self._console.facts((line(), *result_page(result)), result_json(result))
 
     def _interrupt(self, code: ExitCode) -> bool:
         """Before a run has its lock there is nothing to bring to an end."""
@@ -97,10 +127,10 @@ class RunCommand:
 
 
 class Progress:
-    """An Observer that prints. Where its stream takes nothing any more, it is silent.
+    """A watcher that prints a run line by line. Where its stream takes nothing any more, it is silent.
 
     Args:
-        stream: where to; what is waited for is shown on a terminal in a line that passes, elsewhere once.
+        stream: where to; what is waited for is printed only where there is no frame to show it, once.
         pair: for the orgs' names.
     """
 
@@ -110,20 +140,29 @@ class Progress:
         self._began = time.monotonic()
         self._waiting = ""
         """What was last said to be waited for."""
+        self._for_guards = False
+        """Whether it waits for guards, of which each change is told as such."""
+        self._for_its_time = False
+        """Whether it has waited up to now: what it takes is counted from when it begins."""
 
     def tell(self, event: Event) -> None:
         """Print a line for an event that is worth one."""
-        spans = progress_line(event, self._pair, time.monotonic() - self._began)
+        if isinstance(event, RunStarted) and self._for_its_time:
+            self._began = time.monotonic()
+        self._for_its_time = isinstance(event, Waiting)
+        if isinstance(event, WaitBegan | WaitEnded):
+            self._for_guards = isinstance(event, WaitBegan)
+        if isinstance(event, Waiting | WaitContinued) and self._stream.redraws:
+            return
+        page = progress_page(event, self._pair, time.monotonic() - self._began)
         if isinstance(event, Waiting):
-            if spans is not None and self._stream.is_terminal:
-                self._stream.passing(spans)
-            elif spans is not None and event.what != self._waiting:
-                self._stream.page((spans,))
+            if event.what != self._waiting and not self._for_guards:
+                self._stream.page(page)
             self._waiting = event.what
             return
-        if spans is not None:
-            self._stream.page((spans,))
-        if spans is not None or not isinstance(event, ReadingsTaken):
+        if page:
+            self._stream.page(page)
+        if page or not isinstance(event, ReadingsTaken):
             self._waiting = ""
 
 
@@ -145,10 +184,9 @@ class Terminal:
         The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
         to write on.
         """
-        self._console.aside.end()
-        if sys.stdin.isatty():  # what was typed before the question stood there answers something else
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
-        self._console.err.text(f"\n{question.text}\nThe pair's lock is let go while this question stands.\n")
+        forget_typed()
+        text = f"{question.text} The pair's lock is let go while this question stands."
+        self._console.err.page((line(), *paragraph(text)))
         while True:
             self._console.err.text(_HOW[question.asks])
             if self._console.err.closed:  # nobody was asked, so nobody has answered

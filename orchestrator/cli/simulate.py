@@ -172,6 +172,8 @@ def _what_to_type(pair: str, inventory: Path) -> Page:
     folder = inventory.parent
     usual = inventory.name == "pairs.yaml" and not os.environ.get("HAMR_PAIRS")
     pairs = () if usual else ("--pairs", inventory.name)
+    # What another simulator left behind is no history of these regions.
+    journal = f"{pair}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{pair}.db").exists() else f"{pair}.db"
     look, go = next_step.status(pair), next_step.run(pair, Status.ACTIVE)
     return (
         *paragraph(
@@ -181,7 +183,7 @@ def _what_to_type(pair: str, inventory: Path) -> Page:
         *next_commands(
             (
                 *([] if folder == Path().absolute() else [next_step.shell(f"cd {quote(str(folder))}")]),
-                next_step.shell(f"export HAMR_JOURNAL={pair}-{datetime.now(UTC):%H%M%S}.db"),
+                next_step.shell(f"export HAMR_JOURNAL={journal}"),
                 replace(look, options=(*look.options, *pairs)),
                 replace(go, options=(*go.options, *pairs)),
             )

@@ -36,9 +36,7 @@ def demo(invocation: Invocation, folder: Path | None) -> ExitCode:
 
     place = Path(tempfile.mkdtemp(prefix="hamr-demo-")) if folder is None else folder.absolute()
     command, show = RunCommand(invocation), invocation.console.out.page
-    return command.supervise(
-        demonstrate(place, show, lambda pair: command.watchers(pair)[0], command.controls)
-    )
+    return command.supervise(demonstrate(place, show, command.watchers, command.controls))
 
 
 @click.command()

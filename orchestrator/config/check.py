@@ -54,7 +54,7 @@ def check_file(path: Path) -> Checked:
     try:
         match kind:
             case "inventory":
-                inventory = read_inventory(document, certificates=True)
+                inventory = read_inventory(document, here=True)
                 return Checked(kind, inventory=inventory, document=document)
             case "playbook":
                 return Checked(kind, playbook=read_playbook(document, text))

@@ -23,13 +23,24 @@ MOST_FINDINGS = 200
 
 
 _KEY_FIELDS = frozenset({"api_key", "app_key"})
+_CHANNELS = frozenset({"tell"})
+_ADDRESSES = frozenset({"webhook", "apprise", "secret"})
 
 
 def private(steps: Iterable[str | int]) -> bool:
-    """Whether a place is inside a key's reference, a misspelt one too: no message repeats what stands there (law 17)."""
-    return any(
-        step in _KEY_FIELDS or meant(step, _KEY_FIELDS) != [] for step in steps if isinstance(step, str)
-    )
+    """Whether a place is inside a key's reference, a misspelt one too: no message repeats what stands there (law 17).
+
+    An address that people are told by is a key, too: whoever knows it may write there.
+    """
+    names = [step for step in steps if isinstance(step, str)]
+    if any(_is(name, _KEY_FIELDS) for name in names):
+        return True
+    channels = next((at for at, name in enumerate(names) if _is(name, _CHANNELS)), len(names))
+    return any(_is(name, _ADDRESSES) for name in names[channels + 2 :])
+
+
+def _is(name: str, fields: frozenset[str]) -> bool:
+    return name in fields or meant(name, fields) != []
 
 
 Place = tuple[int, int]

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
-from orchestrator.model.org import FileKey, Inventory, KeyReference, Org, Pair
+from orchestrator.model.org import Apprise, Channel, FileKey, Inventory, KeyReference, Org, Pair, Webhook
 from orchestrator.model.status import Both
 
 from .compose import compose
 from .document import Document, Finding, bounded
-from .inventory_checks import absolute, certificate_findings, inventory_findings
+from .inventory_checks import absolute, inventory_findings, machine_findings
 from .inventory_form import InventoryForm
 from .messages import did_you_mean, shown
 from .source import read_text
@@ -69,25 +69,30 @@ def parse_inventory(text: str, file: str) -> Inventory:
     return read_inventory(compose(text, file))
 
 
-def read_inventory(document: Document, *, certificates: bool = False) -> Inventory:
+def read_inventory(document: Document, *, here: bool = False) -> Inventory:
     """Read an inventory from a composed document; see `parse_inventory`.
 
-    Files of `ca` are looked into only with `certificates`. Who goes on to ask the orgs meets them there, each its own:
-    what one org lacks must not stop what is done at the others.
+    What it needs of this machine (files of `ca`, the library Apprise) is looked for only with `here`. Who goes on to ask
+    the orgs meets that there, each its own: what one lacks must not stop what is done at the others.
     """
     folder = Path(document.file).parent
 
     def checks(document: Document, values: dict[str, Any]) -> Iterator[Finding]:
         yield from bounded(inventory_findings(document, values))
-        if certificates:
-            yield from bounded(certificate_findings(values, folder))
+        if here:
+            yield from bounded(machine_findings(values, folder))
 
     inventory: Inventory = read_as(InventoryForm, document, checks)
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share
     pairs = (
-        replace(pair, orgs=Both(*(_placed(org, folder) for org in pair.orgs)), all_keys=everyones)
+        replace(
+            pair,
+            orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
+            tell=tuple(_placed_channel(channel, folder) for channel in pair.tell),
+            all_keys=everyones,
+        )
         for pair in inventory.pairs
     )
     return Inventory(document.file, tuple(pairs))
@@ -95,12 +100,22 @@ def read_inventory(document: Document, *, certificates: bool = False) -> Invento
 
 def _placed(org: Org, folder: Path) -> Org:
     """An org with absolute paths: relative ones are meant from the inventory's folder."""
-
-    def placed(key: KeyReference) -> KeyReference:
-        return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
-
     ca = None if org.ca is None else absolute(org.ca, folder)
-    return replace(org, api_key=placed(org.api_key), app_key=placed(org.app_key), ca=ca)
+    api_key, app_key = _placed_key(org.api_key, folder), _placed_key(org.app_key, folder)
+    return replace(org, api_key=api_key, app_key=app_key, ca=ca)
+
+
+def _placed_channel(channel: Channel, folder: Path) -> Channel:
+    match channel.via:
+        case Webhook(url, secret):
+            via: Webhook | Apprise = Webhook(_placed_key(url, folder), _placed_key(secret, folder))
+        case Apprise(address):
+            via = Apprise(_placed_key(address, folder))
+    return replace(channel, via=via)
+
+
+def _placed_key(key: KeyReference, folder: Path) -> KeyReference:
+    return FileKey(absolute(key.path, folder)) if isinstance(key, FileKey) else key
 
 
 def find_inventory(option: str | None, environ: Mapping[str, str], cwd: Path) -> Path:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from orchestrator.model.words import NO_APPRISE
 
 from .document import Document, Finding, Steps, mapping_in, parts
 from .fields import is_loopback
@@ -21,7 +24,9 @@ _KEYS = ("api_key", "app_key")
 def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
     """Everything that does not fit together in what could be read of a document."""
     first_use: dict[str, Steps] = {}
+    yield from _channels_of((), inventory)
     for place, pair in parts(inventory, "pairs"):
+        yield from _channels_of(place, pair)
         orgs = {role: mapping_in(pair.get(role)) for role in _ROLES}
         for role, org in orgs.items():
             steps = (*place, role)
@@ -52,8 +57,16 @@ def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator
         )
 
 
-def _keys_of(steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
-    for key in _KEYS:
+def _channels_of(steps: Steps, holder: dict[str, Any]) -> Iterator[Finding]:
+    for name, channel in mapping_in(holder.get("tell")).items():
+        place = (*steps, "tell", name)
+        yield from _keys_of(place, mapping_in(channel), ("apprise",))
+        webhook = mapping_in(mapping_in(channel).get("webhook"))
+        yield from _keys_of((*place, "webhook"), webhook, ("url", "secret"))
+
+
+def _keys_of(steps: Steps, org: dict[str, Any], keys: tuple[str, ...] = _KEYS) -> Iterator[Finding]:
+    for key in keys:
         named = [source for source in mapping_in(org.get(key)) if source != "timeout"]
         if "timeout" in mapping_in(org.get(key)) and len(named) == 1 and named != ["command"]:
             yield Finding(
@@ -108,8 +121,22 @@ def absolute(path: str, folder: Path) -> str:
     return os.path.abspath(folder / os.path.expanduser(path))  # noqa: PTH100, PTH111 - as said above
 
 
-def certificate_findings(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    """Every `ca` that is no file of certificates."""
+def machine_findings(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    """Every `ca` that is no file of certificates, and the first `apprise` where that library is not installed."""
+    yield from _certificates(inventory, folder)
+    holders = [((), inventory), *parts(inventory, "pairs")]
+    wanting = (
+        (*place, "tell", name, "apprise")
+        for place, holder in holders
+        for name, channel in mapping_in(holder.get("tell")).items()
+        if "apprise" in mapping_in(channel)
+    )
+    first = next(wanting, None)
+    if first is not None and find_spec("apprise") is None:
+        yield Finding(first, NO_APPRISE, at_key=True)
+
+
+def _certificates(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
     for place, pair in parts(inventory, "pairs"):
         for role in _ROLES:
             path = mapping_in(pair.get(role)).get("ca")

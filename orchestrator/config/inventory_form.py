@@ -5,7 +5,7 @@ and names are keys.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -15,18 +15,23 @@ from msgspec.structs import replace
 
 from orchestrator.model.org import (
     SITES,
+    Apprise,
+    Channel,
     CommandKey,
     EnvironmentKey,
     FileKey,
     Inventory,
     KeyReference,
+    Occasion,
     Org,
     Pair,
+    Webhook,
     Wire,
     api_url,
     datacenter_label,
     datacenter_of_site,
 )
+from orchestrator.model.plain import EMPTY
 from orchestrator.model.status import Both, Role
 
 from .fields import (
@@ -140,6 +145,7 @@ Variable = Annotated[
 ]
 KeyPath = Annotated[str, leaf(_file_path, {"type": "string", "minLength": 1})]
 CertificatePath = Annotated[str, leaf(_certificates, {"type": "string", "minLength": 1})]
+OccasionName = Annotated[Occasion, choice(Occasion, "something that is told")]
 KeyTimeout = Annotated[timedelta, between("1s", "10m")]
 Argument = Annotated[str, leaf(_argument, {"type": "string"})]
 
@@ -163,14 +169,37 @@ def _org(
     )
 
 
-def _pair(*, primary: Org, secondary: Org, **settings: Any) -> Pair:
-    """A pair, but for its name."""
-    return Pair("", Both(primary, replace(secondary, role=Role.SECONDARY)), **settings)
+def _channel(
+    *, webhook: Webhook | None = None, apprise: KeyReference | None = None, on: Iterable[Occasion] = Occasion
+) -> Channel:
+    """A channel, but for its name; the checks have made sure of one way."""
+    if webhook is not None:
+        return Channel("", webhook, frozenset(on))
+    assert apprise is not None  # noqa: S101 - as said above
+    return Channel("", Apprise(apprise), frozenset(on))
 
 
-def _inventory(*, _schema: int, pairs: Mapping[str, Pair]) -> Inventory:
+def _told(channels: Mapping[str, Channel]) -> tuple[Channel, ...]:
+    return tuple(replace(channel, name=name) for name, channel in channels.items())
+
+
+def _pair(
+    *, primary: Org, secondary: Org, tell: Mapping[str, Channel] | None = None, **settings: Any
+) -> tuple[Pair, bool]:
+    """A pair, but for its name, and whether it says itself who is told."""
+    orgs = Both(primary, replace(secondary, role=Role.SECONDARY))
+    return Pair("", orgs, tell=_told(tell or {}), **settings), tell is not None
+
+
+def _inventory(
+    *, _schema: int, pairs: Mapping[str, tuple[Pair, bool]], tell: Mapping[str, Channel] = EMPTY
+) -> Inventory:
     """An inventory, but for its place."""
-    return Inventory("", tuple(replace(pair, name=name) for name, pair in pairs.items()))
+    everybody = _told(tell)
+    named = (
+        replace(pair, name=name, tell=pair.tell if own else everybody) for name, (pair, own) in pairs.items()
+    )
+    return Inventory("", tuple(named))
 
 
 class KeyForm(Form, frozen=True):
@@ -225,6 +254,35 @@ class OrgForm(Form, frozen=True, kw_only=True):
     """Where its application key is found, in the same three ways; its owner needs disaster_recovery_status_write."""
 
 
+class WebhookForm(Form, frozen=True, kw_only=True):
+    """A JSON POST for each notice, signed with a secret that both sides know."""
+
+    makes = Webhook
+
+    url: KeyForm
+    """Where its address is found; an address is a key, since whoever knows it may write there."""
+    secret: KeyForm
+    """Where the secret is found that each POST is signed with (HMAC-SHA256)."""
+
+
+class ChannelForm(Form, frozen=True, kw_only=True):
+    """One way to tell people what runs do; exactly one of webhook and apprise."""
+
+    makes = _channel
+    one_of = OneOf(
+        ("webhook", "apprise"),
+        "say how they are told: webhook: {{url: …, secret: …}}, or apprise: {{env: NAME}}",
+        "a channel has one way, and here are {count}: leave webhook or apprise out, or make two channels of it",
+    )
+
+    webhook: WebhookForm | None = None
+    """A JSON POST to an address of your own."""
+    apprise: KeyForm | None = None
+    """Where an address of Apprise's is found (Slack, Teams, PagerDuty, Opsgenie, mail, …); needs the extra [notify]."""
+    on: Annotated[tuple[OccasionName, ...], AT_LEAST_ONE] | None = None
+    """What is told: begun, waiting, asked, approval, stopped, unknown, owing, done, drill (the default: all of them)."""
+
+
 class PairForm(Form, frozen=True, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
 
@@ -238,18 +296,22 @@ class PairForm(Form, frozen=True, kw_only=True):
     """Whether what a run does is also posted as Datadog events, to the org that serves."""
     pages: dict[Name, Page] = field(default_factory=dict)
     """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
+    tell: dict[Name, ChannelForm] | None = None
+    """Who else is told what runs do, by name, in the place of the inventory's; {} for nobody."""
     primary: OrgForm
     """The org that normally serves."""
     secondary: OrgForm
     """The org that takes over."""
 
 
-class InventoryForm(Form, frozen=True):
+class InventoryForm(Form, frozen=True, kw_only=True):
     """All pairs that hamr may work on."""
 
     makes = _inventory
 
     _schema: SchemaVersion = field(name="schema")
     """Version of this format: 1."""
+    tell: dict[Name, ChannelForm] = field(default_factory=dict)
+    """Who else is told what runs do, by name: for every pair that does not say so itself."""
     pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
+    Approved,
     Command,
     Compared,
     Freeze,
@@ -191,7 +192,7 @@ class ProbeForm(Form, frozen=True):
 
 # -- guards --------------------------------------------------------------------------------------------------
 
-GUARD_KINDS = ("quiet", "reachable", "located", "window", "probe", "all", "any", "not")
+GUARD_KINDS = ("quiet", "reachable", "located", "window", "probe", "approved", "all", "any", "not")
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -244,6 +245,7 @@ Span = Annotated[timedelta, between("1ms", "365d")]
 reads(Quiet, for_=("for", Span))
 reads(Reachable, orgs=("org", Annotated[tuple[Role, ...], choice(_REACHABLE, "which orgs")]))
 reads(Located)
+reads(Approved, by=Annotated[int, whole_number(1, 10)], within=Annotated[timedelta, between("1s", "24h")])
 reads(Freeze, first=("from", _DAY), last=("until", _DAY))
 reads(
     Window,
@@ -264,6 +266,8 @@ def _guard(
 ) -> Guard:
     """A guard of the one kind that the checks have made sure of, but for its name."""
     (kind,) = kinds.values()
+    if within is None and isinstance(kind, Approved):
+        within = kind.within
     return Guard("", kind, why, within, if_unknown)
 
 
@@ -287,6 +291,8 @@ class GuardForm(Form, frozen=True):
     """Changes are allowed now."""
     probe: Compared | None = None
     """What a probe answered is as wanted."""
+    approved: Approved | None = None
+    """Other people have agreed to exactly this: {} for one of them, or {by: 2, within: 1h}."""
     all: Annotated[tuple[Name, ...], AT_LEAST_ONE, then(AllOf)] | None = None
     """Every one of the named guards passes."""
     any: Annotated[tuple[Name, ...], AT_LEAST_ONE, then(AnyOf)] | None = None

@@ -27,6 +27,7 @@ from orchestrator.model.status import Both
 
 from .local_trouble import words_of
 from .transport import ANEW, PROXY, Barred, Transport
+from .wire import PATH
 
 
 class Proxy(Struct, frozen=True):
@@ -219,7 +220,8 @@ async def _give_up(attempts: list[asyncio.Future[httpcore.AsyncNetworkStream]]) 
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept: longer than a pause between two looks, shorter than most firewalls remember."""
 
-_CONNECTIONS = 8
+RATHER_WAIT = 0.25
+"""Seconds that a question which can wait does so for a connection that stands, before one more handshake is made for it."""
 
 
 class _Generation(Struct):
@@ -227,6 +229,8 @@ class _Generation(Struct):
 
     transport: Transport
     busy: int = 0
+    most: int = 0
+    """How many were on their way at once: so many connections were made."""
     retired: bool = False
 
     async def done(self) -> None:
@@ -239,15 +243,26 @@ class _Generation(Struct):
 class Pool(httpx.AsyncBaseTransport):
     """Connections to one host. A request that is marked ANEW, and all after it, go over connections that are new.
 
+    With `urgent`, what is asked at other paths (probes, events, whose keys they are) goes one by one over a connection that
+    stands, leaving one free for what is urgent: a handshake takes two round trips, an answer that is waited for one at
+    most. But none waits for more than RATHER_WAIT: one that is slow holds up no other.
+
     Args:
         open_connections: opens a set of them.
         proxy: what they go through, which a failure to connect is then told of.
+        urgent: the path that never waits; None where nothing does.
     """
 
-    def __init__(self, open_connections: Callable[[], Transport], proxy: Proxy | None) -> None:
+    def __init__(
+        self, open_connections: Callable[[], Transport], proxy: Proxy | None, urgent: str | None = None
+    ) -> None:
         self._open = open_connections
         self._proxy = proxy
+        self._urgent = urgent
         self._present = _Generation(open_connections())
+        self._patient = 0
+        """Requests on their way that had to wait their turn."""
+        self._one_less = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, over connections of an age that its mark allows."""
@@ -255,15 +270,34 @@ class Pool(httpx.AsyncBaseTransport):
             await self._renew()
         if self._proxy is not None:
             request.extensions[PROXY] = self._proxy.variable
+        patient = self._urgent is not None and not request.url.path.endswith(self._urgent)
+        if patient:
+            await self._wait_a_moment()
         generation = self._present
         generation.busy += 1
+        generation.most = max(generation.most, generation.busy)
+        self._patient += patient
+
+        async def over() -> None:
+            self._patient -= patient
+            self._one_less.set()
+            await generation.done()
+
         try:
             response = await generation.transport.handle_async_request(request)
         except BaseException:
-            await generation.done()
+            await over()
             raise
-        response.stream = _Answer(cast("httpx.AsyncByteStream", response.stream), generation)
+        response.stream = _Answer(cast("httpx.AsyncByteStream", response.stream), over)
         return response
+
+    async def _wait_a_moment(self) -> None:
+        """Until a connection is free that stands already, or soon will, one more beside it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RATHER_WAIT):
+                while self._patient >= max(1, self._present.most - 1):
+                    self._one_less.clear()
+                    await self._one_less.wait()
 
     async def _renew(self) -> None:
         """Use new connections from now on. Those of before are closed when their requests are over."""
@@ -280,21 +314,21 @@ class Pool(httpx.AsyncBaseTransport):
 class _Answer(httpx.AsyncByteStream):
     """An answer's body, which tells its connections when it is over."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, generation: _Generation) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, over: Callable[[], Awaitable[None]]) -> None:
         self._inner = inner
-        self._generation: _Generation | None = generation
+        self._over: Callable[[], Awaitable[None]] | None = over
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._inner:
             yield chunk
 
     async def aclose(self) -> None:
-        generation, self._generation = self._generation, None
+        over, self._over = self._over, None
         try:
             await self._inner.aclose()
         finally:
-            if generation is not None:
-                await generation.done()
+            if over is not None:
+                await over()
 
 
 class Trust:
@@ -341,24 +375,16 @@ class Trust:
 
 
 def open_transports(
-    orgs: Both[Org],
-    environ: Mapping[str, str] | None = None,
-    trust: Trust | None = None,
-    *,
-    connections: int | None = _CONNECTIONS,
+    orgs: Both[Org], environ: Mapping[str, str] | None = None, trust: Trust | None = None
 ) -> Both[Transport]:
     """Connections to both orgs' APIs, apart from each other; certificates are loaded once. As `open_transport`."""
     trust = trust or Trust()
-    primary, secondary = (open_transport(org, environ, trust, connections=connections) for org in orgs)
+    primary, secondary = (open_transport(org, environ, trust) for org in orgs)
     return Both(primary, secondary)
 
 
 def open_transport(
-    org: Org,
-    environ: Mapping[str, str] | None = None,
-    trust: Trust | None = None,
-    *,
-    connections: int | None = _CONNECTIONS,
+    org: Org, environ: Mapping[str, str] | None = None, trust: Trust | None = None
 ) -> Transport:
     """Connections to one org's API, opened when first needed and kept alive.
 
@@ -372,18 +398,17 @@ def open_transport(
         org: what is asked.
         environ: where the proxy is found; None for this process's own.
         trust: what its certificate is verified with; None loads it anew.
-        connections: how many there may be at once, more requests waiting; None for as many as are needed.
 
     Raises:
         PreparationError: the machine's own certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
-        return _opened(org.base_url, _unused(), None, connections)
+        return _opened(org.base_url, _unused(), None)
     context = (trust or Trust()).verifying(org.ca)
     if isinstance(context, Hampered):
         return Barred(context)
-    return _opened(org.base_url, context, proxy_for(org.base_url, environ), connections)
+    return _opened(org.base_url, context, proxy_for(org.base_url, environ), PATH)
 
 
 class SharedConnections:
@@ -439,13 +464,11 @@ def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> T
         PreparationError: the certificates or the proxy cannot be used.
     """
     context = trust.of_machine() if _is_secure(url) else _unused()
-    return _opened(url, context, proxy_for(url, environ), None)
+    return _opened(url, context, proxy_for(url, environ))
 
 
-def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections: int | None) -> Transport:
-    limits = httpx.Limits(
-        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE
-    )
+def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, urgent: str | None = None) -> Transport:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE)
     network = Network()
     through = None if proxy is None else proxy.url
 
@@ -456,7 +479,7 @@ def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, connections:
         return opened
 
     try:
-        return Pool(open_connections, proxy)
+        return Pool(open_connections, proxy, urgent)
     except (ImportError, ValueError, httpx.InvalidURL):
         variable = "" if proxy is None else proxy.variable
         raise PreparationError(

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from orchestrator.errors import KeyUnavailable
 from orchestrator.model.guard import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.plain import JSON
-from orchestrator.model.words import counted, span
+from orchestrator.model.words import counted, span, utc
 
 from .answers import DENIALS, NoBody, body_of, excerpt, retry_after
 from .client import OrgClient
@@ -124,7 +124,7 @@ def _taken(take: Take, points: list[Point]) -> Measured | Unmeasured:
         case Take.LAST:
             at, value = max(points, key=lambda point: point[0])
             try:
-                detail = datetime.fromtimestamp(at / 1000, UTC).strftime("at %H:%M:%S UTC")
+                detail = f"at {utc(datetime.fromtimestamp(at / 1000, UTC))}"
             except (ValueError, OverflowError, OSError):
                 return _strange("the time of its last point can't be read")
         case Take.AVERAGE:

@@ -114,7 +114,7 @@ class Probes(Struct, eq=False):
 
     def _client(self, kind: Metric | Monitor) -> OrgClient:
         if self.transports is None:
-            self.transports = open_transports(self.pair.orgs, self.environ, self.trust, connections=None)
+            self.transports = open_transports(self.pair.orgs, self.environ, self.trust)
         return OrgClient(
             self.pair[kind.org],
             ReadOnly(self.transports[kind.org]),

@@ -38,6 +38,16 @@ class KeyFound(Struct, frozen=True):
     next_steps: tuple[NextStep, ...] = ()
 
 
+class ChannelFound(Struct, frozen=True):
+    """Whether people can be told over one channel."""
+
+    channel: str
+    problem: str = ""
+    """Why they can't be; "" where nothing speaks against it."""
+    tried: bool = False
+    """Whether it was sent something."""
+
+
 class Mirrored(Struct, frozen=True):
     """What a run found out about whether the pair mirrors."""
 
@@ -84,6 +94,8 @@ class OrgAnswers(Struct, frozen=True):
     """Our wall clock when the last of them was there."""
     seconds: float
     """How long asking took."""
+    channels: tuple[ChannelFound, ...] = ()
+    """The pair's ways to tell people."""
 
 
 class Answers(Struct, frozen=True):

@@ -16,6 +16,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, KeyUnavailable
+from orchestrator.journal import is_address
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import MirrorFound, PlaybookProven
 from orchestrator.model.guard import ProbeReading
@@ -26,14 +27,15 @@ from orchestrator.model.protocols import Prober
 from orchestrator.model.readiness import Check, Group, Level, Readiness, worst_first
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role
+from orchestrator.notices import Channel, trial_of
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_org, standing_of
 from orchestrator.situation.guard_kinds import depends_on
 from orchestrator.system.keys import KEY_NAMES, together
 from orchestrator.system.programs import find_program
 
-from .answers import Answers, JournalFound, KeyFound, Mirrored, OrgAnswers
-from .guard_checks import check_guards, check_hooks
+from .answers import Answers, ChannelFound, JournalFound, KeyFound, Mirrored, OrgAnswers
+from .guard_checks import check_channels, check_guards, check_hooks
 from .journal_checks import check_here, check_journal
 from .org_checks import check_keys, check_orgs, check_status, round_trip
 
@@ -53,19 +55,22 @@ ROOM = 64 * 1024 * 1024
 """Bytes that have to be free on the journal's disk: a run writes far less, and never alone."""
 
 
-async def examine(sessions: Sequence[Session], *, unopened: HamrError | None = None) -> tuple[Readiness, ...]:
+async def examine(
+    sessions: Sequence[Session], *, unopened: HamrError | None = None, tell: bool = False
+) -> tuple[Readiness, ...]:
     """How ready each pair is, for a planned run and for an emergency. Reads only; all questions at the same time.
 
     Args:
         sessions: one for each pair.
         unopened: why the journal could not be opened, where that is so; the sessions' stores are empty then.
+        tell: whether people are sent a test over each of the pairs' channels; to the orgs nothing is sent even then.
 
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
     """
     journals, orgs = await asyncio.gather(
         asyncio.to_thread(_look_at_journals, sessions, unopened),
-        asyncio.gather(*(_ask(session) for session in sessions)),
+        asyncio.gather(*(_ask(session, tell=tell) for session in sessions)),
     )
     return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
 
@@ -112,6 +117,7 @@ def all_checks(answers: Answers) -> tuple[Check, ...]:
         *check_orgs(answers),
         *check_guards(answers),
         *check_hooks(answers),
+        *check_channels(answers),
         *check_journal(answers),
         *check_here(answers),
     )
@@ -135,19 +141,35 @@ def _weighed(answers: Answers, check: Check) -> Check:
     return replace(check, emergency=check.planned if role in answers.survivors else None)
 
 
-async def _ask(session: Session) -> OrgAnswers:
-    """Everything that the world can be asked about a pair. Sends nothing but GETs."""
+async def _ask(session: Session, *, tell: bool) -> OrgAnswers:
+    """Everything that the world can be asked about a pair. Sends the orgs nothing but GETs."""
     began = session.clock.monotonic()
     async with session.prober() as prober, session.reader(connect_within=CONNECT_WITHIN) as reader:
-        keys, accepted, identities, readings, probes = await asyncio.gather(
+        keys, accepted, identities, readings, probes, channels = await asyncio.gather(
             _keys(session),
             _both(lambda role: reader.validate_keys(role, within=WITHIN)),
             _both(lambda role: reader.identify(role, within=WITHIN)),
             _both(lambda role: read_org(reader, role, session.clock, within=WITHIN)),
             _probes(session, prober),
+            asyncio.gather(*(_channel(session, channel, tell=tell) for channel in session.channels())),
         )
     seconds = session.clock.monotonic() - began
-    return OrgAnswers(keys, accepted, identities, readings, probes, session.clock.now(), seconds)
+    now = session.clock.now()
+    return OrgAnswers(keys, accepted, identities, readings, probes, now, seconds, tuple(channels))
+
+
+async def _channel(session: Session, channel: Channel, *, tell: bool) -> ChannelFound:
+    """Whether it could be told, or, with `tell`, whether it takes a test; a key is given WITHIN, as the others are."""
+    found = ChannelFound(channel.name, tried=tell)
+    try:
+        async with asyncio.timeout(None if tell else WITHIN):
+            trial, now = trial_of(session.about()), session.clock.now()
+            failed = await (channel.deliver(trial, now, None) if tell else channel.ready())
+    except TimeoutError:
+        return replace(found, problem=f"its address was not there within {WITHIN:g} seconds")
+    finally:
+        await channel.aclose()
+    return found if failed is None else replace(found, problem=session.redactor.clean(failed.reason))
 
 
 async def _keys(session: Session) -> tuple[KeyFound, ...]:
@@ -210,8 +232,11 @@ def _look_at_journals(sessions: Sequence[Session], unopened: HamrError | None) -
 
 
 def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
-    pair, place = session.pair.name, Path(session.store.place)
-    found = JournalFound(session.store.place, place.exists(), unopened, unwritable(place))
+    pair, place = session.pair.name, session.store.place
+    if is_address(place):
+        found = JournalFound(place, unopened is None, unopened)
+    else:
+        found = JournalFound(place, Path(place).exists(), unopened, unwritable(Path(place)))
     if unopened is not None:
         return found
     mirrored: Mirrored | None = None
@@ -231,7 +256,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         found,
         history=history,
         holder=holder,
-        holder_dead=holder is not None and session.host.provably_dead(holder),
+        holder_dead=holder is not None and session.is_gone(holder),
         mirrored=mirrored,
         proven=proven if isinstance(proven, PlaybookProven) else None,
         proven_at=None if certificate is None else moment(certificate.at),

@@ -1,4 +1,4 @@
-"""Checks of the world and of this machine: every probe and guard, answered now, and the programs that hooks run."""
+"""Checks of the world and of this machine: every probe and guard, answered now, what hooks run, and who can be told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
@@ -241,3 +242,17 @@ def check_hooks(answers: Answers) -> Iterator[Check]:
         if needed:
             sentence += " An emergency goes on without it."
         yield Check(Group.HOOKS, name, planned, Level.WARNING if needed else None, sentence)
+
+
+def check_channels(answers: Answers) -> Iterator[Check]:
+    """Whether people can be told over each channel. It stops no run."""
+    for found in answers.orgs.channels:
+        name = f"channel {found.channel}"
+        if found.problem:
+            sentence = f"Nobody is told over {name}: {found.problem.rstrip('.')}. A run would go on without."
+            yield Check(Group.PEOPLE, name, Level.WARNING, Level.WARNING, sentence)
+            continue
+        tried = next_step.doctor(answers.pair.name).with_options("--tell")
+        untried = f"What {name} needs is there. Nothing was sent: {tried} sends a test."
+        sentence = f"A test was taken over {name}: look whether it arrived." if found.tried else untried
+        yield Check(Group.PEOPLE, name, Level.OK, Level.OK, sentence)

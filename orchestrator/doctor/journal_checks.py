@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from orchestrator import __version__
-from orchestrator.errors import HamrError
-from orchestrator.journal import VERIFY_NEWEST
+from orchestrator.errors import HamrError, JournalUnavailable
+from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import counted, doing, no_journal, span, utc
-from orchestrator.operations.session import playbook_digest
 
 from .answers import Answers, JournalFound
-
-SILENT_FOR = timedelta(minutes=1)
-"""A living holder's heartbeat is never so old: it beats every few seconds."""
 
 
 def check_journal(answers: Answers) -> Iterator[Check]:
@@ -26,7 +21,8 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     found = answers.journal
     if found.problem is not None:
         yield _unusable(answers, found.problem)
-    yield _writable(answers)
+    if not is_address(found.place):
+        yield _writable(answers)
     if found.history is None:
         return
     yield _holds(found, found.history)
@@ -42,10 +38,14 @@ def check_journal(answers: Answers) -> Iterator[Check]:
 
 
 def _unusable(answers: Answers, problem: HamrError) -> Check:
-    sentence = (
-        f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
-        "Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
-    )
+    told = f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
+    if is_address(answers.journal.place) and isinstance(problem, JournalUnavailable):
+        sentence = (
+            f"{told}A planned run is refused; an emergency goes on in a journal on this machine, and is merged later: it "
+            "sees neither its locks nor its history."
+        )
+        return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
+    sentence = f"{told}Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
     return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, next_step.verify(), elsewhere)
 
@@ -80,7 +80,7 @@ def _lock(answers: Answers) -> Check:
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, next_step.status(pair))
-    if silent <= SILENT_FOR:
+    if not holder.is_silent(answers.orgs.at):
         at_work = None if answers.standing is None else answers.standing.under_way
         words = f"{holder} holds the pair" if at_work is None else f"{holder} is {doing(at_work)}"
         sentence = f"A run is under way: {words}. Leave it."
@@ -201,12 +201,12 @@ def _proof(answers: Answers) -> Iterator[Check]:
     if proven is None or at is None:
         return
     upto = f"proven to {counted(proven.faults, 'fault')} on {at:%Y-%m-%d}"
-    if (proven.playbook_sha256, proven.version) == (playbook_digest(playbook), __version__):
+    if (proven.playbook_sha256, proven.version) == (playbook.digest, __version__):
         sentence = f"Playbook {playbook.name} is {upto}, on {counted(proven.routes, 'route')}."
         yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=upto)
         return
     what = f"Playbook {proven.playbook} was {upto}"
-    changed = "hamr" if proven.playbook_sha256 == playbook_digest(playbook) else "the playbook"
+    changed = "hamr" if proven.playbook_sha256 == playbook.digest else "the playbook"
     again = NextStep(
         "prove",
         playbook.path or playbook.name,

@@ -12,13 +12,11 @@ from pathlib import Path
 
 from orchestrator.config import load_inventory, load_playbook
 from orchestrator.errors import ExitCode, HamrError
-from orchestrator.journal import SqliteStore, host_name
+from orchestrator.journal import JournalStore, host_name
 from orchestrator.model.journal import Verified
-from orchestrator.model.org import Pair
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.run import Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 from orchestrator.operations.session import Session
@@ -30,6 +28,8 @@ from orchestrator.report.status import status_page
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
+
+from .rehearsal import Watching
 
 ROUND_TRIP = 0.05
 """Seconds that each simulated region takes to answer."""
@@ -52,7 +52,7 @@ _FAULT = (
 async def demonstrate(
     folder: Path,
     show: Callable[[Page], None],
-    watcher: Callable[[Pair], Watcher],
+    watching: Watching,
     controls: RunControl,
 ) -> ExitCode:
     """Fail a simulated pair over and bring it home; inventory and journal are left in the folder.
@@ -66,7 +66,7 @@ async def demonstrate(
         inventory = folder / "pairs.yaml"
         write_inventory(simulation, inventory)
         pair = load_inventory(inventory).pairs[0]
-        with SqliteStore.open(folder / "journal.db", now=clock.now) as store:
+        with JournalStore.open(folder / "journal.db", now=clock.now) as store:
             session = Session(
                 pair, load_playbook(PLAYBOOK), Operator("demo", host_name()), store, os.environ, Redactor()
             )
@@ -77,11 +77,11 @@ async def demonstrate(
             show(plan_page(await make_plan(session, RunRequest(pair.name, Status.ACTIVE))))
             show((*_section("4. Failing over", "hamr run sim --to ACTIVE"), *paragraph(_FAULT), ()))
             simulation.faults.add(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
-            code = await _go(session, Status.ACTIVE, show, watcher, controls)
+            code = await _go(session, Status.ACTIVE, show, watching, controls)
             if code is not ExitCode.DONE:
                 return code
             show(_section("5. Coming home", "hamr run sim --to PASSIVE"))
-            code = await _go(session, Status.PASSIVE, show, watcher, controls)
+            code = await _go(session, Status.PASSIVE, show, watching, controls)
             if code is not ExitCode.DONE:
                 return code
             show(_section("6. What the journal holds", "hamr audit verify"))
@@ -96,20 +96,20 @@ async def _go(
     session: Session,
     goal: Status,
     show: Callable[[Page], None],
-    watcher: Callable[[Pair], Watcher],
+    watching: Watching,
     controls: RunControl,
 ) -> ExitCode:
     result = await start(
         session,
         RunRequest(session.pair.name, goal),
-        watchers=[watcher(session.pair)],
+        watchers=watching(session.pair),
         controls=controls,
     )
     show(((), *result_page(result)))
     return result.exit_code
 
 
-def _verify(store: SqliteStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
+def _verify(store: JournalStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
     found = store.verify()
     if not isinstance(found, Verified):
         raise HamrError(f"the demo's own journal does not verify: record {found.seq}: {found.reason}")

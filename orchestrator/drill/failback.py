@@ -22,7 +22,7 @@ from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import utc
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import check_overrides
 from orchestrator.operations.run import adopt, resume, start
@@ -373,6 +373,6 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
 def _refuse_held(session: Session, drill: DrillHistory) -> None:
     """Somebody at work on the pair goes first; a process that died in a run of this drill is in nobody's way."""
     holder = session.store.holder(session.pair.name)
-    if holder is not None and holder.run in drill.legs and session.host.provably_dead(holder):
+    if holder is not None and holder.run in drill.legs and session.is_gone(holder):
         return  # what it left is taken up on the way home
     refuse_held(session)

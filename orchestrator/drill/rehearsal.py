@@ -31,7 +31,7 @@ from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import new_run_id
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import (
     AppliedLate,

@@ -27,7 +27,7 @@ from orchestrator.model.hook import HookOutcome
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
 
@@ -77,8 +77,10 @@ def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
                 yield f"{name}: hook {hook} ({when.value} {transition})"
             case ProbesRead(readings=readings) if not simulated:
                 probes |= {reading.probe: None for reading in readings}
-            case NoticeSent(title=title, role=role):
+            case NoticeSent(title=title, role=Role() as role):
                 yield f"{name}: told the {role} org: {title}"
+            case NoticeSent(title=title, channel=channel):
+                yield f"{name}: told channel {channel}: {title}"
             case _:
                 pass
     if probes:
@@ -92,7 +94,7 @@ def _not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, .
         "Datadog itself: the two regions are simulated, and nothing was sent to any org" if simulated else "",
         *(_left_out(event, simulated=simulated) for event in events if isinstance(event, HookEnded)),
         ""
-        if any(isinstance(event, NoticeSent) for event in events)
+        if any(isinstance(event, NoticeSent) and event.role is not None for event in events)
         else "events in Datadog: none was posted",
         "traffic: a status moves neither Agents nor DNS nor integrations, and no hook did"
         if simulated or not any(isinstance(event, HookIntended) for event in events)

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.config.scenario import At, Unknown
+from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.model.guard import (
     Measured,
@@ -24,7 +25,7 @@ from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
-from orchestrator.model.status import Role
+from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
 from orchestrator.situation.guard_kinds import probes_of
 
@@ -97,14 +98,14 @@ class RehearsedSession(Session):
     """Whether the scenario scripts metrics or monitors of the regions."""
 
     @asynccontextmanager
-    async def _agreed(self) -> AsyncIterator[Prober]:
-        real = Session.prober(self) if self.scripted else nullcontext(RecordedProbes(self.clock))
+    async def _agreed(self, over: Both[Transport] | None) -> AsyncIterator[Prober]:
+        real = Session.prober(self, over) if self.scripted else nullcontext(RecordedProbes(self.clock))
         async with real as asked:
             yield StubProber(self.stubs, self.clock, asked, self.scripted)
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
         """Probes that say what was agreed."""
-        return self._agreed()
+        return self._agreed(over)
 
     def programs(self) -> Programs:
         """Programs that are not started."""
@@ -167,6 +168,7 @@ class ProcessStore:
         self.records_written: list[Record] = []
         self.dead = False
         self.place = store.place
+        self.role = store.role
         self.first_missing = store.first_missing
         self.wait_at_most = store.wait_at_most
         self.records = store.records
@@ -179,6 +181,7 @@ class ProcessStore:
         self.verify = store.verify
         self.verify_newest = store.verify_newest
         self.holder = store.holder
+        self.witness = store.witness
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably; then, where the moment has come, die or let something happen.

@@ -12,7 +12,7 @@ from orchestrator.model.events import Event, Waiting
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.protocols import Clock, Observer, Prober, Programs, Prompter, World
+from orchestrator.model.protocols import Approvals, Clock, Observer, Prober, Programs, Prompter, World
 from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending, Operator
 from orchestrator.model.situation import OpenRun, Owed
@@ -66,6 +66,7 @@ class RunServices(Struct, frozen=True):
     prober: Prober
     programs: Programs
     people: Prompter
+    approvals: Approvals
 
 
 class RunContext(Struct):

@@ -8,24 +8,28 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from orchestrator.model import next_step
+from orchestrator.model.approval import Approvable, Approval
 from orchestrator.model.events import (
+    ApprovalAsked,
+    ApprovalOwed,
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
 )
-from orchestrator.model.guard import IfUnknown, Outcome, Verdict
+from orchestrator.model.guard import Approved, IfUnknown, Outcome, Verdict
 from orchestrator.model.hook import Asks, Question
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
-from orchestrator.model.status import Role
-from orchestrator.situation.guard_kinds import transition_probes
+from orchestrator.model.status import Both, Role
+from orchestrator.situation.guard_kinds import kinds_of, transition_probes
 from orchestrator.situation.guards import judge, judge_transition
 
 from .check import Checker
@@ -129,6 +133,8 @@ class GuardEvaluator(Struct):
     policy: GuardPolicy
     decisions: list[tuple[Transition | None, Decision]] = field(default_factory=list)
     """What became of each transition's guards, in order; no transition where an org was to be told what the other one shows."""
+    awaited: tuple[Verdict, ...] = ()
+    """What it waits for, or waited for when a person stopped it."""
     accepted: dict[tuple[str, str], str] = field(default_factory=dict)
     """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
 
@@ -150,12 +156,36 @@ class GuardEvaluator(Struct):
             readings = await self.probing.take(probes)  # what has grown old, or is from before a suspension
         self.checker.compare_both(self.reader.readings)
         self.probing.note(transition.name, readings, polling=polling)
-        return judge_transition(transition, self.run.playbook, self.reader.situation(readings))
+        approvals = await self._approvals(transition)
+        return judge_transition(transition, self.run.playbook, self.reader.situation(readings, approvals))
+
+    async def _approvals(self, transition: Transition) -> tuple[Approval, ...]:
+        """Who agreed to what this run is about to do; nobody is looked for where no guard asks."""
+        if not wants_approval(transition, self.run.playbook):
+            return ()
+        return await self.run.services.approvals.of(self.run.state.run, self._about_to_do(transition).digest)
+
+    def _about_to_do(self, transition: Transition) -> Approvable:
+        """All of the run, from where it began: who agreed to it once has agreed to each of its transitions."""
+        run, state, playbook = self.run, self.run.state, self.run.playbook
+        start = state.steps[0].source if state.steps else transition.source
+        goal = start if run.goal is None else run.goal
+        return Approvable(
+            pair=run.pair.name,
+            orgs=Both(run.pair.orgs.primary.uuid, run.pair.orgs.secondary.uuid),
+            start=start,
+            goal=goal,
+            mode=state.mode,
+            route=tuple(each.name for each in playbook.route(start, goal) or ()),
+            playbook_sha256=playbook.digest,
+            overrides=self.policy.overrides,
+        )
 
     def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
         """What becomes of the transition by these verdicts, with what a person has accepted."""
         decision = self.policy.decide(
-            verdicts, self._terms(self._binding(transition), frozenset(transition.planned_only))
+            verdicts,
+            self._terms(self._binding(transition), spared_in_an_emergency(transition, self.run.playbook)),
         )
         accepted = {
             verdict: self.accepted[transition.name, verdict.guard]
@@ -191,6 +221,8 @@ class GuardEvaluator(Struct):
             self.run.tell(GuardOverridden(transition.name, verdict, reason))
         for verdict in decision.waived:
             self.run.tell(GuardWaived(transition.name, verdict))
+            if asks_people(verdict.guard, self.run.playbook):
+                self.run.tell(ApprovalOwed(verdict.guard, self._about_to_do(transition)))
         if not decision.go:
             self.run.tell(
                 TransitionRefused(transition.name, tuple(verdict.guard for verdict in decision.refused_by))
@@ -241,21 +273,30 @@ class GuardEvaluator(Struct):
         began: float | None = None
         limit: float | None = None
         decision = self.decide(transition, await self.see(transition))
+        told = decision.refused_by
         try:
             while (limit := self._limit(decision, limit)) is not None:
                 now = clock.monotonic()
                 if began is None:
                     began = now
+                    for verdict in decision.refused_by:
+                        if asks_people(verdict.guard, self.run.playbook):
+                            self.run.tell(ApprovalAsked(verdict.guard, self._about_to_do(transition)))
                     self.run.tell(
-                        WaitBegan(transition.name, tuple(v.guard for v in decision.refused_by), limit)
+                        WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
                     )
+                elif decision.refused_by != told:
+                    told = decision.refused_by
+                    self.run.tell(WaitContinued(transition.name, told))
                 left = began + limit - now
                 if left <= SHORTEST_NAP:
                     break
                 every = self.run.playbook.confirm.every.total_seconds()
+                self.awaited = decision.refused_by
                 await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
                 self.probing.distrust_all()
                 decision = self.decide(transition, await self.see(transition, polling=True))
+            self.awaited = ()
         finally:
             if began is not None:
                 self.run.tell(WaitEnded(transition.name, decision.go, clock.monotonic() - began))
@@ -293,6 +334,23 @@ class GuardEvaluator(Struct):
             if reply is None or not reply.yes:
                 return
             self.accepted[transition.name, verdict.guard] = reply.words or "a person said so when asked"
+
+
+def asks_people(guard: str, playbook: Playbook) -> bool:
+    """Whether a guard asks other people to agree."""
+    return any(isinstance(kind, Approved) for kind in kinds_of((guard,), playbook))
+
+
+def wants_approval(transition: Transition, playbook: Playbook) -> bool:
+    """Whether one of a transition's guards does."""
+    return any(asks_people(guard, playbook) for guard in transition.guards)
+
+
+def spared_in_an_emergency(transition: Transition, playbook: Playbook) -> frozenset[str]:
+    """The guards that an emergency does not stop at: those for planned runs alone, and those that ask other people."""
+    return frozenset(
+        (*transition.planned_only, *(each for each in transition.guards if asks_people(each, playbook)))
+    )
 
 
 def say(verdict: Verdict) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.model.approval import Approval
 from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
 from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.org import Pair
@@ -189,6 +190,15 @@ class NonInteractive:
         return None
 
 
+class NobodyAgreed:
+    """Nobody has agreed to a plan that was just made."""
+
+    async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Nobody."""
+        del run, digest
+        return ()
+
+
 def predicted_services(clock: Clock, readings: Mapping[str, ProbeReading] | None = None) -> RunServices:
     """What stands around a plan: probes as they were read for it, programs that are not run, and nobody to ask."""
-    return RunServices(RecordedProbes(clock, readings or {}), NothingRun(), NonInteractive())
+    return RunServices(RecordedProbes(clock, readings or {}), NothingRun(), NonInteractive(), NobodyAgreed())

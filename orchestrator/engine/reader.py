@@ -9,7 +9,15 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import ClockDistrusted, OrgGivenUp, ReadingsTaken, SituationRead
+from orchestrator.model.approval import Approval
+from orchestrator.model.events import (
+    ClockDistrusted,
+    OrgAnswered,
+    OrgAsked,
+    OrgGivenUp,
+    ReadingsTaken,
+    SituationRead,
+)
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
@@ -106,7 +114,13 @@ class PairReader(Struct):
 
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
-        return await self.run.world.read(role, within=within, anew=anew)
+        silence = self.run.playbook.timeouts.silence.total_seconds()
+        self.run.tell(OrgAsked(role, silence if within is None else within))
+        reading = await self.run.world.read(role, within=within, anew=anew)
+        if self.last is None:  # a run's first look was begun before it was wanted here
+            self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
+        self.run.tell(OrgAnswered(reading))
+        return reading
 
     async def _identify_both(self) -> Both[Identity]:
         return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))
@@ -217,7 +231,14 @@ class PairReader(Struct):
         return role not in self.run.state.dead and self.run.clock.monotonic() > self.leave_by(role)
 
     async def read_again(self, role: Role) -> Both[Reading]:
-        """Read one org alone, right after a look that took too long for what it said of this one."""
+        """Read right after a look that took too long for what it said of this org.
+
+        Alone where it waited for the other one, whose answer has just come; both where it was the slow one itself, so that
+        what the other shows does not grow old meanwhile.
+        """
+        took = self.readings[role].exchange.seconds
+        if took > self.readings[role.other].exchange.seconds and role.other not in self.run.state.dead:
+            return await self.read_both("before write")
         readings = self.readings.with_(role, await self._read(role, once=True))
         self.last = readings
         seen: Both[Reading | None] = Both(None, None)
@@ -228,7 +249,9 @@ class PairReader(Struct):
         """Forget when the last look was: the next write reads everything again."""
         self.read_at = None
 
-    def situation(self, probes: Sequence[ProbeReading] = ()) -> Situation:
+    def situation(
+        self, probes: Sequence[ProbeReading] = (), approvals: tuple[Approval, ...] = ()
+    ) -> Situation:
         """What guards may look at: the last look, what the probes said, and the run's own facts."""
         run, (readings, identities) = self.run, self.seen
         return Situation(
@@ -245,6 +268,8 @@ class PairReader(Struct):
             earlier=run.state.seen_before(),
             predicted=any(reading.predicted for reading in readings),
             probes={reading.probe: reading for reading in probes},
+            operator=run.operator.name,
+            approvals=approvals,
         )
 
 

@@ -144,7 +144,7 @@ class RouteRunner(Struct):
                 End.OWING,
                 f"{pair[role.other]} stands at {goal}; {pair[role]} was not reached and is owed {status}",
                 role,
-                (next_step.resume(pair.name),),
+                (next_step.resume(pair.name).so_that(f"tell the {role} what it is owed, once it answers"),),
             )
         return Ending(End.DONE, f"pair {pair.name} stands at {goal}, on both orgs")
 

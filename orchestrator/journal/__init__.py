@@ -1,18 +1,20 @@
-"""The journal: an append-only audit log with a hash chain, and the locks beside it, in one SQLite file.
+"""The journal: an append-only audit log with a hash chain, and the locks beside it, in a file or on a team's server.
 
-`SqliteStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
+`JournalStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
 """
 
+from .address import Address, is_address, without_password
 from .calls import InlineCalls, ThreadCalls
 from .chain import canonical, check_anchor, export, parse_anchor, verify_export
-from .opening import default_place
+from .opening import default_place, state_folder
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
-from .sqlite_store import VERIFY_NEWEST, SqliteStore
+from .store import VERIFY_NEWEST, JournalStore
 
 __all__ = [
     "VERIFY_NEWEST",
+    "Address",
     "InlineCalls",
-    "SqliteStore",
+    "JournalStore",
     "ThisHost",
     "ThreadCalls",
     "canonical",
@@ -20,9 +22,12 @@ __all__ = [
     "default_place",
     "export",
     "host_name",
+    "is_address",
     "parse_anchor",
     "provably_dead",
+    "state_folder",
     "this_process",
     "verify_export",
     "whereabouts",
+    "without_password",
 ]

@@ -18,7 +18,7 @@ from orchestrator.model.floor import Floor
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.protocols import Store
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Owed, Scheduled
 
 from .history import KINDS, DrillHistory, History, RunHistory, events_of, fold
 
@@ -28,7 +28,7 @@ CHECKPOINT = "pair.checkpointed"
 DUE_AFTER = 1_000
 """How many records a pair's history may have since its last checkpoint: they are read in a tenth of a second."""
 
-FORM = 1
+FORM = 2
 """Raised with every change of what a history is made of: checkpoints of another form are not used."""
 
 _NEWEST = 3
@@ -42,6 +42,7 @@ class _Checkpoint(Struct, frozen=True):
     runs: tuple[RunHistory, ...]
     """Without the text of their playbooks: their own records have that."""
     drills: tuple[DrillHistory, ...]
+    scheduled: tuple[Scheduled, ...]
     owed: Owed | None
     floors: dict[str, Floor]
 
@@ -101,6 +102,7 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
         pair,
         {run.run: run for run in kept.runs},
         {drill.drill: drill for drill in kept.drills},
+        scheduled={run.run: run for run in kept.scheduled},
         uncertain=[run for run in kept.runs if run.unknown],
         owed=kept.owed,
         floors=kept.floors,
@@ -122,6 +124,7 @@ def _kept_of(history: History) -> _Checkpoint:
         history.upto,
         tuple(map(_without_text, runs)),
         tuple(drill for name, drill in history.drills.items() if name in named),
+        tuple(history.scheduled.values()),
         history.owed,
         history.floors,
     )
@@ -155,6 +158,7 @@ def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[Ru
         or run.left_open
         or run.unknown
         or run.unseen
+        or run.approval_owed
         or run.run in asked
         or (since is not None and run.started_at >= since)
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
 from orchestrator.model import next_step
 
+from .address import Address
+
 ELSEWHERE = next_step.shell(
     "--journal FILE", "another journal; the run then sees neither this one's lock nor its history"
 )
@@ -110,11 +112,11 @@ def _named(name: Callable[[], str], number: int) -> str:
         return str(number)
 
 
-def unavailable(place: Path, reason: str, *, sent: str = UNSENT) -> JournalUnavailable:
+def unavailable(place: Path | Address | str, reason: str, *, sent: str = UNSENT) -> JournalUnavailable:
     """The journal at that place cannot be used, for that reason ("is busy: …")."""
     return JournalUnavailable(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
 
 
-def damaged(place: Path, reason: str) -> JournalDamaged:
+def damaged(place: Path | Address | str, reason: str) -> JournalDamaged:
     """The journal at that place cannot be trusted, for that reason ("is damaged: …")."""
     return JournalDamaged(f"The journal {place} {reason}.", sent=_DAMAGE, next_steps=[VERIFY, ELSEWHERE])

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from orchestrator.errors import JournalDamaged
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    ApprovalOwed,
     ChangeSeen,
     DrillClosed,
     DrillScored,
@@ -23,14 +24,20 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     RunAcknowledged,
+    RunApproved,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     RunStarted,
     RunSuperseded,
     SituationRead,
     TransitionIntended,
     TransitionMade,
     TransitionRefused,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -39,13 +46,13 @@ from orchestrator.model.events import (
     decode,
 )
 from orchestrator.model.floor import Floor, Floors, raise_floors
-from orchestrator.model.hook import SETTLED, When
+from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed
+from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Status
 
 ENDS: tuple[str, ...] = tuple(
@@ -67,6 +74,8 @@ KINDS: tuple[str, ...] = ENDS + tuple(
     event.kind
     for event in (
         RunAcknowledged,
+        RunScheduled,
+        RunCancelled,
         TransitionIntended,
         TransitionMade,
         TransitionRefused,
@@ -81,6 +90,11 @@ KINDS: tuple[str, ...] = ENDS + tuple(
         HookEnded,
         PersonAsked,
         PersonAnswered,
+        ApprovalOwed,
+        RunApproved,
+        WaitBegan,
+        WaitContinued,
+        WaitEnded,
     )
 )
 """The record kinds that a pair's history is made of."""
@@ -127,8 +141,16 @@ class RunHistory(Struct):
     """Attempts that may have been taken, and that no reading has shown."""
     hooks_owed: list[tuple[str, str]] = field(default_factory=list)
     """(transition, `after` hook) of what did not end well yet, in order."""
+    hooks_failed: list[tuple[str, str]] = field(default_factory=list)
+    """(transition, `before` hook) of what did not end well, in order."""
+    by_hand: list[str] = field(default_factory=list)
+    """What was left to a person for want of somebody to ask, in the playbook's words."""
     asking: str = ""
     """What a person was asked, where nothing of the run was journalled since."""
+    approval_owed: str = ""
+    """The guard by which other people's agreement is owed, since an emergency did without; "" where none is."""
+    waiting: GuardWait | None = None
+    """The guards that it waits for, where the journal does not say that this is over."""
     elsewhere: bool = False
     """Whether it ran on other orgs than the ones that are asked about."""
     last: str = ""
@@ -163,6 +185,7 @@ class RunHistory(Struct):
             stopped_for=stopped_for,
             unknown=bool(self.unknown),
             asking=self.asking,
+            waiting=self.waiting,
             ended=self.finished is not None,
         )
 
@@ -204,6 +227,8 @@ class History(Struct):
     """By id, in order."""
     uncertain: list[RunHistory] = field(default_factory=list)
     """Runs that have had an unknown since one was last done."""
+    scheduled: dict[str, Scheduled] = field(default_factory=dict)
+    """Runs that wait for their time, by id; those that never began among them, once that is past."""
     owed: Owed | None = None
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
@@ -289,6 +314,13 @@ class History(Struct):
         )
 
     @property
+    def last_moved(self) -> RunHistory | None:
+        """The newest run that moved these orgs, or was about to, unless somebody has acknowledged it."""
+        moved = (run for run in reversed(self.runs.values()) if run.intended or run.start is not None)
+        newest = next((run for run in moved if not run.elsewhere), None)
+        return None if newest is None or newest.acknowledged else newest
+
+    @property
     def hooks_owed(self) -> tuple[tuple[str, str], ...]:
         """(run, "transition/hook") of every `after` hook that an open run still owes, in order."""
         return tuple(
@@ -297,6 +329,11 @@ class History(Struct):
             if run.open
             for transition, hook in run.hooks_owed
         )
+
+    @property
+    def approvals_owed(self) -> tuple[str, ...]:
+        """The emergencies to which other people still have to agree afterwards."""
+        return tuple(run.run for run in self.runs.values() if run.approval_owed and not run.elsewhere)
 
     @property
     def unknown(self) -> tuple[tuple[str, Attempt], ...]:
@@ -310,6 +347,10 @@ class History(Struct):
             if not run.superseded_by and not run.elsewhere
             for attempt in run.unknown.values()
         )
+
+    def waiting(self, now: datetime) -> tuple[Scheduled, ...]:
+        """The runs that wait for their time, unless their processes are gone."""
+        return tuple(run for run in self.scheduled.values() if now <= run.start_at + START_WITHIN)
 
     def cooling_down(self, cool_down: timedelta | None, now: datetime) -> tuple[RunHistory, timedelta] | None:
         """The run after which the pair still cools down, and for how long, or None."""
@@ -343,9 +384,15 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.since, history.upto = history.since or record.seq, record.seq
         history.read += 1
         at = moment(record.at)
+        if isinstance(event, RunApproved) and record.run not in history.runs:
+            continue  # of a plan that nobody has run yet
         if isinstance(event, DrillStarted | DrillScored | DrillClosed):
             # A drill is no run: it has legs that are, and each of those names it.
             _note_drill(history, record, event, at)
+            continue
+        if isinstance(event, RunScheduled | RunCancelled):
+            # No run yet: it begins when its time has come.
+            _note_scheduled(history, record, event)
             continue
         run = history.runs.get(record.run)
         if run is None:
@@ -374,23 +421,43 @@ def _note_drill(
             known.closed_at, known.notes = at, notes
 
 
+def _note_scheduled(history: History, record: Record, event: RunScheduled | RunCancelled) -> None:
+    if isinstance(event, RunCancelled):
+        history.scheduled.pop(record.run, None)
+        return
+    by = f"{record.by}@{record.host}"
+    history.scheduled[record.run] = Scheduled(record.run, event.goal, event.start_at, by, event.expect)
+
+
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
     match event:
         case RunStarted():
             # Of thousands of runs by the same playbook, its text is in memory once.
             run.started = replace(event, playbook_text=sys.intern(event.playbook_text))
             run.mode, run.orgs = event.mode, event.orgs
+            history.scheduled.pop(run.run, None)
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
         case RunResumed(mode=mode):
-            run.mode, run.asking = mode, ""
+            run.mode, run.asking, run.waiting = mode, "", None
             run.finished, run.finished_at = None, None
         case PersonAsked(question=question):
             run.asking = question.text
+        case ApprovalOwed(guard=guard):
+            run.approval_owed = guard
+        case RunApproved(afterwards=True):
+            run.approval_owed = ""
         case PersonAnswered():
             run.asking = ""
+        case WaitBegan(transition=transition, guards=guards, seconds=seconds, verdicts=verdicts):
+            run.waiting = GuardWait(transition, guards, at, seconds, verdicts)
+        case WaitContinued(verdicts=verdicts) if run.waiting is not None:
+            guards = tuple(verdict.guard for verdict in verdicts)
+            run.waiting = replace(run.waiting, guards=guards, verdicts=verdicts)
+        case WaitEnded():
+            run.waiting = None
         case RunFinished():
-            run.asking = ""
+            run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
             if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
@@ -411,9 +478,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             )
         case TransitionRefused():
             run.transition = ""
-        case HookEnded(when=When.AFTER) if event.outcome in SETTLED:
-            settled = (event.transition, event.hook)
-            run.hooks_owed = [owed for owed in run.hooks_owed if owed != settled]
+        case HookEnded(when=when, outcome=outcome, reason=reason):
+            _note_hook(run, when, (event.transition, event.hook), outcome)
+            if outcome is HookOutcome.LEFT_TO_PERSON:
+                run.by_hand.append(reason)
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended = True
@@ -445,6 +513,14 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                     other.superseded_by = run.run
         case _:
             pass
+
+
+def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: HookOutcome) -> None:
+    if when is When.AFTER and outcome in SETTLED:
+        run.hooks_owed = [owed for owed in run.hooks_owed if owed != hook]
+    if when is When.BEFORE:
+        failed = [] if outcome in SETTLED else [hook]
+        run.hooks_failed = [each for each in run.hooks_failed if each != hook] + failed
 
 
 def event_of(record: Record) -> Event | None:

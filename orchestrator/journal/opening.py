@@ -16,12 +16,13 @@ from msgspec import Struct
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 
+from .address import SCHEMES, Address, parse_address
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
 from .tables import APPLICATION_ID, VERSION, identity, lay_out
 
 
-def default_place(option: str | None, environ: Mapping[str, str]) -> Path:
-    """The journal's file: `--journal`, else HAMR_JOURNAL, else `~/.local/state/hamr/journal.db`.
+def default_place(option: str | None, environ: Mapping[str, str]) -> Path | Address:
+    """The journal's file, or a team's address: `--journal`, else HAMR_JOURNAL, else `~/.local/state/hamr/journal.db`.
 
     XDG_STATE_HOME replaces `~/.local/state` where it is an absolute path, as the XDG base directory
     specification asks.
@@ -31,31 +32,32 @@ def default_place(option: str | None, environ: Mapping[str, str]) -> Path:
         environ: the process's environment.
 
     Raises:
-        UsageError: it is not a path, or names a kind of journal that does not exist yet.
+        UsageError: it is neither a path nor a team's address.
     """
     if option is not None:
         return _path(option, "--journal", environ)
     if environ.get("HAMR_JOURNAL"):
         return _path(environ["HAMR_JOURNAL"], "HAMR_JOURNAL", environ)
+    return state_folder(environ) / "journal.db"
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where journals are that nobody has named."""
     state = Path(environ.get("XDG_STATE_HOME", ""))
     if not state.is_absolute():
         state = _home(environ) / ".local" / "state"
-    return state / "hamr" / "journal.db"
+    return state / "hamr"
 
 
-def _path(text: str, source: str, environ: Mapping[str, str]) -> Path:
+def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
     line = f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"
     advice = [next_step.shell(line, "the usual place")]
     scheme, separator, _ = text.partition("://")
-    if separator and scheme.lower() in ("postgresql", "postgres"):
-        raise UsageError(
-            f"{source} names a PostgreSQL journal: a journal that a team shares comes later."
-            " For now the journal is a file on this machine.",
-            next_steps=advice,
-        )
+    if separator and scheme.lower() in SCHEMES:
+        return parse_address(text, source)
     if separator:
         raise UsageError(
-            f"{source} wants the path of a file, not an address that begins with {scheme}://.",
+            f"{source} wants the path of a file or postgresql://…, not an address that begins with {scheme}://.",
             next_steps=advice,
         )
     if not text.strip() or "\0" in text:

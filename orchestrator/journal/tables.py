@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from msgspec.structs import astuple
 
 from orchestrator.model.journal import Holder
 from orchestrator.model.plain import moment, timestamp
+
+
+class Rows(Protocol):
+    """What a statement found or changed."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Statements(Protocol):
+    """How statements are made, with ? for each value: the connection of sqlite3, or what stands for one."""
+
+    def execute(self, query: str, values: Sequence[object] = ..., /) -> Rows:
+        """Make one."""
+
+    def executemany(self, query: str, rows: Sequence[Sequence[object]], /) -> object:
+        """Make one for each of these rows."""
+
 
 APPLICATION_ID = 0x48414D52
 """`HAMR` in ASCII, in the file's header: tells a journal from other programs' databases."""
@@ -117,14 +145,12 @@ def first_of_each_run(kinds: Sequence[str], pair: Sequence[str] = ()) -> str:
     """
     each = f"WITH each(name) AS ({RUNS_OF_A_PAIR} AND run > '')" if pair else _EACH_RUN
     first = f"SELECT seq FROM records WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
-    return (
-        f"{each} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) WHERE found > 0"  # noqa: S608 - as above
-    )
+    return f"{each} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) AS firsts WHERE found > 0"  # noqa: S608 - as above
 
 
 def places(count: int) -> str:
-    """So many places for values."""
-    return ", ".join("?" * count)
+    """So many places for values; for none, what nothing equals."""
+    return ", ".join("?" * count) or "NULL"
 
 
 _COLUMNS = "lock, pair, run, operator, host, pid, process_started, taken_at, beat_at"
@@ -134,13 +160,13 @@ class UnreadableLock(Exception):
     """A row of the lock table that this program cannot have written."""
 
 
-def holder_of(connection: sqlite3.Connection, pair: str) -> Holder | None:
+def holder_of(statements: Statements, pair: str) -> Holder | None:
     """Who holds a pair.
 
     Raises:
         UnreadableLock: what stands there is no holder.
     """
-    row = connection.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
+    row = statements.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
     if row is None:
         return None
     lock, _, run, operator, host, pid, process_started, taken_at, beat_at = row
@@ -152,11 +178,11 @@ def holder_of(connection: sqlite3.Connection, pair: str) -> Holder | None:
         raise UnreadableLock(f"the lock on {pair} has no readable time") from error
 
 
-def take(connection: sqlite3.Connection, holder: Holder) -> Holder | None:
+def take(statements: Statements, holder: Holder) -> Holder | None:
     """Enter the holder where the pair is free: None where it has the pair now, else who has."""
-    present = holder_of(connection, holder.pair)
+    present = holder_of(statements, holder.pair)
     if present is None:
-        connection.execute(
+        statements.execute(
             f"INSERT INTO locks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant columns
             _row(holder),
         )
@@ -164,29 +190,27 @@ def take(connection: sqlite3.Connection, holder: Holder) -> Holder | None:
     return None if present.lock == holder.lock else present
 
 
-def replace(
-    connection: sqlite3.Connection, old: str, holder: Holder, beat_at: datetime | None = None
-) -> bool:
+def replace(statements: Statements, old: str, holder: Holder, beat_at: datetime | None = None) -> bool:
     """Hand the pair from the lock `old` to the holder; False where `old` does not hold it, or was heard of since."""
-    present = holder_of(connection, holder.pair)
+    present = holder_of(statements, holder.pair)
     if beat_at is not None and (present is None or present.beat_at != beat_at):
         return False
-    changed = connection.execute(
+    changed = statements.execute(
         f"UPDATE locks SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE pair = ? AND lock = ?",  # noqa: S608 - constant columns
         (*_row(holder), holder.pair, old),
     )
     return changed.rowcount == 1
 
 
-def beat(connection: sqlite3.Connection, lock: str, at: datetime) -> bool:
+def beat(statements: Statements, lock: str, at: datetime) -> bool:
     """Note that the holder is alive; False where the lock is gone."""
-    changed = connection.execute("UPDATE locks SET beat_at = ? WHERE lock = ?", (timestamp(at), lock))
+    changed = statements.execute("UPDATE locks SET beat_at = ? WHERE lock = ?", (timestamp(at), lock))
     return changed.rowcount == 1
 
 
-def release(connection: sqlite3.Connection, lock: str) -> bool:
+def release(statements: Statements, lock: str) -> bool:
     """Remove the lock; False where it was gone already."""
-    return connection.execute("DELETE FROM locks WHERE lock = ?", (lock,)).rowcount == 1
+    return statements.execute("DELETE FROM locks WHERE lock = ?", (lock,)).rowcount == 1
 
 
 def _row(holder: Holder) -> tuple[object, ...]:

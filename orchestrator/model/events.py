@@ -14,8 +14,10 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from .approval import Approvable
 from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
+from .journal import Head
 from .plain import EMPTY, JSON, plain, restore
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import Score
@@ -61,6 +63,25 @@ class RunSuperseded(Struct, frozen=True):
 
     kind: ClassVar[str] = "run.superseded"
     by_run: str
+
+
+class RunScheduled(Struct, frozen=True):
+    """A run waits for its time, without the pair's lock; unless it is cancelled, it begins then."""
+
+    kind: ClassVar[str] = "run.scheduled"
+    goal: Status
+    start_at: datetime
+    expect: Status | None = None
+    """Where the pair has to stand by then; None where that was left open."""
+    reason: str = ""
+    ref: str = ""
+
+
+class RunCancelled(Struct, frozen=True):
+    """A run that waited for its time does not begin: somebody cancelled it, or it could not."""
+
+    kind: ClassVar[str] = "run.cancelled"
+    reason: str
 
 
 class RunFinished(Struct, frozen=True):
@@ -111,6 +132,22 @@ class ReadingsTaken(Struct, frozen=True):
 
     kind: ClassVar[str] = ""
     readings: Both[Reading | None]
+
+
+class OrgAsked(Struct, frozen=True):
+    """An org is asked for its record, and has not answered yet; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    role: Role
+    seconds: float
+    """How long it has to answer."""
+
+
+class OrgAnswered(Struct, frozen=True):
+    """An org has answered, or its time is up, while the other one may still be waited for; for people, not journalled."""
+
+    kind: ClassVar[str] = ""
+    reading: Reading
 
 
 class MirrorFound(Struct, frozen=True):
@@ -233,6 +270,33 @@ class ProbesRead(Struct, frozen=True):
     readings: tuple[ProbeReading, ...]
 
 
+class ApprovalAsked(Struct, frozen=True):
+    """A run wants other people's agreement to what it is about to do."""
+
+    kind: ClassVar[str] = "approval.asked"
+    guard: str
+    what: Approvable
+
+
+class ApprovalOwed(Struct, frozen=True):
+    """An emergency did without other people's agreement, which is owed to the record afterwards."""
+
+    kind: ClassVar[str] = "approval.owed"
+    guard: str
+    what: Approvable
+
+
+class RunApproved(Struct, frozen=True):
+    """Somebody agreed to exactly this; of an emergency that did without, afterwards."""
+
+    kind: ClassVar[str] = "run.approved"
+    what: Approvable
+    reason: str = ""
+    afterwards: bool = False
+    role: str = ""
+    """Who the journal's own server says that it was; "" where the journal is a file, and a name is a word."""
+
+
 class WaitBegan(Struct, frozen=True):
     """A transition's guards do not pass yet, and may be waited for."""
 
@@ -241,6 +305,16 @@ class WaitBegan(Struct, frozen=True):
     guards: tuple[str, ...]
     seconds: float
     """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What those guards say, each with its reason and the playbook's why; () in a journal of before they were kept."""
+
+
+class WaitContinued(Struct, frozen=True):
+    """The guards that are waited for say something else than before, and do not pass yet."""
+
+    kind: ClassVar[str] = "wait.continued"
+    transition: str
+    verdicts: tuple[Verdict, ...]
 
 
 class WaitEnded(Struct, frozen=True):
@@ -425,22 +499,47 @@ class DrillClosed(Struct, frozen=True):
 
 
 class NoticeSent(Struct, frozen=True):
-    """An event was posted to an org: an anchor of the journal outside this machine."""
+    """A notice was taken, by an org as an event or by a channel: an anchor of the journal outside this machine."""
 
     kind: ClassVar[str] = "notice.sent"
-    role: Role
+    role: Role | None
+    """The org that was told; None where a channel was."""
     title: str
     head: str
     """SEQ:HASH that it carries."""
+    channel: str = ""
+    """The channel's name; "" where an org was told."""
 
 
 class NoticeFailed(Struct, frozen=True):
-    """An event could not be posted; it stops nothing."""
+    """A notice could not be sent, or nobody knows whether it was taken; it stops nothing."""
 
     kind: ClassVar[str] = "notice.failed"
-    role: Role
+    role: Role | None
     title: str
     reason: str
+    channel: str = ""
+
+
+class JournalMoved(Struct, frozen=True):
+    """A team's journal could not be reached: this emergency goes on with one on this machine, which is merged later."""
+
+    kind: ClassVar[str] = "journal.moved"
+    left: str
+    """The team's, without a password."""
+    reason: str
+
+
+class JournalMerged(Struct, frozen=True):
+    """The records of another journal were brought in: its chain can be made again from them, up to its head."""
+
+    kind: ClassVar[str] = "journal.merged"
+    head: Head
+    """The other journal's."""
+    after: int
+    """How many of its records had been brought in before."""
+    numbers: tuple[int, ...]
+    """Where the others stand here, in its order."""
 
 
 class PlaybookProven(Struct, frozen=True):
@@ -462,15 +561,23 @@ Event = (
     RunStarted
     | RunResumed
     | RunSuperseded
+    | RunScheduled
+    | RunCancelled
     | RunFinished
     | RunAcknowledged
     | SituationRead
     | ReadingsTaken
+    | OrgAsked
+    | OrgAnswered
     | GuardsJudged
     | GuardOverridden
     | GuardWaived
     | ProbesRead
+    | ApprovalAsked
+    | ApprovalOwed
+    | RunApproved
     | WaitBegan
+    | WaitContinued
     | WaitEnded
     | PersonAsked
     | PersonAnswered
@@ -499,6 +606,8 @@ Event = (
     | LockTakenOver
     | LockReleased
     | LockBroken
+    | JournalMoved
+    | JournalMerged
     | PairAdopted
     | PlaybookProven
     | Waiting

@@ -214,7 +214,16 @@ class Compared(Struct, frozen=True):
     """Its value is one of these."""
 
 
-GuardKind = Quiet | Reachable | Located | Window | Compared | AllOf | AnyOf | Not
+class Approved(Struct, frozen=True):
+    """Other people than whoever asked for the run have agreed to exactly this."""
+
+    by: int = 1
+    """How many people (1)."""
+    within: timedelta = timedelta(minutes=30)
+    """How long a run waits for them, and how long their word counts (30m)."""
+
+
+GuardKind = Quiet | Reachable | Located | Window | Compared | Approved | AllOf | AnyOf | Not
 
 
 class IfUnknown(enum.Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -56,6 +56,10 @@ class Head(Struct, frozen=True):
         return f"{self.seq}:{self.hash}"
 
 
+SILENT_FOR = timedelta(minutes=1)
+"""How long a heartbeat may be late before anybody wonders."""
+
+
 class Holder(Struct, frozen=True):
     """Who holds a pair's lock."""
 
@@ -76,6 +80,10 @@ class Holder(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.operator} on {self.host} (process {self.pid})"
 
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it gave no sign of life for so long that it may be gone; a person has to find out."""
+        return now - self.beat_at > SILENT_FOR
+
 
 class Whereabouts(enum.Enum):
     """What can be told from here of the process that holds a lock. Only GONE lets anybody take it over (law 12)."""
@@ -85,6 +93,15 @@ class Whereabouts(enum.Enum):
     UNCERTAIN = "same machine, and whether the process of that number is the one can't be told from here"
     OTHER_NAMESPACE = "same machine, other pid namespace (a container?), which can't be looked into from here"
     ELSEWHERE = "another machine or boot, which can't be looked into from here"
+
+
+class Witness(enum.Enum):
+    """What a journal itself can tell of the process that holds a lock, wherever that process is."""
+
+    NONE = "the journal is a file, and witnesses nothing"
+    HIDDEN = "the journal's server has not seen it (a pooler in between?), so a person has to tell whether it lives"
+    STANDS = "its connection to the journal stands, or was heard of a moment ago"
+    GONE = "its connection to the journal is gone, and its heartbeats have stopped"
 
 
 class Verified(Struct, frozen=True):

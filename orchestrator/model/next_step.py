@@ -61,7 +61,7 @@ class NextStep(Struct, frozen=True):
         """The same, going over these guards by name; those that it goes over already once."""
         words = [
             word
-            for guard in guards
+            for guard in dict.fromkeys(guards)
             if not self.overrides(guard)
             for word in ("--override", f"{guard}={reason}")
         ]
@@ -100,7 +100,7 @@ def status(pair: str) -> NextStep:
 
 def watch(pair: str) -> NextStep:
     """Look again and again."""
-    return NextStep("status", pair, ("--watch",), "look again until something changes")
+    return NextStep("status", pair, ("--watch",), "look again and again; Ctrl-C ends it")
 
 
 def doctor(pair: str) -> NextStep:
@@ -150,6 +150,17 @@ def acknowledge(run_id: str) -> NextStep:
     return NextStep("ack", run_id, why="end the cooling down")
 
 
+def approve(what: str, *, afterwards: bool = False) -> NextStep:
+    """Agree to what somebody else's run does, beforehand or afterwards; `what` is a run or the file of a plan."""
+    options = ("--afterwards", "--reason", TEXT) if afterwards else ("--reason", TEXT)
+    return NextStep("approve", what, options, "agree to exactly this; whoever asked for it cannot")
+
+
+def cancel(run_id: str) -> NextStep:
+    """Let a run that waits for its time not begin."""
+    return NextStep("cancel", run_id, why="let that run not begin")
+
+
 def show(run_id: str) -> NextStep:
     """What a run did, step by step."""
     return NextStep("show", run_id, why="read what that run did, step by step")
@@ -193,6 +204,17 @@ def simulate(*options: str) -> NextStep:
 def apply(file: str) -> NextStep:
     """A plan that was saved."""
     return NextStep("apply", file, why="do exactly what this plan says, or nothing")
+
+
+def lay_out(journal: str) -> NextStep:
+    """The tables of a team's journal."""
+    return NextStep("journal init", journal, why="lay the journal out, or bring it up to this version")
+
+
+def merge(file: str) -> NextStep:
+    """An emergency's records into the team's journal."""
+    why = "once the team's journal can be reached: bring this run's records in"
+    return NextStep("journal merge", file, why=why)
 
 
 def head() -> NextStep:

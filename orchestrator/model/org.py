@@ -75,6 +75,62 @@ class CommandKey(Struct, frozen=True):
 KeyReference = EnvironmentKey | FileKey | CommandKey
 
 
+class Occasion(enum.Enum):
+    """What people may want to be told of a run."""
+
+    BEGUN = "begun"
+    """It has read both orgs, and begins; or goes on, resumed."""
+    WAITING = "waiting"
+    """It waits for its guards, or for its time."""
+    ASKED = "asked"
+    """It asks a person, at its own terminal."""
+    APPROVAL = "approval"
+    """It wants somebody else's agreement, and waits for it."""
+    STOPPED = "stopped"
+    """It ended before its goal: refused, incomplete, interrupted, or for somebody else's write."""
+    UNKNOWN = "unknown"
+    """It ended with a write of which nobody knows what became of it."""
+    OWING = "owing"
+    """It is at its goal, and something is still owed."""
+    DONE = "done"
+    """It is at its goal."""
+    DRILL = "drill"
+    """Any of these, of a drill's run: told under this word alone, so that a rehearsal wakes nobody."""
+
+
+class Webhook(Struct, frozen=True):
+    """A JSON POST to an address, signed with a secret that both sides know."""
+
+    url: KeyReference
+    secret: KeyReference
+
+
+class Apprise(Struct, frozen=True):
+    """Whatever the library Apprise reaches by one address: chats, pagers, mail."""
+
+    address: KeyReference
+
+
+class Channel(Struct, frozen=True):
+    """One way to tell people what runs do. Its addresses are found as keys are, and never shown."""
+
+    name: str
+    via: Webhook | Apprise
+    on: frozenset[Occasion] = frozenset(Occasion)
+
+    @property
+    def keys(self) -> Mapping[str, KeyReference]:
+        """Where what it needs is found, by what a person calls it."""
+        match self.via:
+            case Webhook(url, secret):
+                return {"address": url, "secret": secret}
+            case Apprise(address):
+                return {"address": address}
+
+    def __str__(self) -> str:
+        return f"channel {self.name}"
+
+
 SITES: Mapping[str, str] = MappingProxyType(
     {
         "us1": "datadoghq.com",
@@ -166,6 +222,8 @@ class Pair(Struct, frozen=True):
     """Whether runs post Datadog events to the org that takes over."""
     pages: Mapping[str, str] = EMPTY
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
+    tell: tuple[Channel, ...] = ()
+    """Who else is told what runs do."""
     all_keys: frozenset[str] = frozenset()
     """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""
 
@@ -184,7 +242,8 @@ class Pair(Struct, frozen=True):
     @property
     def own_keys(self) -> frozenset[str]:
         """Environment variables that hold keys of this pair."""
-        references = (reference for org in self.orgs for reference in org.keys.values())
+        holders = (*self.orgs, *self.tell)
+        references = (reference for holder in holders for reference in holder.keys.values())
         return frozenset(
             reference.variable for reference in references if isinstance(reference, EnvironmentKey)
         )

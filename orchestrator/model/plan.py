@@ -114,10 +114,18 @@ class Plan(Struct, frozen=True):
     """The journal's place, where nothing was ever written to it; "" where something was."""
     open_drill: str = ""
     """The drill that nobody has closed yet: a planned run is refused until then. "" where there is none."""
+    events_to: Role | None = None
+    """The org that a run would tell by events what it does; None where the pair wants none, or nothing would be done."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
     under_way: UnderWay | None = None
     """The run that holds the pair just now: another one is refused. None where there is none."""
+
+    @property
+    def stood_at(self) -> Status | None:
+        """The status that both orgs showed; None where they did not show the same."""
+        primary, secondary = (reading.status for reading in self.readings)
+        return primary if primary is secondary else None
 
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:

@@ -7,6 +7,7 @@ the keys of a playbook (of each text, the first paragraph).
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -86,6 +87,11 @@ class Timeouts(Struct, frozen=True):
     total: timedelta = timedelta(seconds=20)
     """For the whole exchange (20s)."""
 
+    @property
+    def silence(self) -> timedelta:
+        """How long an org that was asked may say nothing at all."""
+        return min(self.read, self.total)
+
 
 class Playbook(Struct, frozen=True):
     """The whole file, checked."""
@@ -109,6 +115,11 @@ class Playbook(Struct, frozen=True):
     text: str = ""
     """The file's own text, kept whole in the journal so that a run can be resumed from there."""
     path: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def transition(self, name: str) -> Transition | None:
         """The transition of that name, or None."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from .approval import Approval
 from .events import Event
 from .guard import Probe, ProbeReading
 from .hook import Program, ProgramEnded, Question, Reply
-from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts
+from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts, Witness
 from .reading import Answer, Draft, Identity, Reading, Request
 from .status import Role
 
@@ -54,6 +55,13 @@ class Prober(Protocol):
 
         `within` is a deadline in seconds, where that is less than the probe's own.
         """
+
+
+class Approvals(Protocol):
+    """A way to learn who agreed to what a run is about to do."""
+
+    async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Who agreed to exactly this, oldest first."""
 
 
 class Programs(Protocol):
@@ -152,6 +160,9 @@ class Store(Protocol):
     def place(self) -> str:
         """Where it is, in a person's words: a path."""
 
+    def role(self) -> str:
+        """Who the journal's own server says that we are, which nobody can make up; "" where the journal is a file."""
+
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably, and return the record; as `append_all` does it."""
 
@@ -234,6 +245,12 @@ class Store(Protocol):
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
+
+    def witness(self, lock: str) -> Witness:
+        """What the store itself can tell of the process that holds a lock; where it is GONE, it may be taken over.
+
+        A fence stands behind it: where that process lives all the same, its next intent is refused.
+        """
 
     def close(self) -> None:
         """Close the store."""

@@ -49,6 +49,7 @@ class Group(enum.Enum):
     ORGS = "Orgs"
     GUARDS = "Guards and probes"
     HOOKS = "Hooks"
+    PEOPLE = "Telling people"
     JOURNAL = "Journal"
     HERE = "Playbook and operator"
 

@@ -35,6 +35,10 @@ class Change(enum.Enum):
     """There is no record to compare: the org did not answer with one."""
 
 
+STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
+"""What a run that stopped for it, and is resumed, stops for again."""
+
+
 class HamrRecord(Struct, frozen=True):
     """An org's HAMR record, whichever casing it came in."""
 

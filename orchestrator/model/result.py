@@ -9,7 +9,7 @@ from orchestrator.errors import ExitCode
 from .guard import Verdict
 from .journal import Head
 from .next_step import NextStep
-from .run import Ending, Mode, Objective, RunRequest, Step
+from .run import Attempt, Ending, Mode, Objective, RunRequest, Step
 from .situation import Owed
 from .status import Status
 
@@ -46,6 +46,8 @@ class RunResult(Struct, frozen=True):
     """`before` hooks that did not end well, as "transition/hook": nothing runs them again once their transition is made."""
     left_to_person: tuple[str, ...] = ()
     """What a person still has to do by hand, in the playbook's words."""
+    unknown: tuple[Attempt, ...] = ()
+    """Writes of which nobody knows what became of them."""
     waited: float = 0.0
     """Seconds of it in which the run waited for guards."""
     asked: float = 0.0

@@ -121,6 +121,8 @@ class RunRequest(Struct, frozen=True):
     """A ticket or incident number."""
     since: datetime | None = None
     """When the incident began: what objectives are counted from; the run's own start where None."""
+    expect: Status | None = None
+    """Where the pair has to stand when it begins; None where that is left open."""
 
     def as_step(self, verb: str, playbook: str = next_step.DEFAULT_PLAYBOOK, *more: str) -> NextStep:
         """The command that asks for the same again.
@@ -140,6 +142,8 @@ class RunRequest(Struct, frozen=True):
             words += ["--ref", self.ref]
         if self.since is not None:
             words += ["--since", timestamp(self.since)]
+        if self.expect is not None and verb == "run":
+            words += ["--expect", self.expect.name]
         made = next_step.plan if verb == "plan" else next_step.run
         return made(self.pair, self.goal).with_options(*words, *more)
 

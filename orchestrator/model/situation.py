@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .guard import ProbeReading
+from .approval import Approval
+from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
 from .next_step import NextStep
 from .org import Pair
@@ -43,6 +44,10 @@ class Situation(Struct, frozen=True):
     """Made by a plan for a later transition; not read from the world."""
     probes: Mapping[str, ProbeReading] = EMPTY
     """What the probes of this transition's guards said, by name."""
+    operator: str = ""
+    """Who runs it, by name."""
+    approvals: tuple[Approval, ...] = ()
+    """Who agreed to exactly what this run is about to do."""
 
 
 class Owed(Struct, frozen=True):
@@ -54,6 +59,22 @@ class Owed(Struct, frozen=True):
     """What it is owed."""
     run: str
     since: datetime
+
+
+class GuardWait(Struct, frozen=True):
+    """A run waits for guards of a transition to pass, as far as the journal knows."""
+
+    transition: str
+    guards: tuple[str, ...]
+    since: datetime
+    seconds: float
+    """For how long at most."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the guards said last, each with its reason and the playbook's why; () where the journal does not say."""
+
+    def left(self, now: datetime) -> float:
+        """Seconds until it gives up; 0 where that time is over."""
+        return max(0.0, self.seconds - (now - self.since).total_seconds())
 
 
 class OpenRun(Struct, frozen=True):
@@ -74,6 +95,8 @@ class OpenRun(Struct, frozen=True):
     """Whether it left a write of which nobody knows whether it took effect."""
     asking: str = ""
     """What a person is being asked at its terminal just now, or ""; the pair's lock is not held meanwhile."""
+    waiting: GuardWait | None = None
+    """What it waits for just now, before a transition; None where it does not."""
     ended: bool = False
     """Whether its newest process said how it ended: then all that it left behind is in the journal."""
     under_way: bool = False
@@ -155,6 +178,22 @@ class OpenDrill(Struct, frozen=True):
     """Where the pair stood when it began, and is to stand when it is closed."""
 
 
+class Scheduled(Struct, frozen=True):
+    """A run that waits for its time, as far as the journal tells: its process may be gone."""
+
+    run: str
+    goal: Status
+    start_at: datetime
+    by: str
+    """Who asked for it, and on which machine."""
+    expect: Status | None = None
+    """Where the pair has to stand by then."""
+
+
+START_WITHIN = timedelta(minutes=1)
+"""How long after its time a run may still begin: one whose machine slept over it must not."""
+
+
 class Stranger(Struct, frozen=True):
     """Whose young stamp an org carries, of a run that this journal does not know."""
 
@@ -164,6 +203,19 @@ class Stranger(Struct, frozen=True):
     """Operator and host, as the stamp has them: alice@laptop."""
     seconds: float | None
     """How long ago, by the server's clock; None where the record does not tell."""
+
+
+class LeftByHand(Struct, frozen=True):
+    """What the newest run on a pair left to be done by hand, until somebody acknowledges that run or another one moves the pair."""
+
+    run: str
+    """What to acknowledge once it is done; "" while that run has not ended."""
+    hooks_failed: tuple[str, ...]
+    """`before` hooks that did not end well, of transitions that were made all the same: "transition/hook"."""
+    by_hand: tuple[str, ...]
+    """Manual hooks that nobody was asked about, in the playbook's words."""
+    remember: tuple[str, ...]
+    """What the playbook wants to be remembered while the pair stands at ACTIVE."""
 
 
 class UnderWay(Struct, frozen=True):
@@ -206,12 +258,19 @@ class Standing(Struct, frozen=True):
     """The drill that uses the pair; None where there is none, or it was closed."""
     given_up: tuple[tuple[str, Attempt], ...] = ()
     """(run, attempt) of every write that was given up for a later one, and may still turn up."""
+    approvals_owed: tuple[str, ...] = ()
+    """Emergencies that did without other people's agreement, which is owed afterwards."""
     elsewhere: tuple[str, ...] = ()
     """Runs that are open on orgs which the inventory does not name any more."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
+    journal_left: str | None = None
+    """The team's journal that could not be reached: what stands in it is not known here."""
+    left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
+    scheduled: tuple[Scheduled, ...] = ()
+    """Runs that wait for their time."""
     next_steps: tuple[NextStep, ...] = ()
     """What to type, from all of that: the first is the one to type."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
-from .journal import Holder, Whereabouts
+from .journal import Holder, Whereabouts, Witness
 from .result import Score
 from .run import End, Objective, Stamp
 from .situation import UnderWay
@@ -52,6 +52,9 @@ END_WORDS = {
 """How a run ended, in a word or two."""
 
 
+NO_APPRISE = "Apprise is not installed here: pip install 'hamr-orchestrator[notify]'"
+
+
 def no_journal(place: str) -> str:
     """That nothing was ever journalled here: not the same as that nothing ever happened (law 20)."""
     return (
@@ -89,12 +92,18 @@ def span(length: timedelta | float) -> str:
     return f"{whole // large:.0f} {name}" + (f" {minor:.0f} {rest}" if minor else "")
 
 
+def ago(length: timedelta | float) -> str:
+    """How long ago, a float being seconds: 5 min ago, just now."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return "just now"
+    return f"{span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)} ago"
+
+
 def age(at: datetime, now: datetime) -> str:
-    """How long ago: 5 min ago, just now; or that its clock is ahead of ours."""
+    """How long ago a time was: 5 min ago, just now; or that its clock is ahead of ours."""
     seconds = (now - at).total_seconds()
-    if seconds < -CLOCKS_DIFFER:
-        return f"{span(-seconds)} ahead of our clock"
-    return "just now" if seconds < 1 else f"{span(float(math.floor(seconds)))} ago"
+    return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:
@@ -129,17 +138,16 @@ def doing(run: UnderWay) -> str:
     goal = "" if run.goal is None else f", to {run.goal}"
     where = f", transition {run.transition}" if run.transition else ""
     at = f", {DOING[run.last]}" if run.last in DOING else ""
-    since = f"since {run.holder.taken_at:%H:%M:%S} UTC"
+    since = f"since {utc(run.holder.taken_at)}"
     return f"running this {since}{goal} (run {run.holder.run}){where}{at}"
 
 
-def leave_it(holder: Holder, where: Whereabouts, now: datetime) -> str:
+def leave_it(holder: Holder, where: Whereabouts, now: datetime, witness: Witness = Witness.NONE) -> str:
     """What to do beside a holder that is not known to be gone."""
     if where is Whereabouts.RUNS:
         return "Leave it"
-    return (
-        f"Leave it, unless it is gone: {where.value}, and its last heartbeat was {age(holder.beat_at, now)}"
-    )
+    seen = "" if witness is Witness.NONE else f"; {witness.value}"
+    return f"Leave it, unless it is gone: {where.value}{seen}, and its last heartbeat was {age(holder.beat_at, now)}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,9 +1,10 @@
-"""Telling people: what a run does, as Datadog events in the org that takes over; and the journal's head with each.
+"""Telling people what a run does: events in the org that takes over, webhooks, and what Apprise reaches; never in its way.
 
-`notice` follows the run and says what is told, `posting` sends it, beside the run.
+`notice` follows the run and says what is told, `forms` how it is worded for whom, `posting` has it sent beside the run, and
+`channels` are the ways of the inventory's `tell`.
 """
 
-from .notice import About, Notice, notice_of
-from .posting import NoNotices, Notices, Poster
+from .notice import About, Notice, notice_of, trial_of
+from .posting import Channel, Notices, Poster
 
-__all__ = ["About", "NoNotices", "Notice", "Notices", "Poster", "notice_of"]
+__all__ = ["About", "Channel", "Notice", "Notices", "Poster", "notice_of", "trial_of"]

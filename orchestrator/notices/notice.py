@@ -1,43 +1,27 @@
-"""What an org is told of a run, as Datadog events: what a notice needs to know, who is told, what it says. Pure.
+"""What is told of a run: what a notice needs to know, who is told, what it says. Pure.
 
-Most events of a run are told to nobody.
+Most events of a run are told to nobody. An org is told as Datadog events; people are told by the pair's channels.
 """
 
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model import events
+from orchestrator.model import events, next_step
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Verdict
-from orchestrator.model.journal import Head
-from orchestrator.model.org import Pair
-from orchestrator.model.plain import JSON
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.org import Occasion, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import END_WORDS, counted, move, span
-from orchestrator.system.redaction import Redactor
-
-LONGEST_TEXT = 4_000
-"""Characters that an event's text may have [doc]."""
-
-LONGEST_TITLE = 100
-"""Characters; ours, so that a title fits a line."""
-
-LONGEST_KEY = 100
-"""Characters that an aggregation key may have [doc]."""
-
-LONGEST_TAG = 200
-"""Characters of a tag that Datadog keeps."""
-
-LONGEST_JOURNAL = 200
-"""Characters; ours, so that a deep folder does not push the anchor out."""
+from orchestrator.model.words import END_WORDS, counted, move, span, utc
+from orchestrator.report.describe import describe_event
+from orchestrator.report.layout import line_text
 
 
 class Alert(enum.Enum):
@@ -49,20 +33,6 @@ class Alert(enum.Enum):
     SUCCESS = "success"
 
 
-class Notice(Struct, frozen=True):
-    """What one org is told. The journal's head is added when it is posted."""
-
-    role: Role
-    """The org that is told."""
-    title: str
-    text: str
-    tags: tuple[str, ...]
-    alert: Alert
-    run: str
-    journal: str
-    """Which journal the head is of: where it is, and on which machine."""
-
-
 _END_ALERTS = {
     End.DONE: Alert.SUCCESS,
     End.OWING: Alert.WARNING,
@@ -70,6 +40,9 @@ _END_ALERTS = {
     End.INTERRUPTED: Alert.WARNING,
 }
 """Of the ends that are no error."""
+
+_END_OCCASIONS = {End.DONE: Occasion.DONE, End.OWING: Occasion.OWING, End.UNKNOWN: Occasion.UNKNOWN}
+"""Of the ends that are no stop on the way."""
 
 
 class About(Struct, frozen=True):
@@ -103,6 +76,8 @@ class About(Struct, frozen=True):
             case events.RunStarted(goal=goal, mode=mode, reason=reason, ref=ref, drill=drill):
                 begun = replace(self, goal=goal, mode=mode, reason=reason, ref=ref, drill=drill)
                 return _addressed(replace(begun, stands=None, looks=0))
+            case events.RunScheduled(goal=goal, reason=reason, ref=ref):
+                return replace(self, goal=goal, reason=reason, ref=ref)
             case events.RunResumed(mode=mode, reason=reason):
                 resumed = replace(self, mode=mode, reason=reason or self.reason, resumed=True)
                 return _addressed(replace(resumed, stands=None, looks=0))
@@ -144,19 +119,83 @@ def _addressed(about: About) -> About:
     return replace(about, org=arriving[0].writes[0] if arriving else None)
 
 
-def notice_of(event: Event, about: About) -> Notice | None:
-    """What an org is told of an event, or None where nobody is; `about` is the run after that event.
+class Notice(Struct, frozen=True):
+    """Something that is told of a run. The journal's head is added when it is sent."""
+
+    about: About
+    """The run, when it happened."""
+    title: str
+    words: str
+    """What happened; "" where the title says it all."""
+    alert: Alert
+    occasion: Occasion | None = None
+    """What people who are told of it have asked for; None where it is for the org alone."""
+    posted: bool = True
+    """Whether the org is told, too."""
+    next_steps: tuple[NextStep, ...] = ()
+    test: bool = False
+    """Whether nothing happened, and it is sent to see whether it arrives."""
+
+    @property
+    def role(self) -> Role | None:
+        """The org that is told; None where none is."""
+        return self.about.org if self.posted else None
+
+    @property
+    def run(self) -> str:
+        """The run that it is of."""
+        return self.about.run
+
+    @property
+    def journal(self) -> str:
+        """Which journal the head is of: where it is, and on which machine."""
+        return f"{self.about.journal} on {self.about.operator.host}"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """As Datadog's events have them."""
+        return _tags(self.about)
+
+    @property
+    def text(self) -> str:
+        """What an org is told, below the title."""
+        steps = (f"Next: {step}" for step in self.next_steps)
+        return paragraphs("\n".join(filter(None, (self.words, *steps))), who(self.about))
+
+
+def paragraphs(*texts: str) -> str:
+    """Texts apart from each other, those that say something."""
+    return "\n\n".join(filter(None, texts))
+
+
+def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR0912 - one case per event
+    """What is told of an event, or None where nothing is; `about` is the run after that event.
 
     A beginning is told with the first look at both orgs: only then it is known where the pair stands.
     """
-    pair = about.pair
+    pair, occasion, posted = about.pair, None, about.org is not None
+    steps: tuple[NextStep, ...] = ()
     match event:
         case events.SituationRead() if about.goal is not None and about.looks == 1:
             title = f"{_way(about)} {'is taken up again' if about.resumed else 'begins'}"
             words, alert = "", Alert.WARNING if about.mode is Mode.EMERGENCY else Alert.INFO
+            occasion = Occasion.BEGUN
         case events.PairAdopted(truth=truth, status=status):
-            title, alert = f"is made to agree on {status}", Alert.WARNING
+            title, alert, occasion = f"is made to agree on {status}", Alert.WARNING, Occasion.BEGUN
             words = f"{pair[truth]} is right: {pair[truth.other]} is told {status} as well."
+        case events.RunScheduled(start_at=at):
+            title, alert, occasion = f"waits until {utc(at)}", Alert.INFO, Occasion.WAITING
+            words, steps = f"{_described(event, pair)}.", (next_step.cancel(about.run),)
+        case events.RunCancelled():
+            title, alert, occasion = "does not begin", Alert.WARNING, Occasion.STOPPED
+            words = f"{_described(event, pair)}\nNothing was sent."
+        case events.ApprovalAsked():
+            title, alert, occasion = "wants somebody else's agreement", Alert.WARNING, Occasion.APPROVAL
+            words, posted = f"{_described(event, pair)}.", False
+            steps = (next_step.approve(about.run),)
+        case events.PersonAsked():
+            title, alert, occasion = f"waits for an answer at {about.operator}", Alert.WARNING, Occasion.ASKED
+            words, posted = f"{_described(event, pair)}\nIt is asked at its own terminal.", False
         case events.TransitionMade(transition=name, source=source, target=target):
             title, alert = f"stands at {target}", Alert.SUCCESS
             done = f"{counted(event.writes, 'write')} in {span(event.seconds)}"
@@ -166,6 +205,11 @@ def notice_of(event: Event, about: About) -> Notice | None:
             said = {verdict.guard: verdict for verdict in about.verdicts}
             reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
             words = "\n".join([f"Nothing of transition {name} was written. What stopped it:", *reasons])
+        case events.WaitBegan(transition=name, guards=guards, seconds=seconds, verdicts=verdicts):
+            title, alert, occasion = f"waits before transition {name}", Alert.WARNING, Occasion.WAITING
+            said = {verdict.guard: verdict for verdict in verdicts}
+            reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
+            words = "\n".join([f"It waits for this, for up to {span(seconds)} from now:", *reasons])
         case events.WriteOwed(role=role, status=status, reason=reason):
             title, alert = f"owes its {role} {status}", Alert.WARNING
             words = f"{pair[role]} was not told {status}: {reason}\nTell it later: hamr resume {pair.name}"
@@ -173,25 +217,43 @@ def notice_of(event: Event, about: About) -> Notice | None:
             title = f"does not know whether its {attempt.role} took {attempt.status}"
             words = f"Nobody knows yet whether {attempt.status} took effect in {pair[attempt.role]}: {reason}"
             alert = Alert.ERROR
-        case events.RunFinished(ending=ending):
-            alert = _END_ALERTS.get(ending.end, Alert.ERROR)
-            unknown = ending.end is End.UNKNOWN
-            short = "a write's outcome is unknown" if unknown else END_WORDS[ending.end]
-            title = f"{'' if about.goal is None else f'to {about.goal} '}ended: {short}"
-            words = _end_words(event)
+        case events.RunFinished():
+            return _ended(event, about)
         case _:
             return None
-    if about.org is None:
+    if occasion is None and not posted:
         return None
+    return Notice(about, f"{_whose(about)} {title}", words, alert, occasion, posted, steps)
+
+
+def _ended(event: events.RunFinished, about: About) -> Notice:
+    end = event.ending.end
+    short = "a write's outcome is unknown" if end is End.UNKNOWN else END_WORDS[end]
     return Notice(
-        about.org,
-        f"{'hamr (drill)' if about.drill else 'hamr'}: {pair.name} {title}",
-        "\n\n".join(filter(None, (words, _who(about)))),
-        _tags(about),
-        alert,
-        about.run,
-        f"{about.journal} on {about.operator.host}",
+        about,
+        f"{_whose(about)} {'' if about.goal is None else f'to {about.goal} '}ended: {short}",
+        _end_words(event),
+        _END_ALERTS.get(end, Alert.ERROR),
+        _END_OCCASIONS.get(end, Occasion.STOPPED),
+        about.org is not None,
+        event.ending.next_steps,
     )
+
+
+def _whose(about: About) -> str:
+    return f"{'hamr (drill)' if about.drill else 'hamr'}: {about.pair.name}"
+
+
+def trial_of(about: About) -> Notice:
+    """What is sent to see whether it arrives."""
+    words = "This is a test: somebody asked hamr doctor whether you would be told. Nothing has happened."
+    title = f"hamr (test): would tell you of {about.pair.name}"
+    return Notice(about, title, words, Alert.INFO, posted=False, test=True)
+
+
+def _described(event: Event, pair: Pair) -> str:
+    """An event as the report has it."""
+    return line_text(describe_event(event, lambda role: str(pair[role])))
 
 
 def _end_words(event: events.RunFinished) -> str:
@@ -201,7 +263,6 @@ def _end_words(event: events.RunFinished) -> str:
         ending.sent,
         f"Where the pair stands: {event.phase}." if event.phase else "",
         f"Exit code {event.exit_code}, after {span(event.seconds)}.",
-        *(f"Next: {step}" for step in ending.next_steps),
     ]
     return "\n".join(filter(None, lines))
 
@@ -213,13 +274,13 @@ def _reason(guard: str, verdict: Verdict | None) -> str:
     return f"{guard}, {verdict.outcome.value}: {verdict.reason}{why}"
 
 
-def _who(about: About) -> str:
+def who(about: About) -> str:
     """Who moves which pair, from where to where, how and why."""
-    orgs = about.pair.orgs
+    orgs, way = about.pair.orgs, f"{_way(about)}, {_mode(about)}, playbook {about.playbook.name}"
     lines = [
         "This is a drill." if about.drill else "",
         f"Pair {about.pair.name}: {orgs.primary} and {orgs.secondary}.",
-        f"Run {about.run} of {about.operator}: {_way(about)}, {_mode(about)}, playbook {about.playbook.name}.",
+        f"Run {about.run} of {about.operator}: {way}." if about.run else f"Asked by {about.operator}.",
         f"Reason: {about.reason}" if about.reason else "",
         f"Reference: {about.ref}" if about.ref else "",
     ]
@@ -243,37 +304,3 @@ def _tags(about: About) -> tuple[str, ...]:
     if about.drill:
         tags.append("drill:true")
     return tuple(tags)
-
-
-def body_of(notice: Notice, at: datetime, head: Head | None, redactor: Redactor) -> dict[str, JSON]:
-    """The event as it goes over the wire, within Datadog's bounds and without keys.
-
-    `at` is when it happened: Datadog shows events in that order, whichever arrives first. `head` is the journal's now,
-    or None where it could not be read.
-    """
-    foot = f"\n\n{_foot(notice, head, redactor)}"
-    return {
-        "title": _within(redactor.clean(notice.title), LONGEST_TITLE),
-        "text": _within(redactor.clean(notice.text), LONGEST_TEXT - len(foot)) + foot,
-        "tags": [_within(redactor.clean(tag), LONGEST_TAG) for tag in notice.tags],
-        "alert_type": notice.alert.value,
-        "aggregation_key": notice.run[:LONGEST_KEY],
-        "date_happened": int(at.timestamp()),
-    }
-
-
-def _foot(notice: Notice, head: Head | None, redactor: Redactor) -> str:
-    """Where to see more, and the anchor: it stands at the end, and is never cut off."""
-    journal = _within(redactor.clean(notice.journal), LONGEST_JOURNAL)
-    more = f"See more, with the journal {journal}: hamr show {notice.run}"
-    if head is None:
-        return f"{more}\nThe journal's head could not be read, so this event is no anchor."
-    return (
-        f"{more}\n"
-        f"Journal head: {head}\n"
-        f"Check that the journal still holds it: hamr audit verify --anchor {head}"
-    )
-
-
-def _within(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

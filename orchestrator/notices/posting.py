@@ -1,27 +1,27 @@
 """Telling people what a run does, beside the run: what watches it can neither stop it nor hold it up.
 
-An event is posted to one org, POST /api/v1/events, with the API key alone.
+Each channel has a queue of its own. The first one is the org that takes over: an event is posted to it, POST
+/api/v1/events, with the API key alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Self
+from typing import Protocol, Self
 
 from msgspec import Struct
 
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import OrgClient
-from orchestrator.datadog.connections import Trust, open_transport
 from orchestrator.datadog.transport import Exchanged, Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
 from orchestrator.model.journal import Head
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
@@ -31,7 +31,8 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.log import logger
 from orchestrator.system.redaction import Redactor
 
-from .notice import About, Notice, body_of, notice_of
+from .forms import event_body
+from .notice import About, Notice, notice_of
 
 EVENTS_PATH = "/api/v1/events"
 
@@ -39,32 +40,52 @@ TIMEOUTS = Timeouts(connect=timedelta(seconds=2), read=timedelta(seconds=3), tot
 """Short: an event is worth less than the time that it takes. The total includes fetching the key."""
 
 MOST_AT_ONCE = 4
-"""Notices that are on their way at the same time: the last one of a run does not wait for all those before it."""
+"""Notices that are on their way over one channel at the same time: the last one of a run does not wait for all those before it."""
 
 MOST_WAITING = 32
 """Notices that may wait to be posted; beyond them the oldest is dropped."""
 
 PATIENCE = 2.0
-"""Seconds that the end of a run waits for what is still to be posted."""
+"""Seconds that the end of a run waits for events that are still to be posted."""
 
 _NOT_SENT = "there was no time left for it when the run ended, so it was not sent"
 _CUT_OFF = "its answer was not there when the run ended: whether it arrived is not known"
 
 
 class Failed(Struct, frozen=True):
-    """An event was not taken, or nobody knows."""
+    """A notice was not taken, or nobody knows."""
 
     reason: str
     no_such_place: bool = False
     """404: this API takes no events, and a warning about that helps nobody."""
 
 
-class Poster:
-    """Posts to a pair's orgs, over connections of its own, opened when an org is first told something.
+class Channel(Protocol):
+    """A way to tell somebody."""
 
-    `transports` stand in the place of the network, for tests; whoever gave them closes them. `trust` is what certificates
-    are verified with: a run has loaded them already.
-    """
+    name: str
+    """What the journal calls it; "" for the events in the org that is told."""
+    patience: float
+    """Seconds that the end of a run waits for what is still to be sent."""
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether it is told of that."""
+
+    async def ready(self) -> Failed | None:
+        """Why it could not be told, as far as that is known without telling it anything."""
+
+    async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
+        """Send a notice of what happened then. None where it was taken; bounded, never raises for what the world does."""
+
+    async def aclose(self) -> None:
+        """Let go of whatever is open."""
+
+
+class Poster:
+    """Posts to a pair's orgs, over connections that its run has, too; whoever gave them closes them."""
+
+    name = ""
+    patience = PATIENCE
 
     def __init__(
         self,
@@ -72,22 +93,32 @@ class Poster:
         keys: KeyRing,
         redactor: Redactor,
         clock: Clock,
+        transports: Both[Transport],
         *,
-        transports: Both[Transport] | None = None,
         timeouts: Timeouts = TIMEOUTS,
-        trust: Trust | None = None,
     ) -> None:
         self.pair, self.redactor, self.clock = pair, redactor, clock
-        self._keys, self.timeouts = keys, timeouts
-        self._transports, self._trust = transports, trust or Trust()
-        self.opened: dict[Role, Transport] = {}
+        self._keys, self._transports, self.timeouts = keys, transports, timeouts
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether an org is told of that."""
+        return notice.role is not None
+
+    async def ready(self) -> Failed | None:
+        """Nothing: whether its key is there, and right, is asked of the org itself."""
+        return None
+
+    async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
+        """Post a notice to its org."""
+        assert notice.role is not None  # noqa: S101 - see `wants`
+        return await self.post(notice.role, event_body(notice, at, head, self.redactor))
 
     async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
         """Post one event, once. None where the org took it; never raises for what the org or the network does."""
         org = self.pair[role]
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            transport = self._transport(org)
+            transport = self._transports[role]
             client = OrgClient(org, transport, self.timeouts, self._keys, self.redactor, self.clock)
             exchanged = await client.ask(
                 "POST",
@@ -96,7 +127,7 @@ class Poster:
                 app_key=False,
                 within=self.timeouts.total.total_seconds(),
             )
-        except HamrError as error:  # no key; or this machine's certificates or proxy cannot be used
+        except HamrError as error:  # no key
             return Failed(one_line(error.message, self.redactor))
         return self._failed(exchanged)
 
@@ -108,69 +139,81 @@ class Poster:
             return None
         return Failed(said_of(exchanged, self.redactor), no_such_place=status == HTTPStatus.NOT_FOUND)
 
-    def _transport(self, org: Org) -> Transport:
-        if self._transports is not None:
-            return self._transports[org.role]
-        if org.role not in self.opened:
-            self.opened[org.role] = open_transport(org, trust=self._trust)
-        return self.opened[org.role]
-
     async def aclose(self) -> None:
-        """Close the connections that were opened here."""
-        while self.opened:
-            _, transport = self.opened.popitem()
-            await transport.aclose()
-
-
-class NoNotices:
-    """Tells nobody: for a pair whose inventory says `events: false`."""
-
-    def tell(self, event: Event) -> None:
-        """Take no note of it."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
+        """Nothing: the connections are its run's."""
 
 
 class Notices:
-    """Watches one run, and posts what people should know to the org that takes over. Use it as a context manager.
+    """Watches one run, and tells what people should know to whoever wants to know it. Use it as a context manager.
 
-    `tell` only sees to it that a notice is posted: a few at a time, in order, each under a short deadline and with the
-    time at which it happened; a failure holds up none of the others. Whatever goes wrong here is logged and, where the
-    journal can be written, recorded as `notice.failed`: none of it reaches the run.
-    `head` tells the journal's head at the moment when it is asked; `note` appends what came of a notice.
+    `tell` only sees to it that a notice is sent, with the time at which it happened: over each channel a few at a time, in
+    order. A failure holds up none of the others, and a channel none of the others. Whatever goes wrong here is logged and,
+    where the journal can be written, recorded as `notice.failed`: none of it reaches the run.
     """
 
     def __init__(
         self,
         about: About,
-        poster: Poster,
+        channels: Sequence[Channel],
+        clock: Clock,
         *,
         head: Callable[[], Awaitable[Head]],
         note: Callable[[Event], Awaitable[None]],
     ) -> None:
+        """`head` tells the journal's head at the moment when it is asked; `note` appends what came of a notice."""
         self._about = about
-        self._poster = poster
-        self._head = head
-        self._note = note
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
-        self._posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
-        """What came of each, if it were given up now; None once that is known, and being journalled."""
-        self._dropped = 0
-        self._warned = False
+        self._clock = clock
+        self._queues = [Queue(channel, head, note) for channel in channels]
 
     def tell(self, event: Event) -> None:
-        """Have an org told of an event. Never raises, never waits."""
+        """Have whoever wants it told of an event. Never raises, never waits."""
         try:
             self._about = self._about.after(event)
             notice = notice_of(event, self._about)
         except Exception:  # noqa: BLE001 - an observer's exception would stop the run, and this is not worth it
             logger().exception("nobody could be told of this; the run goes on", event_kind=event.kind)
             return
-        if notice is None:
+        if notice is not None:
+            at = self._clock.now()
+            for queue in self._queues:
+                queue.add(notice, at)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        given_up = kind is not None and issubclass(kind, asyncio.CancelledError)
+        await self.close(0.0 if given_up else None)
+
+    async def close(self, within: float | None = None) -> None:
+        """Wait for what is still to be sent, and give up when each channel's patience is over, or after so many seconds.
+
+        A cancelled caller ends it at once.
+        """
+        await asyncio.gather(*(queue.close(within) for queue in self._queues))
+
+
+class Queue:
+    """What is still to be sent over one channel."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        head: Callable[[], Awaitable[Head]],
+        note: Callable[[Event], Awaitable[None]],
+    ) -> None:
+        self._channel = channel
+        self._head = head
+        self._note = note
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
+        """What came of each, if it were given up now; None once that is known, and being journalled."""
+        self._dropped: list[Notice] = []
+        self._warned = False
+
+    def add(self, notice: Notice, at: datetime) -> None:
+        """Have it sent, where the channel wants it. Never waits."""
+        if not self._channel.wants(notice):
             return
         waiting = [
             post for post, came in self._posts.items() if came is not None and came.reason == _NOT_SENT
@@ -178,23 +221,16 @@ class Notices:
         if len(waiting) >= MOST_WAITING:
             waiting[0].cancel()
             self._posts[waiting[0]] = None
-            self._dropped += 1
-        post = asyncio.create_task(self._post(notice, self._poster.clock.now()))
-        self._posts[post] = NoticeFailed(notice.role, notice.title, _NOT_SENT)
+            self._dropped.append(notice)
+        post = asyncio.create_task(self._post(notice, at))
+        self._posts[post] = self._failed(notice, notice.title, _NOT_SENT)
         post.add_done_callback(self._posts.pop)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        given_up = kind is not None and issubclass(kind, asyncio.CancelledError)
-        await self.close(0.0 if given_up else PATIENCE)
-
-    async def close(self, within: float = PATIENCE) -> None:
-        """Wait for what is still to be posted, and give up after so many seconds. A cancelled caller ends it at once."""
+    async def close(self, within: float | None) -> None:
+        """Wait for what is still to be sent, and give up after so many seconds, or when patience is over."""
         try:
             if self._posts:
-                await asyncio.wait(self._posts, timeout=within)
+                await asyncio.wait(self._posts, timeout=self._channel.patience if within is None else within)
         finally:
             given_up = [came for came in self._posts.values() if came is not None]
             for post in self._posts:
@@ -204,14 +240,14 @@ class Notices:
             await self._note_dropped()
             for came in given_up:
                 await self._record(self._warn(came))
-            await self._poster.aclose()
+            await self._channel.aclose()
 
     async def _post(self, notice: Notice, at: datetime) -> None:
         post = asyncio.current_task()
         assert post is not None  # noqa: S101 - this is one
         async with self._slots:
             await self._note_dropped()
-            self._posts[post] = NoticeFailed(notice.role, notice.title, _CUT_OFF)
+            self._posts[post] = self._failed(notice, notice.title, _CUT_OFF)
             came = await self._came_of(notice, at)
             self._posts[post] = None
             await self._record(came)
@@ -219,43 +255,49 @@ class Notices:
     async def _came_of(self, notice: Notice, at: datetime) -> Event:
         try:
             head = await self._present_head()
-            body = body_of(notice, at, head, self._poster.redactor)
-            failed = await self._poster.post(notice.role, body)
+            failed = await self._channel.deliver(notice, at, head)
         except Exception as error:  # noqa: BLE001 - a mistake in here must not silence all later notices
-            logger().exception("an event could not be posted; the run goes on", run=notice.run)
-            return NoticeFailed(notice.role, notice.title, f"hamr has a bug: {type(error).__name__}")
+            logger().exception("a notice could not be sent; the run goes on", run=notice.run)
+            return self._failed(notice, notice.title, f"hamr has a bug: {type(error).__name__}")
         if failed is not None:
-            came = NoticeFailed(notice.role, notice.title, failed.reason)
+            came = self._failed(notice, notice.title, failed.reason)
             return self._warn(came, no_such_place=failed.no_such_place)
-        return NoticeSent(notice.role, notice.title, "" if head is None else str(head))
+        shown = "" if head is None else str(head)
+        return NoticeSent(self._role(notice), notice.title, shown, self._channel.name)
+
+    def _failed(self, notice: Notice, title: str, reason: str) -> NoticeFailed:
+        return NoticeFailed(self._role(notice), title, reason, self._channel.name)
+
+    def _role(self, notice: Notice) -> Role | None:
+        return None if self._channel.name else notice.role
 
     async def _present_head(self) -> Head | None:
         try:
             return await self._head()
         except HamrError as error:
-            logger().warning("the journal's head could not be read for an event", error=error.message)
+            logger().warning("the journal's head could not be read for a notice", error=error.message)
             return None
 
     async def _note_dropped(self) -> None:
-        if self._dropped and self._about.org is not None:
-            count, self._dropped = self._dropped, 0
-            reason = "dropped: more happened than could be posted meanwhile"
-            title = counted(count, "older event")
-            await self._record(self._warn(NoticeFailed(self._about.org, title, reason)))
+        if self._dropped:
+            dropped, self._dropped = self._dropped, []
+            reason = "dropped: more happened than could be sent meanwhile"
+            title = counted(len(dropped), "older notice")
+            await self._record(self._warn(self._failed(dropped[-1], title, reason)))
 
     def _warn(self, came: NoticeFailed, *, no_such_place: bool = False) -> NoticeFailed:
         """Say it: to a person once, the journal has the rest. An API without events is not worth a warning at all."""
         say = logger().info if self._warned or no_such_place else logger().warning
         self._warned = self._warned or not no_such_place
-        words = "an event could not be posted to Datadog; the run goes on without it"
-        say(words, org=str(self._poster.pair[came.role]), reason=came.reason)
+        told = f"channel {came.channel}" if came.channel else f"the {came.role} org"
+        say("a notice could not be sent; the run goes on without it", to=told, reason=came.reason)
         return came
 
     async def _record(self, event: Event) -> None:
         """Into the journal where it can be written; elsewhere it is in the log, and that is all."""
         try:
             await self._note(event)
-        except Exception as error:  # noqa: BLE001 - what became of an event is worth no run
+        except Exception as error:  # noqa: BLE001 - what became of a notice is worth no run
             logger().warning(
-                "what became of an event could not be journalled", kind=event.kind, error=str(error)
+                "what became of a notice could not be journalled", kind=event.kind, error=str(error)
             )

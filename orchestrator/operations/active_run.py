@@ -1,14 +1,11 @@
-"""A run that holds its pair: its lock, what records it, who is told of it, and how a person reaches it and is asked."""
+"""A run that holds its pair, with its engine; and how a person is asked on the way."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,58 +13,23 @@ from msgspec.structs import replace
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.errors import ExitCode, Moved
+from orchestrator.errors import Moved
 from orchestrator.journal.history import GivenUp, History
 from orchestrator.model import next_step
-from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Verdict
 from orchestrator.model.hook import Question, Reply
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey
-from orchestrator.model.protocols import Prober, Watcher, World
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import Ending, RunRequest, new_mark
+from orchestrator.model.protocols import Prober, World
+from orchestrator.model.run import RunRequest, new_mark
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
 
+from .approval import JournalledApprovals
+from .holding import RunControl
 from .locking import Lock, hold
 from .recorder import Recorder
 from .session import Session
-
-Asker = Callable[[Question], Awaitable[Reply | None]]
-"""Puts a question to whoever sits at the terminal; None where nobody answers."""
-
-
-class RunControl(Struct, eq=False):
-    """How a person reaches a run: signals set it, and tests do."""
-
-    engine: Engine | None = None
-    task: asyncio.Task[Ending] | None = None
-    asked: int = 0
-    code: ExitCode = ExitCode.INTERRUPTED
-    asker: Asker | None = None
-    """How the run asks a person; None where there is nobody to ask (--yes)."""
-    run: str = ""
-    """The id of the run that it reaches, once that holds its lock."""
-    on_result: Callable[[RunResult], None] | None = None
-    """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
-
-    def reaches(self, engine: Engine, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
-        """Begin the work of a run, so that whoever interrupts stops it."""
-        self.engine = engine
-        if self.asked:
-            engine.ask_to_stop("stopped before the first write, as asked")
-        self.task = asyncio.create_task(work)
-        return self.task
-
-    def interrupt(self, code: ExitCode) -> None:
-        """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""
-        self.asked += 1
-        self.code = code
-        if self.engine is not None:
-            self.engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
-        if self.asked > 1 and self.task is not None:
-            self.task.cancel()
 
 
 class Begun(enum.Enum):
@@ -96,7 +58,7 @@ class Purpose(Struct, frozen=True):
 
 @dataclass(eq=False, repr=False)
 class ActiveRun:
-    """A run that holds its lock; `active_run` makes it."""
+    """A run that holds its pair: what `hold_pair` gave, and once it is prepared, its engine."""
 
     session: Session
     run: str
@@ -151,7 +113,12 @@ class ActiveRun:
                 self.world,
                 session.clock,
                 self.recorder,
-                RunServices(self.prober, session.programs(), LockReleasingPrompter(self)),
+                RunServices(
+                    self.prober,
+                    session.programs(),
+                    LockReleasingPrompter(self),
+                    JournalledApprovals(session),
+                ),
                 session.dice.random,
                 owed=history.owed,
                 open_run=history.as_open_run(),
@@ -173,44 +140,6 @@ class ActiveRun:
     def leave_to_others(self) -> None:
         """There is nothing of this run left to resume here."""
         self.left_to_others = True
-
-
-@asynccontextmanager
-async def active_run(
-    session: Session,
-    run: str,
-    *,
-    take_over: bool,
-    wants_keys: bool,
-    watchers: Sequence[Watcher] = (),
-    controls: RunControl | None = None,
-    started: RunStarted | None = None,
-) -> AsyncIterator[ActiveRun]:
-    """Both orgs, the probes, whoever is told, and the pair's lock: until the block ends.
-
-    What was read of the journal before may not be true any more: somebody else may have held the lock until now. With
-    `take_over` the lock of a provably dead process changes hands; `wants_keys` stops it before the lock where a key
-    can't be had; `started` is how a run began that is taken up again.
-
-    Raises:
-        KeyUnavailable: a key that is wanted can't be had.
-        Locked: somebody else holds the pair.
-    """
-    controls = controls or RunControl()
-    async with (
-        session.world() as world,
-        session.prober() as prober,
-        session.notices(run, started) as notices,
-    ):
-        if wants_keys:
-            await world.require_keys()
-        lock = await hold(session, run, take_over=take_over)
-        try:
-            controls.run = run
-            recorder = Recorder(session, run, lock, (*watchers, notices))
-            yield ActiveRun(session, run, lock, recorder, controls, world, prober, session.clock.monotonic())
-        finally:
-            await session.calls(lock.release)
 
 
 class LockReleasingPrompter(Struct):

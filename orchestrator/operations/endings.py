@@ -34,7 +34,7 @@ def _ended(active: ActiveRun, ending: Ending) -> Ended:
         phase=reader.phase(active.purpose.goal) if known else None,
         owed=run.owed,
         owes=run.owed_now() is not None,
-        refused_by=active.engine.evaluator.refused_by(),
+        refused_by=active.engine.evaluator.awaited or active.engine.evaluator.refused_by(),
         strangers=() if reader.last is None else strangers(reader.last, run.known_runs, run.clock.now()),
         left_to_others=active.left_to_others,
         takes_up=can_be_taken_up(active, ending),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.journal.history import (
     ENDS,
     KINDS,
@@ -55,7 +55,7 @@ def all_histories(store: Store) -> Mapping[str, History]:
     return histories_of(store.records(kinds=KINDS))
 
 
-def outlines(store: SqliteStore, pair: str | None = None) -> Mapping[str, History]:
+def outlines(store: JournalStore, pair: str | None = None) -> Mapping[str, History]:
     """Every pair's history, or one's, as far as its runs' and drills' beginnings and ends tell it."""
     return histories_of(store.outline(ENDS, begins=KINDS, pair=pair))
 

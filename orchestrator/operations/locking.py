@@ -12,13 +12,16 @@ from orchestrator.errors import HamrError, Locked, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
-from orchestrator.model.journal import Holder, Record, Whereabouts
+from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
 from orchestrator.model.situation import OpenRun, UnderWay
 from orchestrator.model.words import doing, leave_it, utc
 from orchestrator.situation.next_steps import at_work
 from orchestrator.system.log import logger
 
 from .session import Session
+
+_KNOWN = frozenset({Whereabouts.RUNS, Whereabouts.GONE})
+"""Then nobody need ask the journal."""
 
 
 class Lock(Struct):
@@ -61,6 +64,29 @@ class Lock(Struct):
         """Hold the pair again, by a lock that was just taken for this run."""
         self.lock, self.is_let_go = lock.lock, False
 
+    def was_taken_over(self) -> bool:
+        """Whether somebody took this very run up from this process, which they had reason to think was gone.
+
+        It was not, but stopped for a while: what it does is fenced off, and what it knows of the run is old.
+        """
+        session = self.session
+        records = session.store.records(run=self.run, kinds=(LockTakenOver.kind,))
+        self.is_anothers |= any(record.data.get("from_lock") == self.lock for record in records)
+        return self.is_anothers
+
+    def take_along(self) -> None:
+        """Hold the pair in the journal to which its session has moved, too: others on this machine look there.
+
+        Raises:
+            Locked: somebody of this machine does already.
+        """
+        session = self.session
+        holder = _holder(session, self.run, self.lock)
+        present = session.store.take_lock(holder)
+        if present is None or (session.is_gone(present) and session.store.replace_lock(present.lock, holder)):
+            return
+        raise locked_by(session, present, dead=False)
+
     def release(self) -> None:
         """Let go, and journal it; once.
 
@@ -85,16 +111,31 @@ class Lock(Struct):
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     """Take the pair's lock for a run.
 
-    With `take_over` the lock of a provably dead process (this very machine and boot, that very process gone, and no
-    heartbeat since) changes hands even where it left a run in the middle.
+    With `take_over` the lock of a process that is gone (`Session.is_gone`, and no heartbeat since) changes hands even where
+    it left a run in the middle.
 
     Raises:
         Locked: somebody else holds it; says who, since when, and what the holder last did.
     """
+    lock = session.new_lock()
+    holder = _holder(session, run, lock)
+    present = session.store.take_lock(holder)
+    if present is None:
+        return _journalled(Lock(session, run, lock), LockTaken(lock))
+    dead = session.is_gone(present)
+    if (
+        dead
+        and (take_over or not left_a_run(session.history(), present))
+        and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
+    ):
+        return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
+    raise locked_by(session, present, dead=dead)
+
+
+def _holder(session: Session, run: str, lock: str) -> Holder:
     pid, started = session.host.this_process()
     now = session.clock.now()
-    lock = session.new_lock()
-    holder = Holder(
+    return Holder(
         lock,
         session.pair.name,
         run,
@@ -105,17 +146,6 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
         taken_at=now,
         beat_at=now,
     )
-    present = session.store.take_lock(holder)
-    if present is None:
-        return _journalled(Lock(session, run, lock), LockTaken(lock))
-    dead = session.host.provably_dead(present)
-    if (
-        dead
-        and (take_over or not left_a_run(session.history(), present))
-        and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
-    ):
-        return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
-    raise locked_by(session, present, dead=dead)
 
 
 def _journalled(lock: Lock, event: LockTaken | LockTakenOver) -> Lock:
@@ -159,7 +189,7 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
     holder = session.store.holder(session.pair.name)
     if holder is None:
         return
-    dead = session.host.provably_dead(holder)
+    dead = session.is_gone(holder)
     if not dead or (left_a_run(session.history(), holder) and not take_over):
         raise locked_by(session, holder, dead=dead)
 
@@ -184,7 +214,7 @@ def open_run_of(session: Session, history: History) -> OpenRun | None:
 def under_way(session: Session, history: History) -> UnderWay | None:
     """What is at work on the pair just now, by its lock; None where nothing is."""
     holder = session.store.holder(session.pair.name)
-    if holder is None or session.host.provably_dead(holder):
+    if holder is None or session.is_gone(holder):
         return None
     return _at_work(history, holder)
 
@@ -199,12 +229,18 @@ def _at_work(history: History, holder: Holder) -> UnderWay:
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
     """The refusal that names the holder of a lock."""
     name, now = session.pair.name, session.clock.now()
-    where = Whereabouts.GONE if dead else session.host.whereabouts(holder)
+    where, witness = session.host.whereabouts(holder), session.store.witness(holder.lock)
+    what = where.value if witness is Witness.NONE or where in _KNOWN else f"{where.value}; {witness.value}"
     if dead:
-        words = f"which held it for run {holder.run} since {utc(holder.taken_at)}; {where.value}"
+        words = f"which held it for run {holder.run} since {utc(holder.taken_at)}; {what}"
     else:
-        words = f"who is {doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now)}"
-    return Locked(f"pair {name} is locked by {holder}, {words}", next_steps=at_work(name, holder, where))
+        words = (
+            f"who is {doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now, witness)}"
+        )
+    return Locked(
+        f"pair {name} is locked by {holder}, {words}",
+        next_steps=at_work(name, holder, Whereabouts.GONE if dead else where),
+    )
 
 
 def check_unlock(session: Session, lock: str) -> Holder:

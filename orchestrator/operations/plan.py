@@ -14,7 +14,15 @@ from orchestrator import __version__
 from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import BINDING_MIDWAY, Decision, GuardPolicy, Terms, may_ask, waits_for
+from orchestrator.engine.evaluator import (
+    BINDING_MIDWAY,
+    Decision,
+    GuardPolicy,
+    Terms,
+    may_ask,
+    spared_in_an_emergency,
+    waits_for,
+)
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
@@ -36,7 +44,7 @@ from orchestrator.situation.state import RunState
 
 from .locking import open_run_of, under_way
 from .preflight import judge_before
-from .session import Session, playbook_digest
+from .session import Session
 from .status import read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
@@ -201,6 +209,7 @@ async def _plan_from(
         goal=request.goal,
         floors=floors,
     )
+    transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
     made = Plan(
         run=state.run,
         made_at=now,
@@ -210,14 +219,14 @@ async def _plan_from(
         operator=session.operator,
         playbook=playbook.name,
         playbook_text=playbook.text,
-        playbook_sha256=playbook_digest(playbook),
+        playbook_sha256=playbook.digest,
         orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
         uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         readings=readings,
         phase=phase.label,
         sentence=phase.sentence,
-        transitions=_transitions(session, forecast, engine, GuardPolicy(request.overrides)),
+        transitions=transitions,
         ending=ending.message,
         reachable=ending.end.reached,
         before=judge_before(history, playbook, session.clock, request),
@@ -233,10 +242,19 @@ async def _plan_from(
         unpaid=history.hooks_owed,
         unjournalled=history.unjournalled,
         open_drill=history.open_drill.drill if history.open_drill is not None else "",
+        events_to=_told_by_events(session, transitions, request.mode),
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
         under_way=None if assumed is not None else under_way(session, history),
     )
     return replace(made, next_steps=after_a_plan(made))
+
+
+def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...], mode: Mode) -> Role | None:
+    """The org that takes over: the survivor, or the one that the last transition writes first, as `notices` addresses it."""
+    last = session.playbook.transition(transitions[-1].name) if transitions else None
+    if last is None or not session.pair.events:
+        return None
+    return last.survivor if mode is Mode.EMERGENCY else last.writes[0]
 
 
 def _transitions(
@@ -309,7 +327,7 @@ def _transition(
         judged.verdicts,
         Terms(
             None if judged.binding else BINDING_MIDWAY,
-            frozenset(transition.planned_only),
+            spared_in_an_emergency(transition, engine.run.playbook),
             engine.run.state.mode,
             engine.run.survivor,
         ),

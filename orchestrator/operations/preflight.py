@@ -17,7 +17,7 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.model.words import no_journal, span
+from orchestrator.model.words import no_journal, span, utc
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
@@ -167,7 +167,7 @@ def _judge_cool_down(history: History, playbook: Playbook, clock: Clock, mode: M
         reason = "no run has just finished" if playbook.cool_down else "not set"
         return _Judged(Verdict("cool_down", Outcome.PASS, reason))
     run, left = cooling
-    reason = f"run {run.run} finished at {run.finished_at:%H:%M:%S} UTC"
+    reason = f"run {run.run} finished at {utc(run.finished_at or clock.now())}"
     if mode is Mode.EMERGENCY:
         return _Judged(Verdict("cool_down", Outcome.PASS, f"{reason}; an emergency does not wait for that"))
     clearing = next_step.acknowledge(run.run)
@@ -258,7 +258,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
     if held.drill != drill:
         raise Refused(
             f"pair {request.pair} is in drill {held.drill}, which {held.by}@{held.host} began at "
-            f"{held.started_at:%Y-%m-%d %H:%M:%S} UTC and nobody has closed yet. Closing it brings the pair home to "
+            f"{utc(held.started_at)} and nobody has closed yet. Closing it brings the pair home to "
             f"{held.started.home}. In a real incident, --emergency does not ask about drills",
             next_steps=(next_step.close_drill(held.drill), next_step.status(request.pair)),
         )

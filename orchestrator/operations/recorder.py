@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.errors import HamrError, JournalDamaged, Locked
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
 from orchestrator.model import next_step
 from orchestrator.model.events import (
     INTENTS,
@@ -16,6 +16,8 @@ from orchestrator.model.events import (
     Event,
     OrgGivenUp,
     RunSuperseded,
+    WaitBegan,
+    WaitContinued,
     WriteOwed,
     WriteUnknown,
 )
@@ -63,7 +65,11 @@ class Recorder(Struct):
     """Set by what others must see soon, whatever the run does next: whoever beats the heart commits it."""
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
+    _entries: list[Entry] = field(default_factory=list)
+    """The same records, as they would begin another journal."""
     _gathered: list[_Gathered] = field(default_factory=list)
+    _notes: list[Entry] = field(default_factory=list)
+    """What came of telling others: journalled along with whatever comes next, or when all is over."""
     _unanswered: list[_Gathered] = field(default_factory=list)
     """The fenced ones that were told since the last commit."""
 
@@ -77,11 +83,31 @@ class Recorder(Struct):
                 self.pressing.set()
             if not self.session.gathers and event.kind not in INTENTS:
                 self._write(self._gathered)
+        self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> None:
         for watcher in self.watchers:
             try:
                 watcher.tell(event)
             except Exception:  # noqa: BLE001 - whoever only watches never stops a run (law 19)
                 self._say_failed(watcher, event)
+
+    async def note(self, event: Event) -> None:
+        """Take what came of telling somebody: no transaction of its own, which the next intent would have to wait for."""
+        self._notes.append(self.session.entry(self.run, event))
+        if not self.session.gathers:
+            self._write_notes()
+
+    async def close(self) -> None:
+        """Make durable what was noted since the run's end; whoever reads the journal misses no more than that."""
+        try:
+            await self.session.calls(self._write_notes)
+        except HamrError as error:
+            logger().warning("what became of an event could not be journalled", error=error.message)
+
+    def _write_notes(self) -> None:
+        if self._notes:
+            self._append((), holding=None)
 
     def _say_failed(self, watcher: Watcher, event: Event) -> None:
         """Log it, once for each watcher: one that fails at every event must not bury the rest."""
@@ -108,7 +134,10 @@ class Recorder(Struct):
         due = self._gathered[:]
         self.pressing.clear()
         if due:
+            moved = self.session.moved
             await self.session.calls(partial(self._write, due))
+            if self.session.moved is not moved and self.session.moved is not None:
+                self._pass_on(self.session.moved)
 
     def will_supersede(self, runs: Iterable[str]) -> None:
         """Name the runs that this one closes, in the place of those that were named before."""
@@ -157,6 +186,8 @@ class Recorder(Struct):
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
         batch = [told for told in due if told in self._gathered]
         fenced = [each for each in batch if each.fenced]
+        if not batch:
+            return
         try:
             self._append(batch, holding=self.lock.lock if fenced else None)
         except HamrError as error:
@@ -165,25 +196,46 @@ class Recorder(Struct):
                 self._gathered.remove(told)
             if isinstance(error, Locked):
                 rest = [each for each in batch if not each.fenced]
-                self._append(rest, holding=None)
+                if rest:
+                    self._append(rest, holding=None)
                 del self._gathered[: len(rest)]
             raise
         del self._gathered[: len(batch)]
 
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
-        if not batch:
-            return
-        records = self.session.store.append_all([told.entry for told in batch], holding=holding)
+        notes = self._notes[:]
+        entries = [*(told.entry for told in batch), *notes]
+        try:
+            records = self.session.store.append_all(entries, holding=holding)
+        except JournalUnavailable as error:
+            self._move(error)
+            records = self.session.store.append_all(entries, holding=holding)
+        del self._notes[: len(notes)]
         self._kept += [Head(record.seq, record.hash) for record in records]
+        self._entries += entries
         for record in records:
             logger().debug(record.kind, seq=record.seq)
+
+    def _move(self, why: JournalUnavailable) -> None:
+        """Go on in this machine's own journal, which begins with what this process journalled of the run: resume needs it.
+
+        Raises:
+            JournalUnavailable: `why`, where this is no emergency, or the journal is no team's.
+            Locked: somebody else of this machine holds the pair there.
+        """
+        session = self.session
+        session.move_journal(why)
+        assert session.moved is not None  # noqa: S101 - it has just moved
+        self.lock.take_along()
+        begins = (*self._entries, session.entry(self.run, session.moved))
+        self._kept[:] = [Head(record.seq, record.hash) for record in session.store.append_all(begins)]
 
 
 def _is_pressing(event: Event) -> bool:
     match event:
         case ChangeSeen(change=change):
             return change in _GRAVE_CHANGES
-        case WriteUnknown() | WriteOwed() | OrgGivenUp():
+        case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
             return True
         case _:
             return False

@@ -9,24 +9,23 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from msgspec.structs import astuple
+
 from orchestrator import __version__
-from orchestrator.engine.engine import Engine
-from orchestrator.errors import Moved, Refused, UsageError
+from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import next_step
-from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunResumed, RunStarted
+from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunCancelled, RunResumed, RunStarted
 from orchestrator.model.guard import Verdict
-from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
-from orchestrator.model.protocols import Watcher
-from orchestrator.model.reading import Reading
+from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, RunRequest
-from orchestrator.model.situation import Owed
+from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import utc
 from orchestrator.situation.state import RunState, replay
 
-from .active_run import Begun, Purpose, RunControl, active_run
+from .holding import RunControl, hold_pair
 from .locking import refuse_held
 from .preflight import (
     check_adoption,
@@ -37,8 +36,7 @@ from .preflight import (
     refuse_owing,
     require_reasons,
 )
-from .session import EMERGENCY_BUSY_SECONDS, Session, playbook_digest
-from .supervise import supervise
+from .session import EMERGENCY_BUSY_SECONDS, Session
 
 
 async def start(
@@ -53,36 +51,64 @@ async def start(
 ) -> RunResult:
     """Run towards a goal: preflight, lock, read everything again, drive.
 
-    Where it applies a saved `plan`, the orgs must stand as they did. `run` is the id that a person was shown for it, or
-    "" for a new one; `drill` the open drill that it belongs to.
+    Where it applies a saved `plan`, the orgs must stand as they did; where the request expects a status, at that. `run` is
+    the id that a person was shown for it, or that waited for its time, or "" for a new one; `drill` the open drill that it
+    belongs to.
 
     Raises:
         HamrError: nothing was intended; the error says why.
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)
+    begin = partial(
+        _start, session, request, watchers=watchers, controls=controls, plan=plan, run=run, drill=drill
+    )
+    try:
+        return await begin()
+    except JournalUnavailable as error:  # so nothing was intended yet
+        await session.calls(partial(session.move_journal, error))
+        return await begin()
+
+
+async def _start(
+    session: Session,
+    request: RunRequest,
+    *,
+    watchers: Sequence[Watcher],
+    controls: RunControl | None,
+    plan: Plan | None,
+    run: str,
+    drill: str,
+) -> RunResult:
     emergency = request.mode is Mode.EMERGENCY
     if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     await session.calls(lambda: refuse_held(session, take_over=emergency))
     await _enter(session, request, drill)
     run = plan.run if plan is not None else run or session.new_run()
-    async with active_run(
+    async with hold_pair(
         session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
-    ) as active:
+    ) as held:
         started_at = session.clock.now()
         history, overridden = await _enter(session, request, drill)
         if plan is not None:
             await session.calls(lambda: check_plan(session, plan))
-        active.recorder.will_supersede(history.open_beside(run))
-        active.recorder.tell(_started(session, request, plan, drill))
+        held.recorder.will_supersede(history.open_beside(run))
+        held.recorder.tell(_started(session, request, plan, drill))
+        if session.moved is not None:
+            held.recorder.tell(session.moved)
         for verdict, reason in overridden:
-            active.recorder.tell(GuardOverridden("", verdict, reason))
-        await active.recorder.commit()
+            held.recorder.tell(GuardOverridden("", verdict, reason))
+        await held.recorder.commit()
+        cancelled = await session.calls(partial(cancelled_by, session.store, run))
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import drive, supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
-        return await supervise(active, _drive(engine, request, plan))
+        return await supervise(active, drive(engine, request, plan, cancelled))
 
 
 async def _enter(
@@ -111,7 +137,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         overrides=dict(request.overrides),
         playbook=session.playbook.name,
         playbook_text=session.playbook.text,
-        playbook_sha256=playbook_digest(session.playbook),
+        playbook_sha256=session.playbook.digest,
         orgs=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
         urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
         version=__version__,
@@ -120,25 +146,11 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
     )
 
 
-async def _drive(engine: Engine, request: RunRequest, plan: Plan | None) -> Ending:
-    if plan is not None:
-        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
-        if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
-    return await engine.drive(request.goal)
-
-
-def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
-    """What changed in the orgs since a plan was made, or None."""
-    for role, now in readings.items():
-        planned, org = plan.readings[role], pair[role]
-        if planned.record is None or now.record is None:
-            if type(planned.sight) is not type(now.sight):
-                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
-            continue
-        if not now.record.same_version(planned.record):
-            return f"{org} was changed since the plan was made, by {now.record.modified_by}"
-    return None
+def cancelled_by(store: Store, run: str) -> str:
+    """Who has cancelled a run that waited for its time, in words; "" where nobody has."""
+    for record in store.records(run=run, kinds=(RunCancelled.kind,)):
+        return f"cancelled by {record.by}@{record.host}: {record.data['reason'] or 'no reason was given'}"
+    return ""
 
 
 def check_plan(session: Session, plan: Plan) -> None:
@@ -160,8 +172,8 @@ def check_plan(session: Session, plan: Plan) -> None:
         )
     now = session.clock.now()
     if now > plan.expires_at:
-        raise Moved(f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC", next_steps=again)
-    if plan.playbook_sha256 != playbook_digest(session.playbook):
+        raise Moved(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
+    if plan.playbook_sha256 != session.playbook.digest:
         raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
     urls = tuple(org.base_url for org in session.pair.orgs)
     if not session.pair.is_of(plan.uuids) or urls != tuple(plan.urls):
@@ -233,7 +245,7 @@ async def resume(
     check_overrides(merged, session.playbook)
     require_reasons(reason, overrides)
     request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
-    async with active_run(
+    async with hold_pair(
         session,
         identifier,
         take_over=True,
@@ -241,7 +253,7 @@ async def resume(
         watchers=watchers,
         controls=controls,
         started=started,
-    ) as active:
+    ) as held:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
         history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
@@ -253,15 +265,19 @@ async def resume(
                 next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )
         if finishing:
-            active.recorder.will_supersede(history.open_beside(identifier))
+            held.recorder.will_supersede(history.open_beside(identifier))
         resumed = RunResumed(going_on, reason, dict(overrides))
-        active.recorder.tell(resumed)
-        await active.recorder.commit()
+        held.recorder.tell(resumed)
+        await held.recorder.commit()
         state.apply(resumed)
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import go_on, supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
         goal = started.goal if finishing else None
         purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
         engine = active.prepare(purpose, state, history)
-        return await supervise(active, _go_on(engine, started.goal, history.owed, finishing=finishing))
+        return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
 
 
 def _closed_by(run: RunHistory) -> str:
@@ -274,15 +290,6 @@ def _recall(session: Session, history: History, run: str) -> RunState:
     events = (event for event, _ in events_of(session.store.records(run=run)))
     floors = {} if known is None else known.floors
     return replay(run, events, floors, mirrors=session.pair.mirrors.known)
-
-
-async def _go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
-    """What is owed first, directly; then the rest of the route."""
-    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
-        ending = await engine.deliver(owed)
-        if ending.end is not End.DONE or not finishing:
-            return ending
-    return await engine.drive(goal)
 
 
 def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
@@ -315,10 +322,14 @@ async def adopt(
     """
     check_adoption(overrides)
     run = session.new_run()
-    async with active_run(
+    async with hold_pair(
         session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
-    ) as active:
+    ) as held:
         history = await session.calls(session.history)
+        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import supervise  # noqa: PLC0415 - as above
+
+        active = ActiveRun(*astuple(held))
         command = next_step.adopt(session.pair.name, truth)
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
         engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)

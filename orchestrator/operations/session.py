@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
-from orchestrator.datadog.connections import SharedConnections, Trust
+from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
-from orchestrator.errors import JournalDamaged
-from orchestrator.journal import VERIFY_NEWEST, ThisHost, ThreadCalls
+from orchestrator.errors import JournalDamaged, JournalUnavailable
+from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, RunStarted, encode
-from orchestrator.model.journal import Broken, Entry
+from orchestrator.model.events import Event, JournalMoved, encode
+from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
@@ -30,6 +30,9 @@ from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
+
+if TYPE_CHECKING:
+    from orchestrator.notices import About, Channel
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
 
@@ -74,6 +77,12 @@ class Session:
     """Whether the journal's newest records were found to hold."""
     since_checkpoint: int = 0
     """How many records the pair's history had beyond its last checkpoint, when it was read last."""
+    refuge: Path | None = None
+    """This machine's own journal, for an emergency that a team's can't hold up; None where no team's is used."""
+    moved: JournalMoved | None = None
+    """That the team's journal could not be reached, so that the refuge stands in its place."""
+    watcher: Watcher | None = None
+    """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
     """Keys that were fetched before, for the same environment and redactor."""
     keys: KeyRing = field(init=False)
@@ -82,24 +91,28 @@ class Session:
         self.keys = key_ring or KeyRing(self.environ, self.redactor)
 
     def reader(
-        self, *, connect_within: timedelta | None = None, shared: SharedConnections | None = None
+        self, *, connect_within: timedelta | None = None, over: Both[Transport] | None = None
     ) -> HttpReader:
         """A way to look at both orgs, which cannot send anything but a GET. Use it as a context manager.
 
-        `connect_within` tells a dead region from a slow one sooner than the playbook does; `shared` are connections that
-        other pairs' readers use too, in the place of its own.
+        `connect_within` tells a dead region from a slow one sooner than the playbook does; `over` are connections that
+        others use too, in the place of its own.
         """
         timeouts = self.playbook.timeouts
         if connect_within is not None:
             timeouts = replace(timeouts, connect=min(timeouts.connect, connect_within))
-        return self._connected(HttpReader, timeouts, shared)
+        return self._connected(HttpReader, timeouts, over)
 
-    def world(self) -> AbstractAsyncContextManager[KeyedWorld]:
-        """Both orgs, to be read and written. Use it as a context manager."""
-        return self._connected(HttpWorld, self.playbook.timeouts)
+    def connections(self) -> Both[Transport]:
+        """Connections to both orgs, for all that one run asks of them and tells them."""
+        return self.transports or open_transports(self.pair.orgs, trust=self.trust)
+
+    def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
+        """Both orgs, to be read and written, `over` these connections or its own. Use it as a context manager."""
+        return self._connected(HttpWorld, self.playbook.timeouts, over)
 
     def _connected(
-        self, kind: type[ReaderOrWorld], timeouts: Timeouts, shared: SharedConnections | None = None
+        self, kind: type[ReaderOrWorld], timeouts: Timeouts, over: Both[Transport] | None = None
     ) -> ReaderOrWorld:
         return kind(
             self.pair,
@@ -107,12 +120,12 @@ class Session:
             keys=self.keys,
             redactor=self.redactor,
             clock=self.clock,
-            transports=self.transports if shared is None else shared.to(self.pair.orgs),
+            transports=over or self.transports,
             trust=self.trust,
         )
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
-        """A way to read the playbook's probes. Use it as a context manager."""
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
+        """A way to read the playbook's probes, the orgs' `over` these connections. Use it as a context manager."""
         if not self.playbook.probes:
             from orchestrator.engine.predicted import RecordedProbes  # noqa: PLC0415 - a plan has it, a run seldom
 
@@ -126,7 +139,7 @@ class Session:
             redactor=self.redactor,
             clock=self.clock,
             environ=self.environ,
-            transports=self.transports,
+            transports=over or self.transports,
             trust=self.trust,
         )
 
@@ -136,21 +149,51 @@ class Session:
 
         return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
 
-    def notices(self, run: str, started: RunStarted | None = None) -> AbstractAsyncContextManager[Watcher]:
-        """Who is told of a run, where the pair's `events` say so; `started` is how it began, where it is taken up again."""
-        from orchestrator.notices import About, NoNotices, Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+    def notices(
+        self,
+        run: str,
+        over: Both[Transport] | None,
+        note: Callable[[Event], Awaitable[None]],
+        before: Event | None = None,
+    ) -> AbstractAsyncContextManager[Watcher]:
+        """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
-        if not self.pair.events:
-            return NoNotices()
-        about = About(run, self.pair, self.playbook, self.operator, self.store.place)
+        Args:
+            run: its id.
+            over: the connections to both orgs; None where neither is told.
+            note: takes what came of each notice.
+            before: how it began, where it is taken up again, or what it waited for.
+        """
+        from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
+
+        about = self.about(run)
+        orgs: tuple[Channel, ...] = ()
+        if over is not None and self.pair.events:
+            orgs = (Poster(self.pair, self.keys, self.redactor, self.clock, over),)
         return Notices(
-            about if started is None else about.after(started),
-            Poster(
-                self.pair, self.keys, self.redactor, self.clock, transports=self.transports, trust=self.trust
-            ),
+            about if before is None else about.after(before),
+            (*orgs, *self.channels()),
+            self.clock,
             head=lambda: self.calls(self.store.head),
-            note=lambda event: self.calls(lambda: self.append(run, event)),
+            note=note,
         )
+
+    def channels(self) -> tuple[Channel, ...]:
+        """The pair's ways to tell people."""
+        if not self.pair.tell:
+            return ()
+        from orchestrator.notices.channels import ChannelServices, open_channel  # noqa: PLC0415 - who has none does not pay
+        from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
+
+        hidden = key_variables(self.pair)
+        services = ChannelServices(self.keys, self.redactor, self.clock, self.environ, hidden, self.trust)
+        return tuple(open_channel(channel, services) for channel in self.pair.tell)
+
+    def about(self, run: str = "") -> About:
+        """A run as its notices know it, before anything happened; without one, the pair alone."""
+        from orchestrator.notices import About  # noqa: PLC0415 - as above
+
+        return About(run, self.pair, self.playbook, self.operator, self.store.place)
 
     def verify(self) -> None:
         """Verify the journal's newest records, once: one that was changed is not believed.
@@ -200,6 +243,25 @@ class Session:
             self.store.append(entry, holding=lock)
             self.since_checkpoint = 0
 
+    def is_gone(self, holder: Holder) -> bool:
+        """Whether the process that holds a lock is gone: provably, on this machine, or as the journal itself has witnessed.
+
+        The witness is none for certain; that the lock is asked for again in every intent's own transaction is.
+        """
+        return self.host.provably_dead(holder) or self.store.witness(holder.lock) is Witness.GONE
+
+    def move_journal(self, why: JournalUnavailable) -> None:
+        """Go on in this machine's own journal: an emergency does not wait for a team's (law 9).
+
+        Raises:
+            JournalUnavailable: that one can't be written either; or there is none to go to.
+        """
+        if self.refuge is None or self.moved is not None:
+            raise why
+        here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)
+        self.moved = JournalMoved(self.store.place, why.message)
+        self.store, self.verified, self.since_checkpoint = here, False, 0
+
     def new_run(self) -> str:
         """An id for a new run."""
         return new_run_id(self.clock.now(), self.dice.choice)
@@ -217,8 +279,3 @@ class Session:
     def append(self, run: str, event: Event) -> None:
         """Journal one event that needs no lock."""
         self.store.append(self.entry(run, event))
-
-
-def playbook_digest(playbook: Playbook) -> str:
-    """SHA-256 of the playbook's text, in hexadecimal."""
-    return hashlib.sha256(playbook.text.encode()).hexdigest()

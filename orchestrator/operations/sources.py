@@ -6,6 +6,7 @@ looked for in the environment (HAMR_PAIRS, HAMR_PLAYBOOK, HAMR_JOURNAL), and the
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.model import next_step
 
 if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal alone parses no YAML
-    from orchestrator.journal import SqliteStore
+    from orchestrator.journal import Address, JournalStore
+    from orchestrator.model.events import JournalMoved
     from orchestrator.model.org import Inventory, Pair
     from orchestrator.model.playbook import Playbook
     from orchestrator.model.protocols import Store
@@ -66,13 +68,16 @@ class Sources(Struct, frozen=True, eq=False):
     playbook: str | None = None
     """A playbook's path, or the name of a shipped one."""
     journal: str | None = None
-    """The journal's path."""
+    """The journal's path, or a team's address."""
     operator: str | None = None
     """NAME@HOST; None looks at HAMR_OPERATOR, then at who is logged in."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def __repr__(self) -> str:  # as above
-        return f"Sources({self.pairs}, {self.playbook}, {self.journal}, {self.operator})"
+        from orchestrator.journal import without_password
+
+        journal = self.journal and without_password(self.journal)
+        return f"Sources({self.pairs}, {self.playbook}, {journal}, {self.operator})"
 
     def inventory(self) -> Inventory:
         """The inventory: as named, else HAMR_PAIRS, else ./pairs.yaml.
@@ -134,11 +139,11 @@ class Sources(Struct, frozen=True, eq=False):
             self.operator if self.operator is not None else self.environ.get("HAMR_OPERATOR") or None
         )
 
-    def place(self) -> Path:
-        """The journal's file: as named, else HAMR_JOURNAL, else in the user's state folder.
+    def place(self) -> Path | Address:
+        """The journal's file or address: as named, else HAMR_JOURNAL, else in the user's state folder.
 
         Raises:
-            UsageError: it is no path.
+            UsageError: it is neither.
         """
         from orchestrator.journal import default_place
 
@@ -151,7 +156,11 @@ class Sources(Struct, frozen=True, eq=False):
         Raises:
             UsageError: that is no path.
         """
+        from orchestrator.journal import Address, state_folder
+
         place = self.place()
+        if isinstance(place, Address):  # nobody else is concerned
+            place = state_folder(self.environ) / "journal.db"
         return replace(self, journal=str(place.with_name(f"{place.stem}-drills{place.suffix}")))
 
     @property
@@ -159,7 +168,7 @@ class Sources(Struct, frozen=True, eq=False):
         """Where a drill on the simulator is journalled: in the journal that was named, else in that of its own."""
         return self if self.journal is not None else self.beside
 
-    def store(self, *, writes: bool, patience: float | None = None) -> SqliteStore:
+    def store(self, *, writes: bool, patience: float | None = None) -> JournalStore:
         """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
 
         `patience` is how many seconds it waits for others who write; None for the usual.
@@ -168,23 +177,60 @@ class Sources(Struct, frozen=True, eq=False):
             JournalUnavailable: it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.journal import SqliteStore
+        from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 
-        return SqliteStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+        return JournalStore.open(self.place(), create=writes, now=SystemClock().now, patience=patience)
+
+    def refuge(self) -> Path | None:
+        """This machine's own journal, for emergencies whose team's can't be reached; None where the journal is a file."""
+        from orchestrator.journal import Address, state_folder
+
+        place = self.place()
+        if not isinstance(place, Address):
+            return None
+        return (
+            state_folder(self.environ) / f"emergency-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}.db"
+        )
+
+    def store_for(self, *, writes: bool, emergency: bool) -> tuple[JournalStore, JournalMoved | None]:
+        """The journal as `store` gives it; in an emergency soon, or, where a team's can't be had, this machine's own, and why.
+
+        Raises:
+            JournalUnavailable: it is a file, and cannot be opened; or neither can be.
+            JournalDamaged: it is not a whole journal.
+        """
+        from orchestrator.journal import JournalStore
+        from orchestrator.model.events import JournalMoved
+        from orchestrator.system.clock import SystemClock
+
+        from .session import EMERGENCY_BUSY_SECONDS
+
+        if not emergency:
+            return self.store(writes=writes), None
+        try:
+            return self.store(writes=writes, patience=EMERGENCY_BUSY_SECONDS), None
+        except JournalUnavailable as error:
+            refuge = self.refuge()
+            if refuge is None:
+                raise
+            here = JournalStore.open(
+                refuge, create=writes, now=SystemClock().now, patience=EMERGENCY_BUSY_SECONDS
+            )
+            return here, JournalMoved(str(self.place()), error.message)
 
     @contextmanager
-    def existing_store(self) -> Iterator[SqliteStore]:
+    def existing_store(self) -> Iterator[JournalStore]:
         """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
 
         Raises:
             JournalUnavailable: there is none, or it cannot be opened.
             JournalDamaged: it is not a whole journal.
         """
-        from orchestrator.journal import SqliteStore
+        from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 
-        with SqliteStore.open(self.place(), create=False, older=True, now=SystemClock().now) as store:
+        with JournalStore.open(self.place(), create=False, older=True, now=SystemClock().now) as store:
             if not store.exists:
                 raise JournalUnavailable(
                     f"There is no journal at {store.place}: nothing was ever recorded there, or it was moved or deleted.",

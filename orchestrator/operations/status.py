@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.datadog.connections import SharedConnections
@@ -12,10 +13,12 @@ from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.events import OrgAnswered, OrgAsked
 from orchestrator.model.floor import Floors, under_floor
-from orchestrator.model.protocols import Clock, Reader
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import Identity, Reading
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
@@ -25,11 +28,26 @@ from .locking import left_a_run, open_run_of, under_way
 from .session import Session
 
 
-async def read_org(reader: Reader, role: Role, clock: Clock, *, within: float | None) -> Reading:
+class Silence(Struct, frozen=True):
+    """Who is told that an org is asked, and how long it may then be silent."""
+
+    watcher: Watcher
+    allowed: float
+    """Seconds, where it has no shorter deadline."""
+
+
+async def read_org(
+    reader: Reader, role: Role, clock: Clock, *, within: float | None, silence: Silence | None = None
+) -> Reading:
     """One org's reading; one bad answer is no verdict (law 21)."""
 
     async def ask(anew: bool, seconds: float | None) -> Reading:
-        return await reader.read(role, within=seconds, anew=anew)
+        if silence is None:
+            return await reader.read(role, within=seconds, anew=anew)
+        silence.watcher.tell(OrgAsked(role, silence.allowed if seconds is None else seconds))
+        reading = await reader.read(role, within=seconds, anew=anew)
+        silence.watcher.tell(OrgAnswered(reading))
+        return reading
 
     return await ask_twice(ask, clock, within=within)
 
@@ -50,8 +68,11 @@ async def read_pair(
     def within(role: Role) -> float | None:
         return None if role in needed else session.playbook.emergency_deadline.total_seconds()
 
+    allowed = session.playbook.timeouts.silence.total_seconds()
+    silence = None if session.watcher is None else Silence(session.watcher, allowed)
+
     def read(role: Role) -> Awaitable[Reading]:
-        return read_org(reader, role, session.clock, within=within(role))
+        return read_org(reader, role, session.clock, within=within(role), silence=silence)
 
     def lags(reading: Reading) -> bool:
         waited_for = within(reading.role) is None
@@ -84,13 +105,13 @@ async def read_status(
     settle: bool = True,
     shared: SharedConnections | None = None,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` as for `Session.reader`.
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too.
 
     Raises:
         HamrError: the journal cannot be read.
     """
     history = session.history()
-    async with session.reader(shared=shared) as reader:
+    async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
 
@@ -106,23 +127,24 @@ def standing_of(
     open_run, at_work = open_run_of(session, history), under_way(session, history)
     holder = session.store.holder(session.pair.name)
     drill = history.open_drill
+    phase = phase_of(
+        session.pair,
+        readings,
+        identities,
+        session.playbook,
+        owed=history.owed,
+        open_run=open_run,
+        goal=_put_back_from(history, readings),
+        floors=history.floors,
+        given_up=tuple(each.attempt for each in history.given_up),
+    )
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     standing = Standing(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
         identities=identities,
-        phase=phase_of(
-            session.pair,
-            readings,
-            identities,
-            session.playbook,
-            owed=history.owed,
-            open_run=open_run,
-            goal=_put_back_from(history, readings),
-            floors=history.floors,
-            given_up=tuple(each.attempt for each in history.given_up),
-        ),
+        phase=phase,
         owed=history.owed,
         open_run=open_run,
         unknown=history.unknown,
@@ -131,6 +153,7 @@ def standing_of(
             for each in history.given_up
             if each.may_still_come(readings[each.attempt.role].exchange.server_date, session.playbook.late)
         ),
+        approvals_owed=history.approvals_owed,
         elsewhere=tuple(run.run for run in history.elsewhere),
         holder=holder,
         holder_dead=holder is not None and at_work is None,
@@ -138,9 +161,12 @@ def standing_of(
         cooling_down_after=cooling[0].run if cooling is not None else "",
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
+        journal_left=None if session.moved is None else session.moved.left,
         head=session.store.head(),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
+        scheduled=history.waiting(session.clock.now()),
+        left_by_hand=left_by_hand(history, session.playbook, phase),
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))
@@ -180,6 +206,23 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
 
     await asyncio.gather(*(read_on() for _ in range(min(PAIRS_AT_ONCE, len(sessions)))))
     return {session.pair.name: found[session.pair.name] for session in sessions}
+
+
+def left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHand | None:
+    """What the run that moved the pair last left to people; None where that is nothing, or was acknowledged."""
+    run = history.last_moved
+    if run is None:
+        return None
+    there = run.finished is not None and run.finished.ending.end.reached and phase.status is Status.ACTIVE
+    to_active = run.started is not None and run.started.goal is Status.ACTIVE
+    left = LeftByHand(
+        "" if run.finished is None else run.run,
+        # Of a transition that was not made, a resumed run runs them again.
+        tuple(f"{made}/{hook}" for made, hook in run.hooks_failed if made != run.transition),
+        tuple(run.by_hand),
+        playbook.remember if there and to_active else (),
+    )
+    return left if left.hooks_failed or left.by_hand or left.remember else None
 
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:

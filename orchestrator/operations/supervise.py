@@ -10,19 +10,80 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.journal.history import event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunFinished, TransitionMade
 from orchestrator.model.journal import Head
+from orchestrator.model.next_step import each_once
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
+from orchestrator.model.plan import Plan
+from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Objective
-from orchestrator.model.status import Status
+from orchestrator.model.run import End, Ending, Mode, Objective, RunRequest
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Both, Status
+from orchestrator.model.words import author
 from orchestrator.system.log import bind, logger
 
 from .active_run import ActiveRun, Begun
 from .endings import can_be_taken_up, with_words
+from .session import Session
+from .status import left_by_hand
+
+
+async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
+    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did.
+
+    Where a status is expected, only from there; and not at all where somebody has `cancelled` it, in words.
+    """
+    if cancelled:
+        return Ending(End.INTERRUPTED, cancelled)
+    if request.expect is not None:
+        other = _not_at(
+            request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
+        )
+        if other is not None:
+            return Ending(End.MOVED, other, next_steps=(next_step.status(request.pair),))
+    if plan is not None:
+        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
+        if moved is not None:
+            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
+    return await engine.drive(request.goal)
+
+
+def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
+    """Which org does not stand at the status that was expected, or None."""
+    for role, now in readings.items():
+        if now.status is not expected:
+            shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
+            return f"the pair was expected at {expected}, and {pair[role]} {shows}"
+    return None
+
+
+def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
+    """What changed in the orgs since a plan was made, or None."""
+    for role, now in readings.items():
+        planned, org = plan.readings[role], pair[role]
+        if planned.record is None or now.record is None:
+            if type(planned.sight) is not type(now.sight):
+                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
+            continue
+        if not now.record.same_version(planned.record):
+            return f"{org} was changed since the plan was made, by {author(now.record.modified_by)}"
+    return None
+
+
+async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
+    """What is owed first, directly; then the rest of the route."""
+    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
+        ending = await engine.deliver(owed)
+        if ending.end is not End.DONE or not finishing:
+            return ending
+    return await engine.drive(goal)
+
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -128,8 +189,11 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
+    with suppress(HamrError):  # journalling the end meets the same trouble
+        if await session.calls(active.lock.was_taken_over):
+            active.leave_to_others()
     left = await session.calls(lambda: _left_owing(active, ending))
-    ending = with_words(active, _with_left_owing(ending, left))
+    ending = _with_merge(session, with_words(active, _with_left_owing(ending, left)))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
@@ -144,6 +208,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end.reached:
         active.recorder.supersede()
+    outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
     if trouble is None and not active.lock.is_anothers:
@@ -152,8 +217,14 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
+    ending = _with_merge(session, ending)  # it may have moved only now
     await session.calls(active.lock.release)
-    reached_active = ending.end.reached and purpose.goal is Status.ACTIVE
+    to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
+    remember = session.playbook.remember if to_active else ()
+    if (
+        not steps and ending.end.reached and engine.reader.last is not None
+    ):  # it moved nothing: an earlier run's stay
+        remember = await session.calls(lambda: _remembered(active))
     return RunResult(
         run=active.run,
         pair=session.pair.name,
@@ -165,7 +236,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
         objectives=objectives,
-        remember=session.playbook.remember if reached_active else (),
+        remember=remember,
         refused_by=refused,
         overridden=(
             *purpose.overridden_before,
@@ -181,10 +252,31 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ),
         left_to_person=tuple(state.left_to_person),
         hooks_failed=state.hooks_failed(),
+        unknown=() if outstanding is None else (outstanding,),
         waited=state.waited,
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
     )
+
+
+def _remembered(active: ActiveRun) -> tuple[str, ...]:
+    """What the run that moved the pair last left to people."""
+    session, reader = active.session, active.engine.reader
+    if reader.identities is None:
+        return ()
+    with suppress(HamrError):  # journalling the end met the same trouble
+        left = left_by_hand(session.history(), session.playbook, reader.phase(active.purpose.goal))
+        return () if left is None else left.remember
+    return ()
+
+
+def _with_merge(session: Session, ending: Ending) -> Ending:
+    """Of an emergency that left the team's journal, others know nothing before its records are merged."""
+    if session.moved is None:
+        return ending
+    merge = next_step.merge(session.store.place)
+    first = (merge,) if ending.end.reached else ()
+    return replace(ending, next_steps=each_once((*first, *ending.next_steps, merge)))
 
 
 async def _keep(active: ActiveRun, *events: Event) -> HamrError | None:
@@ -254,7 +346,8 @@ def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]
     left = {
         run: tuple(f"{transition}/{hook}" for transition, hook in known.hooks_owed)
         for run in recorder.supersedes
-        if (known := runs[run]).hooks_owed
+        if (known := runs.get(run)) is not None  # in a journal that was moved to, it is not known
+        and known.hooks_owed
         and known.finished is not None
         and known.finished.ending.end is End.OWING
     }

@@ -9,7 +9,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.operations.session import Session

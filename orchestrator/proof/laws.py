@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import SituationRead, TransitionIntended, WriteIntended
+from orchestrator.model.events import INTENTS, SituationRead, TransitionIntended, WriteIntended
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law
@@ -85,9 +85,12 @@ def shown(life: Life, role: Role, record: HamrRecord | None, index: int) -> None
     run, watch = life.controls.run, life.scene.watch
     if not run:
         return
+    if run not in watch.begun:
+        watch.bases[run, role] = record
+        return
     base = watch.bases.setdefault((run, role), record)
     if record is not None and is_strangers(record) and record != base:
-        watch.warned[run, role] = record
+        life.warned[run, role] = record
 
 
 def before_commit(life: Life, entries: Sequence[Entry]) -> None:
@@ -102,6 +105,9 @@ def before_commit(life: Life, entries: Sequence[Entry]) -> None:
 
 def after_commit(life: Life, entries: Sequence[Entry]) -> None:
     """What was journalled: whatever a process was shown until now is known to all that come after it."""
+    life.scene.watch.warned |= life.warned
+    life.warned.clear()
+    life.scene.watch.begun |= {entry.run for entry in entries if entry.kind in INTENTS}
     if any(entry.kind == SituationRead.kind for entry in entries):
         for role, record in life.served.items():
             floor = life.scene.watch.floors.get(role)
@@ -124,7 +130,7 @@ def before_write(life: Life, draft: Draft) -> None:
     if scene.kept.holder is None or scene.kept.holder.run != run:
         life.breaks(Law.LOCKED, f"{draft.status} was sent to the {role} without the pair's lock")
     there = scene.orgs.record(role)
-    warned = scene.watch.warned.get((run, role))
+    warned = life.warned.get((run, role), scene.watch.warned.get((run, role)))
     unsure = scene.watch.unanswered.get(run, frozenset())
     if warned is not None and warned == there and Status.of(warned.status) not in unsure:
         life.breaks(
@@ -151,10 +157,9 @@ def before_write(life: Life, draft: Draft) -> None:
 def after_write(life: Life, draft: Draft, *, answered: bool) -> None:
     """A write that an org took, or not."""
     scene = life.scene
-    stamp = Stamp.parse(draft.modified_by)
-    if stamp is not None and not answered:
-        known = scene.watch.unanswered.get(stamp.run, frozenset())
-        scene.watch.unanswered[stamp.run] = known | {draft.status}
+    life.sent.append(draft)
+    if not answered:
+        _is_unsure(life, draft)
     if scene.meddled or scene.went_dark or scene.came_late or "--emergency" in scene.step.command:
         return
     primary, secondary = (scene.orgs.status(role) for role in Role)
@@ -165,11 +170,22 @@ def after_write(life: Life, draft: Draft, *, answered: bool) -> None:
         )
 
 
-def at_the_end(life: Life, outcome: Outcome) -> None:
+def _is_unsure(life: Life, draft: Draft) -> None:
+    """Take note of a write that may be there under any name."""
+    stamp = Stamp.parse(draft.modified_by)
+    if stamp is not None:
+        known = life.scene.watch.unanswered.get(stamp.run, frozenset())
+        life.scene.watch.unanswered[stamp.run] = known | {draft.status}
+
+
+def at_the_end(life: Life, outcome: Outcome) -> None:  # noqa: C901 - a case for each end
     """How a command ended."""
-    from .life import Crashed, Raised, Returned  # noqa: PLC0415 - a life asks the laws
+    from .life import Crashed, Died, Raised, Returned  # noqa: PLC0415 - a life asks the laws
 
     match outcome:
+        case Died():
+            for draft in life.sent:  # what it was answered died with it, unless that was journalled
+                _is_unsure(life, draft)
         case Crashed(why=why):
             life.breaks(Law.ENDS, why)
         case Raised():
@@ -187,8 +203,6 @@ def at_the_end(life: Life, outcome: Outcome) -> None:
                 _owing(life, result.owed, result.goal)
             _reaches(life, code, result.ending.message)
             _in_time(life, result.objectives)
-        case _:
-            pass
 
 
 def _done(life: Life, goal: Status) -> None:
@@ -204,6 +218,8 @@ def _done(life: Life, goal: Status) -> None:
 def _owing(life: Life, owed: Any, goal: Status | None) -> None:
     if owed is None:
         return  # hooks are owed
+    if life.scene.watch.owed == (owed.role, owed.status):
+        return  # it is owed still, whatever this one could read
     survivor = life.served.get(owed.role.other)
     if survivor is None or survivor.status != owed.status or (goal is not None and owed.status is not goal):
         life.breaks(

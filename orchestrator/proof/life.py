@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct, field
 
+from orchestrator.datadog.transport import Transport
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls
 from orchestrator.model.events import Event as Told
@@ -43,8 +44,8 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
-from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.session import KeyedWorld, Session
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
@@ -124,6 +125,9 @@ class Life(Struct, eq=False):
     dead: bool = False
     looks: dict[Role, int] = field(default_factory=dict)
     """At each org since anything was last written."""
+    warned: dict[tuple[str, Role], HamrRecord] = field(default_factory=dict)
+    """A stranger's record that was shown to it, and that the journal does not know of yet."""
+    sent: list[Draft] = field(default_factory=list)
     served: dict[Role, HamrRecord | None] = field(default_factory=dict)
     """What this process was shown last of each org."""
     highest: dict[Role, int] = field(default_factory=dict)
@@ -508,13 +512,19 @@ class LivingSession(Session):
         operator = self.operator
         return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
 
-    def world(self) -> AbstractAsyncContextManager[KeyedWorld]:
+    def connections(self) -> Both[Transport]:
+        """None are needed: nothing leaves this process."""
+        return cast("Both[Transport]", Both(None, None))
+
+    def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs."""
+        del over
         assert self.life is not None  # noqa: S101 - `session_of` sets it
         return nullcontext(LivingWorld(self.life))
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
         """The playbook's probes."""
+        del over
         assert self.life is not None  # noqa: S101 - as above
         return nullcontext(LivingProber(self.life))
 

@@ -15,7 +15,6 @@ from orchestrator.errors import UsageError
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Proof, Route, RouteProof
 from orchestrator.model.status import Status
-from orchestrator.operations.session import playbook_digest
 
 from .search import COMMANDS, prove_route, routes_of
 
@@ -86,7 +85,7 @@ def prove(
         told(found)
     return Proof(
         playbook.name,
-        playbook_digest(playbook),
+        playbook.digest,
         __version__,
         faults,
         COMMANDS,

@@ -18,7 +18,9 @@ class Watch(Struct):
     """What the laws have taken note of."""
 
     bases: dict[tuple[str, Role], HamrRecord | None] = field(default_factory=dict)
-    """What each run was shown first of an org."""
+    """What each run was shown last of an org before it intended anything: that is what it began with."""
+    begun: frozenset[str] = frozenset()
+    """The runs that have intended something."""
     warned: dict[tuple[str, Role], HamrRecord] = field(default_factory=dict)
     """A stranger's record that a run was shown, and did not begin with."""
     floors: dict[Role, HamrRecord] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Watch(Struct):
         """The same, to go on from in another way."""
         return Watch(
             dict(self.bases),
+            self.begun,
             dict(self.warned),
             dict(self.floors),
             dict(self.refusing),

@@ -16,6 +16,7 @@ from datetime import timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode
 from orchestrator.journal.checkpoint import read_history
 from orchestrator.journal.history import RunHistory, events_of
@@ -260,6 +261,7 @@ class Search(Struct):
             scene.came_late,
             scene.watch.warned,
             scene.watch.bases,
+            scene.watch.begun,
             scene.watch.unanswered,
             scene.watch.owed,
         )
@@ -267,7 +269,12 @@ class Search(Struct):
     def _met(self, life: Life) -> None:
         """At an intent: where a state is met again, nothing more is explored from here."""
         chooser, engine = life.chooser, life.controls.engine
-        if not chooser.open or not chooser.off_script or chooser.faults_left == 0 or engine is None:
+        if (
+            not chooser.open
+            or not chooser.off_script
+            or chooser.faults_left == 0
+            or not isinstance(engine, Engine)
+        ):
             return
         run = engine.run
         canon = Canon(life.clock.now(), self.ages)

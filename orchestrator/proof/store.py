@@ -9,7 +9,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import Locked
-from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
+from orchestrator.model.journal import (
+    GENESIS,
+    Broken,
+    Entry,
+    Head,
+    Holder,
+    Record,
+    Verification,
+    Verified,
+    Witness,
+)
 from orchestrator.model.plain import timestamp
 
 
@@ -175,6 +185,15 @@ class MemoryStore(Struct, eq=False):
         del pair
         self.alive()
         return self.kept.holder
+
+    def role(self) -> str:
+        """Nobody's: there is no server."""
+        return ""
+
+    def witness(self, lock: str) -> Witness:
+        """It witnesses nothing, as a file does."""
+        del lock
+        return Witness.NONE
 
     def close(self) -> None:
         """What is kept stays."""

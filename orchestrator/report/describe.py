@@ -24,11 +24,20 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author, counted, expectations_held, span, utc, value_words, why_waived
+from orchestrator.model.words import (
+    author,
+    counted,
+    expectations_held,
+    move,
+    span,
+    utc,
+    value_words,
+    why_waived,
+)
 
 from .documents import compact
 from .layout import Line, Page, Span, line_text, paragraph, shortened
-from .verdicts import verdict_lines
+from .verdicts import verdict_lines, waited_for_lines
 
 Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
@@ -91,6 +100,11 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"The run is taken up again{now}", "bold"),)
         case events.RunSuperseded(by_run=run):
             return (Span(f"Closed: run {run} took its place", "warn"),)
+        case events.RunScheduled(goal=goal, start_at=at, expect=expect):
+            expected = "" if expect is None else f", where the pair stands at {expect} then"
+            return (Span("To "), _status(goal), Span(f" at {utc(at)}{expected}"))
+        case events.RunCancelled(reason=reason):
+            return (_text(f"It does not begin: {reason}", "warn"),)
         case events.RunFinished(ending=ending, exit_code=code):
             ended = Span(f"Ended: {ending.end.value} (exit {code}). ", end_style(ending.end))
             return (ended, _text(ending.message))
@@ -100,6 +114,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"Read ({shortened(purpose, 40)}): "), *_both(readings, who))
         case events.ReadingsTaken(readings=readings):
             return (Span("Read again: "), *_both(readings, who))
+        case events.OrgAsked(role=role, seconds=seconds):
+            return (Span(who(role), "org"), Span(f" is asked; it has {span(seconds)} to answer", "dim"))
+        case events.OrgAnswered(reading=reading):
+            return (Span(who(reading.role), "org"), Span(" answers: "), reading_words(reading))
         case events.ProbesRead(readings=probes):
             return (Span("Probes: "), _text("; ".join(_probe(probe) for probe in probes)))
         case events.GuardsJudged():
@@ -115,9 +133,22 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.WaitBegan(transition=name, guards=guards, seconds=seconds):
             words = f"Transition {name}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
             return (_text(words, "warn"),)
+        case events.WaitContinued(transition=name, verdicts=verdicts):
+            words = f"Transition {name}: still waiting for {', '.join(each.guard for each in verdicts)}"
+            return (_text(words, "warn"),)
         case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
             how = "its guards pass" if passed else "stopped waiting"
             return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
+        case events.ApprovalAsked(guard=guard, what=what):
+            words = f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
+            return (_text(words, "warn"),)
+        case events.ApprovalOwed(guard=guard):
+            words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
+            return (_text(words, "warn"),)
+        case events.RunApproved(reason=reason, afterwards=afterwards, role=role):
+            words = f"Approved{' afterwards' if afterwards else ''}"
+            words += (f" as role {role}" if role else "") + (f": {reason}" if reason else "")
+            return (_text(words, "good"),)
         case events.PersonAsked(question=question):
             return (Span("Asked: "), _text(question.text))
         case events.PersonAnswered(question=question, reply=reply, seconds=seconds):
@@ -181,6 +212,13 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("The lock is let go", "dim"),)
         case events.LockBroken(holder=holder, reason=reason):
             return (_text(f"The lock of {holder} was broken by hand, because: {reason}", "warn"),)
+        case events.JournalMoved(left=left, reason=reason):
+            words = f"The team's journal {left} is left, its lock and history are not seen"
+            return (Span(words, "bad"), _text(f": {reason}"))
+        case events.JournalMerged(head=head, numbers=numbers):
+            return (
+                _text(f"{len(numbers)} records of another journal, up to its head {head}, were brought in"),
+            )
         case events.PairAdopted(truth=truth, status=status, reason=reason):
             words = f"; it was declared right, because: {reason}"
             return (Span(who(truth), "org"), Span(" shows "), _status(status), _text(words))
@@ -189,10 +227,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Waiting for "), _text(what), Span(for_up_to, "dim"))
         case events.WriteThrottled(role=role, seconds=seconds):
             return (Span(who(role), "org"), Span(f" asks us to wait {span(seconds)} (429); waiting", "warn"))
-        case events.NoticeSent(role=role, title=title, head=head):
-            return (_text(f"Told the {role} org: {title} (journal head {head[:20]}…)", "dim"),)
-        case events.NoticeFailed(role=role, title=title, reason=reason):
-            return (_text(f"Could not tell the {role} org ({title}): {reason}; it stops nothing", "warn"),)
+        case events.NoticeSent(title=title, head=head):
+            return (_text(f"Told {_told(event)}: {title} (journal head {head[:20]}…)", "dim"),)
+        case events.NoticeFailed(title=title, reason=reason):
+            return (_text(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing", "warn"),)
         case events.PlaybookProven(playbook=playbook, faults=faults, playbook_sha256=sha256):
             words = f": to {counted(faults, 'fault')} (SHA-256 {sha256[:12]})"
             return (Span(f"Playbook {playbook} proven", "bold"), _text(words))
@@ -206,6 +244,10 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
         case _ as never:
             assert_never(never)
+
+
+def _told(event: events.NoticeSent | events.NoticeFailed) -> str:
+    return f"channel {event.channel}" if event.role is None else f"the {event.role} org"
 
 
 def reading_words(reading: Reading | None) -> Span:
@@ -306,6 +348,8 @@ def event_details(event: Event, *, indent: int) -> Page:
     match event:
         case events.GuardsJudged(verdicts=verdicts):
             return tuple(line for verdict in verdicts for line in verdict_lines(verdict, indent=indent))
+        case events.WaitBegan(verdicts=verdicts) | events.WaitContinued(verdicts=verdicts):
+            return waited_for_lines(verdicts, indent=indent)
         case events.WriteIntended(attempt=attempt, request=request):
             margin = Span(" " * indent)
             return (
@@ -379,7 +423,7 @@ def _record(record: HamrRecord) -> str:
 def _exchange(exchange: Exchange) -> list[str]:
     facts = [
         *([f"HTTP {exchange.http_status}"] if exchange.http_status is not None else []),
-        f"answered in {span(exchange.seconds)}",
+        f"{'no answer' if exchange.http_status is None else 'answered'} in {span(exchange.seconds)}",
         *([f"server's clock {utc(exchange.server_date)}"] if exchange.server_date is not None else []),
         *([f"request id {exchange.request_id}"] if exchange.request_id else []),
     ]

@@ -126,7 +126,8 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
 
     With `everything`, what is well is said in full, too.
     """
-    page: list[Line] = [line(first_line(found), _STYLES[_worst(found)])]
+    style = _STYLES[_worst(found)]
+    page: list[Line] = [line(text, style) for text in fold(first_line(found), _WIDTH)]
     for readiness in found:
         page += [line(), *_pair(readiness, everything=everything)]
     return tuple(page)

@@ -250,9 +250,14 @@ def table(
     widths = [
         min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
     ]
-    while (beyond := indent + sum(widths) + GAP * (len(widths) - 1) - page_width()) > 0:
-        widest = max(range(whole, len(widths)), key=widths.__getitem__)
-        widths[widest] -= min(beyond, max(1, widths[widest] - sorted(widths[whole:])[-2]))
+    words = [
+        [word for row in titled for word in row[number].text.split(" ")] for number in range(len(limits))
+    ]
+    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
+        # What folds at a space gives way first: an id that is cut in two cannot be copied.
+        folds = [number for number, width in enumerate(widths) if width > max(map(cells, words[number]))]
+        wide = folds if folds and most > 1 else range(whole, len(widths))
+        widths[max(wide, key=widths.__getitem__)] -= 1
     margin = line(" " * indent)
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
@@ -299,7 +304,7 @@ def next_commands(steps: Sequence[NextStep]) -> Page:
 
 def step_lines(step: NextStep) -> Page:
     """A command, and under it what it is for."""
-    return (command(step.command), *(paragraph(step.why, "dim", indent=6, hanging=6) if step.why else ()))
+    return (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
 
 
 def head_lines(head: object, verify: str = "") -> Page:
@@ -307,14 +312,17 @@ def head_lines(head: object, verify: str = "") -> Page:
     verify = verify or f"hamr audit verify --anchor {head}"
     return (
         *heading("Journal"),
-        copied("head", str(head)),
-        copied("verify", verify),
+        copied("head", str(head), width=8),
+        copied("verify", verify, width=8),
     )
 
 
-def copied(label: str, text: str) -> Line:
-    """A label, and a text that is there to be copied: it is never broken."""
-    return (Span("  " + padded(label, LABEL), "dim"), Span(text, "command"))
+def copied(label: str, text: str, *, width: int = LABEL) -> Line:
+    """A label, and a text that is there to be copied: it is never broken, and is moved to the left where it is too long."""
+    margin = "  " + padded(label, width)
+    if width == LABEL and cells(margin) + cells(text) > page_width():
+        margin = f"  {label}  "
+    return (Span(margin, "dim"), Span(text, "command"))
 
 
 LONGEST_NAME = 60

@@ -2,63 +2,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
+import json
+from collections.abc import Sequence
 
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import When
-from orchestrator.model.plain import JSON
-from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
+from orchestrator.model.hook import Manual
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.plain import JSON, plain, restore
+from orchestrator.model.plan import Plan, PlannedTransition
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, counted, span, utc, why_waived
+from orchestrator.model.words import counted, span, utc
 
-from .documents import compact, document, fields_fact
+from .documents import document, fields_fact
 from .layout import (
+    LABEL,
     Line,
     Page,
     Span,
     called,
-    heading,
+    folded_line,
     labelled,
     line,
-    listed_under,
     next_commands,
     paragraph,
     shortened,
 )
-from .plan_details import hook_lines, not_here, note_of, question_lines
-from .status import strangers_lines, under_way_lines
-from .verdicts import refusal_lines, verdict_lines, what_overrides
+from .plan_details import (
+    OWN_ID,
+    also_sent_lines,
+    applicable,
+    asked_lines,
+    assumed_words,
+    details,
+    mode_words,
+    not_here,
+)
+from .status import unjournalled_lines
+from .verdicts import refusal_lines
 
 
-def plan_page(plan: Plan) -> Page:
-    """The whole plan: header, each transition with its guards and writes, the ending, and what to type next."""
-    return (*_told(plan), *next_commands(plan.next_steps))
+def plan_page(plan: Plan, *, out: str = "") -> Page:
+    """The plan on one screen, and what to type next; `out` is the file that it was saved to, or ""."""
+    told = preview_page(plan) if out else _in_short(plan)
+    return (*told, *next_commands(_next_steps(plan, out)))
 
 
 def preview_page(plan: Plan) -> Page:
-    """The plan above the question whether to go on: its last two lines sum up what a yes sends."""
-    return (*_told(plan), line(), *question_lines(plan))
+    """The same above the question whether to go on, with the id that the run will have."""
+    return (*_in_short(plan), *labelled("run", plan.run))
 
 
-def _told(plan: Plan) -> Page:
-    numbers = count(1)
+def _in_short(plan: Plan) -> Page:
+    """Where it stands, the route, per transition how its guards judge it and who is told what, and what is left."""
     return (
+        *_title(plan),
         (
-            Span("Plan ", "heading"),
-            Span(f"for pair {shortened(plan.request.pair, 60)} to {plan.request.goal}", "bold"),
+            Span("Nothing was sent.", "bold"),
+            Span(" With --full, hamr plan shows every guard and request.", "dim"),
         ),
+        *_refusal(plan),
+        line(),
+        *unjournalled_lines(plan.unjournalled),
+        *labelled("stands", _stands(plan)),
+        *labelled("orgs", ", ".join(called(plan.orgs[role], role) for role in Role), "org"),
+        *labelled("route", _route(plan), "bold"),
+        *_not_needed(plan),
+        *asked_lines(plan),
+        *((line(),) if plan.transitions else ()),
+        *(each for transition in plan.transitions for each in _transition(transition)),
+        *_condition(plan),
+        *also_sent_lines(plan),
+        *_afterwards(plan),
+        *(labelled("ends", _ends(plan)) if plan.reachable else ()),
+    )
+
+
+def full_plan_page(plan: Plan, *, out: str = "") -> Page:
+    """The whole plan: each guard, each request with its body and what if it goes wrong; and what to type next."""
+    return (
+        *_title(plan),
         line("Nothing was sent.", "bold"),
         *_refusal(plan),
         line(),
-        *_header(plan),
-        *_before(plan),
-        *(line_ for place in range(len(plan.transitions)) for line_ in _transition(plan, place, numbers)),
-        *_ending(plan),
-        *listed_under("Remember afterwards", plan.remember),
+        *details(plan if out else _without_id(plan)),
+        *next_commands(_next_steps(plan, out)),
     )
+
+
+def _without_id(plan: Plan) -> Plan:
+    """The plan with a word in the place of its run's id, which nothing will ever bear: a run has its own."""
+    return restore(Plan, json.loads(json.dumps(plain(plan)).replace(plan.run, OWN_ID)))
+
+
+def _title(plan: Plan) -> Page:
+    title = f"for pair {shortened(plan.request.pair, 60)} to {plan.request.goal}"
+    return folded_line(
+        (Span("Plan ", "heading"), Span(title, "bold"), Span(f", made {utc(plan.made_at)}")), ""
+    )
+
+
+def _not_needed(plan: Plan) -> Page:
+    """That an emergency is asked for while both orgs answer."""
+    if plan.mode is not Mode.EMERGENCY or plan.assumed or any(r.status is None for r in plan.readings):
+        return ()
+    return labelled("beware", "both orgs answer: a planned run would do, and leave nothing owed", "warn")
+
+
+def _stands(plan: Plan) -> str:
+    if plan.assumed is not None:
+        return assumed_words(plan.assumed)
+    return plan.phase if not plan.reachable else f"{plan.phase}. {shortened(plan.sentence, 1200)}"
+
+
+def _route(plan: Plan) -> str:
+    if not plan.transitions:
+        return f"none: nothing is to be done towards {plan.request.goal}" if plan.reachable else "none"
+    way = [plan.transitions[0].source, *(transition.target for transition in plan.transitions)]
+    up_to = "up to " if any(write.condition for write in plan.writes) else ""
+    number = counted(len(plan.writes), "write") if plan.writes else "no writes"
+    return f"{' → '.join(map(str, way))}, {up_to}{number}, {mode_words(plan.mode)}"
+
+
+def _transition(transition: PlannedTransition) -> Page:
+    """One transition: its guards, its hooks, and who is told."""
+    if transition.waits_for_server:
+        told = "nothing is sent: the server makes this move by itself"
+    elif transition.writes:
+        orgs = (f"the {write.role}{'*' if write.condition else ''}" for write in transition.writes)
+        told = f"{transition.target} to {', then '.join(orgs)}"
+    else:
+        told = "nothing is sent: both orgs show it already"
+    hooks = "; ".join(
+        f"hooks {when}: {', '.join(shortened(hook.name, 60) for hook in found)}"
+        for when, found in (("before", transition.before), ("after", transition.after))
+        if found
+    )
+    words = [_guards_words(transition), told, *([hooks] if hooks else [])]
+    name = shortened(transition.name, LABEL - 1)
+    hooks_here = (*transition.before, *transition.after)
+    absent = [not_here(hook) for hook in hooks_here if hook.name in transition.missing]
+    return (
+        *(each for place, text in enumerate(words) for each in labelled("" if place else name, text)),
+        *(each for text in absent for each in labelled("", text, "bad")),
+    )
+
+
+def _guards_words(transition: PlannedTransition) -> str:
+    """How its guards judge it, in a line: those that do not pass by name, with what becomes of them."""
+    not_passing = [verdict for verdict in transition.verdicts if verdict.outcome is not Outcome.PASS]
+    number = len(transition.verdicts)
+    if not not_passing:
+        return "1 guard passes" if number == 1 else f"all {number} guards pass"
+    said = [f"{number - len(not_passing)} of {counted(number, 'guard')} pass"]
+    again = [verdict.guard for verdict in not_passing if verdict.judged_again]
+    groups: tuple[tuple[str, Sequence[str]], ...] = (
+        ("refuse", transition.refused_by),
+        ("overridden", transition.overridden),
+        ("waived", transition.waived),
+        (f"waited for, up to {span(transition.waits_seconds)}", transition.waits),
+        ("you would be asked", transition.asks),
+        ("judged again then", again),
+    )
+    said += [f"{words}: {', '.join(guards)}" for words, guards in groups if guards]
+    return "; ".join(said)
+
+
+def _condition(plan: Plan) -> Page:
+    return tuple(
+        each
+        for words in dict.fromkeys(write.condition for write in plan.writes if write.condition)
+        for each in labelled("*", words)
+    )
+
+
+def _afterwards(plan: Plan) -> Page:
+    """What is left to people, or still owed, once it is made."""
+    hooks = [hook for transition in plan.transitions for hook in (*transition.before, *transition.after)]
+    by_hand = [hook.name for hook in hooks if isinstance(hook.what, Manual)]
+    said = [
+        *([f"by hand: {', '.join(shortened(name, 60) for name in by_hand)}"] if by_hand else []),
+        *(
+            [f"{counted(len(plan.remember), 'thing')} to remember (--full)"]
+            if plan.remember and plan.transitions
+            else []
+        ),
+    ]
+    return labelled("afterwards", "; ".join(said)) if said else ()
+
+
+def _ends(plan: Plan) -> str:
+    goal = plan.request.goal
+    parts = [shortened(plan.ending, 1200)]
+    if goal in plan.objectives and plan.transitions:
+        parts.append(f"objective {span(plan.objectives[goal])}")
+    return "; ".join(parts)
 
 
 def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
@@ -71,7 +210,7 @@ def _refusal(plan: Plan) -> Page:
     before = _refusing_before(plan)
     if before:
         words = "REFUSED: a run would not start, because of what an earlier one left behind."
-        page += [line(), line(words, "bad"), *refusal_lines(before)]
+        page += [line(), *paragraph(words, "bad"), *refusal_lines(before)]
     for place, transition in enumerate(plan.transitions):
         refusing = transition.refusing
         if refusing:
@@ -80,7 +219,7 @@ def _refusal(plan: Plan) -> Page:
                 if place == 0
                 else f"REFUSED ON THE WAY: as things are predicted, a run would stop before transition {transition.name} and stay there."
             )
-            page += [line(), line(words, "bad"), *refusal_lines(refusing)]
+            page += [line(), *paragraph(words, "bad"), *refusal_lines(refusing)]
     for transition in plan.transitions:
         for hook in transition.before:
             if hook.name in transition.stopped_by:
@@ -92,176 +231,15 @@ def _refusal(plan: Plan) -> Page:
     return tuple(page)
 
 
-def _header(plan: Plan) -> Page:
-    request = plan.request
-    mode = plan.mode.value if plan.mode is Mode.PLANNED else "emergency: the survivor alone is enough"
-    page: list[Line] = [
-        *labelled("goal", str(request.goal), "status"),
-        *labelled("mode", mode, "warn" if plan.mode is Mode.EMERGENCY else ""),
-        *labelled("phase", plan.phase),
-        *labelled("", shortened(plan.sentence, 1200)),
-    ]
-    for role in Role:
-        page += labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
-    page += labelled("read", _read(plan))
-    page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
-    page += labelled("operator", shortened(str(plan.operator), 120))
-    page += under_way_lines(plan.under_way)
-    page += strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
-    if request.reason:
-        page += labelled("reason", shortened(request.reason))
-    if request.ref:
-        page += labelled("ref", shortened(request.ref, 120))
-    needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
-    for guard, why in request.overrides.items():
-        needless = "" if guard in needed else " (not needed: it passes)"
-        page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
-    for run, hook in plan.unpaid if plan.transitions else ():
-        words = (
-            f"run {run} still owes {hook}; this one takes its place, and drops that. First: hamr resume {run}"
-        )
-        page += labelled("drops", words, "warn")
-    page += labelled("time-outs", _timeouts(plan))
-    page += labelled("run", plan.run)
-    return tuple(page)
-
-
-def _read(plan: Plan) -> str:
-    if plan.assumed is not None:
-        return f"nothing: both orgs were assumed to stand at {plan.assumed}, so this plan can't be applied"
-    said = [f"{role} {age(reading.at, plan.made_at)}" for role, reading in plan.readings.items()]
-    return f"{', '.join(said)}; made {utc(plan.made_at)}"
-
-
-def _timeouts(plan: Plan) -> str:
-    limits = plan.timeouts
-    return (
-        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
-        f"within {span(plan.confirm_within)}"
+def _next_steps(plan: Plan, out: str) -> tuple[NextStep, ...]:
+    """What to type next: of a plan that was saved, to apply it, where nothing is in its way."""
+    free = (
+        not (plan.open_drill and plan.mode is Mode.PLANNED) and not plan.strangers and plan.under_way is None
     )
+    return (next_step.apply(out),) if out and applicable(plan) and free else plan.next_steps
 
 
-def _before(plan: Plan) -> Page:
-    if not plan.before:
-        return ()
-    page: list[Line] = [*heading("Before the first transition")]
-    for verdict in plan.before:
-        page += verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
-    return tuple(page)
-
-
-def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
-    transition = plan.transitions[place]
-    move = f"{transition.name}, {transition.source} → {transition.target}"
-    page: list[Line] = [*heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")]
-    if transition.why:
-        page += paragraph(shortened(transition.why), indent=2)
-    if transition.half_done:
-        words = "A write of this transition is in effect already: only linked, fresh and alone bind it."
-        page += paragraph(words, "warn", indent=2)
-    page.append(line("  Guards", "dim"))
-    for verdict in transition.verdicts:
-        page += _verdict(transition, verdict)
-    page += hook_lines(transition, When.BEFORE, plan.mode)
-    if transition.waits_for_server:
-        words = "Nothing is sent: the server makes this move by itself, and the run waits for it."
-        page += paragraph(words, indent=2)
-    elif not transition.writes:
-        page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
-    else:
-        page.append(line("  Writes", "dim"))
-    for write in transition.writes:
-        spare = plan.mode is Mode.EMERGENCY and write is not transition.writes[0]
-        page += _write(plan, write, next(numbers), spare=spare)
-    return (*page, *hook_lines(transition, When.AFTER, plan.mode))
-
-
-def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
-    note = note_of(transition, verdict)
-    if verdict.guard in transition.refused_by:
-        note = "refuses"
-    elif verdict.guard in transition.overridden:
-        note = "overridden"
-    elif verdict.guard in transition.waived:
-        note = f"waived: {why_waived(verdict)}"
-    elif verdict.outcome is not Outcome.PASS and transition.half_done:
-        note = "does not bind"
-    page = verdict_lines(verdict, note)
-    return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
-
-
-def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:
-    request = write.request
-    stands = plan.phase if number == 1 else plan.writes[number - 2].stands
-    page: list[Line] = [
-        (
-            Span(f"    {number}. "),
-            Span(called(write.org, write.role), "org"),
-            Span(" is told "),
-            Span(str(write.status), "status"),
-            Span(f", {write.condition}" if write.condition else "", "warn"),
-        ),
-        (Span("       "), Span(f"{request.method} {request.url}", "command")),
-        (Span("       "), Span(compact(request.body), "command")),
-    ]
-    for label, words in _if_it_goes_wrong(plan, write, stands, spare=spare):
-        page += labelled(label, words, indent=7, width=15)
-    return tuple(page)
-
-
-def _if_it_goes_wrong(
-    plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
-) -> tuple[tuple[str, str], ...]:
-    """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
-    resume = next_step.resume(plan.run)
-    died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
-    if spare:
-        left = "the run goes on without this org, which is then owed the survivor's status"
-        return (("if refused", left), ("if lost", left), ("if cut short", f"{died}; {resume} takes it up"))
-    within, every = span(plan.confirm_within), span(plan.confirm_every)
-    again = (
-        f"it is sent again, at most {'once' if plan.resend == 1 else counted(plan.resend, 'time')}; else "
-        if plan.resend
-        else ""
-    )
-    lost = (
-        f"read back for up to {within}, every {every}; if it is not there and nothing else moved, "
-        f"{again}the run ends as unknown (exit 7)"
-    )
-    return (
-        (
-            "if refused",
-            f"the run stops as incomplete (exit 6), and the pair stands {stands}; {resume} takes it up",
-        ),
-        ("if lost", lost),
-        ("if cut short", f"{died}; {resume} takes it up"),
-    )
-
-
-def _ending(plan: Plan) -> Page:
-    page: list[Line] = [*heading(_ending_title(plan))]
-    page += paragraph(shortened(plan.ending, 1200), indent=2)
-    goal = plan.request.goal
-    if goal in plan.objectives:
-        page += paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
-    if plan.assumed is None and plan.transitions and not plan.refused:
-        page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
-    number = len(plan.writes)
-    requests = (
-        f"{counted(number, 'request')} would be sent; none was." if number else "Nothing would be sent."
-    )
-    return (*page, *paragraph(requests, indent=2))
-
-
-def _ending_title(plan: Plan) -> str:
-    if not plan.reachable:
-        return "How it would end"
-    if plan.refused:
-        return "If what refuses is overridden, and nothing goes wrong"
-    return "If nothing goes wrong"
-
-
-def plan_json(plan: Plan) -> dict[str, JSON]:
+def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
     """All that the page says. It is not the file that `--out` saves: that one is made to be applied."""
     return document(
         "hamr/plan/1",
@@ -276,7 +254,7 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             },
             **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
             **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
-            "next": plan.next_steps,
+            "next": _next_steps(plan, out),
             "timeouts_seconds": plan.timeouts,
             "confirm_within_seconds": plan.confirm_within,
             "confirm_every_seconds": plan.confirm_every,
@@ -285,5 +263,6 @@ def plan_json(plan: Plan) -> dict[str, JSON]:
             "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
             **fields_fact(plan, "remember", "strangers"),
             "journal_exists": not plan.unjournalled,
+            "events_to": plan.events_to,
         },
     )

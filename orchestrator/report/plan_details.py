@@ -1,18 +1,51 @@
-"""What a plan says of its hooks and of guards that do not stop it; and the question above which a yes sends it all."""
+"""A plan in full: what it was asked for, each guard, each hook, each request with its body, and what if it goes wrong."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import count
 
+from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
-from orchestrator.model.status import Role
-from orchestrator.model.words import counted, no_journal, span
+from orchestrator.model.status import Role, Status
+from orchestrator.model.words import age, counted, span, utc, why_waived
 
-from .layout import Line, Page, called, labelled, line, paragraph, shortened
+from .documents import compact
+from .layout import (
+    Line,
+    Page,
+    Span,
+    called,
+    folded_line,
+    heading,
+    labelled,
+    line,
+    listed_under,
+    paragraph,
+    shortened,
+)
+from .status import strangers_lines, under_way_lines
+from .verdicts import verdict_lines, what_overrides
+
+OWN_ID = "RUN"
+"""Stands for the id that a run gets when it begins."""
+
+
+def details(plan: Plan) -> Page:
+    """All of a plan below its title: header, each transition with its guards, hooks and writes, and the ending."""
+    numbers = count(1)
+    return (
+        *_header(plan),
+        *_before(plan),
+        *(line_ for place in range(len(plan.transitions)) for line_ in _transition(plan, place, numbers)),
+        *_ending(plan),
+        *listed_under("Remember afterwards", plan.remember),
+    )
+
 
 _TITLES = {When.BEFORE: "  Hooks before its writes", When.AFTER: "  Hooks once it is made"}
 
@@ -66,63 +99,202 @@ def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
     return ""
 
 
-def question_lines(plan: Plan) -> Page:
-    """What is not known here; from where to where with how many writes to whom; and how the guards judge it."""
+def _header(plan: Plan) -> Page:
+    request = plan.request
+    page: list[Line] = [
+        *labelled("goal", str(request.goal), "status"),
+        *labelled("mode", mode_words(plan.mode), "warn" if plan.mode is Mode.EMERGENCY else ""),
+        *labelled("phase", plan.phase),
+        *labelled("", shortened(plan.sentence, 1200)),
+    ]
+    for role in Role:
+        page += labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
+    page += labelled("read", _read(plan))
+    page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
+    page += labelled("operator", shortened(str(plan.operator), 120))
+    page += asked_lines(plan)
+    page += labelled("time-outs", _timeouts(plan))
+    page += also_sent_lines(plan)
+    own = f"{OWN_ID} below stands for the run's own id, which it gets when it begins"
+    return (*page, *labelled("run", own if plan.run == OWN_ID else plan.run))
+
+
+def mode_words(mode: Mode) -> str:
+    """How a plan says in which mode it is."""
+    return "planned" if mode is Mode.PLANNED else "emergency: the survivor alone is enough"
+
+
+def asked_lines(plan: Plan) -> Page:
+    """What the request says beside its goal, and what is in its way: others at work, hooks that it would drop."""
+    request = plan.request
+    page = [
+        *under_way_lines(plan.under_way),
+        *strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role)),
+    ]
+    if request.reason:
+        page += labelled("reason", shortened(request.reason))
+    if request.ref:
+        page += labelled("ref", shortened(request.ref, 120))
+    needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
+    for guard, why in request.overrides.items():
+        needless = "" if guard in needed else " (not needed: it passes)"
+        page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
+    for run, hook in plan.unpaid if plan.transitions else ():
+        words = (
+            f"run {run} still owes {hook}; this one takes its place, and drops that. First: hamr resume {run}"
+        )
+        page += labelled("drops", words, "warn")
+    return tuple(page)
+
+
+def also_sent_lines(plan: Plan) -> Page:
+    """What a run sends beside its writes: nothing waits for that."""
+    if plan.events_to is None or not plan.transitions:
+        return ()
+    words = f"{len(plan.transitions) + 2} events to the {plan.events_to}, which nothing waits for"
+    return labelled("also sent", words)
+
+
+def _read(plan: Plan) -> str:
+    if plan.assumed is not None:
+        return assumed_words(plan.assumed)
+    said = [f"{role} {age(reading.at, plan.made_at)}" for role, reading in plan.readings.items()]
+    return f"{', '.join(said)}; made {utc(plan.made_at)}"
+
+
+def assumed_words(assumed: Status) -> str:
+    """That a plan was made without a look at the orgs."""
+    return f"nothing: both orgs were assumed to stand at {assumed}, so this plan can't be applied"
+
+
+def _timeouts(plan: Plan) -> str:
+    limits = plan.timeouts
     return (
-        *(paragraph(f"Beware: {no_journal(plan.unjournalled)}.", "warn") if plan.unjournalled else ()),
-        *paragraph(f"{_start(plan)} → {plan.request.goal}, {_writes(plan)}.", "bold"),
-        *paragraph(_guards(plan), "bold"),
-        *_hooks(plan),
+        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
+        f"within {span(plan.confirm_within)}"
     )
 
 
-def _start(plan: Plan) -> str:
-    return str(plan.transitions[0].source) if plan.transitions else plan.phase
-
-
-def _writes(plan: Plan) -> str:
-    parts: list[str] = []
-    for role in Role:
-        writes = [write for write in plan.writes if write.role is role]
-        if writes:
-            name = called(shortened(plan.orgs[role], 60), role)
-            parts.append(f"{_most(writes)}{len(writes)} to {name}")
-    if not parts:
-        return "no writes: the server moves by itself"
-    return f"{_most(plan.writes)}{counted(len(plan.writes), 'write')}: {', '.join(parts)}"
-
-
-def _most(writes: Sequence[PlannedWrite]) -> str:
-    """Some are sent only where a mirror, or the server, has not brought the status over: the plan says which."""
-    return "up to " if any(write.condition for write in writes) else ""
-
-
-def _guards(plan: Plan) -> str:
-    """Each guard once, by the worst that it says anywhere on the way."""
-    transitions, verdicts = plan.transitions, plan.verdicts
-    not_passing = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
-    groups: dict[str, list[Sequence[str]]] = {
-        "refuse": [plan.refusing_guards],
-        "overridden": [plan.overridden_before, *(each.overridden for each in transitions)],
-        "waived": [each.waived for each in transitions],
-        "waited for": [each.waits for each in transitions],
-        "asked about": [each.asks for each in transitions],
-        "judged again on the way": [[verdict.guard for verdict in not_passing if verdict.judged_again]],
-    }
-    names = {verdict.guard for verdict in verdicts}
-    passing = names - {verdict.guard for verdict in not_passing}
-    said = [f"{len(passing)} of {len(names)} pass"]
-    for word, guards in groups.items():
-        if found := dict.fromkeys(guard for some in guards for guard in some):
-            said.append(f"{word}: {', '.join(found)}")
-    if not any(groups["refuse"]):
-        said.append("none refuses")
-    return f"Guards: {'; '.join(said)}."
-
-
-def _hooks(plan: Plan) -> Page:
-    """The hooks that a yes runs; none says nothing."""
-    names = [hook.name for transition in plan.transitions for hook in (*transition.before, *transition.after)]
-    if not names:
+def _before(plan: Plan) -> Page:
+    if not plan.before:
         return ()
-    return paragraph(f"Hooks: {len(names)}: {', '.join(dict.fromkeys(names))}.", "bold")
+    page: list[Line] = [*heading("Before the first transition")]
+    for verdict in plan.before:
+        page += verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
+    return tuple(page)
+
+
+def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
+    transition = plan.transitions[place]
+    move = f"{transition.name}, {transition.source} → {transition.target}"
+    page: list[Line] = [*heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")]
+    if transition.why:
+        page += paragraph(shortened(transition.why), indent=2)
+    if transition.half_done:
+        words = "A write of this transition is in effect already: only linked, fresh and alone bind it."
+        page += paragraph(words, "warn", indent=2)
+    page.append(line("  Guards", "dim"))
+    for verdict in transition.verdicts:
+        page += _verdict(transition, verdict)
+    page += hook_lines(transition, When.BEFORE, plan.mode)
+    if transition.waits_for_server:
+        words = "Nothing is sent: the server makes this move by itself, and the run waits for it."
+        page += paragraph(words, indent=2)
+    elif not transition.writes:
+        page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
+    else:
+        page.append(line("  Writes", "dim"))
+    for write in transition.writes:
+        spare = plan.mode is Mode.EMERGENCY and write is not transition.writes[0]
+        page += _write(plan, write, next(numbers), spare=spare)
+    return (*page, *hook_lines(transition, When.AFTER, plan.mode))
+
+
+def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
+    note = note_of(transition, verdict)
+    if verdict.guard in transition.refused_by:
+        note = "refuses"
+    elif verdict.guard in transition.overridden:
+        note = "overridden"
+    elif verdict.guard in transition.waived:
+        note = f"waived: {why_waived(verdict)}"
+    elif verdict.outcome is not Outcome.PASS and transition.half_done:
+        note = "does not bind"
+    page = verdict_lines(verdict, note)
+    return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
+
+
+def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:
+    request = write.request
+    stands = plan.phase if number == 1 else plan.writes[number - 2].stands
+    told = (
+        Span(called(write.org, write.role), "org"),
+        Span(" is told "),
+        Span(str(write.status), "status"),
+        Span(f", {write.condition}" if write.condition else "", "warn"),
+    )
+    page: list[Line] = [
+        *folded_line(told, f"    {number}. "),
+        (Span("       "), Span(f"{request.method} {request.url}", "command")),
+        (Span("       "), Span(compact(request.body), "command")),
+    ]
+    for label, words in _if_it_goes_wrong(plan, write, stands, spare=spare):
+        page += labelled(label, words, indent=7, width=15)
+    return tuple(page)
+
+
+def _if_it_goes_wrong(
+    plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
+) -> tuple[tuple[str, str], ...]:
+    """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
+    resume = next_step.resume(plan.request.pair)
+    died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
+    if spare:
+        left = "the run goes on without this org, which is then owed the survivor's status"
+        return (("if refused", left), ("if lost", left), ("if cut short", f"{died}; {resume} takes it up"))
+    within, every = span(plan.confirm_within), span(plan.confirm_every)
+    again = (
+        f"it is sent again, at most {'once' if plan.resend == 1 else counted(plan.resend, 'time')}; else "
+        if plan.resend
+        else ""
+    )
+    lost = (
+        f"read back for up to {within}, every {every}; if it is not there and nothing else moved, "
+        f"{again}the run ends as unknown (exit 7)"
+    )
+    return (
+        (
+            "if refused",
+            f"the run stops as incomplete (exit 6), and the pair stands {stands}; {resume} takes it up",
+        ),
+        ("if lost", lost),
+        ("if cut short", f"{died}; {resume} takes it up"),
+    )
+
+
+def applicable(plan: Plan) -> bool:
+    """Whether it makes sense to save it, and to apply that."""
+    return plan.assumed is None and bool(plan.transitions) and not plan.refused
+
+
+def _ending(plan: Plan) -> Page:
+    page: list[Line] = [*heading(_ending_title(plan))]
+    page += paragraph(shortened(plan.ending, 1200), indent=2)
+    goal = plan.request.goal
+    if goal in plan.objectives:
+        page += paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
+    if applicable(plan) and plan.run != OWN_ID:
+        page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
+    number = len(plan.writes)
+    requests = (
+        f"{counted(number, 'request')} would be sent; none was." if number else "Nothing would be sent."
+    )
+    return (*page, *paragraph(requests, indent=2))
+
+
+def _ending_title(plan: Plan) -> str:
+    if not plan.reachable:
+        return "How it would end"
+    if plan.refused:
+        return "If what refuses is overridden, and nothing goes wrong"
+    return "If nothing goes wrong"

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from orchestrator.errors import ExitCode
 from orchestrator.model.events import (
     Event,
     LockReleased,
     LockTaken,
+    OrgAnswered,
+    OrgAsked,
     PersonAsked,
     ReadingsTaken,
     RunFinished,
     SituationRead,
     TransitionRefused,
+    WaitBegan,
+    WaitContinued,
 )
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
-from orchestrator.model.words import counted, span, took_of, utc, why_waived
+from orchestrator.model.status import Role
+from orchestrator.model.words import span, took_of, why_waived
 
-from .describe import describe_event, end_style
+from .describe import describe_event, end_style, event_details, the_role
 from .documents import document, fields_fact, noun_fact, seconds
 from .errors import exit_fact, exit_lines
 from .layout import (
@@ -28,16 +33,15 @@ from .layout import (
     Page,
     Span,
     called,
-    head_lines,
+    copied,
     heading,
     labelled,
     line,
-    listed_under,
     next_commands,
     paragraph,
     shortened,
-    table,
 )
+from .to_do import Left, ToDo, left_to_do, to_do_lines
 from .verdicts import refusal_lines, verdict_lines
 
 _TITLES = {
@@ -51,7 +55,16 @@ _TITLES = {
     End.INTERRUPTED: "INTERRUPTED",
 }
 
-_SILENT = (ReadingsTaken, LockTaken, LockReleased, TransitionRefused, RunFinished, PersonAsked)
+_SILENT = (
+    ReadingsTaken,
+    OrgAsked,
+    OrgAnswered,
+    LockTaken,
+    LockReleased,
+    TransitionRefused,
+    RunFinished,
+    PersonAsked,
+)
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
 _LOOKS_TOLD = frozenset({"start", "plan"})
@@ -73,6 +86,15 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
     )
 
 
+def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
+    """The same with what is below it: what the playbook says of guards that are waited for, and what they show."""
+    spans = progress_line(event, pair, elapsed)
+    if spans is None:
+        return ()
+    below = event_details(event, indent=11) if isinstance(event, WaitBegan | WaitContinued) else ()
+    return (spans, *below)
+
+
 def result_page(result: RunResult) -> Page:
     """What came of a run: the end, the steps with their times, what is owed, and what to type next."""
     ending = result.ending
@@ -83,11 +105,8 @@ def result_page(result: RunResult) -> Page:
         *_let_pass(result),
         line(),
         *_facts(result),
-        *_steps(result),
-        *_objectives(result),
-        *_left(result),
-        *listed_under("Remember", result.remember),
         *_head(result),
+        *to_do_lines(_left_to_do(result), well=ending.end is End.DONE),
         *next_commands(result.ending.next_steps),
     )
 
@@ -131,16 +150,14 @@ def _facts(result: RunResult) -> Page:
     ]
     if ending.org is not None:
         page += labelled("org", str(ending.org), "org")
-    page += labelled("stands", result.phase or "not seen")
-    if result.owed is not None:
-        owed = result.owed
-        words = f"the {owed.role} is owed {owed.status} since {utc(owed.since)} (run {owed.run}); hamr resume delivers it"
-        page += labelled("owed", words, "warn")
-    page += labelled("took", _took(result))
-    page += exit_lines(result.exit_code)
-    if result.resumable:
-        page += labelled("stays open", "yes: it can be resumed by anyone, from this journal", "warn")
-    return tuple(page)
+    if ending.end is not End.DONE:  # which the message above says
+        page += labelled("stands", result.phase or "not seen")
+    steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
+    page += labelled("took", f"{_took(result)}: {steps}" if steps else _took(result))
+    for objective in result.objectives:
+        word, style = ("met", "good") if objective.met else ("MISSED", "bad")
+        page += labelled("objective", f"{objective.status} {word}: {took_of(objective)}", style)
+    return (*page, *(() if result.exit_code is ExitCode.DONE else exit_lines(result.exit_code)))
 
 
 def _took(result: RunResult) -> str:
@@ -158,61 +175,32 @@ def _took(result: RunResult) -> str:
     return f"{span(result.seconds)}{whole}{' and '.join(waits)}"
 
 
-def _left(result: RunResult) -> Page:
-    """Hooks that are owed, and what is to be done by hand."""
-    owed, failed = _hooks(result.hooks_owed, "after"), _hooks(result.hooks_failed, "before")
-    by_hand = [shortened(text) for text in dict.fromkeys(result.left_to_person)]
-    return (
-        *listed_under("Hooks that are owed (hamr resume runs them)", owed, "warn"),
-        *listed_under("Hooks before a transition that did not end well", failed, "warn"),
-        *listed_under("Not done, since nobody was asked: do it by hand", by_hand, "warn"),
-    )
-
-
-def _hooks(names: Iterable[str], when: str) -> list[str]:
-    """Hooks by their names, transition/hook."""
-    parts = [name.partition("/") for name in names]
-    return [
-        f"{shortened(hook, 60)}, {when} transition {shortened(transition, 60)}"
-        for transition, _, hook in parts
-    ]
-
-
-def _steps(result: RunResult) -> Page:
-    if not result.steps:
-        return ()
-    transitions = [
-        (
-            Span(step.transition, "bold"),
-            Span(f"{step.source} → {step.target}", "status"),
-            Span(span(step.seconds)),
-            Span(counted(step.writes, "write")),
+def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
+    stopped = not (result.ending.end.reached or result.resumable)
+    made = {step.transition for step in result.steps}
+    # What a run that found nothing to do leaves owing is an earlier run's, which the pair's name finds.
+    owing = result.run if result.resumable else result.pair
+    return left_to_do(
+        Left(
+            result.pair,
+            {role: the_role(role) for role in Role},
+            unknown=[(result.run, attempt) for attempt in result.unknown],
+            open_run=result.run if result.resumable else "",
+            overtaken=result.ending.next_steps if result.ending.change in STOPS_AGAIN else (),
+            stopped_for=result.ending.next_steps[:1] if stopped else (),
+            owed=[] if result.owed is None else [result.owed],
+            hooks_owed=[(owing, hook) for hook in result.hooks_owed],
+            hooks_failed=[hook for hook in result.hooks_failed if hook.partition("/")[0] in made],
+            by_hand=result.left_to_person,
+            remember=result.remember,
         )
-        for step in result.steps
-    ]
-    return (
-        line(),
-        *table(("transition", "from → to", "time", "writes"), transitions, (34, 28, 14, 14), indent=2),
     )
-
-
-def _objectives(result: RunResult) -> Page:
-    if not result.objectives:
-        return ()
-    page: list[Line] = [*heading("Objectives")]
-    for objective in result.objectives:
-        word, style = ("met", "good") if objective.met else ("MISSED", "bad")
-        status, figures = Span(str(objective.status), "status"), Span(f": {took_of(objective)}")
-        page.append((Span("  "), status, Span(" "), Span(word, style), figures))
-    return tuple(page)
 
 
 def _head(result: RunResult) -> Page:
     if not result.head.seq:
-        words = "The end of this run could not be written into the journal."
-        return (*heading("Journal"), *paragraph(words, "bad", indent=2))
-    proof = "Copy that line somewhere else: it proves the journal up to here."
-    return (*head_lines(result.head), *labelled("", proof))
+        return labelled("journal", "The end of this run could not be written into it.", "bad")
+    return (copied("verify", f"hamr audit verify --anchor {result.head}"),)
 
 
 def result_json(result: RunResult) -> dict[str, JSON]:
@@ -230,6 +218,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
                 {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
             ],
             **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
+            "left_to_do": _left_to_do(result),
             "waited_seconds": seconds(result.waited),
             "asked_seconds": seconds(result.asked),
             "remember": result.remember,

@@ -24,6 +24,7 @@ from .run_view import (
     Entry,
     HookRun,
     Judgement,
+    Look,
     ReportView,
     Resume,
     RunView,
@@ -39,6 +40,7 @@ PlaybookOf = Callable[[events.RunStarted], Playbook | None]
 _NOTABLE = (
     events.ChangeSeen,
     events.ClockDistrusted,
+    events.JournalMoved,
     events.LockBroken,
     events.LockTakenOver,
     events.NameLearned,
@@ -130,6 +132,11 @@ def _drill_of(told: Told) -> DrillView | None:
     return drill
 
 
+def run_of(records: Iterable[Record]) -> RunView:
+    """One run from its own records, of which there is at least one, without what others did about it later."""
+    return _run_of([(record, event_of(record)) for record in records], "")
+
+
 def _run_of(told: Told, name: str) -> RunView:
     first, last = told[0][0], told[-1][0]
     run = RunView(first.run, first.pair, name, moment(first.at), moment(last.at))
@@ -143,11 +150,7 @@ def _run_of(told: Told, name: str) -> RunView:
             continue
         said, notable = line_text(describe_event(event)), isinstance(event, _NOTABLE)
         run.entries.append(Entry(record.seq, at, record.kind, said, notable))
-        _note_run(run, event, at, record)
-        _note_orgs(run, event, at, record.seq)
-        _note_transition(run, event, at, record.seq)
-        _note_around(run, event, at)
-        _note_write(run, event, at, record.seq)
+        note_event(run, event, at, seq=record.seq, by=by)
     times = times_of((event, moment(record.at)) for record, event in told if event is not None)
     run.spent = times.whole
     made = sorted((each for each in run.transitions if each.made), key=lambda each: each.made_seq)
@@ -156,16 +159,31 @@ def _run_of(told: Told, name: str) -> RunView:
     return run
 
 
+def note_event(run: RunView, event: Event, at: datetime, *, seq: int, by: str) -> None:
+    """Go on with a run's view, in place, by its next event: of a journal, or as it happens.
+
+    `seq` is its record's number; of what happens just now, any that is greater than the one before it. `by` is who was
+    at it.
+    """
+    _note_run(run, event, at, seq, by)
+    _note_orgs(run, event, at, seq)
+    _note_transition(run, event, at, seq)
+    _note_around(run, event, at)
+    _note_write(run, event, at, seq)
+    _note_now(run, event, at)
+
+
 def _note_playbook(run: RunView, playbook_of: PlaybookOf) -> None:
     playbook = None if run.started is None else playbook_of(run.started)
     if playbook is None or run.started is None:
         return
     run.wanted = playbook.objectives.get(run.started.goal)
-    if run.reached_goal and run.started.goal is Status.ACTIVE:
+    moved = any(transition.made for transition in run.transitions)
+    if moved and run.reached_goal and run.started.goal is Status.ACTIVE:
         run.remember = playbook.remember
 
 
-def _note_run(run: RunView, event: Event, at: datetime, record: Record) -> None:  # noqa: C901 - one case per event
+def _note_run(run: RunView, event: Event, at: datetime, seq: int, by: str) -> None:  # noqa: C901 - one case per event
     match event:
         case events.RunStarted():
             run.started, run.mode = event, event.mode
@@ -173,9 +191,9 @@ def _note_run(run: RunView, event: Event, at: datetime, record: Record) -> None:
             # Once it was an emergency it is told as one, however what it owed was delivered.
             run.mode = max(run.mode, mode, key=lambda each: each is Mode.EMERGENCY)
             run.finished = run.finished_at = None
-            run.resumes.append(Resume(at, f"{record.by} on {record.host}", mode, reason, overrides))
+            run.resumes.append(Resume(at, by, mode, reason, overrides))
         case events.RunFinished():
-            run.finished, run.finished_at, run.finished_seq = event, at, record.seq
+            run.finished, run.finished_at, run.finished_seq = event, at, seq
             for objective in event.objectives:
                 run.objectives_by_status.setdefault(objective.status, objective)
         case events.RunSuperseded(by_run=by_run):
@@ -288,12 +306,16 @@ def _note_transition(run: RunView, event: Event, at: datetime, seq: int) -> None
             pass
 
 
-def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C901 - one case per event
+def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
     match event:
         case events.ProbesRead(transition=name, readings=readings):
             _begun(run, name, at).last_probes |= {reading.probe: reading for reading in readings}
-        case events.WaitBegan(transition=name, guards=guards, seconds=seconds):
-            _begun(run, name, at).waits.append(Wait(at, guards, seconds))
+        case events.WaitBegan(transition=name, guards=guards, seconds=seconds, verdicts=verdicts):
+            _begun(run, name, at).waits.append(Wait(at, guards, seconds, verdicts=verdicts))
+        case events.WaitContinued(transition=name, verdicts=verdicts):
+            if waits := _transition(run, name, at).waits:
+                waits[-1].guards = tuple(verdict.guard for verdict in verdicts)
+                waits[-1].verdicts = verdicts
         case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
             if waits := _transition(run, name, at).waits:
                 waits[-1].passed, waits[-1].ended, waits[-1].seconds = passed, at, seconds
@@ -313,6 +335,28 @@ def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C90
             begun[-1].ended, begun[-1].ended_at = event, at
         case _:
             pass
+
+
+def _note_now(run: RunView, event: Event, at: datetime) -> None:
+    """What nobody journals: who is asked and silent, and what is waited for."""
+    match event:
+        case events.OrgAsked(role=role, seconds=seconds):
+            before = run.looks.get(role)
+            run.looks[role] = Look(at, seconds, before=None if before is None else before.answered)
+        case events.OrgAnswered(reading=reading):
+            if look := run.looks.get(reading.role):
+                look.answered = reading
+        case events.Waiting():
+            run.awaited = event, at
+        case events.WriteThrottled(role=role, seconds=seconds):
+            run.awaited = (
+                events.Waiting(f"the {role} org, which has too many requests (429)", seconds, role),
+                at,
+            )
+        case events.ReadingsTaken():
+            pass
+        case _:
+            run.awaited = None
 
 
 def _note_write(run: RunView, event: Event, at: datetime, seq: int) -> None:

@@ -16,13 +16,12 @@ from .layout import (
     Line,
     Page,
     Span,
-    bullets,
+    folded_line,
     head_lines,
     heading,
     labelled,
     line,
     listed_under,
-    padded,
     paragraph,
     shortened,
     table,
@@ -47,19 +46,19 @@ from .run_view import (
     Write,
 )
 from .summary import Summary, summary_of
+from .to_do import to_do_lines
 
 
 def report_page(report: ReportView) -> Page:
     """What happened, whether it worked, and what is left to do."""
     summary = summary_of(report)
     return (
-        (Span(shortened(summary.title, 80), "heading"), Span("  "), summary.verdict),
+        *folded_line((Span(summary.title, "heading"), Span("  "), summary.verdict), ""),
         *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
-        *_to_do(summary),
+        *to_do_lines(summary.to_do, commands=True, well=summary.verdict.style == "good"),
         *_figures(summary),
         *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
         *_checks(report),
-        *listed_under("Remember", summary.remember, longest=600),
         *head_lines(report.head, report.verify),
         *labelled("checked", report.checked),
     )
@@ -70,17 +69,6 @@ def _figures(summary: Summary) -> Page:
     for figure in summary.figures:
         note = f" ({figure.note})" if figure.note else ""
         page += labelled(figure.label[:LABEL].lower(), f"{figure.value}{note}", figure.tone)
-    return tuple(page)
-
-
-def _to_do(summary: Summary) -> Page:
-    page: list[Line] = [*heading("Left to do")]
-    if not summary.to_do:
-        return (*page, line("  Nothing."))
-    for thing in summary.to_do:
-        page += bullets([shortened(thing.text, 600)])
-        if thing.command:
-            page.append((Span("    "), Span(thing.command, "command")))
     return tuple(page)
 
 
@@ -163,8 +151,8 @@ def _hook_words(hook: HookRun) -> str:
 def _checks(report: ReportView) -> Page:
     page: list[Line] = [*heading("Expected" if report.drill is not None else "Checked")]
     for check in checks_of(report):
-        word, tone = ("held", "good") if check.held else ("MISSED", "bad")
-        page.append((Span("  "), Span(padded(word, 8), tone), Span(shortened(check.name, 88))))
+        word, tone = ("held", "") if check.held else ("MISSED", "bad")
+        page += labelled(word, shortened(check.name), "" if check.held else tone, width=8)
         if check.held:
             continue
         page += paragraph(shortened(check.found, 600), indent=10)
@@ -187,7 +175,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "began_at": report.began,
             "ended_at": report.last,
             "left_to_do": summary.to_do,
-            "remember": summary.remember,
+            "remember": () if report.drill is not None else report.runs[0].remember,
             "checks": checks_of(report),
             "drill": None if report.drill is None else _drill_fact(report.drill),
             "runs": map(_run_fact, report.runs),

@@ -19,12 +19,13 @@ from orchestrator.model.events import (
     PersonAnswered,
     RunFinished,
     RunStarted,
+    Waiting,
     WriteConfirmed,
 )
 from orchestrator.model.guard import ProbeReading, Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
-from orchestrator.model.reading import Answer, Request
+from orchestrator.model.reading import Answer, Reading, Request
 from orchestrator.model.result import Score, StepTime
 from orchestrator.model.run import Attempt, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
@@ -55,6 +56,8 @@ class Wait(Struct):
     passed: bool | None = None
     """None where the journal ends while it still waits."""
     ended: datetime | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    """What the guards said last; () in a journal of before that was kept."""
 
 
 class Asked(Struct):
@@ -144,6 +147,18 @@ class StatusSeen(Struct, frozen=True):
     """The number of the journal record that says so."""
 
 
+class Look(Struct):
+    """An org that is asked for its record while somebody watches; no journal has it."""
+
+    asked_at: datetime
+    seconds: float
+    """How long it has to answer."""
+    answered: Reading | None = None
+    """What it said to that; None while it is silent."""
+    before: Reading | None = None
+    """What it said the last time."""
+
+
 class Resume(Struct, frozen=True):
     """Somebody took the run up again."""
 
@@ -207,6 +222,12 @@ class RunView(Struct):
     statuses: Both[list[StatusSeen]] = field(default_factory=lambda: Both([], []))
     debts: list[Debt] = []
     entries: list[Entry] = []
+    live: bool = False
+    """Whether it is told as it happens. What another process journals may be known here some seconds later."""
+    looks: dict[Role, Look] = {}
+    """The newest look at each org, where the run is watched as it goes."""
+    awaited: tuple[Waiting, datetime] | None = None
+    """What it waits for, and when it last said so, where it is watched as it goes; None while it does something."""
     names: dict[Role, str] = field(default_factory=lambda: dict.fromkeys(Role, ""))
     """What the orgs are called: "" where no record told it."""
     overridden_before: list[tuple[Verdict, str]] = []
@@ -214,7 +235,7 @@ class RunView(Struct):
     objectives_by_status: dict[Status, Objective] = {}
     """Of every end that it came to: one that owed reached its goal before it was taken up again."""
     remember: tuple[str, ...] = ()
-    """What the playbook wants to be remembered by whoever reached ACTIVE."""
+    """What the playbook wants to be remembered by whoever moved a pair to ACTIVE."""
     wanted: timedelta | None = None
     """The playbook's objective for the goal; None where it has none, or cannot be read any more."""
 
@@ -230,7 +251,9 @@ class RunView(Struct):
 
     @property
     def unknown(self) -> tuple[Write, ...]:
-        """Writes of which nobody knows what became of them."""
+        """Writes of which nobody knows what became of them: whoever got to the goal, or took its place, has settled that."""
+        if self.reached_goal or self.superseded_by:
+            return ()
         return tuple(write for write in self.writes if write.unknown and write.confirmed is None)
 
     @property
@@ -283,6 +306,14 @@ class RunView(Struct):
         return tuple(ended.reason for ended in left if ended.outcome is HookOutcome.LEFT_TO_PERSON)
 
     @property
+    def waits_for_guards(self) -> Wait | None:
+        """The guards that it waits for now; None where it does not, or the journal says how that ended."""
+        last = self.transitions[-1] if self.transitions else None
+        if self.finished is not None or last is None or not last.waits or last.waits[-1].passed is not None:
+            return None
+        return last.waits[-1]
+
+    @property
     def hooks(self) -> tuple[HookRun, ...]:
         """The last of each hook, in order."""
         newest = {
@@ -291,6 +322,17 @@ class RunView(Struct):
             for hook in transition.hooks
         }
         return tuple(newest.values())
+
+    @property
+    def hooks_failed(self) -> tuple[str, ...]:
+        """`before` hooks that did not end well, of transitions that were made all the same, as "transition/hook"."""
+        made = {transition.name for transition in self.transitions if transition.made}
+        return tuple(
+            f"{hook.transition}/{hook.name}"
+            for hook in self.hooks
+            if hook.when is When.BEFORE and hook.transition in made
+            if hook.ended is None or hook.ended.outcome not in SETTLED
+        )
 
     @property
     def hooks_owed(self) -> tuple[str, ...]:

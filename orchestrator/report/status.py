@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from orchestrator.model.org import Org
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
+    STOPS_AGAIN,
     Absent,
     Denied,
     Hampered,
@@ -27,8 +29,8 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Standing, Stranger, UnderWay
+from orchestrator.model.run import Mode
+from orchestrator.model.situation import OpenRun, PhaseName, Scheduled, Standing, Stranger, UnderWay
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
@@ -36,12 +38,14 @@ from .documents import document, fields_fact, noun_fact, seconds
 from .layout import (
     GAP,
     LABEL,
+    LONGEST_NAME,
     Line,
     Page,
     Span,
     beside,
     called,
     copied,
+    folded_line,
     labelled,
     line,
     next_commands,
@@ -49,6 +53,8 @@ from .layout import (
     paragraph,
     shortened,
 )
+from .to_do import Left, ToDo, left_to_do, to_do_lines
+from .verdicts import wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -110,7 +116,7 @@ def owes_hooks(standing: Standing) -> bool:
 
 
 def status_page(standing: Standing, playbook: Playbook) -> Page:
-    """One look at a pair, in at most 100 columns, and what to type next.
+    """One look at a pair, as wide as the page, and what to type next.
 
     The playbook says what the open run is in the middle of.
     """
@@ -127,30 +133,80 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
         line(),
         *labelled("phase", phase.label, phase_style(phase.name)),
         *paragraph(shortened(phase.sentence, 1200), indent=2),
-        line(),
         *_journal(standing, playbook),
     )
 
 
+def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) -> Page:
+    """What changes while a pair is watched, on few lines; `beside_run` where the run that is under way is drawn above it."""
+    orgs = ((standing.pair[role], standing.readings[role]) for role in Role)
+    steps = [
+        step for step in standing.next_steps if step != next_step.watch(standing.pair.name).so_that(step.why)
+    ]
+    return (
+        *_title(standing, playbook),
+        *chain.from_iterable(
+            labelled(
+                org.role.value, f"{_status(reading).text}; {_who_and_when(reading, standing.at)}", "status"
+            )
+            for org, reading in orgs
+        ),
+        *labelled("phase", standing.phase.label, phase_style(standing.phase.name)),
+        *_facts(standing, playbook, beside_run=beside_run),
+        *next_commands(steps),
+    )
+
+
+def _who_and_when(reading: Reading, now: datetime) -> str:
+    record = reading.record
+    if record is None:
+        return reading.reason or "no record"
+    return f"{_changed_at(record, now)}, by {author(record.modified_by)}"
+
+
 def _title(standing: Standing, playbook: Playbook) -> Page:
     pair = standing.pair
-    title = (Span("Pair ", "heading"), Span(shortened(pair.name, 60), "bold"), Span(f", {utc(standing.at)}"))
-    about = f"playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
-    return (title, (Span(about, "dim"),))
+    about = f"; playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
+    return folded_line(
+        (
+            Span("Pair ", "heading"),
+            Span(shortened(pair.name, 60), "bold"),
+            Span(f", {utc(standing.at)}"),
+            Span(about, "dim"),
+        ),
+        "",
+    )
 
 
 _ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
 
+SIDE_BY_SIDE = 90
+"""Cells that a page has for both orgs side by side; on a narrower one they stand one below the other."""
+
 
 def _orgs(standing: Standing) -> Page:
+    columns = [_column(standing, role) for role in Role]
+    if page_width() < SIDE_BY_SIDE:
+        return (*_stacked(columns[0]), line(), *_stacked(columns[1]))
     page: list[Line] = []
     width = (page_width() - 2 - LABEL) // 2 - GAP
-    for label, *both in zip(_ROWS, *(_column(standing, role) for role in Role), strict=True):
+    for label, *both in zip(_ROWS, *columns, strict=True):
         if label == "because" and not any(span.text for span in both):
             continue
         most = REASON // width + 2 if label == "because" else 3
         page += beside(label, both, width=width, most=most)
     return tuple(page)
+
+
+def _stacked(column: tuple[Span, ...]) -> Page:
+    """One org in lines of its own: its name and site beside its role, its round trip beside its keys."""
+    role, name, site, *facts, keys, answered = column
+    title = f"{shortened(name.text, LONGEST_NAME)}, {shortened(site.text, 120)}"
+    page = [*labelled(role.text, title, "org")]
+    for label, fact in zip(_ROWS[3:-2], facts, strict=True):
+        page += labelled(label, shortened(fact.text), fact.style) if fact.text else ()
+    took = "" if answered.text == "-" else f"; answered in {answered.text}"
+    return (*page, *labelled("keys", f"{keys.text}{took}", keys.style))
 
 
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
@@ -220,33 +276,34 @@ def _keys(org: Org, identity: Identity, reading: Reading) -> Span:
 
 
 def _round_trip(reading: Reading) -> str:
-    exchange = reading.exchange
-    if exchange.http_status is None or isinstance(reading.sight, Hampered):
+    seconds = reading.exchange.seconds
+    if isinstance(reading.sight, Unreachable) and seconds >= 1:
+        return f"no answer in {span(seconds)}"
+    if reading.exchange.http_status is None or isinstance(reading.sight, Hampered):
         return "-"  # nobody answered, or not the org
-    return f"{exchange.seconds * 1000:.0f} ms"
+    return span(seconds)
 
 
-def _journal(standing: Standing, playbook: Playbook) -> Page:
+def _facts(standing: Standing, playbook: Playbook, *, beside_run: bool = False) -> Page:
+    """What the journal says; beside a run that is drawn, not once more that it is under way."""
     page: list[Line] = [
-        *under_way_lines(standing.under_way),
+        *(() if beside_run else under_way_lines(standing.under_way)),
+        *chain.from_iterable(
+            labelled("scheduled", _scheduled(waits, standing.at), "warn") for waits in standing.scheduled
+        ),
+        *(() if beside_run else _waits(standing)),
         *strangers_lines(standing.strangers, partial(_org, standing)),
         *unjournalled_lines("" if standing.journal_exists else standing.journal),
     ]
-    if standing.owed is not None:
-        owed = standing.owed
-        page += labelled(
-            "owed",
-            f"{_org(standing, owed.role)} is owed {owed.status} since {utc(owed.since)} (emergency run {owed.run})",
-            "warn",
-        )
-    for run, attempt in standing.unknown:
-        page += labelled("unknown", _unknown(standing, run, attempt), "bad")
     for run, attempt in standing.given_up:
         words = (
             f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)}) was given up, "
             "and may still take effect"
         )
         page += labelled("may come late", words, "warn")
+    for run in standing.approvals_owed:
+        words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
+        page += labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
@@ -260,30 +317,74 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
             "are refused"
         )
         page += labelled("open drill", words, "warn")
-    if standing.holder is not None:
+    if standing.holder is not None and (standing.under_way is None or standing.holder.is_silent(standing.at)):
         page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
     if standing.cooling_down_after:
         left = span(standing.cooling_down_for)
         words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
         page += labelled("cooling down", words, "warn")
-    if not page:
-        page += labelled("journal says", "nothing is owed or unknown, no run is open, nobody holds the lock")
+    return tuple(page)
+
+
+def _journal(standing: Standing, playbook: Playbook) -> Page:
+    page = _facts(standing, playbook)
+    # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
+    at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
+    things = _left_to_do(standing)
     return (
+        *((line(),) if page else ()),
         *page,
-        *labelled("journal", standing.journal),
-        copied("head", str(standing.head)),
+        *to_do_lines(things, well=at_rest),
+        *_by_hand(standing),
+        *(() if at_rest and not things else (line(),)),
+        *_head(standing),
+    )
+
+
+def _by_hand(standing: Standing) -> Page:
+    left = standing.left_by_hand
+    if left is None or not left.run:
+        return ()
+    return ((Span("  Done by hand? ", "dim"), Span(next_step.acknowledge(left.run).command, "command")),)
+
+
+def _head(standing: Standing) -> Page:
+    head = standing.head
+    left = labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()
+    if not standing.journal_exists:
+        return left  # that there is none says where it would be
+    if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
+        short = f", head {head.seq}:{head.hash[:12]}…" if head.seq else ""
+        return (*left, *labelled("journal", f"{standing.journal}{short}"))
+    return (*left, *labelled("journal", standing.journal), copied("head", str(head)))
+
+
+def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
+    run, left, drill = standing.open_run, standing.left_by_hand, standing.open_drill
+    at_work = "" if standing.under_way is None else standing.under_way.holder.run
+    if run is not None and run.run == at_work:  # leave it: what it has not done yet is left to nobody
+        run = None
+    return left_to_do(
+        Left(
+            standing.pair.name,
+            {role: _org(standing, role) for role in Role},
+            unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
+            open_run="" if run is None else run.run,
+            ended=run is None or run.ended,
+            asking=run is not None and bool(run.asking),
+            overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
+            owed=[] if standing.owed is None else [standing.owed],
+            hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
+            hooks_failed=() if left is None else left.hooks_failed,
+            by_hand=() if left is None else left.by_hand,
+            remember=() if left is None else left.remember,
+            drill="" if drill is None else drill.drill,
+        )
     )
 
 
 def _org(standing: Standing, role: Role) -> str:
     return called(standing.pair[role].name, role)
-
-
-def _unknown(standing: Standing, run: str, attempt: Attempt) -> str:
-    return (
-        f"nobody knows whether {attempt.status} to {_org(standing, attempt.role)} took effect, or still will "
-        f"(attempt {attempt.number} of run {run})"
-    )
 
 
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
@@ -296,12 +397,29 @@ def _open_run(run: OpenRun, playbook: Playbook) -> str:
     return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
 
 
+def _waits(standing: Standing) -> Page:
+    """The guards that the run waits for which is under way."""
+    run, at_work = standing.open_run, standing.under_way
+    if run is None or run.waiting is None or at_work is None or at_work.holder.run != run.run:
+        return ()
+    return wait_lines(run.waiting.guards, run.waiting.left(standing.at), run.waiting.verdicts)
+
+
 def _lock(holder: Holder, now: datetime, *, dead: bool) -> str:
     state = "that process is gone" if dead else "that process is not known to be gone"
     return (
         f"held by {shortened(holder.operator, 60)} on {shortened(holder.host, 60)} (process {holder.pid}) "
         f"for run {holder.run}, since {utc(holder.taken_at)}; last heartbeat {age(holder.beat_at, now)}; {state} "
         f"(lock id {holder.lock})"
+    )
+
+
+def _scheduled(run: Scheduled, now: datetime) -> str:
+    expected = "" if run.expect is None else f", where the pair stands at {run.expect} then"
+    left = span(max(0.0, (run.start_at - now).total_seconds()))
+    return (
+        f"run {run.run} of {shortened(run.by, 60)} goes to {run.goal} at {utc(run.start_at)} (in {left}){expected}, "
+        "unless its process is gone"
     )
 
 
@@ -318,15 +436,17 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             "phase_status": phase.status,
             "sentence": phase.sentence,
             "next": standing.next_steps,
+            "left_to_do": _left_to_do(standing),
             "orgs": {role: _org_fact(standing, role) for role in Role},
             "mirrors": pair.mirrors,
             "owed": standing.owed,
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+            "approvals_owed": standing.approvals_owed,
             "open_on_other_orgs": standing.elsewhere,
             "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
             if standing.journal_exists
             else None,
-            **fields_fact(standing, "open_run", "open_drill"),
+            **fields_fact(standing, "open_run", "open_drill", "scheduled"),
             "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
             "cooling_down": {
@@ -335,7 +455,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             }
             if standing.cooling_down_after
             else None,
-            **fields_fact(standing, "strangers", "journal", "journal_exists", "head"),
+            **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
         },
     )
 

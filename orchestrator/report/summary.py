@@ -8,24 +8,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model import next_step
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import End, Ending, Mode, Objective
-from orchestrator.model.status import Status
+from orchestrator.model.situation import Owed
+from orchestrator.model.status import Role, Status
 from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
 
 from .describe import end_style
 from .layout import Span
 from .run_view import Debt, DrillView, ReportView, RunView
+from .to_do import Left, ToDo, left_to_do
 
 LEAST = 0.1
 """Seconds of waiting that are worth a word."""
-
-
-class ToDo(Struct, frozen=True):
-    """One thing that is left to do."""
-
-    text: str
-    command: str = ""
-    """What to type; "" where it is done by hand."""
 
 
 class Figure(Struct, frozen=True):
@@ -47,7 +42,6 @@ class Summary(Struct, frozen=True):
     sentences: tuple[str, ...]
     figures: tuple[Figure, ...]
     to_do: tuple[ToDo, ...]
-    remember: tuple[str, ...]
 
 
 def summary_of(report: ReportView) -> Summary:
@@ -91,7 +85,6 @@ def _of_run(run: RunView) -> Summary:
         sentences=tuple(_sentence(each) for each in (*_what(run), *_how_long(run))),
         figures=_figures(run),
         to_do=_to_do(run),
-        remember=run.remember,
     )
 
 
@@ -208,32 +201,32 @@ def _goal_figure(run: RunView) -> Figure:
 
 
 def _to_do(run: RunView) -> tuple[ToDo, ...]:
-    """What is left to do after a run, the most urgent first."""
-    things: list[ToDo] = []
-    for write in run.unknown if not run.superseded_by else ():
-        attempt = write.attempt
-        text = f"Find out what became of attempt {attempt.number}, {attempt.status} to {run.called(attempt.role)}."
-        things.append(ToDo(text, next_step.status(run.pair).command))
-    if run.open:
-        text = (
-            "Take the run up again"
-            if run.finished is not None
-            else "See whether it still goes on; if not, resume it"
+    stopped = run.finished is not None and not (run.reached_goal or run.superseded_by)
+    steps = run.finished.ending.next_steps if run.finished is not None else ()
+    return left_to_do(
+        Left(
+            run.pair,
+            _orgs(run),
+            unknown=[(run.run, write.attempt) for write in run.unknown],
+            open_run=run.run if run.open else "",
+            ended=run.finished is not None,
+            overtaken=steps if run.finished is not None and run.finished.ending.change in STOPS_AGAIN else (),
+            stopped_for=steps or (next_step.status(run.pair),) if stopped else (),
+            owed=[
+                Owed(debt.role, debt.status, run.run, debt.since)
+                for debt in run.debts
+                if debt.settled_at is None
+            ],
+            hooks_owed=[(run.run, hook) for hook in run.hooks_owed],
+            hooks_failed=run.hooks_failed,
+            by_hand=run.left_to_person,
+            remember=run.remember,
         )
-        things.append(ToDo(f"{text}: it stays open until then.", next_step.resume(run.run).command))
-    elif run.finished is not None and not run.reached_goal and not run.superseded_by:
-        first, *others = run.finished.ending.next_steps or (next_step.status(run.pair),)
-        things.append(ToDo("Clear what stopped it, then try again.", first.command))
-        things += [ToDo(f"Or: {step.why}.", step.command) for step in others]
-    for debt in run.debts:
-        if debt.settled_at is None:
-            text = f"Tell {run.called(debt.role)} {debt.status}, as soon as it can be reached."
-            things.append(ToDo(text, next_step.resume(run.pair).command))
-    for hook in run.hooks_owed:
-        text = f"Hook {hook} did not end well; a resumed run tries it again."
-        things.append(ToDo(text, next_step.resume(run.run).command))
-    things += [ToDo(f"By hand: {text}") for text in run.left_to_person]
-    return tuple(dict.fromkeys(things))
+    )
+
+
+def _orgs(run: RunView) -> dict[Role, str]:
+    return {role: run.called(role) for role in Role}
 
 
 def _of_drill(report: ReportView, drill: DrillView) -> Summary:
@@ -260,7 +253,6 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
         ),
         figures=_drill_figures(report, drill),
         to_do=_drill_to_do(report, drill),
-        remember=(),
     )
 
 
@@ -269,8 +261,8 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
     if drill.closed_at is not None:
         return ()
     runs = () if drill.simulated else [run for run in report.runs if run.open or run.debts]
-    close = ToDo("Close the drill.", next_step.close_drill(drill.drill).command)
-    return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), close]))
+    close = left_to_do(Left(report.pair, {}, drill=drill.drill))
+    return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), *close]))
 
 
 def _leg(run: RunView) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.next_step import override_flag
+from orchestrator.model.words import span
 
-from .layout import Line, Page, Span, fold, padded, page_width, paragraph, shortened
+from .layout import Line, Page, Span, fold, labelled, padded, page_width, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 
@@ -44,6 +46,30 @@ def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
         if verdict.why:
             lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
         lines.append((Span(" " * deeper), what_overrides(verdict)))
+    return tuple(lines)
+
+
+def time_left(seconds: float) -> str:
+    """How long something is still waited for; seconds are whole ones, so that they are read while they count down."""
+    return f"{span(float(math.floor(seconds)))} left" if seconds >= 1 else "its time is up"
+
+
+def wait_lines(guards: Iterable[str], left: float, verdicts: Sequence[Verdict]) -> Page:
+    """That guards are waited for, and for how many seconds yet."""
+    named = f"{', '.join(guards)}, {time_left(left)}"
+    return (*labelled("waits for", named, "warn"), *waited_for_lines(verdicts, indent=4))
+
+
+def waited_for_lines(verdicts: Sequence[Verdict], *, indent: int) -> Page:
+    """Guards that are waited for: what the playbook wants of people, in its own words, and what each shows now; all of it.
+
+    Where there is but one, it is not named again.
+    """
+    lines: list[Line] = []
+    for verdict in verdicts:
+        named = verdict.guard if len(verdicts) > 1 else ""
+        lines += paragraph(": ".join(filter(None, (named, verdict.why))), "bold", indent=indent, hanging=2)
+        lines += paragraph(f"now: {verdict.reason}", "warn", indent=indent, hanging=2)
     return tuple(lines)
 
 

@@ -8,14 +8,14 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import Owed, Phase, PhaseName
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 
 from . import commands
 from .commands import View
-from .wording import changed
 
 NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
@@ -64,7 +64,7 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
 
 
 def _agreed(view: View, status: Status) -> Phase:
-    sentence = f"Both orgs show {status}: {_last_changed(view)}."
+    sentence = f"Both orgs show {status}."
     steps = [next_step.plan(view.pair.name, goal) for goal in commands.goals_from(view, status)]
     if not steps:
         sentence += f" No transition of the playbook {view.playbook.name} leads on from {status}: there is nothing to run."
@@ -78,20 +78,25 @@ def _agreed(view: View, status: Status) -> Phase:
         )
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view, status)}{_hooks(view)}."
+        sentence += _is_open(view.open_run, f"{_finished_by(view, status)}{_hooks(view)}")
         passed = view.owed is None and commands.out_of_reach(view, status)
         again = commands.close_at(view, status) if passed else (commands.take_up(view),)
         steps = list(each_once((*again, *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 
+def _is_open(run: OpenRun, what_then: str) -> str:
+    """That a run is open; of one that is under way there is nothing to do, and who is at it stands elsewhere."""
+    if run.asking:
+        what_then = ", and waits for an answer at its own terminal"
+    return "" if run.under_way else f" Run {run.run} to {run.goal} is open{what_then}."
+
+
 def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
-    if view.open_run is not None and view.open_run.under_way:
-        return ", and under way"
     if status is not None and view.owed is None and commands.out_of_reach(view, status):
         return f", and no transition leads there from {status}: a new run takes its place"
-    if view.stopped_for in commands.STOPS_AGAIN:
+    if view.stopped_for in STOPS_AGAIN:
         place = "" if view.owed is not None else ": a new run takes its place"
         return f", and stopped for a write that was not its own{place}"
     return ": resume finishes it"
@@ -102,11 +107,6 @@ def _hooks(view: View) -> str:
     owed = view.open_run.hooks_owed if view.open_run is not None else ()
     names = (each.partition("/") for each in owed)
     return "".join(f"; hook {hook} after transition {transition} is owed" for transition, _, hook in names)
-
-
-def _last_changed(view: View) -> str:
-    records = ((view.pair[role], view.readings[role].record) for role in Role)
-    return "; ".join(f"{org} was {changed(record)}" for org, record in records if record is not None)
 
 
 def _behind(view: View, owed: Owed) -> Phase:
@@ -120,7 +120,7 @@ def _behind(view: View, owed: Owed) -> Phase:
 
 def _settled_by(view: View) -> str:
     """What settles a debt: see `commands.take_up`."""
-    return "adopt" if view.stopped_for in commands.STOPS_AGAIN else "resume"
+    return "adopt" if view.stopped_for in STOPS_AGAIN else "resume"
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
@@ -134,7 +134,7 @@ def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
         sentence += f" Before anything can be written: {'; '.join(doubts)}."
         onward = [next_step.status(view.pair.name), *onward]
     if view.open_run is not None:
-        sentence += f" Run {view.open_run.run} to {view.open_run.goal} is open{_finished_by(view)}."
+        sentence += _is_open(view.open_run, _finished_by(view))
         again = commands.take_up(view)
         if again.verb == "resume" or view.open_run.goal in commands.goals_onward(view, transition):
             onward = list(each_once((again, *onward)))

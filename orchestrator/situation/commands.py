@@ -10,15 +10,12 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import Change, Reading
+from orchestrator.model.reading import STOPS_AGAIN, Change, Reading
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 
 from .wording import says
-
-STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
-"""What a run that stopped for it, and is resumed, stops for again."""
 
 
 class View(Struct, frozen=True):

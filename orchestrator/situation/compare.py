@@ -15,14 +15,15 @@ from msgspec import Struct
 
 from orchestrator.model.floor import Floor, floor_of, under_floor
 from orchestrator.model.org import Org, Pair
-from orchestrator.model.plain import timestamp
 from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
+from orchestrator.model.words import utc
 
 from .link import same_link
 from .state import RunState, Sent
+from .wording import author
 
 _SECOND = timedelta(seconds=1)
 
@@ -369,5 +370,5 @@ def describe(record: HamrRecord) -> str:
     """Status, author and time of a record, for a sentence."""
     status = Status.of(record.status)
     name = f"unrecognised status {record.status}" if status is None else str(status)
-    when = "at an unknown time" if record.modified_at is None else f"at {timestamp(record.modified_at)}"
-    return f"{name} by {record.modified_by or 'nobody'} {when}"
+    when = "at an unknown time" if record.modified_at is None else f"at {utc(record.modified_at)}"
+    return f"{name} by {author(record.modified_by)} {when}"

@@ -6,17 +6,20 @@ hour that the clocks skip is not missed, and one that they repeat counts both ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from orchestrator.model.approval import Approval
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
+    Approved,
     Command,
     Compared,
     Freeze,
+    GuardKind,
     Http,
     Measured,
     Metric,
@@ -33,10 +36,10 @@ from orchestrator.model.org import Org, Pair, datacenter_label
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
-from orchestrator.model.words import value_words
+from orchestrator.model.words import ago, span, value_words
 
 from .findings import Finding, every, fails, is_dispensable, is_seen, passes, unknown, unseen
-from .wording import author, printable, says, span
+from .wording import author, printable, says
 
 SKEW = timedelta(seconds=5)
 """How far a server's `modified_at` may lie ahead of its own `Date` without being worth a word: Date has whole seconds."""
@@ -83,7 +86,7 @@ def _quiet_half(wanted: timedelta, situation: Situation, role: Role) -> Finding:
     age = (reading.exchange.server_date or reading.at) - record.modified_at
     ahead = f" (its record is dated {span(-age)} ahead of its clock)" if -age > SKEW else ""
     age = max(age, timedelta(0))  # a change from the future happened just now, at the latest
-    said = f"{org} was changed {span(age)} ago by {who}{ahead}; quiet wants {span(wanted)}"
+    said = f"{org} was changed {ago(age)} by {who}{ahead}; quiet wants {span(wanted)}"
     return passes(said) if age >= wanted else fails(said)
 
 
@@ -191,27 +194,56 @@ def _said(local: datetime) -> str:
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
 
 
-def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
-    """The probes that guards need, those inside all, any and not included; each once, in order."""
-    found: dict[str, None] = {}
-    seen: set[str] = set()
-    left = list(guards)
+def kinds_of(names: Iterable[str], playbook: Playbook) -> Iterator[GuardKind]:
+    """What guards ask in the end, those inside them included; each guard once."""
+    left, seen = [*names], set[str]()
     while left:
         name = left.pop(0)
         guard = playbook.guards.get(name)
         if guard is None or name in seen:
             continue
         seen.add(name)
+        yield guard.kind
         match guard.kind:
-            case Compared(probe=probe):
-                found[probe] = None
             case AllOf(guards=parts) | AnyOf(guards=parts):
                 left += parts
             case Not(guard=part):
                 left.append(part)
             case _:
                 pass
-    return tuple(found)
+
+
+def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
+    """The probes that guards need, those inside all, any and not included; each once, in order."""
+    return tuple(
+        dict.fromkeys(kind.probe for kind in kinds_of(guards, playbook) if isinstance(kind, Compared))
+    )
+
+
+def _as_role(approval: Approval) -> str:
+    return f" (role {approval.role})" if approval.role else ""
+
+
+def approved(kind: Approved, situation: Situation) -> Finding:
+    """Have so many people agreed to exactly this, none of them whoever runs it?"""
+    asker = situation.operator.casefold()
+    counted = {
+        each.operator.casefold(): each
+        for each in situation.approvals
+        if each.operator.casefold() != asker and situation.at - each.at <= kind.within
+    }
+    if len(counted) >= kind.by:
+        names = ", ".join(
+            f"{each.operator}@{each.host}{_as_role(each)} {span(situation.at - each.at)} ago"
+            for each in counted.values()
+        )
+        return passes(f"approved by {names}")
+    wanted = "another person" if kind.by == 1 else f"{kind.by} other people"
+    have = f"{len(counted)} of them did; " if counted else ""
+    run = f": they type hamr approve {situation.run}" if situation.run and not situation.predicted else ""
+    return fails(
+        f"{wanted} must approve exactly this; {have}{'nobody has yet' if not counted else 'more are wanted'}{run}"
+    )
 
 
 def transition_probes(transition: Transition, playbook: Playbook) -> tuple[Probe, ...]:

@@ -10,6 +10,7 @@ from orchestrator.model.guard import (
     ALWAYS_ON,
     AllOf,
     AnyOf,
+    Approved,
     Compared,
     GuardKind,
     Located,
@@ -25,11 +26,12 @@ from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation, Stranger
 from orchestrator.model.status import Both, Role
+from orchestrator.model.words import ago, span
 
 from .findings import Finding, every, fails, is_seen, passes, reverse, some, unknown, unseen
-from .guard_kinds import compared, located, probes_of, quiet, reachable, window
+from .guard_kinds import approved, compared, located, probes_of, quiet, reachable, window
 from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
-from .wording import author, span
+from .wording import author
 
 IN_WORDS = {Outcome.PASS: "passes", Outcome.FAIL: "fails", Outcome.UNKNOWN: "is unknown"}
 
@@ -84,6 +86,8 @@ def _judge_kind(
             return window(kind, situation.at)
         case Compared():
             return compared(kind, playbook, situation)
+        case Approved():
+            return approved(kind, situation)
         case AllOf(guards=names):
             return every([_part(name, playbook, situation, within) for name in names])
         case AnyOf(guards=names):
@@ -142,9 +146,9 @@ def fresh(situation: Situation) -> Finding:
                 fails(f"{what} was read by another clock than ours, so how long ago cannot be told")
             )
         elif age <= limit:
-            findings.append(passes(f"{what} was read {span(age)} ago"))
+            findings.append(passes(f"{what} was read {ago(age)}"))
         else:
-            findings.append(fails(f"{what} was read {span(age)} ago; fresh wants at most {span(limit)}"))
+            findings.append(fails(f"{what} was read {ago(age)}; fresh wants at most {span(limit)}"))
     return every(findings)
 
 
@@ -181,8 +185,8 @@ def _unstamped(situation: Situation, role: Role, record: HamrRecord) -> Finding:
     if age is None:
         return unknown(f"{org} was changed by {who}, and its record does not tell when")
     if age < ALONE_FOR:
-        return fails(f"{org} was changed {span(age)} ago by {who}; alone wants {span(ALONE_FOR)}")
-    return passes(f"{org} was changed {span(age)} ago by {author(record.modified_by)}, which is long enough")
+        return fails(f"{org} was changed {ago(age)} by {who}; alone wants {span(ALONE_FOR)}")
+    return passes(f"{org} was changed {ago(age)} by {author(record.modified_by)}, which is long enough")
 
 
 _ALWAYS_ON: dict[str, tuple[Callable[[Situation], Finding], str]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -21,9 +21,6 @@ from orchestrator.model.status import Both, Status
 
 from .state import RunState
 
-SILENT_FOR = timedelta(minutes=1)
-"""After so long without a heartbeat, a holder on another machine may be gone; a person has to find out."""
-
 
 def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     """Where somebody looked at a pair."""
@@ -31,6 +28,8 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     if standing.under_way is not None:
         return _beside(standing.under_way, pair, standing.at)
     steps, run = standing.phase.next_steps, standing.open_run
+    steps = (*steps, *(next_step.approve(each, afterwards=True) for each in standing.approvals_owed))
+    steps = (*steps, *(next_step.cancel(each.run) for each in standing.scheduled))
     if run is not None and run.asking:
         steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
     if standing.unknown:
@@ -47,7 +46,7 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
 
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:
     """Beside a run that is under way; one that is silent for long may be gone, and a person finds out."""
-    silent = now - run.holder.beat_at > SILENT_FOR
+    silent = run.holder.is_silent(now)
     return at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
 
 
@@ -56,7 +55,7 @@ def at_work(pair: str, holder: Holder, where: Whereabouts) -> tuple[NextStep, ..
     if where is Whereabouts.GONE:
         return (next_step.resume(holder.run).so_that("its process is gone: go on with its run"),)
     who = f"{holder.operator} is at work on it: leave it, and watch"
-    steps = (next_step.watch(pair).so_that(who), next_step.show(holder.run))
+    steps = (next_step.watch(pair).so_that(who),)
     # Nobody can ask from here whether a process of another machine lives; a person can.
     return steps if where is Whereabouts.RUNS else (*steps, next_step.unlock(pair, holder.lock))
 
@@ -183,10 +182,12 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
             case _:
                 over = _over_what_refuses(ended) if ending.end is End.INTERRUPTED else ()
                 onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
-                first, then = reversed(onward) if _fails_again(ended) else onward
+                first, then = reversed(onward) if _fails_again(ended) or _is_dead(ended) else onward
                 steps = (*first, *then, look, *steps)
     elif ending.end is End.OWING and not state.attempts:
         steps = after_asking(steps, pair, ended.strangers)
+    elif ending.end is End.DONE and not ended.strangers:
+        steps = (*steps, *_onward(ended))
     elif ending.end is End.INTERRUPTED and ended.takes_up:
         steps = (again, *_over_what_refuses(ended), look)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
@@ -194,6 +195,14 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     if ended.strangers and any(step.verb == "status" for step in steps[:1]):
         steps = (*after_asking((), pair, ended.strangers), *steps)
     return each_once((*steps, next_step.show(state.run)))
+
+
+def _onward(ended: Ended) -> tuple[NextStep, ...]:
+    """Where the pair can go from where it stands now, as a look at it says; not within a drill, which has a way of its own."""
+    phase, started = ended.phase, ended.state.started
+    if phase is None or phase.name is not PhaseName.AGREED or (started is not None and started.drill):
+        return ()
+    return tuple(step for step in phase.next_steps if step.verb == "plan")[:1]
 
 
 def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
@@ -276,6 +285,8 @@ def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
         coming = next(iter(playbook.route(coming.target, goal) or ()), None)
     if state.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
         return ()
+    if ended.ending.org is coming.survivor and _both_answered(ended):
+        return ()  # it is the survivor that fails: alone it would fail as well
     if ended.ending.end is End.INTERRUPTED and _both_answered(ended):
         return ()  # a person stopped it, and neither org is dead
     why = f"go on with the {coming.survivor} alone, where the other one stays dead"
@@ -290,6 +301,16 @@ def _fails_again(ended: Ended) -> bool:
         return False
     newest = [sent for sent in state.sent if sent.attempt.role is org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
+
+
+def _is_dead(ended: Ended) -> bool:
+    """Whether the org that an emergency does without was read for long and never answered, while the survivor did."""
+    here = _transition_here(ended)
+    survivor = None if here is None else here.survivor
+    if survivor is None or ended.readings is None or ended.ending.end not in (End.INCOMPLETE, End.UNKNOWN):
+        return False
+    dead = isinstance(ended.readings[survivor.other].sight, Unreachable)
+    return dead and ended.readings[survivor].status is not None
 
 
 def _transition_here(ended: Ended) -> Transition | None:

@@ -20,7 +20,15 @@ from orchestrator.model import next_step
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Change, Identity, Present, Reading, Unreadable, Unrecognised
+from orchestrator.model.reading import (
+    STOPS_AGAIN,
+    Change,
+    Identity,
+    Present,
+    Reading,
+    Unreadable,
+    Unrecognised,
+)
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -128,15 +136,13 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
         steps.append(resume.overriding("reverted"))
-    elif view.owed is not None and view.stopped_for in commands.STOPS_AGAIN:
+    elif view.owed is not None and view.stopped_for in STOPS_AGAIN:
         # Resumed, it would stop for that same write again, whatever this org shows by then.
         steps.append(next_step.adopt(view.pair.name, view.owed.role.other).overriding("reverted"))
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
         steps.append(resume.overriding("reverted"))
-    elif view.owed is not None or (
-        view.open_run is not None and view.stopped_for not in commands.STOPS_AGAIN
-    ):
+    elif view.owed is not None or (view.open_run is not None and view.stopped_for not in STOPS_AGAIN):
         steps.insert(0, resume)
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):

@@ -1,12 +1,9 @@
-"""How orgs, readings, times and spans are said to a person: one way for every sentence of this package."""
+"""How orgs, readings and times are said to a person: one way for every sentence of this package."""
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import assert_never
 
-from orchestrator.model import words
 from orchestrator.model.org import Org
 from orchestrator.model.reading import (
     Absent,
@@ -28,14 +25,6 @@ LONGEST = 120
 
 LONGEST_REASON = 400
 """Characters of why a key of ours could not be had: the variable or the file to mend stands at the end of it."""
-
-
-def span(length: timedelta | float) -> str:
-    """A span in its two largest units, a float being seconds: 42 s, 5 min, 1 h 20 min, 3 d. A part of a second counts down."""
-    seconds = length.total_seconds() if isinstance(length, timedelta) else length
-    if 0 < seconds < 1:
-        return f"{seconds:.1f} s"
-    return words.span(float(math.floor(seconds)) if math.isfinite(seconds) else seconds)
 
 
 def printable(text: str, longest: int = LONGEST) -> str:

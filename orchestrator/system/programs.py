@@ -8,8 +8,8 @@ import re
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.org import Pair
@@ -144,6 +144,7 @@ async def run_to_end(
     *,
     within: float,
     grace: float = GRACE,
+    given: bytes = b"",
 ) -> int | None:
     """Run a program; its exit code, negative for a signal, or None where its time was up and it was ended.
 
@@ -157,6 +158,7 @@ async def run_to_end(
         errors: takes its stderr.
         within: seconds that it may take.
         grace: seconds that its process group has to end by itself when its time is up.
+        given: what it reads from its stdin; few enough bytes for a pipe to hold them (64 KiB).
 
     Raises:
         NotStarted: it could not be started.
@@ -165,7 +167,8 @@ async def run_to_end(
     try:
         try:
             pipes.extend(Pipe(capture) for capture in (output, errors) if capture is not None)
-            process = await _started(argv, environ, pipes[0].writing, pipes[-1].writing)
+            with _holding(given) as stdin:
+                process = await _started(argv, environ, pipes[0].writing, pipes[-1].writing, stdin)
         except (OSError, ValueError) as error:
             raise NotStarted(argv[0], error) from None
         for pipe in pipes:
@@ -210,13 +213,31 @@ async def _end_group(process: Process, grace: float) -> None:
             await process.wait()
 
 
-async def _started(argv: Sequence[str], environ: Mapping[str, str], stdout: int, stderr: int) -> Process:
+@contextmanager
+def _holding(given: bytes) -> Iterator[int]:
+    """A pipe's reading end that holds these bytes and then ends; nothing at all where there are none."""
+    if not given:
+        yield DEVNULL
+        return
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with os.fdopen(writing, "wb", buffering=0) as whole:
+            whole.write(given)
+        yield reading
+    finally:
+        os.close(reading)
+
+
+async def _started(
+    argv: Sequence[str], environ: Mapping[str, str], stdout: int, stderr: int, stdin: int
+) -> Process:
     # A session of its own: it cannot stop at a prompt that nobody sees, does not hear the Ctrl-C that is meant for
     # us, and can be ended with all that it started. Shielded, since cancelling this very call would end its leader
     # alone.
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
-            *argv, stdin=DEVNULL, stdout=stdout, stderr=stderr, env=dict(environ), start_new_session=True
+            *argv, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(environ), start_new_session=True
         )
     )
     try:

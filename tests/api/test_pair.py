@@ -32,7 +32,7 @@ from orchestrator import (
 from orchestrator.api.under_way import ERRORS, reached
 from orchestrator.model.events import Event, WriteAnswered, WriteConfirmed, WriteIntended
 from orchestrator.model.run import Ending
-from orchestrator.simulator import AnswerLost, ClientError, Fault, Slow
+from orchestrator.simulator import ClientError, Fault, Slow
 from tests.report.scenes import PAIR, result
 from tests.steps import typed
 
@@ -167,11 +167,6 @@ async def test_a_run_is_not_resumed_on_other_orgs(
     with pytest.raises(UsageError, match="is open on other orgs than the inventory now names for pair sim"):
         await renamed.resume()
     assert len(regions.writes) == sent
-
-
-async def test_a_lost_answer_is_recovered_by_reading(pair: OpenPair, regions: SimulatedRegions) -> None:
-    regions.add_fault(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
-    assert (await pair.run("ACTIVE")).exit_code is ExitCode.DONE
 
 
 async def test_a_plan_is_run_once_and_exactly(pair: OpenPair, regions: SimulatedRegions) -> None:

@@ -11,7 +11,7 @@ import pytest
 from orchestrator import open_pair, simulated_regions
 from orchestrator.api import pair as module
 from orchestrator.api.under_way import Slots
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.operations.sources import Sources
 
 
@@ -108,21 +108,21 @@ async def test_a_journal_that_is_opened_for_a_run_which_was_cancelled_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opens, go_on, closed = threading.Event(), threading.Event(), threading.Event()
-    really, close = Sources.store, SqliteStore.close
+    really, close = Sources.store, JournalStore.close
 
-    def slowly(sources: Sources, *, writes: bool, patience: float | None = None) -> SqliteStore:
+    def slowly(sources: Sources, *, writes: bool, patience: float | None = None) -> JournalStore:
         opens.set()
         assert go_on.wait(20)
         return really(sources, writes=writes, patience=patience)
 
-    def closes(store: SqliteStore) -> None:
+    def closes(store: JournalStore) -> None:
         close(store)
         closed.set()
 
     with simulated_regions(tmp_path / "regions") as regions:
         pair = open_pair("sim", pairs=regions.pairs, journal=tmp_path / "j.db", operator="robot@ci")
         monkeypatch.setattr(Sources, "store", slowly)
-        monkeypatch.setattr(SqliteStore, "close", closes)
+        monkeypatch.setattr(JournalStore, "close", closes)
         running = asyncio.create_task(pair.run("ACTIVE"))
         assert await asyncio.to_thread(opens.wait, 20)
         running.cancel()

@@ -38,22 +38,10 @@ def certificate(tmp_path: Path) -> Path:
     if not openssl:
         pytest.skip("no openssl to make a certificate with")
     both, key = tmp_path / "both.pem", tmp_path / "key.pem"
-    of = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=region",
-    ]
+    wanted = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=region"
     made = [
         openssl,
-        "req",
-        "-x509",
-        *of,
+        *wanted.split(),
         "-addext",
         "subjectAltName=IP:127.0.0.1",
         "-keyout",

@@ -41,6 +41,7 @@ def test_a_write_that_arrives_between_a_run_and_its_resume_is_found_and_not_repe
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_write_of_the_run_before_that_arrives_after_the_way_home_is_led_home(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_late_write_that_a_mirror_carries_over_is_put_right(tmp_path: Path) ->
         laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_emergencys_write_that_arrives_after_the_returning_org_was_told_is_put_right(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -123,6 +125,7 @@ def test_an_org_that_comes_back_without_a_record_is_led_on(pair: Pair, anna: Ham
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_what_a_mirror_told_the_dead_org_by_itself_is_settled_without_another_write(tmp_path: Path) -> None:
     with Pair(mirror=0.0, mirrors="true") as pair:
         anna = Hamr(pair, tmp_path)
@@ -138,6 +141,7 @@ def test_what_a_mirror_told_the_dead_org_by_itself_is_settled_without_another_wr
         laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_returning_org_whose_mirror_heals_old_over_new_is_named_and_led_on(tmp_path: Path) -> None:
     with Pair(mirrors="true") as pair:
         anna = Hamr(pair, tmp_path)
@@ -152,6 +156,7 @@ def test_a_returning_org_whose_mirror_heals_old_over_new_is_named_and_led_on(tmp
         laws.stamps_never_repeat(pair)
 
 
+@pytest.mark.nightly
 def test_the_other_region_dying_after_an_emergency_was_cut_short_leaves_no_command_that_is_refused(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -177,6 +182,7 @@ TIMES: dict[str, Callable[[datetime], str]] = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", TIMES, ids=str)
 def test_times_in_another_form_are_read_or_crash_nothing(pair: Pair, anna: Hamr, form: str) -> None:
     pair.time_form = TIMES[form]
@@ -234,6 +240,7 @@ def test_verbs_that_promise_to_look_send_nothing_but_gets(pair: Pair, anna: Hamr
     assert {each.method for each in asked} == {"GET"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("end", ["done", "refused", "foreign", "unknown", "owing"])
 def test_json_is_one_document_however_a_run_ends(pair: Pair, anna: Hamr, end: str) -> None:
     more: tuple[str, ...] = ()
@@ -262,6 +269,7 @@ def test_key_files_with_other_line_ends_are_the_same_keys(pair: Pair, anna: Hamr
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.nightly
 def test_a_reading_that_was_asked_for_too_long_ago_is_taken_again_before_anything_is_sent(
     pair: Pair, tmp_path: Path
 ) -> None:
@@ -274,6 +282,7 @@ def test_a_reading_that_was_asked_for_too_long_ago_is_taken_again_before_anythin
     laws.nothing_left_on_an_old_reading(pair)
 
 
+@pytest.mark.nightly
 def test_four_resumes_that_were_killed_and_all_their_writes_coming_late_are_led_on(
     pair: Pair, anna: Hamr
 ) -> None:

@@ -47,6 +47,7 @@ def emergency(anna: Hamr, to: str = "ACTIVE") -> tuple[int, float]:
 # ── a region dies ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", [*DEATHS, "html-403"])
 def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
     pair: Pair, anna: Hamr, how: str
@@ -60,6 +61,7 @@ def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["refused", "edge-404"])
 def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_it_is_back(
     pair: Pair, anna: Hamr, how: str
@@ -73,6 +75,7 @@ def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_i
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("at_post", [1, 2])
 def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_under_next(
     pair: Pair, anna: Hamr, at_post: int
@@ -86,6 +89,7 @@ def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_un
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("at_post", "applied"), [(1, False), (2, True)])
 def test_an_emergency_killed_at_a_post_is_led_on(pair: Pair, anna: Hamr, at_post: int, applied: bool) -> None:
     pair.primary.down = True
@@ -126,6 +130,7 @@ def test_a_secondary_that_dies_after_a_failover_is_left_by_an_emergency_with_the
         laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_secondary_that_dies_on_the_way_home_leaves_something_to_type_that_is_not_refused(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -141,6 +146,7 @@ def test_a_secondary_that_dies_on_the_way_home_leaves_something_to_type_that_is_
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_survivor_that_dies_right_after_its_write_is_not_forgotten(pair: Pair, anna: Hamr) -> None:
     pair.primary.down = True
     pair.on("POST", Answer(drop="reset", after=lambda: setattr(pair.secondary, "down", True)), n=1)
@@ -167,6 +173,7 @@ def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_o
     laws.never_wrote_over_a_stranger(pair, accepted=theirs)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
     pair: Pair, anna: Hamr, n: int
@@ -180,6 +187,7 @@ def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
     laws.stamps_never_repeat(pair)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("stands", [(PASSIVE, ACTIVE), (FAILOVER, RECOVERY)], ids=str)
 def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[int, int]) -> None:
     pair.stranger("primary", stands[0])
@@ -187,6 +195,7 @@ def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[
     anna.follow(anna.status(), [(n, n) for n in range(2, 6)])
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
 def test_a_run_that_is_interrupted_says_so_and_is_led_on(
     pair: Pair, anna: Hamr, blow: signal.Signals
@@ -207,6 +216,7 @@ def test_a_run_that_is_interrupted_says_so_and_is_led_on(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_them(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -243,6 +253,7 @@ def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_emergency_asked_for_over_the_lock_of_a_killed_run_is_led_on_as_an_emergency(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -265,6 +276,7 @@ def test_a_survivor_that_a_stranger_writes_in_an_emergency_is_not_written_over(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_ever(
     pair: Pair, anna: Hamr
 ) -> None:

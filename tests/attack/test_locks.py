@@ -54,6 +54,7 @@ class Held:
 # ── two journals ────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("goal", ["PASSIVE", "ACTIVE"])
 def test_a_second_operator_with_another_journal_is_refused_while_a_run_is_midway(
     pair: Pair, anna: Hamr, operator: Operator, goal: str
@@ -68,6 +69,7 @@ def test_a_second_operator_with_another_journal_is_refused_while_a_run_is_midway
     assert (done.code, pair.stands) == (0, AWAY), f"{done}\n{pair.tell()}"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "words",
     [
@@ -118,6 +120,7 @@ def test_two_operators_with_journals_of_their_own_who_start_at_once_never_write_
 # ── one journal ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("verb", ["run", "resume", "adopt"])
 def test_whoever_comes_second_to_one_journal_is_told_who_holds_the_pair(
     pair: Pair, anna: Hamr, tmp_path: Path, verb: str
@@ -203,33 +206,22 @@ def test_a_holder_whose_lock_was_broken_from_where_it_cannot_be_seen_sends_nothi
     assert woken.code not in {0, 1}, str(woken)
 
 
-def test_a_killed_holder_is_taken_over_on_the_same_machine_and_the_journal_says_so(
+def test_a_killed_holder_is_taken_over_by_anybody_on_the_same_machine_and_the_journal_says_so(
     pair: Pair, anna: Hamr
 ) -> None:
     anna.killed_run("ACTIVE", at_post=2)
     status = anna.facts()
     assert status["lock"]["holder_is_gone"] is True
-    ended = anna.resume()
+    ended = anna.resume("--operator", "bob@desk")
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    assert [run["end"] for run in anna("runs", "--json").json["runs"]] == ["done"]
     assert "lock.taken_over" in {record["kind"] for record in anna.records()}
-
-
-def test_cooling_down_never_holds_up_an_emergency(pair: Pair, tmp_path: Path) -> None:
-    anna = Hamr(pair, tmp_path, playbook=PLAIN.replace("mirror_wait", "cool_down: 10m\nmirror_wait"))
-    assert anna.run("ACTIVE").code == 0
-    refused = anna.run("PASSIVE")
-    assert refused.code == 3, str(refused)
-    assert "cool_down" in refused.words
-    home = anna.run("PASSIVE", "--override", "cool_down=attack")
-    assert home.code == 0, str(home)
-    pair.primary.down = True
-    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
-    assert (ended.code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{ended}\n{pair.tell()}"
 
 
 # ── the files of a journal ──────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [1, 3])
 def test_no_file_beside_the_journal_holds_a_record_when_a_run_is_killed(
     pair: Pair, anna: Hamr, n: int

@@ -47,6 +47,7 @@ def test_keys_do_not_follow_a_redirect(pair: Pair, anna: Hamr) -> None:
     assert not caught, caught
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("where", ["author", "name", "page", "error"])
 def test_nothing_that_a_server_says_reaches_the_terminal_as_control_characters_or_as_a_command(
     pair: Pair, anna: Hamr, where: str
@@ -72,6 +73,7 @@ def test_nothing_that_a_server_says_reaches_the_terminal_as_control_characters_o
         assert not [command for command in each.next if command.endswith("owned")], str(each)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "change",
     [
@@ -94,6 +96,7 @@ def test_a_record_with_a_value_of_another_kind_crashes_nothing(
     laws.done_means_there(pair, ended, "ACTIVE")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("date", ["yesterday", "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_date_header_that_lies_ends_no_run(pair: Pair, anna: Hamr, date: str) -> None:
     for region in pair.regions.values():
@@ -110,6 +113,7 @@ def test_an_answer_without_an_end_is_cut_off(pair: Pair, anna: Hamr) -> None:
     assert "bug" not in limited.words
 
 
+@pytest.mark.nightly
 def test_a_success_that_carries_the_other_orgs_record_is_not_believed(pair: Pair, anna: Hamr) -> None:
     pair.rules.append(
         lambda asked: (
@@ -187,6 +191,7 @@ int clock_gettime(clockid_t c, struct timespec *t) {
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("jump", [7200, -7200])
 def test_a_wall_clock_that_jumps_in_the_middle_of_a_run_ends_it_well(
     pair: Pair, anna: Hamr, tmp_path: Path, jump: int
@@ -204,6 +209,7 @@ def test_a_wall_clock_that_jumps_in_the_middle_of_a_run_ends_it_well(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_machine_that_slept_reads_again_before_it_writes(pair: Pair, anna: Hamr) -> None:
     running: list[Running] = []
 
@@ -226,6 +232,7 @@ def test_a_machine_that_slept_reads_again_before_it_writes(pair: Pair, anna: Ham
 # ── worlds that go back ─────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("roles", [ROLES, ("primary",), ("secondary",)], ids="-".join)
 def test_orgs_that_were_restored_from_a_backup_after_a_failover_are_led_on(
     pair: Pair, anna: Hamr, roles: tuple[str, ...]
@@ -239,6 +246,7 @@ def test_orgs_that_were_restored_from_a_backup_after_a_failover_are_led_on(
     laws.stamps_never_repeat(pair)
 
 
+@pytest.mark.nightly
 def test_an_attempt_of_a_run_given_up_for_a_new_one_comes_late_and_is_led_on(pair: Pair, anna: Hamr) -> None:
     anna.killed_run("ACTIVE", at_post=1, applied=False)
     pair.on("POST", Answer(after=lambda: pair.late(1)), n=5)
@@ -265,6 +273,7 @@ def test_a_saved_plan_is_not_applied_to_a_world_that_moved(pair: Pair, anna: Ham
     assert (ended.code, pair.count("posted")) == (4, 0), str(ended)
 
 
+@pytest.mark.nightly
 def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr) -> None:
     pair.stranger("primary", ACTIVE)
     adopted = pair.primary.record
@@ -279,6 +288,7 @@ def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr
 # ── odd machines ────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "env",
     [

@@ -75,6 +75,7 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_them(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_th
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("who", [("primary", "secondary"), ("secondary",)], ids="-".join)
 def test_a_run_home_on_readings_from_before_the_failover_says_neither_done_nor_agreed(
     pair: Pair, anna: Hamr, who: tuple[str, ...]
@@ -114,6 +116,7 @@ def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_o
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_plan_on_readings_from_before_the_failover_does_not_say_that_there_is_nothing_to_do(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -148,6 +151,7 @@ def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_th
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, anna: Hamr) -> None:
     stopped_by_a_stranger(pair, anna)
     stranger, pair.secondary.record = pair.secondary.record, pair.secondary.past[0]
@@ -161,6 +165,7 @@ def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, a
     laws.hold(anna, accepted=(stranger,))
 
 
+@pytest.mark.nightly
 def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair: Pair, anna: Hamr) -> None:
     anna.killed_run("ACTIVE", at_post=3)
     with lagging(pair.secondary, pair.secondary.past[-1]):
@@ -174,6 +179,7 @@ def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair:
 # ── the first look ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blip", ["503", "429", "408", "reset", "early"])
 def test_one_bad_first_answer_does_not_end_a_run(pair: Pair, anna: Hamr, blip: str) -> None:
     pair.on("GET", BLIPS[blip], n=1)
@@ -181,12 +187,14 @@ def test_one_bad_first_answer_does_not_end_a_run(pair: Pair, anna: Hamr, blip: s
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blip", ["503", "429", "reset"])
 def test_one_bad_first_answer_is_not_what_status_says(pair: Pair, anna: Hamr, blip: str) -> None:
     pair.on("GET", BLIPS[blip], n=1)
     assert anna.facts()["phase"] == "agreed(PASSIVE)"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blip", ["503", "reset"])
 def test_one_bad_first_answer_is_not_what_a_plan_is_made_of(pair: Pair, anna: Hamr, blip: str) -> None:
     pair.on("GET", BLIPS[blip], n=1)
@@ -194,6 +202,7 @@ def test_one_bad_first_answer_is_not_what_a_plan_is_made_of(pair: Pair, anna: Ha
     assert plan.code == 10, str(plan)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("path", "blip"), [("/api/v2/hamr", "503"), ("/api/v2/hamr", "429"), ("/api/v2/validate", "reset")]
 )
@@ -207,6 +216,7 @@ def test_one_bad_first_answer_does_not_change_what_doctor_says(
     assert ill.code == codes[well], str(ill)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blip", ["503", "429", "reset"])
 def test_one_bad_first_answer_of_the_survivor_does_not_refuse_an_emergency(
     pair: Pair, anna: Hamr, blip: str
@@ -217,6 +227,7 @@ def test_one_bad_first_answer_of_the_survivor_does_not_refuse_an_emergency(
     assert (ended.code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("blip", ["503", "reset"])
 def test_a_first_answer_that_is_bad_of_who_the_keys_belong_to_refuses_nothing(
     pair: Pair, anna: Hamr, blip: str
@@ -226,6 +237,7 @@ def test_a_first_answer_that_is_bad_of_who_the_keys_belong_to_refuses_nothing(
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("blip", ["503"])
 def test_a_blip_of_a_second_while_a_guard_is_waited_for_ends_well(
     pair: Pair, tmp_path: Path, blip: str
@@ -262,6 +274,7 @@ THROTTLES: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", THROTTLES, ids=str)
 def test_a_post_that_is_throttled_for_a_second_is_sent_once_that_is_over(
     pair: Pair, anna: Hamr, form: str
@@ -287,6 +300,7 @@ def test_answers_that_are_compressed_without_being_asked_are_read(tmp_path: Path
         assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.nightly
 def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, tmp_path: Path) -> None:
     slow = tmp_path / "slow.sh"
     slow.write_text("#!/bin/sh\nsleep 1.5\n")
@@ -303,6 +317,7 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("body", ["", "null", '{"data": null}'])
 def test_an_answer_that_is_no_record_is_never_written_on(pair: Pair, anna: Hamr, body: str) -> None:
     pair.on("GET", Answer(200, body), n=1, times=1000, role="primary")
@@ -318,6 +333,7 @@ def test_a_flood_of_headers_is_no_crash(pair: Pair, anna: Hamr) -> None:
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("skews", [(7200.0, 0.0), (-900.0, 900.0)], ids=str)
 def test_regions_whose_clocks_differ_are_failed_over_and_brought_home(
     pair: Pair, anna: Hamr, skews: tuple[float, float]

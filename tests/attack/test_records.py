@@ -38,6 +38,7 @@ AUTHORS: dict[str, Callable[[str], str | None]] = {
 # ── authors ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("where", "form"),
     [("author", form) for form in AUTHORS]
@@ -54,6 +55,7 @@ def test_our_own_write_is_ours_however_the_server_or_its_answer_alone_shows_its_
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", ["lower", "service", "null"])
 def test_a_run_killed_after_its_second_write_is_resumed_however_authors_are_shown(
     pair: Pair, anna: Hamr, form: str
@@ -74,6 +76,7 @@ def test_a_stranger_is_a_stranger_though_the_server_shows_no_authors(pair: Pair,
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("by", ["anna@desk", "bob+hamr-20260101-000000-aaaa-1@desk"])
 def test_a_stranger_whose_name_looks_like_ours_is_not_taken_for_us(pair: Pair, anna: Hamr, by: str) -> None:
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY, by)), n=2)
@@ -91,6 +94,7 @@ def at_of(record: Record | None) -> Record:
     return record
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "status", [PASSIVE, RECOVERY, FAILOVER], ids=["old-status", "other-status", "same-status"]
 )
@@ -121,6 +125,7 @@ def test_whole_seconds_alone_are_no_trouble_out_and_home(pair: Pair, anna: Hamr)
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_whole_seconds_and_a_kill_after_each_write_lead_to_the_goal(pair: Pair, anna: Hamr) -> None:
     pair.whole_seconds = True
     anna.killed_run("ACTIVE", at_post=1)
@@ -130,6 +135,7 @@ def test_whole_seconds_and_a_kill_after_each_write_lead_to_the_goal(pair: Pair, 
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("wire", ["snake", "pascal"])
 def test_a_time_in_the_year_one_crashes_nothing(tmp_path: Path, wire: str) -> None:
     with Pair(wire=wire) as pair:  # type: ignore[arg-type]
@@ -197,6 +203,7 @@ def test_uuids_in_capitals_are_the_same_uuids(pair: Pair, anna: Hamr) -> None:
 # ── mirrors ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("mirrors", ["true", "auto"])
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 def test_a_pair_that_mirrors_is_failed_over_and_brought_home(
@@ -210,6 +217,7 @@ def test_a_pair_that_mirrors_is_failed_over_and_brought_home(
         laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("at_post", [1, 2])
 def test_a_slow_mirror_and_a_kill_lead_to_the_goal(tmp_path: Path, at_post: int) -> None:
     with Pair(mirror=0.4, mirrors="auto") as pair:
@@ -219,6 +227,7 @@ def test_a_slow_mirror_and_a_kill_lead_to_the_goal(tmp_path: Path, at_post: int)
         laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_mirror_slower_than_it_was_waited_for_leads_on_once_it_has_come_to_rest(tmp_path: Path) -> None:
     with Pair(mirror=1.3, mirrors="auto") as pair:
         pair.mirror_heals = True
@@ -239,6 +248,7 @@ def test_a_stranger_on_one_side_of_a_mirror_is_not_an_echo(tmp_path: Path) -> No
         laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_pair_that_is_said_to_mirror_and_does_not_leads_on(pair: Pair, anna: Hamr) -> None:
     pair.mirrors = "true"
     anna.write_inventory()

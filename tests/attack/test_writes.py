@@ -20,6 +20,7 @@ STILL_COMES = re.compile(
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("at_post", "applied"), [(1, True), (2, True), (3, True), (1, False), (4, False)])
 def test_a_run_killed_at_any_post_is_resumed_to_its_goal(
     pair: Pair, anna: Hamr, at_post: int, applied: bool
@@ -31,6 +32,7 @@ def test_a_run_killed_at_any_post_is_resumed_to_its_goal(
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("at_get", [4, 9])
 def test_a_run_killed_at_any_get_leads_on_by_what_status_says_to_type(
     pair: Pair, anna: Hamr, at_get: int
@@ -40,6 +42,7 @@ def test_a_run_killed_at_any_get_leads_on_by_what_status_says_to_type(
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_stranger_who_writes_the_org_just_written_stops_the_run_and_is_not_written_over(
     pair: Pair, anna: Hamr, n: int
@@ -57,6 +60,7 @@ def test_a_stranger_who_writes_the_org_just_written_stops_the_run_and_is_not_wri
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [2, 3])
 def test_a_stranger_at_the_other_org_between_a_get_and_its_post_stops_the_run(
     pair: Pair, anna: Hamr, n: int
@@ -69,6 +73,7 @@ def test_a_stranger_at_the_other_org_between_a_get_and_its_post_stops_the_run(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_a_post_whose_new_connection_takes_six_seconds_is_not_applied_over_a_stranger(
     tmp_path: Path, certificate: Path
 ) -> None:
@@ -97,6 +102,7 @@ def test_a_post_whose_new_connection_takes_six_seconds_is_not_applied_over_a_str
         assert pair.secondary.record.writer == "stranger", pair.tell()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("code", [504], ids=str)
 def test_an_attempt_given_up_may_still_turn_up_and_the_end_of_the_run_and_status_say_so(
     pair: Pair, anna: Hamr, code: int
@@ -124,6 +130,7 @@ def test_an_attempt_that_comes_late_after_the_end_is_called_ours_and_what_is_nex
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_attempt_that_comes_late_in_the_middle_of_the_run_is_put_right_once(
     pair: Pair, anna: Hamr
 ) -> None:
@@ -135,6 +142,7 @@ def test_an_attempt_that_comes_late_in_the_middle_of_the_run_is_put_right_once(
     laws.hold(anna)
 
 
+@pytest.mark.nightly
 def test_an_attempt_that_comes_late_twice_ends_in_a_word_that_leads_on(pair: Pair, anna: Hamr) -> None:
     pair.on("POST", Answer(504, apply=False), n=1)
     pair.on("POST", Answer(after=lambda: pair.late(1)), n=4, times=2)
@@ -144,6 +152,7 @@ def test_an_attempt_that_comes_late_twice_ends_in_a_word_that_leads_on(pair: Pai
     laws.hold(anna)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("code", "n"), [(302, 1), (403, 1), (403, 2), (409, 2), (429, 1), (429, 2)])
 def test_a_write_that_was_applied_though_it_was_refused_is_recognised_as_ours(
     pair: Pair, anna: Hamr, code: int, n: int
@@ -157,6 +166,7 @@ def test_a_write_that_was_applied_though_it_was_refused_is_recognised_as_ours(
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("n", "drop"), [(1, "close"), (2, "reset"), (4, "early")])
 def test_an_answer_that_is_lost_after_applying_is_found_by_reading_and_not_sent_again(
     pair: Pair, anna: Hamr, n: int, drop: str
@@ -216,6 +226,7 @@ def test_a_resume_on_a_machine_whose_clock_is_ahead_waits_for_the_write_in_fligh
     laws.hold(anna)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("code", [204, 206], ids=str)
 def test_an_odd_success_of_a_post_is_settled_by_reading(pair: Pair, anna: Hamr, code: int) -> None:
     pair.on("POST", Answer(code), n=1)

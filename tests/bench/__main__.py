@@ -14,6 +14,7 @@ from .figures import ENVIRONMENT
 from .growth import growth
 from .journal import journal
 from .proofs import proof_speed
+from .team import team
 
 
 def main() -> None:
@@ -30,6 +31,7 @@ def main() -> None:
         drill_seconds(folder)
         proof_speed()
         journal(folder)
+        team(folder)
         growth(folder)
         against_a_script(folder)
         start_up(folder)

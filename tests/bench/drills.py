@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.drill import DrillContext, rehearse
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.run import Operator
 
 from .figures import figure, least
@@ -22,7 +22,7 @@ def drill_seconds(folder: Path) -> None:
 
     def once() -> float:
         place = folder / f"drill{time.monotonic_ns()}.db"
-        with SqliteStore.open(place, now=lambda: datetime.now(UTC)) as store:
+        with JournalStore.open(place, now=lambda: datetime.now(UTC)) as store:
             context = DrillContext(store, Operator("bench", "here"), os.environ)
             began = time.monotonic()
             result = asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))

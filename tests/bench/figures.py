@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.config import load_inventory, load_playbook
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role
 from orchestrator.operations.session import Session
@@ -35,7 +35,7 @@ def least(runs: int, act: Callable[[], float]) -> float:
 
 def session(inventory: Path, folder: Path) -> Session:
     """A session on the simulated pair with a fresh journal."""
-    store = SqliteStore.open(folder / f"{time.monotonic_ns()}.db", now=lambda: datetime.now(UTC))
+    store = JournalStore.open(folder / f"{time.monotonic_ns()}.db", now=lambda: datetime.now(UTC))
     return Session(
         load_inventory(inventory).pairs[0],
         load_playbook("regional-failover"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.drill import DrillContext, rehearse
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.journal.checkpoint import CHECKPOINT, checkpoint_of
 from orchestrator.model.journal import Entry
 from orchestrator.model.run import Operator
@@ -91,7 +91,7 @@ def _inventory(path: Path, pairs: int) -> str:
 
 def _journal(place: Path, records: int, pairs: int = 20) -> str:
     """A rehearsal's records again and again, each time as another run of the next pair, and a checkpoint at the end."""
-    with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
         told = _rehearsed(place.with_suffix(".seed"))
         for number in range(-(-records // len(told))):
             run = f"20260101-{number // 3600:02d}{number // 60 % 60:02d}{number % 60:02d}-{number:04d}"[:20]
@@ -108,7 +108,7 @@ def _journal(place: Path, records: int, pairs: int = 20) -> str:
 
 
 def _rehearsed(place: Path) -> Sequence[Entry]:
-    with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
         context = DrillContext(store, Operator("bench", "here"), ENVIRONMENT)
         asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))
         (run, *_) = [each.run for each in store.records(kinds=("run.started",))]
@@ -124,7 +124,7 @@ def _alone(data: object) -> dict[str, str]:
 
 
 def _a_run(journal: str) -> str:
-    with SqliteStore.open(Path(journal), create=False, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(Path(journal), create=False, now=lambda: datetime.now(UTC)) as store:
         return next(store.records(kinds=("run.started",))).run
 
 

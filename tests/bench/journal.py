@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.journal import SqliteStore, export
+from orchestrator.journal import JournalStore, export
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.plain import JSON
 
@@ -30,7 +30,7 @@ def journal(folder: Path) -> None:
         "verdicts": [{"guard": "linked", "outcome": "PASS", "reason": "both name each other"}] * 3,
     }
     entry = Entry("20261122-031502-k3f9", "payments", "guard.judged", "alice", "laptop", data)
-    durable = SqliteStore.open(folder / "durable.db", now=lambda: datetime.now(UTC))
+    durable = JournalStore.open(folder / "durable.db", now=lambda: datetime.now(UTC))
     spans: list[float] = []
     for _ in range(500):
         began = time.monotonic()
@@ -45,7 +45,7 @@ def journal(folder: Path) -> None:
     count = export(durable, written)
     size = len(written.getvalue()) // count
     durable.close()
-    synced = _synced_writes(folder, size)
+    synced = synced_write(folder, size)
     append = statistics.median(spans)
     figure(
         "durable append / writing and syncing the same bytes",
@@ -58,7 +58,7 @@ def journal(folder: Path) -> None:
         f"{1000 * together:.2f} ms against {1000 * GATHERED * append:.2f} ms",
         together / (GATHERED * append),
     )
-    store = SqliteStore.open(folder / "large.db", durable=False, now=lambda: datetime.now(UTC))
+    store = JournalStore.open(folder / "large.db", durable=False, now=lambda: datetime.now(UTC))
     appended = _peak(lambda: _append(store, entry, RECORDS))
     began = time.monotonic()
     verified = store.verify()
@@ -78,7 +78,7 @@ def journal(folder: Path) -> None:
     )
     del exported, lines
     many = _peak(store.verify)
-    small = SqliteStore.open(folder / "small.db", durable=False, now=lambda: datetime.now(UTC))
+    small = JournalStore.open(folder / "small.db", durable=False, now=lambda: datetime.now(UTC))
     few_appended = _peak(lambda: _append(small, entry, RECORDS // 10))
     few = _peak(small.verify)
     figure(
@@ -95,12 +95,13 @@ def journal(folder: Path) -> None:
     small.close()
 
 
-def _append(store: SqliteStore, entry: Entry, records: int) -> None:
+def _append(store: JournalStore, entry: Entry, records: int) -> None:
     for _ in range(records):
         store.append(entry)
 
 
-def _synced_writes(folder: Path, size: int) -> float:
+def synced_write(folder: Path, size: int) -> float:
+    """The seconds of writing so many bytes and waiting until the disk has them."""
     spans: list[float] = []
     with (folder / "plain").open("wb") as file:
         for _ in range(200):

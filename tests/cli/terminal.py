@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
 import struct
 import subprocess
 import termios
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -16,6 +18,33 @@ from typing import Self
 from tests import processes
 
 from .lab import Lab
+
+_CODES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
+
+
+def shown_by(seen: str) -> list[str]:
+    """What stands on a terminal and in its scrollback after all that: rows, the empty ones at the end left out."""
+    rows, row, column = [""], 0, 0
+    for number, code, move, text in _CODES.findall(seen):
+        if text:
+            rows[row] = rows[row][:column].ljust(column) + text + rows[row][column + len(text) :]
+            column += len(text)
+        elif move == "\r":
+            column = 0
+        elif move == "\n":
+            row += 1
+            rows += [""] * (row + 1 - len(rows))
+        elif code == "A":
+            row = max(0, row - int(number or 1))
+        elif code == "K":
+            assert number == "2"
+            rows[row] = ""
+        else:
+            assert code in "mhl", (number, code)  # colours, the cursor
+    while rows and not rows[-1].strip():
+        rows.pop()
+    return [each.rstrip() for each in rows]
+
 
 PATIENCE = 20.0
 """Seconds until a test gives up waiting for words."""
@@ -27,6 +56,7 @@ class Person:
 
     lab: Lab
     arguments: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
     seen: str = ""
     _keyboard: int = -1
     _process: subprocess.Popen[bytes] = field(init=False)
@@ -37,7 +67,7 @@ class Person:
         self._keyboard = ours
         self._process = processes.hamr(
             self.arguments,
-            env={**os.environ, **self.lab.env, "TERM": "xterm", "COLUMNS": "100"},
+            env={**os.environ, **self.lab.env, "TERM": "xterm", "COLUMNS": "100", **self.env},
             cwd=self.lab.folder,
             stdin=theirs,
             stdout=theirs,
@@ -60,6 +90,10 @@ class Person:
         """Read until the words are on the screen."""
         while words not in self.seen:
             assert self._read(), f"{words!r} never came:\n{self.seen}"
+
+    def more(self) -> None:
+        """Read what comes next."""
+        assert self._read(), f"nothing more came:\n{self.seen}"
 
     def type(self, text: str) -> None:
         """Press keys; Ctrl-C is the character 3."""

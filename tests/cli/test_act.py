@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import SqliteStore, host_name
+from orchestrator.journal import JournalStore, host_name
 from orchestrator.journal.processes import this_process
 from orchestrator.model.journal import Holder
 from orchestrator.model.status import Role, Status
@@ -72,7 +72,7 @@ def test_law_12_a_pair_that_is_held_is_refused_with_its_holder(lab: Lab) -> None
 def hold(lab: Lab, *, pid: int, process: str, host: str = "") -> None:
     """Somebody takes the pair's lock."""
     now = datetime.now(UTC)
-    with SqliteStore.open(lab.journal, now=lambda: now) as store:
+    with JournalStore.open(lab.journal, now=lambda: now) as store:
         holder = Holder(
             "abc123", "sim", "20260101-000000-aaaa", "bob", host or host_name(), pid, process, now, now
         )

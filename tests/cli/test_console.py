@@ -6,22 +6,29 @@ import io
 import os
 import pty
 import select
+import sys
+import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import TextIO
 
 import pytest
 
 from orchestrator.cli.console import STYLES, Console, Stream
+from orchestrator.cli.outlets import Outlet, Output
 from orchestrator.cli.run_command import Terminal
 from orchestrator.errors import Refused
 from orchestrator.model.hook import Asks, Question
 from orchestrator.model.org import Secret
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.report.layout import STYLES as MEANINGS
 from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor
+
+from .terminal import shown_by
 
 PAGE = (line("Pair payments", "heading"), (Span("DONE", "good"), Span(" → ACTIVE")))
 
@@ -104,20 +111,117 @@ def test_prose_is_folded_at_spaces_on_a_narrow_terminal(monkeypatch: pytest.Monk
     )
 
 
-def test_a_passing_line_fits_the_terminal_and_the_next_line_replaces_it(
+WAITING = (line("Waiting for Payments (primary)"), line("now: PASSIVE"))
+
+
+def test_what_passes_is_replaced_in_place_and_what_is_printed_stands_above_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with terminal(monkeypatch, columns=20) as (file, ours):
         stream = Stream(file, Redactor())
-        stream.passing(line("Waiting for Payments (primary) to show ACTIVE"))
+        stream.passing(WAITING)
+        stream.page((line("event"),))
+        assert shown_by(screen(ours)) == ["event", "Waiting for Payments", "  (primary)", "now: PASSIVE"]
+        stream.passing((line("now: ACTIVE"),))
+        assert stream.columns == 20
+        stream.end()
         stream.page((line("done"),))
-        assert screen(ours) == "Waiting for Paymen…\r\x1b[2Kdone\r\n"
+        stream.passing(WAITING)
+        stream.text("as it is\n")
+        seen = screen(ours)
+    assert shown_by(seen) == ["done", "as it is"]
+
+
+def test_a_terminal_that_is_made_narrower_keeps_nothing_of_what_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with terminal(monkeypatch, columns=40) as (file, ours):
+        stream = Stream(file, Redactor())
+        stream.passing(WAITING)
+        before = screen(ours)
+        monkeypatch.setenv("COLUMNS", "20")  # the terminal folds the first line: 30 cells are two rows now
+        stream.end()
+        after = screen(ours)
+    assert before.count("\n") == 1
+    # Up by the row that folding made, then over the frame, which is drawn once more, and over that.
+    assert after.count("\x1b[1A\x1b[2K") == 1 + 1 + 2
+    assert "Waiting for Payments\r\n" in after
+
+
+def test_of_more_lines_than_a_terminal_has_the_first_are_shown_and_the_rest_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LINES", "6")
+    with terminal(monkeypatch) as (file, ours):
+        Stream(file, Redactor()).passing(tuple(line(str(number)) for number in range(9)))
+        assert shown_by(screen(ours)) == ["0", "1", "2", "… 6 lines more: a taller terminal shows them"]
+
+
+def test_what_an_encoding_cannot_show_takes_no_more_room_than_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with terminal(monkeypatch, columns=20) as (file, ours):
+        ascii_file = open(file.fileno(), "w", encoding="ascii", closefd=False)  # noqa: SIM115 - the terminal
+        Stream(ascii_file, Redactor()).passing((line("declare → FAILOVER → ACTIVE"),))
+        rows = shown_by(screen(ours))
+    assert rows == ["declare \\u2192", "  FAILOVER \\u2192", "  ACTIVE"]
+
+
+def test_what_goes_to_the_other_stream_of_the_same_terminal_clears_what_passes_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log, for one: it is not written into the middle of a frame."""
+    with terminal(monkeypatch) as (file, ours):
+        monkeypatch.setattr(sys, "stdout", file)
+        log = Output(Outlet(file.fileno()))
+        monkeypatch.setattr(sys, "stderr", log)
+        console = copy_context().run(Console, Redactor(), json=False)  # as wide as this terminal, here alone
+        console.out.passing(WAITING)
+        log.write("a warning\n")
+        console.out.passing(WAITING)
+        console.note("a remark")
+        assert shown_by(screen(ours)) == ["a warning", "a remark"]
+
+
+def test_nothing_passes_while_a_question_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        stream = Stream(file, Redactor())
+        stream.passing(WAITING)
+        with stream.holding():
+            stream.passing(WAITING)
+            assert shown_by(screen(ours)) == []
+        stream.passing(WAITING)
+        assert len(shown_by(screen(ours))) == 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_nothing_passes_where_plain_lines_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with terminal(monkeypatch) as (file, ours):
+        monkeypatch.setenv(name, value)
+        Stream(file, Redactor()).passing(WAITING)
+        assert screen(ours) == ""
+
+
+def test_law_19_what_passes_waits_for_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-S: the frame is left out, at once, and nothing counts as lost."""
+    with terminal(monkeypatch) as (file, ours):
+        stream = Stream(Output(Outlet(file.fileno())), Redactor())
+        termios.tcflow(file.fileno(), termios.TCOOFF)
+        before = time.monotonic()
+        stream.passing(WAITING)
+        assert time.monotonic() - before < 0.5
+        assert not stream.closed
+        termios.tcflow(file.fileno(), termios.TCOON)
+        stream.passing(WAITING)
+        assert len(shown_by(screen(ours))) == 2
 
 
 def test_nothing_passes_in_a_pipe() -> None:
     out = io.StringIO()
     stream = Stream(out, Redactor())
-    stream.passing(line("Waiting"))
+    stream.passing(WAITING)
     stream.end()
     assert out.getvalue() == ""
 
@@ -148,8 +252,8 @@ def test_law_17_no_key_leaves_by_a_terminal(monkeypatch: pytest.MonkeyPatch, spa
     with terminal(monkeypatch) as (file, ours):
         stream = Stream(file, redactor())
         stream.page((spans,))
-        stream.passing(spans)
-        assert screen(ours) == "key [redacted]\r\nkey [redacted]"
+        stream.passing((spans,))
+        assert shown_by(screen(ours)) == ["key [redacted]", "key [redacted]"]
 
 
 def test_law_17_no_key_leaves_by_a_text() -> None:

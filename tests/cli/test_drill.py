@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_inventory, load_playbook
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import DrillStarted
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
@@ -44,7 +44,7 @@ def may_be_drilled(lab: Lab) -> None:
 def left_open(lab: Lab, *, simulated: bool) -> str:
     """A drill whose process died."""
     pair = load_inventory(lab.folder / "pairs.yaml").pairs[0]
-    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
         session = Session(pair, load_playbook("regional-failover"), Operator("alice", "laptop"), store, {})
         session.append(
             "20260528-150000-abcd", DrillStarted(Status.ACTIVE, Status.PASSIVE, simulated=simulated)
@@ -72,7 +72,7 @@ def test_a_run_whose_simulated_regions_are_gone_is_not_offered_to_be_resumed(
 ) -> None:
     drill = left_open(lab, simulated=simulated)
     pair = load_inventory(lab.folder / "pairs.yaml").pairs[0]
-    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
         session = Session(pair, load_playbook("regional-failover"), Operator("alice", "laptop"), store, {})
         session.append("20260528-150001-efgh", replace(STARTED, pair=pair.name, drill=drill))
     assert ("hamr resume 20260528-150001-efgh" in lab.run("runs", code=0).stdout) is offered

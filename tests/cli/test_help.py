@@ -96,6 +96,22 @@ def test_a_verb_loads_nothing_that_it_does_not_use(lab: Lab, typed: list[str]) -
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
+def test_a_stray_thread_holds_no_exit_and_what_waits_for_the_end_is_done() -> None:
+    code = (
+        "import atexit, sys, threading, time; from orchestrator.cli import main\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "atexit.register(print, 'the end')\n"
+        "sys.argv = ['hamr', 'run']\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == "the end\n"
+    assert "Missing argument 'PAIR'" in done.stderr
+
+
 def test_help_lists_every_verb_in_its_section() -> None:
     text = CliRunner().invoke(hamr, ["--help"]).stdout
     for title, verbs in SECTIONS.items():

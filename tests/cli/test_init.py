@@ -112,7 +112,7 @@ def test_what_nobody_knows_is_left_to_be_edited(here: Path) -> None:
         "https://api.datadoghq.eu",
         "https://api.us5.datadoghq.com",
     ]
-    assert "$EDITOR pairs.yaml" in result.stdout
+    assert "${EDITOR:-vi} pairs.yaml" in result.stdout
 
 
 def test_with_keys_the_orgs_are_asked_and_status_works_at_once(
@@ -166,7 +166,7 @@ def test_an_org_that_denies_the_keys_is_said_and_the_rest_goes_on(lab: Lab) -> N
     result = lab.run("init", str(lab.folder / "new"), *flags, code=0, env=env)
     assert "The primary did not say who it is (" in result.stderr
     assert "0" * 32 not in result.output
-    assert "$EDITOR pairs.yaml" in result.stdout
+    assert "${EDITOR:-vi} pairs.yaml" in result.stdout
 
 
 def test_a_person_is_asked_again_until_the_answer_can_be(lab: Lab) -> None:

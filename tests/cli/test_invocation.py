@@ -120,8 +120,9 @@ def test_a_playbook_of_a_variable_is_named_by_its_file(lab: Lab) -> None:
 
 
 def test_a_saved_plan_is_to_be_applied_with_the_same_journal(lab: Lab) -> None:
-    saved = lab.run("plan", "sim", "--to", "ACTIVE", "--out", "p.json", "--journal", "j.db", code=0).stderr
-    assert "hamr apply p.json --journal j.db" in saved
+    saved = lab.run("plan", "sim", "--to", "ACTIVE", "--out", "p.json", "--journal", "j.db", code=0)
+    assert "  hamr apply p.json --journal j.db\n" in saved.stdout
+    assert "hamr run" not in saved.stdout
 
 
 def test_where_nobody_can_be_asked_the_whole_command_is_printed_with_yes(lab: Lab) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import SqliteStore, verify_export
+from orchestrator.journal import JournalStore, verify_export
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.status import Role
 
@@ -95,12 +95,12 @@ def test_law_16_the_head_of_an_event_shows_a_journal_that_was_written_anew(lab: 
     assert command[:4] == ["hamr", "audit", "verify", "--anchor"]
     holds = " ".join(lab.run(*command[1:], code=0).stdout.split())
     assert f"The head {command[4].partition(':')[0]} that was kept elsewhere is in it." in holds
-    with SqliteStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(lab.journal, now=lambda: datetime.now(UTC)) as store:
         entries = [
             Entry(each.run, each.pair, each.kind, "mallory", each.host, each.data) for each in store.records()
         ]
     forged = lab.folder / "forged.db"
-    with SqliteStore.open(forged, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(forged, now=lambda: datetime.now(UTC)) as store:
         for entry in entries:
             store.append(entry)
     lab.run("audit", "verify", "--journal", str(forged), code=0)

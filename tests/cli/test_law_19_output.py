@@ -108,7 +108,7 @@ EVERY_STREAM = {
     ("plan", "sim", "--to", "PASSIVE", "--json"),
     ("audit", "export"),
 }
-"""Lines that are shown by click, as a whole page, and line by line: these meet all of the streams, the others one each."""
+"""Lines that are shown by click, as a whole page, and line by line: these meet all of the streams, the others one each, at night."""
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,13 @@ def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab,
 @pytest.mark.parametrize(
     ("words", "code", "streams"),
     [
-        pytest.param(words, code, streams, id=f"{' '.join(words) or 'hamr'} {streams}")
+        pytest.param(
+            words,
+            code,
+            streams,
+            id=f"{' '.join(words) or 'hamr'} {streams}",
+            marks=() if words in EVERY_STREAM else pytest.mark.nightly,
+        )
         for number, (words, code) in enumerate(LOOKS)
         for turn, streams in enumerate(FOR_LOOKS)
         if words in EVERY_STREAM or turn == number % len(FOR_LOOKS)
@@ -136,6 +142,7 @@ def test_law_19_a_look_exits_as_ever(
     assert typed(lab, tuple(word.replace("RUN", run) for word in words), streams)[0] == code
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize(
     ("streams", "more"),
     [

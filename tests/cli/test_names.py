@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import RunStarted, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.plain import JSON
@@ -36,7 +36,7 @@ def journalled(place: Path, *runs: str) -> None:
     """Runs that began, a minute apart, in this order."""
     data = encode(STARTED)
     assert isinstance(data, dict)
-    with SqliteStore.open(place, now=lambda: BEGAN) as store:
+    with JournalStore.open(place, now=lambda: BEGAN) as store:
         for minutes, run in enumerate(runs):
             at = BEGAN + timedelta(minutes=minutes)
             store.append(Entry(run, "payments", RunStarted.kind, "alice", "laptop", _data(data), at))
@@ -111,7 +111,8 @@ def test_resume_takes_the_beginning_of_an_id_and_the_last(lab: Lab) -> None:
     lab.fault(Fault(ServerError(500), method="POST", at=3, times=None))
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes", code=7)["run"]
     with Person(lab, ("resume", run[:-1])) as person:
-        person.wait_for(f"This takes up run {run}")
+        person.wait_for("Type the pair's name")
+        assert f"This takes up run {run}" in person.seen
         person.type("no\n")
         assert person.end() == 3
     lab.do(lab.sim.faults.clear)
@@ -173,10 +174,10 @@ def test_a_drill_on_the_simulator_that_stayed_open_is_closed_where_it_stands(lab
     assert f"drill {found['drill']} was closed" in " ".join(
         lab.run("drill", "close", found["drill"][:-1], "--notes", "again", code=2).stderr.split()
     )
-    with SqliteStore.open(beside, create=False, now=lambda: BEGAN) as store:
+    with JournalStore.open(beside, create=False, now=lambda: BEGAN) as store:
         kept = [each for each in store.records() if each.kind != "drill.closed"]
     beside.unlink()
-    with SqliteStore.open(beside, now=lambda: BEGAN) as store:
+    with JournalStore.open(beside, now=lambda: BEGAN) as store:
         for each in kept:
             store.append(Entry(each.run, each.pair, each.kind, each.by, each.host, {**each.data}))
     assert lab.json("runs")["open_drills"] == []
@@ -193,7 +194,7 @@ def test_a_drill_on_the_simulator_that_stayed_open_is_closed_where_it_stands(lab
 def test_a_report_reads_and_verifies_its_own_records_alone(lab: Lab) -> None:
     first = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
     second = lab.json("run", "sim", "--to", "PASSIVE", "--yes")["run"]
-    with SqliteStore.open(lab.journal, create=False, now=lambda: BEGAN) as store:
+    with JournalStore.open(lab.journal, create=False, now=lambda: BEGAN) as store:
         numbers = [each.seq for each in store.records(run=second)]
 
     def tamper(statement: str, seq: int) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.requests import overrides_from, request_from, since_named
+from orchestrator.cli.requests import at_named, expected, overrides_from, request_from, since_named
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
@@ -97,3 +97,45 @@ def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str, words: st
     with pytest.raises(UsageError) as error:
         since_named(text, NOW)
     assert words in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("03:16", datetime(2026, 11, 22, 3, 16, tzinfo=UTC)),
+        ("03:15", datetime(2026, 11, 23, 3, 15, tzinfo=UTC)),
+        ("02:00", datetime(2026, 11, 23, 2, 0, tzinfo=UTC)),
+        ("90m", datetime(2026, 11, 22, 4, 45, tzinfo=UTC)),
+        ("in 2h", datetime(2026, 11, 22, 5, 15, tzinfo=UTC)),
+        ("2026-11-24T03:15:00+02:00", datetime(2026, 11, 24, 1, 15, tzinfo=UTC)),
+        ("7d", datetime(2026, 11, 29, 3, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_time_ahead_in_any_of_its_forms(text: str, moment: datetime) -> None:
+    assert at_named(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-11-22T03:14:59Z", "that is in the past"),
+        ("0s", "that is in the past"),
+        ("8d", "more than 7 days ahead"),
+        ("2026-12-22T03:15:00Z", "more than 7 days ahead"),
+        ("2026-11-22T04:00:00", "the time zone is missing"),
+        ("12m ago", "is no time"),
+        ("tomorrow", "is no time"),
+        ("25:00", "is no time"),
+    ],
+)
+def test_what_is_no_time_ahead_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        at_named(text, NOW)
+
+
+@pytest.mark.parametrize(("at", "text", "flag"), [("2h", None, "--at"), (None, "PASSIVE", "--expect")])
+def test_an_emergency_waits_for_nothing_and_expects_nothing(
+    at: str | None, text: str | None, flag: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{flag} is for planned moves"):
+        expected(text, emergency=True, at=at)

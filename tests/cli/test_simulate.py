@@ -98,7 +98,7 @@ def test_a_person_is_told_what_to_type_and_it_works(lab: Lab, monkeypatch: pytes
             if text.startswith(("  cd ", "  export ", "  hamr "))
         ]
         assert typed[0] == f"cd {folder}"
-        assert typed[1].startswith("export HAMR_JOURNAL=sim-")
+        assert typed[1] == "export HAMR_JOURNAL=sim.db"
         monkeypatch.chdir(folder)
         journal = {"HAMR_JOURNAL": typed[1].partition("=")[2]}
         assert "agreed(PASSIVE)" in lab.run(*typed[2].split()[1:], code=0, env=journal).stdout

@@ -72,7 +72,7 @@ def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) 
 def test_the_reference_lists_every_guard_kind_and_no_other() -> None:
     table = PLAYBOOK_PAGE.partition("## Guards")[2].partition("A `window` has")[0]
     kinds = re.findall(r"^\| `([a-z]+): ", table, re.MULTILINE)
-    assert kinds == ["quiet", "reachable", "located", "window", "probe", "all", "any", "not"]
+    assert kinds == ["quiet", "reachable", "located", "window", "probe", "approved", "all", "any", "not"]
     assert set(kinds) | {"why", "within", "unknown"} == set(playbook_schema()["$defs"]["Guard"]["properties"])
 
 

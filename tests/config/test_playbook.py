@@ -115,7 +115,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ("{for: 5m}", "{four: 5m}", ['6:5: "for" is missing in guards.calm.quiet: how long it has to have been quiet', '6:13: "four" is not a known key in guards.calm.quiet; did you mean "for"?']),
         ("{for: 5m}", "5m", ["6:12: expected a mapping (name: value), found text"]),
         ("quiet: {for: 5m}", "located:", ['6:5: "located" has no value: give it a value, or leave it out ({} is an empty mapping, [] an empty list)']),
-        ("quiet: {for: 5m}", "quite: {for: 5m}", ['5:3: the guard "calm" asks nothing: give it one kind (quiet, reachable, located, window, probe, all, any or not)', '6:5: "quite" is not a known key in guards.calm; did you mean "quiet"?']),
+        ("quiet: {for: 5m}", "quite: {for: 5m}", ['5:3: the guard "calm" asks nothing: give it one kind (quiet, reachable, located, window, probe, approved, all, any or not)', '6:5: "quite" is not a known key in guards.calm; did you mean "quiet"?']),
         ("quiet: {for: 5m}", "reachable: {org: all}", ['6:22: "all" is not which orgs (primary, secondary or both)']),
         ("quiet: {for: 5m}", "window: {zone: Europe/Pari}", ['6:20: "Europe/Pari" is not a time zone, such as Europe/Paris or UTC; did you mean "Europe/Paris"?']),
         ("quiet: {for: 5m}", "window: {zone: Europe}", ['6:20: "Europe" is not a time zone']),

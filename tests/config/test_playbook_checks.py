@@ -66,7 +66,7 @@ def test_a_guard_has_one_kind() -> None:
         )
     ]
     assert with_guards("  none: {why: Just so.}\n", "calm, none") == [
-        '7:3: the guard "none" asks nothing: give it one kind (quiet, reachable, located, window, probe, all, any or not)'
+        '7:3: the guard "none" asks nothing: give it one kind (quiet, reachable, located, window, probe, approved, all, any or not)'
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
+from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import Draft
 from orchestrator.model.status import Both, Role, Status
@@ -68,3 +69,20 @@ def draft(role: Role = Role.SECONDARY, wire: Wire = Wire.SNAKE) -> Draft:
         target_datacenter="us1",
         wire=wire,
     )
+
+
+WRITTEN: JSON = {
+    "data": {
+        "id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "type": "hamr_org_connections",
+        "attributes": {
+            "hamr_status": 3,
+            "is_primary": False,
+            "modified_by": "ana+hamr-20261122-031502-k3f9-1@laptop",
+            "target_org_datacenter": "us1",
+            "target_org_name": "Payments",
+            "target_org_uuid": "550e8400-e29b-41d4-a716-446655440000",
+        },
+    }
+}
+"""What the secondary's draft is in the documented casing."""

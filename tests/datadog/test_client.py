@@ -8,6 +8,8 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -44,7 +46,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 from tests.steps import typed
 
-from .orgs import KEYS, PRIMARY_UUID, SHORT, draft, pair_at
+from .orgs import KEYS, PRIMARY_UUID, SHORT, WRITTEN, draft, pair_at
 
 pytestmark = pytest.mark.anyio
 
@@ -58,10 +60,13 @@ def never(request: httpx.Request) -> httpx.Response:
     raise AssertionError(f"nothing should have been sent to {request.url}")
 
 
-def world(
-    handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
-) -> HttpWorld:
-    return HttpWorld(
+A = TypeVar("A", HttpReader, HttpWorld)
+
+
+def on(
+    kind: type[A], handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
+) -> A:
+    return kind(
         PAIR,
         timeouts=SHORT,
         keys=keys,
@@ -71,17 +76,7 @@ def world(
     )
 
 
-def reader_on(
-    handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
-) -> HttpReader:
-    return HttpReader(
-        PAIR,
-        timeouts=SHORT,
-        keys=keys,
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(httpx.MockTransport(handler), httpx.MockTransport(secondary or handler)),
-    )
+world, reader_on = partial(on, HttpWorld), partial(on, HttpReader)
 
 
 async def read(handler: Handler, keys: KeyRing, redactor: Redactor) -> Reading:
@@ -144,20 +139,7 @@ async def test_a_post_carries_the_described_body_and_the_orgs_own_keys(
     assert described == Request(
         "POST",
         "https://api.us5.datadoghq.com/api/v2/hamr",
-        {
-            "data": {
-                "id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-                "type": "hamr_org_connections",
-                "attributes": {
-                    "hamr_status": 3,
-                    "is_primary": False,
-                    "modified_by": "ana+hamr-20261122-031502-k3f9-1@laptop",
-                    "target_org_datacenter": "us1",
-                    "target_org_name": "Payments",
-                    "target_org_uuid": "550e8400-e29b-41d4-a716-446655440000",
-                },
-            }
-        },
+        WRITTEN,
     )
     assert (request.method, str(request.url)) == (described.method, described.url)
     assert json.loads(request.content) == described.body

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpcore
+import httpx
 import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpWorld
+from orchestrator.datadog.connections import RATHER_WAIT, Pool
 from orchestrator.model.org import CommandKey, FileKey, Pair
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
@@ -525,3 +527,45 @@ async def test_a_name_without_an_address_may_be_the_orgs_trouble(monkeypatch: py
             "no connection: the name has no address"
         )
         assert isinstance(await orgs.write(draft()), NotSent)
+
+
+class Gated(httpx.AsyncBaseTransport):
+    """Answers when it is let, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.gate, self.more = asyncio.Event(), asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        self.more.set()
+        await self.gate.wait()
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+
+async def test_what_can_wait_waits_a_moment_for_a_connection_and_holds_up_nothing() -> None:
+    there = Gated()
+    pool = Pool(lambda: there, None, "/api/v2/hamr")
+
+    async def ask(path: str) -> None:
+        response = await pool.handle_async_request(httpx.Request("GET", f"https://api.example{path}"))
+        await response.aclose()
+
+    first, second = (asyncio.create_task(ask(f"/api/v1/{name}")) for name in ("query", "events"))
+    await asyncio.sleep(0)
+    urgent = asyncio.create_task(ask("/api/v2/hamr"))
+    await asyncio.sleep(0)
+    assert there.asked == ["/api/v1/query", "/api/v2/hamr"]
+    there.more.clear()
+    async with asyncio.timeout(RATHER_WAIT * 20):  # one that is slow is not waited for without end
+        await there.more.wait()
+    assert there.asked[2] == "/api/v1/events"
+    there.gate.set()
+    await asyncio.gather(first, second, urgent)
+    there.gate.clear()
+    third = asyncio.create_task(ask("/api/v1/validate"))
+    fourth = asyncio.create_task(ask("/api/v1/query"))
+    await asyncio.sleep(0)
+    assert len(there.asked) == 5, "three connections stand: one is left to what is urgent"
+    there.gate.set()
+    await asyncio.gather(third, fourth)

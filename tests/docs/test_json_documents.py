@@ -15,6 +15,8 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.proof import Proof
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
+from orchestrator.notices import trial_of
+from orchestrator.notices.forms import notice_json
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
@@ -26,6 +28,7 @@ from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
 from orchestrator.system.redaction import Redactor
+from tests.notices.facts import AT, about
 from tests.report.journals import drill
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
 
@@ -53,6 +56,7 @@ def keys_of(schema: str) -> set[str]:
         report_json(drill()),
         proof_json(Proof("p", "", "1", 2, 8, (), 0.0)),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
+        notice_json(trial_of(about()), "id", AT, None, Redactor()),
     ],
     ids=lambda document: str(document["schema"]),
 )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from orchestrator.doctor import examination, examine
 from orchestrator.errors import JournalDamaged
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import DrillStarted, MirrorFound
 from orchestrator.model.guard import Compared, Guard, Metric, Monitor, Probe
 from orchestrator.model.playbook import Playbook, Timeouts
@@ -181,7 +181,7 @@ async def test_a_journal_that_cannot_be_opened_is_critical_and_the_orgs_are_aske
 ) -> None:
     async with simulated(tmp_path) as bench:
         place = tmp_path / "elsewhere.db"
-        with SqliteStore.nothing(place, now=bench.session.clock.now) as store:
+        with JournalStore.nothing(place, now=bench.session.clock.now) as store:
             session = dataclasses.replace(bench.session, store=store)
             (readiness,) = await examine([session], unopened=JournalDamaged("it is no journal"))
     assert found(readiness, "journal").sentence.startswith("It is no journal.")
@@ -193,13 +193,13 @@ async def test_several_pairs_are_looked_at_at_once_and_their_journal_is_verified
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[int] = []
-    verify = SqliteStore.verify_newest
+    verify = JournalStore.verify_newest
 
-    def counted(store: SqliteStore, count: int) -> object:
+    def counted(store: JournalStore, count: int) -> object:
         verified.append(count)
         return verify(store, count)
 
-    monkeypatch.setattr(SqliteStore, "verify_newest", counted)
+    monkeypatch.setattr(JournalStore, "verify_newest", counted)
     async with simulated(tmp_path) as bench:
         second = dataclasses.replace(bench.session, pair=replace(bench.session.pair, name="other"))
         both = await examine([bench.session, second])

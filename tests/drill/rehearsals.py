@@ -15,7 +15,7 @@ from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill import DrillContext, rehearse
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import Operator
@@ -29,7 +29,7 @@ class Room(Struct):
     """Where drills are played."""
 
     context: DrillContext
-    store: SqliteStore
+    store: JournalStore
 
     def play(
         self, scenario: Scenario | str, *, playbook: Playbook | None = None, seed: int | None = None
@@ -49,7 +49,7 @@ class Room(Struct):
 def room(folder: Path) -> Iterator[Room]:
     """A room with a journal of its own, which need not survive the machine."""
     place = folder / "journal.db"
-    with SqliteStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(place, durable=False, now=lambda: datetime.now(UTC)) as store:
         yield Room(DrillContext(store, Operator("alice", "laptop"), os.environ), store)
 
 

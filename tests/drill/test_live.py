@@ -26,7 +26,7 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import Fault, ServerError

@@ -120,6 +120,7 @@ def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, play
     return scenario, playbook
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("name", "breaks", "says"),
     [

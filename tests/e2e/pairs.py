@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.config import load_inventory, load_playbook
-from orchestrator.journal import SqliteStore
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import JournalStore
+from orchestrator.model.events import Event
+from orchestrator.model.journal import Entry, Record
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Confirm, Playbook
 from orchestrator.model.run import Operator
@@ -49,11 +53,49 @@ class Bench(Struct):
             if (request.method, request.path) == ("POST", "/api/v2/hamr")
         ]
 
+    def break_lock(self) -> None:
+        """As somebody does with `hamr unlock`."""
+        holder = self.session.store.holder("sim")
+        assert holder is not None
+        self.session.store.release(holder.lock)
+
     def other_session(self, name: str = "bob", journal: str = "journal.db") -> Session:
         """The same pair for another operator."""
         held = self.session
-        store = SqliteStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
+        store = JournalStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
         return Session(held.pair, held.playbook, Operator(name, "desk"), store, os.environ)
+
+
+class On:
+    """Does something when the n-th event of a kind comes by."""
+
+    def __init__(self, wanted: type, act: Callable[[], None], number: int = 1) -> None:
+        self._wanted, self._act, self._left = wanted, act, number
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, self._wanted):
+            self._left -= 1
+            if self._left == 0:
+                self._act()
+
+
+def before_appending(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], *kinds: str
+) -> None:
+    """Do something right before records are appended; before those of these kinds alone, where any are named."""
+    store = bench.session.store
+    append_all = type(store).append_all
+
+    def acting(self: object, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        if not kinds or any(entry.kind in kinds for entry in entries):
+            act()
+        return append_all(store, entries, holding=holding)
+
+    monkeypatch.setattr(type(store), "append_all", acting)
+
+
+def full_disk() -> None:
+    raise JournalUnavailable("the disk is full")
 
 
 def _status(body: object) -> object:
@@ -75,7 +117,7 @@ async def simulated(
     async with Simulation(config or SimulatorConfig(), faults=faults) as sim:
         write_inventory(sim, folder / "pairs.yaml")
         pair = replace(load_inventory(folder / "pairs.yaml").pairs[0], mirrors=mirrors)
-        with SqliteStore.open(folder / "journal.db", now=lambda: datetime.now(UTC)) as store:
+        with JournalStore.open(folder / "journal.db", now=lambda: datetime.now(UTC)) as store:
             session = Session(
                 pair, playbook or quick_playbook(), Operator("alice", "laptop"), store, os.environ
             )

@@ -5,52 +5,46 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.model.events import (
     INTENTS,
-    Event,
+    LockTakenOver,
     MirrorFound,
     RunFinished,
     TransitionMade,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
     WriteOwed,
 )
-from orchestrator.model.journal import Entry, Holder, Record
+from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.journal import Holder
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Slow
+from tests.journal.conftest import file_of
 from tests.steps import typed
 
-from .pairs import simulated
+from .pairs import On, before_appending, full_disk, simulated
 
 pytestmark = pytest.mark.anyio
 
 TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
-
-
-class On:
-    """Does something when the n-th event of a kind comes by."""
-
-    def __init__(self, wanted: type, act: Callable[[], None], number: int = 1) -> None:
-        self._wanted, self._act, self._left = wanted, act, number
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, self._wanted):
-            self._left -= 1
-            if self._left == 0:
-                self._act()
 
 
 def older_copy(place: Path) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -74,7 +68,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
             nonlocal commits
             commits += statement == "COMMIT"
 
-        store._connection.set_trace_callback(count)  # type: ignore[attr-defined]
+        file_of(store)._connection.set_trace_callback(count)
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.DONE, result.ending
         records = [
@@ -101,16 +95,7 @@ async def test_law_09_a_slow_journal_does_not_hold_up_the_loop_of_an_emergency(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-        append_all = type(store).append_all
-
-        def slowly(
-            self: object, entries: Sequence[Entry], *, holding: str | None = None
-        ) -> tuple[Record, ...]:
-            time.sleep(0.4)
-            return append_all(store, entries, holding=holding)
-
-        monkeypatch.setattr(type(store), "append_all", slowly)
+        before_appending(bench, monkeypatch, lambda: time.sleep(0.4))
         gaps = []
 
         async def tick() -> None:
@@ -132,15 +117,7 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-        append_all = type(store).append_all
-
-        def full(self: object, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-            if any(entry.kind in INTENTS for entry in entries):
-                raise JournalUnavailable("the disk is full")
-            return append_all(store, entries, holding=holding)
-
-        monkeypatch.setattr(type(store), "append_all", full)
+        before_appending(bench, monkeypatch, full_disk, *INTENTS)
         with pytest.raises(JournalUnavailable, match="the disk is full"):
             await start(bench.session, TO_ACTIVE)
         assert bench.posts() == []
@@ -148,17 +125,10 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
 
 async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-
-        def break_it() -> None:
-            holder = store.holder("sim")
-            assert holder is not None
-            store.release(holder.lock)
-
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, break_it)])
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, bench.break_lock)])
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert "no longer ours" in result.ending.message
-        kinds = [record.kind for record in store.records(run=result.run)]
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert kinds.count("write.intended") == 1
         assert kinds.count("write.confirmed") == 1, (
             "it was told after the last intent, and the next one was refused"
@@ -166,24 +136,38 @@ async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_pa
         assert len(bench.posts()) == 1
 
 
+async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+
+        def taken_over() -> None:
+            other = bench.other_session()
+            held = other.store.holder("sim")
+            assert held is not None
+            assert other.store.replace_lock(held.lock, replace(held, lock="theirs"))
+            other.append(held.run, LockTakenOver("theirs", held.lock, str(held)))
+            other.store.close()
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, taken_over)])
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert not result.resumable, "that is for whoever took it over"
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        assert kinds.count("write.confirmed") == 1, "what happened is journalled all the same"
+        assert "run.finished" not in kinds
+        assert len(bench.posts()) == 1
+
+
 async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unknown_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store, controls = bench.session.store, RunControl()
-        append_all = type(store).append_all
-        loop = asyncio.get_running_loop()
+        controls, loop = RunControl(), asyncio.get_running_loop()
 
-        def interrupted(
-            self: object, entries: Sequence[Entry], *, holding: str | None = None
-        ) -> tuple[Record, ...]:
-            if any(entry.kind == WriteIntended.kind for entry in entries):
-                for _ in range(2):
-                    loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
-                time.sleep(0.1)
-            return append_all(store, entries, holding=holding)
+        def interrupt() -> None:
+            for _ in range(2):
+                loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
+            time.sleep(0.1)
 
-        monkeypatch.setattr(type(store), "append_all", interrupted)
+        before_appending(bench, monkeypatch, interrupt, WriteIntended.kind)
         result = await start(bench.session, TO_ACTIVE, controls=controls)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
@@ -210,6 +194,34 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
         assert not observer.pressing.is_set()
         kinds = [record.kind for record in session.store.records(run=run)]
         assert kinds == ["lock.taken", "mirror.found", "write.owed"]
+
+
+async def test_law_06_others_see_at_once_what_a_run_waits_for_until_it_does_no_more(tmp_path: Path) -> None:
+    seen = Verdict("agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents.")
+    changed = replace(seen, reason="agents is 1, not above 5")
+    async with simulated(tmp_path) as bench:
+        session, run = bench.session, bench.session.new_run()
+        observer = Recorder(session, run, await hold(session, run, take_over=False))
+        for event, verdict in (
+            (WaitBegan("activate", ("agents",), 600.0, (seen,)), seen),
+            (WaitContinued("activate", (changed,)), changed),
+        ):
+            observer.tell(event)
+            assert observer.pressing.is_set(), "whoever beats the heart commits it"
+            await observer.commit()
+            wait = bench.session.history().runs[run].waiting
+            assert wait is not None
+            assert (wait.transition, wait.guards, wait.seconds, wait.verdicts) == (
+                "activate",
+                ("agents",),
+                600.0,
+                (verdict,),
+            )
+            assert wait.left(wait.since) == 600.0
+            assert wait.left(wait.since + timedelta(seconds=601)) == 0.0
+        observer.tell(WaitEnded("activate", passed=True, seconds=3.0))
+        await observer.commit()
+        assert bench.session.history().runs[run].waiting is None
 
 
 async def test_law_12_the_heart_beats_while_a_write_is_awaited(

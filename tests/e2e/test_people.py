@@ -17,7 +17,7 @@ from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import Lock, take_lock
 from orchestrator.operations.run import resume, start
 from tests.steps import typed

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
+from orchestrator.errors import ExitCode, JournalDamaged, KeyUnavailable, Locked, Moved
 from orchestrator.journal.history import event_of
-from orchestrator.model.events import Event, RunFinished, TransitionIntended, WriteAnswered
+from orchestrator.model.events import RunFinished, TransitionIntended
 from orchestrator.model.hook import Hook, Program
-from orchestrator.model.journal import Entry, Record
 from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
 from tests.steps import typed
 
-from .pairs import Bench, quick_playbook, simulated
+from .pairs import Bench, On, before_appending, full_disk, quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
 TO_ACTIVE = RunRequest("sim", Status.ACTIVE)
 HOME = RunRequest("sim", Status.PASSIVE)
 SHORT = replace(quick_playbook(), confirm=Confirm(timedelta(milliseconds=300), timedelta(milliseconds=20)))
-
-
-class Watcher:
-    """Does something when an event comes by."""
-
-    def __init__(self, wanted: type, act: Callable[[], None]) -> None:
-        self._wanted, self._act = wanted, act
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, self._wanted):
-            self._act()
 
 
 async def midway(bench: Bench) -> str:
@@ -157,25 +144,13 @@ async def test_a_saved_plan_is_spent_once_even_for_two_who_apply_it_at_the_same_
             await start(bench.session, TO_ACTIVE, plan=plan)
 
 
-async def test_law_06_a_lock_that_was_broken_stops_the_run_before_its_next_intent(tmp_path: Path) -> None:
+async def test_law_06_a_lock_that_was_broken_before_the_first_intent_leaves_a_run_that_never_was(
+    tmp_path: Path,
+) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-
-        def break_it() -> None:
-            holder = store.holder("sim")
-            assert holder is not None
-            store.release(holder.lock)
-
-        result = await start(bench.session, TO_ACTIVE, watchers=[Watcher(WriteAnswered, break_it)])
-        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
-        assert len(bench.posts()) == 1
         with pytest.raises(Locked):
-            await resume_with(bench, TransitionIntended, break_it)
-
-
-async def resume_with(bench: Bench, wanted: type, act: Callable[[], None]) -> None:
-    """A new run whose lock goes before it intended any write."""
-    await start(bench.session, HOME, watchers=[Watcher(wanted, act)])
+            await start(bench.session, TO_ACTIVE, watchers=[On(TransitionIntended, bench.break_lock)])
+        assert bench.posts() == []
 
 
 async def test_law_12_a_heartbeat_that_finds_the_lock_gone_does_not_look_like_ctrl_c(
@@ -194,17 +169,7 @@ async def test_done_is_not_said_where_the_end_could_not_be_journalled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        store = bench.session.store
-        append_all = type(store).append_all
-
-        def refuse_the_end(
-            self: object, entries: Sequence[Entry], *, holding: str | None = None
-        ) -> tuple[Record, ...]:
-            if any(entry.kind == RunFinished.kind for entry in entries):
-                raise JournalUnavailable("the disk is full")
-            return append_all(store, entries, holding=holding)
-
-        monkeypatch.setattr(type(store), "append_all", refuse_the_end)
+        before_appending(bench, monkeypatch, full_disk, RunFinished.kind)
         result = await start(bench.session, TO_ACTIVE)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INCOMPLETE

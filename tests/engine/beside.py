@@ -9,6 +9,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from orchestrator.engine.context import RunServices
+from orchestrator.engine.predicted import NobodyAgreed
 from orchestrator.model.guard import (
     Compared,
     Guard,
@@ -112,7 +113,7 @@ class Beside:
 
     @property
     def around(self) -> RunServices:
-        return RunServices(self.prober, self.programs, self.people)
+        return RunServices(self.prober, self.programs, self.people, NobodyAgreed())
 
 
 def guarded(

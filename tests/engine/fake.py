@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine.context import RunContext, RunServices
@@ -16,7 +17,15 @@ from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import predicted_services
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.history import events_of, histories_of
-from orchestrator.model.events import ChangeSeen, Event, RunResumed, RunStarted, WriteIntended, encode
+from orchestrator.model.events import (
+    ChangeSeen,
+    Event,
+    RunResumed,
+    RunStarted,
+    TransitionMade,
+    WriteIntended,
+    encode,
+)
 from orchestrator.model.journal import Record
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.plain import JSON, timestamp
@@ -462,6 +471,20 @@ def resumed(
     again.notes.tell(event)
     memory.apply(event)
     return again
+
+
+async def dies(b: Bench, goal: Status, at: Callable[[Event], bool] | None = None) -> Bench:
+    """A run to a goal, whose process dies: at an event, or where its bench is armed."""
+    b.notes.events.append(started(goal, b.engine.run.state.mode))
+    b.notes.crash_at = at or b.notes.crash_at
+    with pytest.raises(Died):
+        await b.engine.drive(goal)
+    return b
+
+
+def made(transition: str) -> Callable[[Event], bool]:
+    """Once a transition is made."""
+    return lambda event: isinstance(event, TransitionMade) and event.transition == transition
 
 
 SERVER_ADVANCES = replace(

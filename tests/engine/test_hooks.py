@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from orchestrator.engine.context import RunServices
+from orchestrator.engine.predicted import NobodyAgreed
 from orchestrator.model.events import (
     Event,
     HookEnded,
@@ -340,7 +341,7 @@ async def test_law_09_an_emergency_writes_while_its_hooks_are_still_under_way() 
     made = world(beside)
     made.sights[P] = Unreachable("connection refused")
     playbook = hooked("declare", before=(program("stop-sync"),))
-    around = RunServices(beside.prober, endless, beside.people)
+    around = RunServices(beside.prober, endless, beside.people, NobodyAgreed())
     b = bench(world=made, mode=Mode.EMERGENCY, playbook=playbook, around=around)
     b.notes.on_tell = lambda event: endless.may_end.set() if _last_transition(event) else None
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
@@ -355,7 +356,9 @@ async def test_a_run_that_is_given_up_says_that_its_hook_was_cut_off() -> None:
     beside, endless = Beside(), Endless()
     playbook = hooked("declare", before=(program("stop-sync"),))
     b = bench(
-        world=world(beside), playbook=playbook, around=RunServices(beside.prober, endless, beside.people)
+        world=world(beside),
+        playbook=playbook,
+        around=RunServices(beside.prober, endless, beside.people, NobodyAgreed()),
     )
     task = asyncio.create_task(b.engine.drive(Status.ACTIVE))
     await endless.begun.wait()

@@ -21,7 +21,7 @@ from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, Died, P, S, bench, record, resumed, started
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, dies, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -405,11 +405,7 @@ async def test_law_05_an_unknown_write_is_none_any_more_once_its_org_has_shown_o
 
 
 async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_time_is_called_unknown() -> None:
-    dead = bench()
-    dead.notes.tell(started(FAILOVER))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteIntended)
-    with pytest.raises(Died):
-        await dead.engine.drive(FAILOVER)
+    dead = await dies(bench(), FAILOVER, lambda event: isinstance(event, WriteIntended))
     again = resumed(dead)
     began = again.clock.monotonic()
     unknown_at: list[float] = []

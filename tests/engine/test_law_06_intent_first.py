@@ -224,6 +224,29 @@ async def test_law_06_an_org_that_answered_long_before_the_other_is_read_again_a
     assert ending.end is (End.MOVED if stranger else End.INCOMPLETE), ending
 
 
+async def test_law_06_where_the_org_that_is_written_is_the_slow_one_the_other_is_read_again_beside_it() -> (
+    None
+):
+    """Twice the primary takes 6 s to answer: what a stranger does to the secondary meanwhile is seen before the primary is written."""
+    b = bench()
+    read, slow = b.world.read, [False, True]
+
+    async def slowly(role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        reading = await read(role, within=within)
+        if role is P and b.world.posts() and slow:
+            await asyncio.sleep(0)  # the other org's answer is there by now
+            b.clock.advance(6)
+            if slow.pop(0):
+                b.world.foreign(S, Status.ACTIVE)
+            return replace(reading, exchange=replace(reading.exchange, seconds=6.0))
+        return reading
+
+    b.world.read = slowly  # type: ignore[method-assign]
+    ending = await b.engine.drive(FAILOVER)
+    assert (ending.end, ending.org) == (End.MOVED, S), ending
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
 # What is sent
 
 
@@ -260,3 +283,22 @@ def test_a_first_record_is_made_from_the_inventory() -> None:
         target_datacenter="eu1",
         wire=Wire.SNAKE,
     )
+
+
+async def test_law_06_a_first_look_that_was_begun_before_the_engine_wanted_it_is_as_old_as_it_is() -> None:
+    b = bench()
+    read = b.world.read
+
+    async def earlier(role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        reading = await read(role, within=within, anew=anew)
+        return replace(reading, monotonic=reading.monotonic - 5)
+
+    b.world.read = earlier  # type: ignore[method-assign]
+    asked: list[list[str]] = []
+    b.world.before_write = lambda _draft: asked.append(list(b.world.log))
+    await b.engine.drive(ACTIVE)
+    assert [each.split()[1] for each in asked[0] if each.startswith("GET")] == [
+        "primary",
+        "secondary",
+        "secondary",
+    ]

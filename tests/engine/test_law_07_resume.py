@@ -13,7 +13,6 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     GuardsJudged,
-    TransitionMade,
     TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
@@ -39,6 +38,8 @@ from .fake import (
     P,
     S,
     bench,
+    dies,
+    made,
     record,
     resumed,
     started,
@@ -227,11 +228,7 @@ async def test_law_07_killed_again_and_again_at_every_fifth_event(case: Case) ->
 
 async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> None:
     """Both orgs stood at ACTIVE when the process died; the first reads of the next one are old, and say PASSIVE."""
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "activate"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, made("activate"))
     again = resumed(dead)
     for role in (P, S):
         again.world.glitches[role] = [Present(record(role, PASSIVE), PASSIVE)] * 3
@@ -242,11 +239,7 @@ async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> Non
 
 
 async def test_law_07_a_stale_reading_that_stays_stops_a_resumed_run() -> None:
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "activate"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, made("activate"))
     again = resumed(dead)
     for role in (P, S):
         again.world.sights[role] = Present(record(role, PASSIVE), PASSIVE)
@@ -258,7 +251,6 @@ async def test_law_07_a_stale_reading_that_stays_stops_a_resumed_run() -> None:
 
 async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next_process() -> None:
     dead = bench()
-    dead.notes.tell(started(ACTIVE))
     dead.world.script[S] = ["lost-late"]
 
     def late(role: object) -> None:
@@ -266,9 +258,7 @@ async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next
             dead.world.arrive_late()
 
     dead.world.before_read = late
-    dead.notes.crash_at = lambda event: isinstance(event, ChangeSeen) and event.change is Change.LATE
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, lambda event: isinstance(event, ChangeSeen) and event.change is Change.LATE)
     dead.world.before_read = None
     again = resumed(dead)
     ending = await again.engine.drive(ACTIVE)
@@ -277,11 +267,7 @@ async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next
 
 
 async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() -> None:
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.foreign(S, Status.RECOVERY)
     posts = len(again.world.posts())
@@ -293,11 +279,7 @@ async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() 
 
 async def test_law_03_whoever_was_called_foreign_is_never_taken_for_ours_by_a_later_process() -> None:
     """The first process died between an intent and its request, so an author unproven would pass otherwise."""
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteIntended)
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteIntended))
     warned = resumed(dead)
     warned.world.foreign(S, Status.RECOVERY)
     assert (await warned.engine.drive(ACTIVE)).end is End.MOVED
@@ -334,11 +316,8 @@ async def test_law_07_a_write_that_lands_after_the_restart_is_waited_for() -> No
 
 async def test_law_07_a_journal_from_a_machine_with_a_fast_clock_does_not_make_it_wait_for_an_hour() -> None:
     dead = bench()
-    dead.notes.tell(started(ACTIVE))
     dead.world.script[S] = ["lost"]
-    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
     again.clock.wall -= timedelta(hours=1)
     began = again.clock.monotonic()
@@ -351,12 +330,9 @@ async def test_law_07_a_journal_from_a_machine_with_a_fast_clock_does_not_make_i
 
 async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_to() -> None:
     dead = bench(mirrors=Mirrors.YES)
-    dead.notes.tell(started(ACTIVE))
     dead.world.mirrored = True
     old = dict(dead.world.records)
-    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, made("declare"))
     dead.world.records.update(old)
     again = resumed(dead)
     ending = await again.engine.drive(ACTIVE)
@@ -384,12 +360,9 @@ def test_law_03_nothing_is_put_right_over_an_old_record_that_a_run_goes_on_from(
 
 async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that_a_mirror_carries() -> None:
     dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
-    dead.notes.tell(started(ACTIVE))
     dead.world.mirrored = True
     dead.world.script[S] = ["lost-late"]
-    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, made("declare"))
     dead.world.arrive_late()
     again = resumed(dead)
     began = len(again.world.log)
@@ -407,12 +380,9 @@ async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that
 async def test_law_14_a_run_that_has_put_a_late_write_right_does_not_end_as_refused() -> None:
     """Refused says that nothing was sent."""
     dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
-    dead.notes.tell(started(ACTIVE))
     dead.world.mirrored = True
     dead.world.script[S] = ["lost-late"]
-    dead.notes.crash_at = lambda event: isinstance(event, TransitionMade) and event.transition == "declare"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, made("declare"))
     dead.world.arrive_late()
     again = resumed(dead)
     ending = await again.engine.drive(Status.ONBOARDING)
@@ -429,13 +399,10 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
         PLAYBOOK, transitions=tuple(replace(transition, writes=(P, S)) for transition in PLAYBOOK.transitions)
     )
     dead = bench(ACTIVE, mirrors=Mirrors.YES, playbook=playbook)
-    dead.notes.tell(started(PASSIVE))
     before = record(S, ACTIVE, at=START + timedelta(minutes=5))
     dead.world.records = {P: replace(record(P, ACTIVE), modified_at=before.modified_at), S: before}
     dead.world.mirrored = True
-    dead.notes.crash_at = lambda event: isinstance(event, WriteAnswered)
-    with pytest.raises(Died):
-        await dead.engine.drive(PASSIVE)
+    await dies(dead, PASSIVE, lambda event: isinstance(event, WriteAnswered))
     dead.world.records[P] = replace(record(P, ACTIVE), modified_at=before.modified_at)
     again = resumed(dead, playbook=playbook)
     ending = await again.engine.drive(PASSIVE)
@@ -451,11 +418,8 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
 async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
     """The primary's record is from a clock that is ahead, so by the times alone the pair would be diverged."""
     dead = bench()
-    dead.notes.tell(started(ACTIVE))
     dead.world.records[P] = record(P, PASSIVE, at=START + timedelta(hours=1))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.skew[P] = 7200.0
     ending = await again.engine.drive(ACTIVE)
@@ -469,11 +433,7 @@ async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clock
 
 
 async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_are_old() -> None:
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.before_read = lambda _: again.clock.advance(11)
     ending = await again.engine.drive(ACTIVE)
@@ -498,14 +458,12 @@ async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stu
 async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_it() -> None:
     """The separate orgs of a pair whose servers move RECOVERY to PASSIVE, each by itself: one was told, and went on."""
     dead = bench(ACTIVE, playbook=SERVER_ADVANCES)
-    dead.notes.tell(started(PASSIVE))
 
     def die(draft: Draft) -> None:
         raise Died
 
     dead.world.after_write = die
-    with pytest.raises(Died):
-        await dead.engine.drive(PASSIVE)
+    await dies(dead, PASSIVE)
     dead.world.after_write = None
     dead.world.foreign(S, PASSIVE, "datadog")
     again = resumed(dead, playbook=SERVER_ADVANCES)
@@ -554,11 +512,7 @@ SETTLED = replace(
 
 
 async def test_law_07_a_half_done_transition_is_finished_although_a_guard_fails_by_now() -> None:
-    dead = bench(playbook=SETTLED)
-    dead.notes.tell(started(FAILOVER))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(FAILOVER)
+    dead = await dies(bench(playbook=SETTLED), FAILOVER, lambda event: isinstance(event, WriteConfirmed))
     # The names that guards know as ours are forgotten with a new run: to it, the pair has just been touched.
     again = bench(world=dead.world, playbook=SETTLED)
     again.notes.tell(started(FAILOVER))
@@ -579,11 +533,7 @@ async def test_law_07_a_transition_that_was_not_begun_is_refused_by_the_same_gua
 
 
 async def test_law_07_linked_still_binds_a_half_done_transition() -> None:
-    dead = bench()
-    dead.notes.tell(started(FAILOVER))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(FAILOVER)
+    dead = await dies(bench(), FAILOVER, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
     posts = len(again.world.posts())

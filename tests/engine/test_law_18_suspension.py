@@ -25,7 +25,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 
 from .beside import AGENTS, Beside, guarded, hooked, program
-from .fake import Died, FakeWorld, P, S, bench, record, resumed, started
+from .fake import Died, FakeWorld, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
 
@@ -64,11 +64,11 @@ async def test_law_18_everything_is_read_again_after_a_hook_that_an_earlier_proc
     beside = Beside()
     beside.programs.takes = 0.5
     playbook = hooked("declare", after=(program("short"),))
-    dead = bench(world=world(beside), playbook=playbook, around=beside.around)
-    dead.notes.tell(started(Status.ACTIVE))
-    dead.notes.crash_at = lambda event: event.kind == "transition.made"
-    with pytest.raises(Died):
-        await dead.engine.drive(Status.ACTIVE)
+    dead = await dies(
+        bench(world=world(beside), playbook=playbook, around=beside.around),
+        Status.ACTIVE,
+        lambda event: event.kind == "transition.made",
+    )
     again = resumed(dead, playbook=playbook, around=beside.around)
     at: list[int] = []
     beside.programs.on_run = lambda _name: at.append(len(again.world.log))

@@ -27,12 +27,12 @@ from .fake import (
     START,
     UUIDS,
     Bench,
-    Died,
     FakeClock,
     FakeWorld,
     P,
     S,
     bench,
+    dies,
     record,
     resumed,
     started,
@@ -122,11 +122,9 @@ async def test_law_21_a_look_that_fails_while_old_readings_are_waited_out_is_no_
     newer = record(S, FAILOVER, "x@example.com", START - timedelta(minutes=1))
     b = bench(memory=seen(newer))
     if taken_up:
-        b.notes.tell(started(ACTIVE))
         b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
         b.engine.run.state.floors.clear()
-        with pytest.raises(Died):
-            await b.engine.drive(ACTIVE)
+        await dies(b, ACTIVE)
         b = resumed(b)
         shown = b.world.records[S]
         assert shown is not None
@@ -225,7 +223,9 @@ async def test_law_21_a_look_that_waited_for_one_org_reads_the_other_anew() -> N
     b.world.records[S] = newer
     b.world.glitches[S] = [Present(old, PASSIVE) if old is not None else None]
     b.clock.on_sleep.append(lambda: b.world.records.update({P: late}))
-    session = cast("Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock))
+    session = cast(
+        "Session", SimpleNamespace(pair=b.engine.run.pair, playbook=PLAYBOOK, clock=b.clock, watcher=None)
+    )
     floors = {newer.org_uuid: Floor(newer)}
     readings, _ = await read_pair(session, cast("Reader", b.world), frozenset(Role), floors)
     assert (readings.primary.record, readings.secondary.record) == (late, newer)
@@ -260,11 +260,8 @@ async def test_law_03_a_write_that_was_refused_and_taken_is_ours_and_the_run_goe
 
 async def test_law_03_a_resumed_run_knows_the_stamp_of_a_write_that_was_refused() -> None:
     dead = bench()
-    dead.notes.tell(started(ACTIVE))
     dead.world.script[S] = ["403-applied"]
-    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
     assert (await again.engine.drive(ACTIVE)).end is End.DONE
     assert again.world.posts().count("POST secondary FAILOVER") == 1
@@ -329,11 +326,8 @@ class RightClock(FakeClock):
 
 async def test_law_05_a_machine_whose_clock_is_ahead_waits_for_the_write_in_flight_all_the_same() -> None:
     dead = bench()
-    dead.notes.tell(started(ACTIVE))
     dead.world.script[S] = ["lost-late"]
-    dead.notes.crash_at = lambda event: type(event).__name__ == "WriteAnswered"
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
     again.world.clock = RightClock(again.clock, timedelta(days=1))
     again.clock.wall += timedelta(days=1)
@@ -358,11 +352,7 @@ async def test_law_12_a_new_run_that_finds_a_pair_midway_is_bound_by_a_young_sta
 
 
 async def test_law_07_a_run_of_this_very_journal_is_not_bound_by_its_own_stamp() -> None:
-    dead = bench()
-    dead.notes.tell(started(ACTIVE))
-    dead.notes.crash_at = lambda event: isinstance(event, WriteConfirmed)
-    with pytest.raises(Died):
-        await dead.engine.drive(ACTIVE)
+    dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     assert (await resumed(dead).engine.drive(ACTIVE)).end is End.DONE
 
 

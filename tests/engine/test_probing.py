@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct, field
 
 from orchestrator.engine.context import RunContext, RunServices
-from orchestrator.engine.predicted import NonInteractive, NothingRun
+from orchestrator.engine.predicted import NobodyAgreed, NonInteractive, NothingRun
 from orchestrator.engine.probing import Probing
 from orchestrator.engine.reader import PairReader
 from orchestrator.model.guard import Measured, Metric, Probe, ProbeReading
@@ -89,7 +89,7 @@ async def test_law_06_answers_of_probes_are_never_old_whatever_their_speeds(
 ) -> None:
     clock = SharedClock()
     prober = SlowProber(clock)
-    services = RunServices(prober, NothingRun(), NonInteractive())
+    services = RunServices(prober, NothingRun(), NonInteractive(), NobodyAgreed())
     run = RunContext(
         pair(),
         PLAYBOOK,

@@ -200,7 +200,7 @@ def _truthful(b: Bench, story: Story, end: End | None) -> None:
         assert b.world.posts() == []
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(STORIES)
 async def test_whatever_happens_the_wire_is_kept_clean(story: Story) -> None:
     """Laws 3, 4, 5, 6, 7 and 9 at once."""
@@ -222,7 +222,7 @@ async def test_whatever_happens_the_wire_is_kept_clean(story: Story) -> None:
     assert witness.wrong == []
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(STORIES)
 async def test_law_15_when_the_faults_are_over_resume_or_a_new_run_reaches_the_goal(story: Story) -> None:
     """Nobody else wrote, so nothing may be left that a person cannot get out of with the commands that are offered."""

@@ -9,12 +9,15 @@ from orchestrator.model.events import (
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
+    OrgAnswered,
+    OrgAsked,
     PersonAnswered,
     ProbesRead,
     SituationRead,
     TransitionIntended,
     TransitionMade,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
 )
@@ -118,6 +121,33 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     assert {event.what for event in waits} == {"seen (agents is 0; wanted above 0)"}
     assert [event.seconds for event in waits] == pytest.approx([60.0, 59.0, 58.0, 57.0, 56.0, 55.0], abs=0.1)
     assert b.engine.run.state.waited == pytest.approx(6.0, abs=0.1)
+
+
+async def test_a_wait_says_what_the_guards_show_and_says_it_again_where_that_changes() -> None:
+    beside = Beside()
+    beside.prober.values["agents"] = [0.0, 0.0, -1.0, 3.0]
+    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    (began,), (continued,) = b.notes.of(WaitBegan), b.notes.of(WaitContinued)
+    assert [verdict.reason for verdict in began.verdicts] == ["agents is 0; wanted above 0"]
+    assert [verdict.reason for verdict in continued.verdicts] == ["agents is -1; wanted above 0"]
+    assert continued.transition == "declare"
+
+
+async def test_each_org_that_is_asked_and_each_answer_is_told_by_itself() -> None:
+    beside = Beside()
+    b = bench(world=world(beside), around=beside.around)
+    b.world.glitches[P] = [Unreachable("no answer for 10 s")]
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    look = b.notes.events[: b.notes.events.index(b.notes.of(SituationRead)[0])]
+    told = [
+        (event.role, "asked") if isinstance(event, OrgAsked) else (event.reading.role, "answered")
+        for event in look
+        if isinstance(event, OrgAsked | OrgAnswered)
+    ]
+    assert [what for role, what in told if role is P] == ["asked", "answered", "asked", "answered"]
+    assert [what for role, what in told if role is S] == ["asked", "answered"]
+    assert {event.seconds for event in b.notes.of(OrgAsked)} == {10.0}
 
 
 async def test_law_03_everything_is_read_again_before_the_transition_fires_after_a_wait() -> None:

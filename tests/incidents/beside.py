@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from msgspec import Struct, field
 
+from orchestrator.datadog.transport import Transport
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Prober, Programs
+from orchestrator.model.status import Both
 from orchestrator.operations.session import Session
 from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
 from orchestrator.simulator import Regions
@@ -209,7 +211,7 @@ class PlayedSession(Session):
         self.told(entry)
         return entry
 
-    def prober(self) -> AbstractAsyncContextManager[Prober]:
+    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
         assert self.played_prober is not None
         return _open(self.played_prober)
 

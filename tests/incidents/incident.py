@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
@@ -100,7 +100,7 @@ def _shelf() -> Path:
 def _blank() -> Path:
     """An empty journal, laid out once, and copied for each machine."""
     place = _shelf() / "blank.db"
-    SqliteStore.open(place, durable=False, now=lambda: EPOCH).close()
+    JournalStore.open(place, durable=False, now=lambda: EPOCH).close()
     return place
 
 
@@ -114,7 +114,7 @@ def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
             place = folder / f"{name}.db"
             shutil.copy(_blank(), place)
             dated = Dated(clock)
-            store = SqliteStore.open(place, durable=False, now=dated.now)
+            store = JournalStore.open(place, durable=False, now=dated.now)
             machines.append(Machine(name, store, dated=dated))
         yield machines
     finally:

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification
+from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification, Witness
 from orchestrator.model.protocols import Store
 from orchestrator.proof.virtual_time import EPOCH, Process, VirtualClock
 
@@ -50,6 +50,9 @@ class Ledger:
     @property
     def place(self) -> str:
         return self._inner.place
+
+    def role(self) -> str:
+        return self._inner.role()
 
     def _begin(self) -> int:
         self._process.alive()
@@ -153,6 +156,10 @@ class Ledger:
     def holder(self, pair: str) -> Holder | None:
         self._process.alive()
         return self._inner.holder(pair)
+
+    def witness(self, lock: str) -> Witness:
+        self._process.alive()
+        return self._inner.witness(lock)
 
     def close(self) -> None:
         self._inner.close()

@@ -10,7 +10,7 @@ from random import Random
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError
-from orchestrator.journal import InlineCalls, SqliteStore
+from orchestrator.journal import InlineCalls, JournalStore
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
@@ -19,7 +19,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.proof.virtual_time import (
     BEGINNING,
     Process,
@@ -95,7 +95,7 @@ class Machine(Struct, eq=False):
 
     name: str
     """Of its journal: two machines may share one."""
-    store: SqliteStore
+    store: JournalStore
     host: str = ""
     """Of the computer, where that is another name."""
     dated: Dated = field(default_factory=Dated)

@@ -17,7 +17,7 @@ from orchestrator.engine.evaluator import Decision, GuardPolicy
 from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.writer import Writer
-from orchestrator.journal import history, sqlite_store
+from orchestrator.journal import history, store
 from orchestrator.model.events import WriteAnswered, WriteConfirmed, WriteIntended, WriteOwed
 from orchestrator.model.guard import Outcome
 from orchestrator.model.org import Mirrors
@@ -25,7 +25,7 @@ from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import active_run, run
+from orchestrator.operations import active_run, holding, run
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
@@ -199,7 +199,12 @@ def _sent_again_unread(patch: Patch) -> None:
 
 
 def _sent_again_and_again(patch: Patch) -> None:
-    patch.setattr(Writer, "_may_resend", lambda *_: None)
+    def once_more(
+        self: Writer, attempt: Any, flight: Any, resends: int, may: Any = Writer._may_resend
+    ) -> None:
+        may(self, attempt, flight, resends - 1)
+
+    patch.setattr(Writer, "_may_resend", once_more)
 
 
 def _intent_last(patch: Patch) -> None:
@@ -288,6 +293,7 @@ def _no_lock(patch: Patch) -> None:
     async def hold(session: Any, name: str, *, take_over: bool) -> Lock:
         return Lock(session, name, "nobody-asks")
 
+    patch.setattr(holding, "hold", hold)
     patch.setattr(active_run, "hold", hold)
     patch.setattr(Recorder, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
@@ -328,12 +334,12 @@ def _unknown_passes(patch: Patch) -> None:
 
 
 def _chain_is_loose(patch: Patch) -> None:
-    patch.setattr(sqlite_store.SqliteStore, "verify_newest", lambda *_: None)
+    patch.setattr(store.JournalStore, "verify_newest", lambda *_: None)
 
-    def link_for(entry: Any, *, after: Any, at: str, original: Any = sqlite_store._link_for) -> Any:
+    def link_for(entry: Any, *, after: Any, at: str, original: Any = store._link_for) -> Any:
         return replace(original(entry, after=after, at=at), prev="0" * 64)
 
-    patch.setattr(sqlite_store, "_link_for", link_for)
+    patch.setattr(store, "_link_for", link_for)
 
 
 BREAKAGES = (
@@ -349,7 +355,7 @@ BREAKAGES = (
     ),
     Breakage(4, "accepted counts as done", _accepted_is_done, frozenset({"done-is-seen"}), _lagging),
     Breakage(5, "sent again without reading", _sent_again_unread, frozenset({"read-between"}), _lost_answers),
-    Breakage(5, "sent again without end", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
+    Breakage(5, "sent again too often", _sent_again_and_again, frozenset({"few-sends"}), _lost_answers),
     Breakage(6, "the intent is journalled after the request", _intent_last, frozenset({"intent-first"})),
     Breakage(6, "any reading is fresh", _always_fresh, frozenset({"read-before"}), _suspended),
     Breakage(

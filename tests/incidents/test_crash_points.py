@@ -11,6 +11,7 @@ from .draw import Life
 from .invariants import check
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.title)
 def test_law_07_killed_at_any_point_it_comes_to_the_same_end(route: Route) -> None:
     uninterrupted = case(route, Life())

@@ -14,9 +14,6 @@ from .incident import play
 from .invariants import check
 from .trace import trace
 
-CHUNK = 50
-CHUNKS = 2
-
 PINNED = {
     5: "the server's own move of one org is copied to the other, which was never seen at the status in between",
     11: "killed before it knew whether the pair mirrors, and its own second write is no echo of the first",
@@ -126,6 +123,7 @@ ATTACKED: dict[int, str] = {
     1114192: "a mirror crossed our write and a stranger's, below the floor on both: adopt is offered, not resume",
     1211290: "a late write of our own came to the org that is owed, in lower case: it is no stranger's",
     1313605: "a server took another run's stamp off an org by moving it on: who had read that stamp is bound by it",
+    1707616: "a replica shows the server's own move again, in the second in which a stranger wrote after it",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
@@ -154,9 +152,8 @@ def story(incident: Incident) -> str:
     return f"seed {incident.seed}:\n{said}\n" + "\n".join(trace(played))
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_every_invariant_holds_in_every_incident(chunk: int) -> None:
-    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+def test_every_invariant_holds_in_every_incident() -> None:
+    for seed in range(50):  # and in 2,500 more, which `make ci` plays beside the tests
         assert story(draw(seed)) == ""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
@@ -151,7 +151,7 @@ class World(Struct):
         for beside in ("-wal", "-shm", "-journal"):
             Path(f"{place}{beside}").unlink(missing_ok=True)
         shutil.copy(self.copy, place)
-        machine.store = SqliteStore.open(place, durable=False, now=machine.dated.now)
+        machine.store = JournalStore.open(place, durable=False, now=machine.dated.now)
         self.played.tape.happened("restored", "the journal is put back as it was")
 
     def _repoint(self) -> None:

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import Address, JournalStore
+from orchestrator.journal.address import parse_address
+from orchestrator.journal.postgres import lay_out_team
+from orchestrator.journal.sqlite_file import SqliteFile
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
+from orchestrator.model.protocols import Store
+from tests.postgres import Cluster, cluster
 from tests.steps import typed
 
 RUN = "20261122-031502-k3f9"
@@ -32,19 +37,39 @@ def holder(lock: str = "lock-a", *, pair: str = "payments", host: str = "laptop"
     return Holder(lock, pair, RUN, "alice", host, pid, "boot pid:[1] 99", STARTED, STARTED)
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def team(server: Cluster) -> Address:
+    """A team's journal that was just laid out, in a database of its own."""
+    address = parse_address(server.new_database(), "--journal")
+    lay_out_team(address)
+    return address
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
 @pytest.fixture
-def store(place: Path) -> Iterator[SqliteStore]:
-    with SqliteStore.open(place, durable=False, now=ticking()) as opened:
+def store(place: Path) -> Iterator[JournalStore]:
+    with JournalStore.open(place, durable=False, now=ticking()) as opened:
         yield opened
 
 
-def opened(place: Path, *, create: bool = True, patience: float | None = None) -> SqliteStore:
-    return SqliteStore.open(place, create=create, durable=False, now=ticking(), patience=patience)
+def opened(place: Path | Address, *, create: bool = True, patience: float | None = None) -> JournalStore:
+    return JournalStore.open(place, create=create, durable=False, now=ticking(), patience=patience)
+
+
+def file_of(store: Store) -> SqliteFile:
+    assert isinstance(store, JournalStore)
+    assert isinstance(store._database, SqliteFile)
+    return store._database
 
 
 def journal_of(place: Path, records: int) -> None:

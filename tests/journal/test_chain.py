@@ -11,11 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged, UsageError
-from orchestrator.journal import SqliteStore, check_anchor, parse_anchor
+from orchestrator.journal import JournalStore, check_anchor, parse_anchor
 from orchestrator.journal.chain import Link
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
 
-from .conftest import STARTED, entry, ticking
+from .conftest import STARTED, entry, file_of, ticking
 
 
 def tamper(place: Path, *statements: str) -> None:
@@ -28,12 +28,12 @@ def tamper(place: Path, *statements: str) -> None:
     connection.close()
 
 
-def ten_records(store: SqliteStore) -> None:
+def ten_records(store: JournalStore) -> None:
     for number in range(1, 11):
         store.append(entry("transition.refused", transition=f"transition {number}", guards=["settled"]))
 
 
-def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store: SqliteStore) -> None:
+def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store: JournalStore) -> None:
     """Expected: `sha256sum` over the canonical JSON, typed by hand."""
     record = store.append(
         Entry("r1", "payments", "transition.refused", "alice", "laptop", {"transition": "declare", "n": 5.0})
@@ -43,7 +43,7 @@ def test_a_records_hash_is_sha_256_over_its_other_fields_as_canonical_json(store
     assert record.hash == "e3274ead9cac6b490917b7001ada8f659dffdfd5465d98ff6bb297ac2b1e3027"
 
 
-def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: SqliteStore) -> None:
+def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: JournalStore) -> None:
     first = store.append(entry(transition="a"))
     second = store.append(entry(transition="b", pair="other", run=""))
     assert (first.seq, second.seq, second.prev) == (1, 2, first.hash)
@@ -52,20 +52,20 @@ def test_records_are_numbered_without_gaps_and_carry_the_hash_before(store: Sqli
 
 
 def test_an_empty_journal_holds(place: Path) -> None:
-    with SqliteStore.open(place, create=False, now=ticking()) as store:
+    with JournalStore.open(place, create=False, now=ticking()) as store:
         assert store.verify() == Verified(0, Head(0, "0" * 64))
 
 
 def test_a_clock_that_was_set_back_is_recorded_as_it_was(place: Path) -> None:
     times = iter([STARTED, STARTED - timedelta(hours=1)])
-    with SqliteStore.open(place, durable=False, now=lambda: next(times)) as store:
+    with JournalStore.open(place, durable=False, now=lambda: next(times)) as store:
         store.append(entry())
         later = store.append(entry())
         assert later.at == "2026-11-22T02:15:02.000000Z"
         assert isinstance(store.verify(), Verified)
 
 
-def test_records_are_filtered_by_run_pair_and_kind(store: SqliteStore) -> None:
+def test_records_are_filtered_by_run_pair_and_kind(store: JournalStore) -> None:
     store.append(entry("run.started", run="one"))
     store.append(entry("transition.made", run="one", pair="other"))
     store.append(entry("run.finished", run="two"))
@@ -75,7 +75,7 @@ def test_records_are_filtered_by_run_pair_and_kind(store: SqliteStore) -> None:
     assert list(store.records(kinds=[])) == []
 
 
-def test_reading_on_while_records_are_added_ends_where_it_began_to_read(store: SqliteStore) -> None:
+def test_reading_on_while_records_are_added_ends_where_it_began_to_read(store: JournalStore) -> None:
     ten_records(store)
     seen = 0
     for _ in store.records():
@@ -86,10 +86,10 @@ def test_reading_on_while_records_are_added_ends_where_it_began_to_read(store: S
 
 
 @pytest.mark.parametrize("statement", ["UPDATE records SET by = 'x'", "DELETE FROM records"])
-def test_law_16_the_file_itself_refuses_to_change_a_record(store: SqliteStore, statement: str) -> None:
+def test_law_16_the_file_itself_refuses_to_change_a_record(store: JournalStore, statement: str) -> None:
     ten_records(store)
     with pytest.raises(sqlite3.IntegrityError, match="never"):
-        store._connection.execute(statement)
+        file_of(store)._connection.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_law_16_the_file_itself_refuses_to_change_a_record(store: SqliteStore, s
     ],
 )
 def test_law_16_verification_names_the_first_record_that_was_tampered_with(
-    store: SqliteStore, place: Path, statements: list[str], seq: int, reason: str
+    store: JournalStore, place: Path, statements: list[str], seq: int, reason: str
 ) -> None:
     ten_records(store)
     tamper(place, *statements)
@@ -155,7 +155,7 @@ def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
     connection.close()
 
 
-def test_law_16_a_record_that_was_hashed_anew_shows_in_the_next_one(store: SqliteStore, place: Path) -> None:
+def test_law_16_a_record_that_was_hashed_anew_shows_in_the_next_one(store: JournalStore, place: Path) -> None:
     ten_records(store)
     rehash(place, 7, lambda link: replace(link, data='{"transition":"another"}'))
     found = store.verify()
@@ -166,7 +166,7 @@ def test_law_16_a_record_that_was_hashed_anew_shows_in_the_next_one(store: Sqlit
 
 @pytest.mark.parametrize("data", ['{"transition": "another"}', '{"a":1,"a":1}', "[]", "{", '{"a":NaN}'])
 def test_data_that_is_not_canonical_is_named_even_where_its_hash_fits(
-    store: SqliteStore, place: Path, data: str
+    store: JournalStore, place: Path, data: str
 ) -> None:
     ten_records(store)
     rehash(place, 10, lambda link: replace(link, data=data))
@@ -175,7 +175,7 @@ def test_data_that_is_not_canonical_is_named_even_where_its_hash_fits(
 
 
 def test_a_record_whose_data_cannot_be_read_stops_the_reader_and_is_named(
-    store: SqliteStore, place: Path
+    store: JournalStore, place: Path
 ) -> None:
     ten_records(store)
     tamper(place, "UPDATE records SET data = '[]' WHERE seq = 7")
@@ -184,7 +184,7 @@ def test_a_record_whose_data_cannot_be_read_stops_the_reader_and_is_named(
     assert str(place) in caught.value.message
 
 
-def test_records_hold_but_an_index_was_edited(store: SqliteStore, place: Path) -> None:
+def test_records_hold_but_an_index_was_edited(store: JournalStore, place: Path) -> None:
     """An index that lacks a record would hide it from `hamr show`, though the chain is whole."""
     ten_records(store)
     tamper(
@@ -194,13 +194,15 @@ def test_records_hold_but_an_index_was_edited(store: SqliteStore, place: Path) -
         " WHERE name = 'records_of_a_run'",
     )
     with (
-        SqliteStore.open(place, durable=False, now=ticking()) as again,
+        JournalStore.open(place, durable=False, now=ticking()) as again,
         pytest.raises(JournalDamaged, match="though its records hold"),
     ):
         again.verify()
 
 
-def test_law_16_a_tail_that_was_cut_off_shows_only_against_an_anchor(store: SqliteStore, place: Path) -> None:
+def test_law_16_a_tail_that_was_cut_off_shows_only_against_an_anchor(
+    store: JournalStore, place: Path
+) -> None:
     ten_records(store)
     anchor = store.head()
     tamper(place, "DELETE FROM records WHERE seq > 7")
@@ -212,8 +214,8 @@ def test_law_16_a_tail_that_was_cut_off_shows_only_against_an_anchor(store: Sqli
 
 
 def test_law_16_a_chain_that_was_written_anew_shows_only_against_an_anchor(tmp_path: Path) -> None:
-    def journal(name: str, now: Callable[[], datetime]) -> SqliteStore:
-        return SqliteStore.open(tmp_path / name, durable=False, now=now)
+    def journal(name: str, now: Callable[[], datetime]) -> JournalStore:
+        return JournalStore.open(tmp_path / name, durable=False, now=now)
 
     later = ticking()
     later()
@@ -229,7 +231,7 @@ def test_law_16_a_chain_that_was_written_anew_shows_only_against_an_anchor(tmp_p
     assert "written anew" in found.reason
 
 
-def test_an_anchor_cannot_vouch_for_a_chain_that_does_not_hold(store: SqliteStore, place: Path) -> None:
+def test_an_anchor_cannot_vouch_for_a_chain_that_does_not_hold(store: JournalStore, place: Path) -> None:
     ten_records(store)
     anchor = store.head()
     tamper(place, "UPDATE records SET by = 'mallory' WHERE seq = 3")
@@ -238,7 +240,7 @@ def test_an_anchor_cannot_vouch_for_a_chain_that_does_not_hold(store: SqliteStor
     assert found.seq == 3
 
 
-def test_the_anchor_of_an_empty_journal_fits_every_journal(store: SqliteStore) -> None:
+def test_the_anchor_of_an_empty_journal_fits_every_journal(store: JournalStore) -> None:
     ten_records(store)
     assert check_anchor(store, Head(0, GENESIS)) == store.verify()
     assert isinstance(check_anchor(store, Head(0, "1" * 64)), Broken)

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged, Locked
-from orchestrator.journal import SqliteStore, checkpoint
+from orchestrator.journal import JournalStore, checkpoint
 from orchestrator.journal.checkpoint import CHECKPOINT, FORM, checkpoint_of, read_histories, read_history
 from orchestrator.journal.history import ENDS, KINDS, History, fold, histories_of
 from orchestrator.model.events import Event, RunFinished, RunStarted, encode
@@ -84,7 +84,7 @@ def test_a_history_from_a_checkpoint_on_decides_as_all_records_do(monkeypatch: p
     assert any(left_out)
 
 
-def checkpointed(store: SqliteStore, runs: int = 40) -> dict[str, JSON]:
+def checkpointed(store: JournalStore, runs: int = 40) -> dict[str, JSON]:
     """So many runs that have ended, one that has not, and a checkpoint; its data."""
     for number in range(runs + 1):
         started = RunStarted(
@@ -110,7 +110,7 @@ def checkpointed(store: SqliteStore, runs: int = 40) -> dict[str, JSON]:
     return data
 
 
-def test_from_a_checkpoint_on_little_is_read_and_every_run_is_known(store: SqliteStore) -> None:
+def test_from_a_checkpoint_on_little_is_read_and_every_run_is_known(store: JournalStore) -> None:
     checkpointed(store)
     store.append(entry("run.acknowledged", run="run-7", reason="seen"))
     history = read_history(store, PAIR)
@@ -122,7 +122,7 @@ def test_from_a_checkpoint_on_little_is_read_and_every_run_is_known(store: Sqlit
     assert decisions(history, store) == decisions(whole(store, PAIR), store)
 
 
-def test_of_all_pairs_those_come_first_that_were_there_first(store: SqliteStore) -> None:
+def test_of_all_pairs_those_come_first_that_were_there_first(store: JournalStore) -> None:
     for name in ("zebra", "payments", "apple"):
         store.append(entry("run.acknowledged", pair=name, reason=""))
     checkpointed(store)
@@ -131,12 +131,12 @@ def test_of_all_pairs_those_come_first_that_were_there_first(store: SqliteStore)
 
 
 @pytest.mark.parametrize("of", [3, 300])
-def test_a_checkpoint_does_not_grow_with_the_runs_that_have_ended(store: SqliteStore, of: int) -> None:
+def test_a_checkpoint_does_not_grow_with_the_runs_that_have_ended(store: JournalStore, of: int) -> None:
     assert len(str(checkpointed(store, of))) < 5_000
 
 
 @pytest.mark.parametrize("change", [{"form": FORM + 1}, {"runs": "another shape"}])
-def test_a_checkpoint_of_another_version_is_passed_over(store: SqliteStore, change: dict[str, JSON]) -> None:
+def test_a_checkpoint_of_another_version_is_passed_over(store: JournalStore, change: dict[str, JSON]) -> None:
     data = checkpointed(store)
     store.append(replace(entry(CHECKPOINT, run=""), data={**data, **change}))
     history = read_history(store, PAIR)
@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_version_is_passed_over(store: SqliteStore, chan
     ],
 )
 def test_law_16_a_checkpoint_that_was_changed_is_not_believed_however_old_it_is(
-    store: SqliteStore, place: Path, change: str, fault: str
+    store: JournalStore, place: Path, change: str, fault: str
 ) -> None:
     checkpointed(store)
     tamper(place, change)
@@ -163,7 +163,7 @@ def test_law_16_a_checkpoint_that_was_changed_is_not_believed_however_old_it_is(
         read_history(store, PAIR)
 
 
-def test_without_its_indexes_a_journal_is_as_readable(store: SqliteStore, place: Path) -> None:
+def test_without_its_indexes_a_journal_is_as_readable(store: JournalStore, place: Path) -> None:
     checkpointed(store)
 
     def read() -> list[object]:

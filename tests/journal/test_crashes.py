@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.journal import SqliteStore, provably_dead
+from orchestrator.journal import JournalStore, provably_dead
 from orchestrator.model.journal import Verified
 
 from .conftest import entry, holder, ticking
@@ -17,7 +17,7 @@ COMMON = """
 import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from orchestrator.journal import SqliteStore, host_name, this_process
+from orchestrator.journal import JournalStore, host_name, this_process
 from orchestrator.model.journal import Entry, Holder
 
 name, place = sys.argv[1], Path(sys.argv[2])
@@ -26,7 +26,7 @@ pid, started = this_process()
 holder = Holder("lock-" + name, "payments", "run-" + name, name, host_name(), pid, started, now(), now())
 print("ready", flush=True)
 sys.stdin.readline()
-store = SqliteStore.open(place, now=now)
+store = JournalStore.open(place, now=now)
 def append(number): store.append(Entry("run-" + name, "payments", "transition.made", name, "h", {"number": number}))
 """
 
@@ -58,7 +58,7 @@ def test_processes_that_create_and_write_the_journal_at_once_keep_one_chain(plac
     writers = [start(name, place, script) for name in ("a", "b", "c")]
     go(*writers)
     assert [writer.returncode for writer in writers] == [0, 0, 0]
-    with SqliteStore.open(place, create=False, now=ticking()) as store:
+    with JournalStore.open(place, create=False, now=ticking()) as store:
         assert store.verify() == Verified(180, store.head())
         for name in ("a", "b", "c"):
             numbers = [record.data["number"] for record in store.records(run=f"run-{name}")]
@@ -88,7 +88,7 @@ while True:
         rest = writer.communicate(timeout=30)[0].splitlines(keepends=True)
         # A last line may have been cut off in the pipe: only whole ones were told.
         told = [told, *(line for line in rest if line.endswith("\n"))][-1]
-        with SqliteStore.open(place, durable=False, now=ticking()) as store:
+        with JournalStore.open(place, durable=False, now=ticking()) as store:
             assert store.verify() == Verified(store.head().seq, store.head())
             last = list(store.records())[-1].data["number"]
             assert isinstance(last, int)
@@ -132,7 +132,7 @@ while True:
                 beside.unlink()
         writer.kill()
         writer.communicate(timeout=30)
-        with SqliteStore.open(place, create=False, now=ticking()) as store:
+        with JournalStore.open(place, create=False, now=ticking()) as store:
             assert store.verify() == Verified(store.head().seq, store.head())
             numbers = [record.data["number"] for record in store.records()]
             last = numbers[-1]
@@ -153,7 +153,7 @@ print(json.dumps(present.operator if present else None))
 
 
 def test_law_12_of_processes_that_take_over_a_dead_holders_lock_exactly_one_gets_it(place: Path) -> None:
-    with SqliteStore.open(place, now=ticking()) as store:
+    with JournalStore.open(place, now=ticking()) as store:
         store.take_lock(holder("lock-dead"))
     racers = [
         start(name, place, "print(json.dumps(store.replace_lock('lock-dead', holder)))") for name in "abc"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.journal import SqliteStore, export, verify_export
+from orchestrator.journal import JournalStore, export, verify_export
 from orchestrator.journal.chain import storable
 from orchestrator.model.events import JOURNALLED
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Record, Verified
@@ -34,7 +34,7 @@ NASTY: dict[str, JSON] = {
 }
 
 
-def lines_of(store: SqliteStore) -> list[bytes]:
+def lines_of(store: JournalStore) -> list[bytes]:
     out = io.BytesIO()
     count = export(store, out)
     lines = out.getvalue().splitlines(keepends=True)
@@ -64,14 +64,14 @@ def run_checker(checker: Path, lines: list[bytes]) -> subprocess.CompletedProces
     )
 
 
-def a_few_records(store: SqliteStore) -> None:
+def a_few_records(store: JournalStore) -> None:
     store.append(entry("transition.refused", transition="declare", guards=["settled"]))
     store.append(Entry(RUN, 'pay"ments', "situation.read", 'o\\"hash":"', 'host","hash":"é', NASTY))
     store.append(Entry("", "", "", "", "", {}))
     store.append(entry("transition.made", transition="declare", seconds=5.0))
 
 
-def test_a_line_is_the_whole_record_as_canonical_json(store: SqliteStore) -> None:
+def test_a_line_is_the_whole_record_as_canonical_json(store: JournalStore) -> None:
     """Typed by hand; the hash is what `sha256sum` says of the line without it."""
     store.append(
         Entry("r1", "payments", "transition.refused", "alice", "laptop", {"transition": "declare", "n": 5.0})
@@ -83,7 +83,7 @@ def test_a_line_is_the_whole_record_as_canonical_json(store: SqliteStore) -> Non
     ]
 
 
-def test_law_16_the_documented_checker_accepts_what_we_write(store: SqliteStore, checker: Path) -> None:
+def test_law_16_the_documented_checker_accepts_what_we_write(store: JournalStore, checker: Path) -> None:
     a_few_records(store)
     answer = run_checker(checker, lines_of(store))
     assert answer.stderr == ""
@@ -103,7 +103,7 @@ def test_law_16_the_documented_checker_accepts_what_we_write(store: SqliteStore,
     ],
 )
 def test_law_16_the_documented_checker_and_ours_name_the_same_first_bad_record(
-    store: SqliteStore, checker: Path, change: object, seq: int
+    store: JournalStore, checker: Path, change: object, seq: int
 ) -> None:
     assert callable(change)
     a_few_records(store)
@@ -142,7 +142,7 @@ def test_a_line_that_is_no_record_is_named(line: bytes, reason: str) -> None:
     ],
 )
 def test_a_line_that_is_written_otherwise_is_named(
-    store: SqliteStore, old: bytes, new: bytes, reason: str
+    store: JournalStore, old: bytes, new: bytes, reason: str
 ) -> None:
     a_few_records(store)
     line = lines_of(store)[0]
@@ -152,7 +152,7 @@ def test_a_line_that_is_written_otherwise_is_named(
     assert reason in found.reason
 
 
-def test_the_last_line_needs_no_line_feed_and_no_lines_are_an_empty_journal(store: SqliteStore) -> None:
+def test_the_last_line_needs_no_line_feed_and_no_lines_are_an_empty_journal(store: JournalStore) -> None:
     a_few_records(store)
     lines = lines_of(store)
     lines[-1] = lines[-1].rstrip(b"\n")
@@ -160,7 +160,7 @@ def test_the_last_line_needs_no_line_feed_and_no_lines_are_an_empty_journal(stor
     assert verify_export([]) == Verified(0, Head(0, GENESIS))
 
 
-def test_the_command_for_a_shell_finds_the_hash_of_one_record(store: SqliteStore) -> None:
+def test_the_command_for_a_shell_finds_the_hash_of_one_record(store: JournalStore) -> None:
     a_few_records(store)
     assert r"""sed -E 's/(.*)"hash":"[0-9a-f]{64}",/\1/' | tr -d '\n' | sha256sum""" in PAGE.read_text(
         "utf-8"
@@ -173,14 +173,14 @@ def test_the_command_for_a_shell_finds_the_hash_of_one_record(store: SqliteStore
 TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXT, TEXT, st.dictionaries(TEXT, ANYTHING, max_size=3)), max_size=4))
 def test_whatever_is_recorded_verifies_reads_back_and_exports(
     tmp_path: Path, checker: Path, contents: list[tuple[str, str, dict[str, JSON]]]
 ) -> None:
     place = tmp_path / "journal.db"
     place.unlink(missing_ok=True)
-    with SqliteStore.open(place, durable=False, now=ticking()) as store:
+    with JournalStore.open(place, durable=False, now=ticking()) as store:
         written = [
             store.append(Entry(RUN, pair, "transition.made", by, "h", data)) for pair, by, data in contents
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import JournalDamaged, JournalUnavailable
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Verified
 from tests.steps import typed
 
@@ -79,7 +79,7 @@ def test_a_journal_from_an_older_version_is_refused_with_the_way_to_export_it(
     error = refusal(place, create=create)
     assert isinstance(error, JournalUnavailable)
     assert "older hamr (its layout is version 1, this one knows 3): hamr audit export" in error.message
-    with SqliteStore.open(place, create=False, older=True, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(place, create=False, older=True, now=lambda: datetime.now(UTC)) as store:
         assert isinstance(store.verify(), Verified)
 
 

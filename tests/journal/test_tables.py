@@ -18,13 +18,13 @@ from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.drill import DrillContext, rehearse
 from orchestrator.errors import JournalDamaged, Locked
-from orchestrator.journal import SqliteStore
-from orchestrator.journal.sqlite_store import _PAGE
+from orchestrator.journal import JournalStore
+from orchestrator.journal.store import _PAGE, _want_lock
 from orchestrator.model.journal import Head
 from orchestrator.model.run import Operator
 from orchestrator.operations.finding import all_histories, outlines, summaries
 
-from .conftest import STARTED, entry, holder, ticking
+from .conftest import STARTED, entry, file_of, holder, ticking
 
 PAIRS = ("payments", "orders", "")
 RUNS = ("", "r1", "r2", "r3", "r4")
@@ -32,7 +32,7 @@ KINDS = ("run.started", "situation.read", "transition.made", "run.finished")
 
 
 @pytest.fixture
-def mixed(store: SqliteStore) -> SqliteStore:
+def mixed(store: JournalStore) -> JournalStore:
     dice = random.Random(7)  # noqa: S311 - the same records each time
     store.append_all(
         [
@@ -43,7 +43,7 @@ def mixed(store: SqliteStore) -> SqliteStore:
     return store
 
 
-def test_records_are_found_by_any_of_run_pair_kinds_and_number(mixed: SqliteStore) -> None:
+def test_records_are_found_by_any_of_run_pair_kinds_and_number(mixed: JournalStore) -> None:
     everything = list(mixed.records())
     wanted = itertools.product(
         (None, "r2", "", "none"), (None, "orders", "none"), (None, KINDS[:2], ("none",), ()), (0, 700, 9999)
@@ -60,7 +60,7 @@ def test_records_are_found_by_any_of_run_pair_kinds_and_number(mixed: SqliteStor
 
 
 @pytest.mark.parametrize("pair", [None, "orders"])
-def test_an_outline_has_some_kinds_and_how_each_run_begins(mixed: SqliteStore, pair: str | None) -> None:
+def test_an_outline_has_some_kinds_and_how_each_run_begins(mixed: JournalStore, pair: str | None) -> None:
     everything = [record for record in mixed.records() if record.kind != "run.started"]
     first = {record.run: record for record in reversed(everything) if record.run}
     wanted = {record.seq: record for record in first.values()}
@@ -71,7 +71,7 @@ def test_an_outline_has_some_kinds_and_how_each_run_begins(mixed: SqliteStore, p
 
 
 def test_an_outline_lists_the_runs_that_everything_lists(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path / "j", durable=False, now=lambda: datetime.now(UTC)) as store:
+    with JournalStore.open(tmp_path / "j", durable=False, now=lambda: datetime.now(UTC)) as store:
         context = DrillContext(store, Operator("alice", "laptop"), os.environ)
         for _ in range(2):
             asyncio.run(rehearse(context, Scenario(""), load_playbook("regional-failover")))
@@ -82,7 +82,7 @@ def test_an_outline_lists_the_runs_that_everything_lists(tmp_path: Path) -> None
         ]
 
 
-def test_law_12_one_run_per_pair_and_the_second_is_told_who(store: SqliteStore) -> None:
+def test_law_12_one_run_per_pair_and_the_second_is_told_who(store: JournalStore) -> None:
     first, second = holder("lock-a"), replace(holder("lock-b"), operator="bob", pid=12)
     assert store.take_lock(first) is None
     assert store.take_lock(second) == first
@@ -90,25 +90,25 @@ def test_law_12_one_run_per_pair_and_the_second_is_told_who(store: SqliteStore) 
     assert store.take_lock(holder("lock-c", pair="orders")) is None
 
 
-def test_taking_a_lock_that_is_already_ours_is_no_refusal(store: SqliteStore) -> None:
+def test_taking_a_lock_that_is_already_ours_is_no_refusal(store: JournalStore) -> None:
     assert store.take_lock(holder()) is None
     assert store.take_lock(holder()) is None
 
 
-def test_law_12_a_lock_does_not_expire(store: SqliteStore) -> None:
+def test_law_12_a_lock_does_not_expire(store: JournalStore) -> None:
     old = replace(holder(), taken_at=STARTED - timedelta(days=900), beat_at=STARTED - timedelta(days=900))
     assert store.take_lock(old) is None
     assert store.take_lock(holder("lock-b")) == old
 
 
 def test_the_lock_outlives_the_store(place: Path) -> None:
-    with SqliteStore.open(place, durable=False, now=ticking()) as first:
+    with JournalStore.open(place, durable=False, now=ticking()) as first:
         first.take_lock(holder())
-    with SqliteStore.open(place, create=False, now=ticking()) as second:
+    with JournalStore.open(place, create=False, now=ticking()) as second:
         assert second.holder("payments") == holder()
 
 
-def test_a_heartbeat_is_noted_while_the_lock_is_held(store: SqliteStore) -> None:
+def test_a_heartbeat_is_noted_while_the_lock_is_held(store: JournalStore) -> None:
     store.take_lock(holder())
     later = STARTED + timedelta(minutes=3)
     assert store.beat("lock-a", later)
@@ -116,14 +116,14 @@ def test_a_heartbeat_is_noted_while_the_lock_is_held(store: SqliteStore) -> None
     assert not store.beat("lock-x", later)
 
 
-def test_a_lock_is_released_once(store: SqliteStore) -> None:
+def test_a_lock_is_released_once(store: JournalStore) -> None:
     store.take_lock(holder())
     assert store.release("lock-a")
     assert not store.release("lock-a")
     assert store.holder("payments") is None
 
 
-def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: SqliteStore) -> None:
+def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     assert not store.replace_lock("lock-x", holder("lock-b"))
     assert store.holder("payments") == holder("lock-a")
@@ -132,7 +132,7 @@ def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: Sqli
     assert not store.replace_lock("lock-a", holder("lock-c"))
 
 
-def test_law_12_a_lock_whose_holder_was_heard_of_since_does_not_change_hands(store: SqliteStore) -> None:
+def test_law_12_a_lock_whose_holder_was_heard_of_since_does_not_change_hands(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     seen = STARTED
     store.beat("lock-a", STARTED + timedelta(seconds=5))
@@ -140,7 +140,7 @@ def test_law_12_a_lock_whose_holder_was_heard_of_since_does_not_change_hands(sto
     assert store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED + timedelta(seconds=5))
 
 
-def test_law_06_several_records_and_the_lock_are_one_transaction(store: SqliteStore) -> None:
+def test_law_06_several_records_and_the_lock_are_one_transaction(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     happened = replace(entry("write.answered"), at=STARTED - timedelta(seconds=3))
     first, second = store.append_all([happened, entry("write.intended")], holding="lock-a")
@@ -154,19 +154,19 @@ def test_law_06_several_records_and_the_lock_are_one_transaction(store: SqliteSt
     assert store.append_all([]) == ()
 
 
-def test_a_lock_is_not_handed_to_another_pair(store: SqliteStore) -> None:
+def test_a_lock_is_not_handed_to_another_pair(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     assert not store.replace_lock("lock-a", holder("lock-b", pair="orders"))
     assert store.holder("orders") is None
 
 
-def test_law_06_an_intent_is_recorded_while_the_lock_is_ours(store: SqliteStore) -> None:
+def test_law_06_an_intent_is_recorded_while_the_lock_is_ours(store: JournalStore) -> None:
     store.take_lock(holder())
     assert store.append(entry("write.intended"), holding="lock-a").seq == 1
 
 
 def test_law_06_an_intent_without_the_lock_is_not_recorded_and_names_the_present_holder(
-    store: SqliteStore,
+    store: JournalStore,
 ) -> None:
     store.take_lock(replace(holder("lock-b"), operator="bob", host="bastion", pid=12))
     with pytest.raises(Locked) as caught:
@@ -177,27 +177,27 @@ def test_law_06_an_intent_without_the_lock_is_not_recorded_and_names_the_present
     assert store.head() == Head(0, "0" * 64)
 
 
-def test_law_06_a_broken_lock_is_not_ours_either(store: SqliteStore) -> None:
+def test_law_06_a_broken_lock_is_not_ours_either(store: JournalStore) -> None:
     store.take_lock(holder())
     store.release("lock-a")
     with pytest.raises(Locked, match="nobody holds it now"):
         store.append(entry("write.intended"), holding="lock-a")
 
 
-def test_law_06_the_lock_of_another_pair_does_not_count(store: SqliteStore) -> None:
+def test_law_06_the_lock_of_another_pair_does_not_count(store: JournalStore) -> None:
     store.take_lock(holder("lock-a", pair="orders"))
     with pytest.raises(Locked):
         store.append(entry("write.intended"), holding="lock-a")
 
 
 def test_law_06_nobody_can_break_the_lock_between_the_look_and_the_record(
-    store: SqliteStore, place: Path
+    store: JournalStore, place: Path
 ) -> None:
     """While the transaction is open, another process cannot touch the lock table."""
     store.take_lock(holder())
     other = sqlite3.connect(place, timeout=0, isolation_level=None)
-    with store._writing() as connection:
-        store._want_lock(connection, "payments", "lock-a")
+    with file_of(store)._writing() as connection:
+        _want_lock(connection, "payments", "lock-a")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("DELETE FROM locks")
     other.close()
@@ -206,7 +206,7 @@ def test_law_06_nobody_can_break_the_lock_between_the_look_and_the_record(
 @pytest.mark.parametrize(
     "statement", ["UPDATE locks SET taken_at = 'yesterday'", "UPDATE locks SET beat_at = x'00'"]
 )
-def test_a_lock_that_nobody_can_read_is_damage(store: SqliteStore, place: Path, statement: str) -> None:
+def test_a_lock_that_nobody_can_read_is_damage(store: JournalStore, place: Path, statement: str) -> None:
     store.take_lock(holder())
     with sqlite3.connect(place) as connection:
         connection.execute(statement)
@@ -217,19 +217,19 @@ def test_a_lock_that_nobody_can_read_is_damage(store: SqliteStore, place: Path, 
         store.append(entry(), holding="lock-a")
 
 
-def test_ids_are_found_by_how_they_begin_the_last_first(mixed: SqliteStore) -> None:
+def test_ids_are_found_by_how_they_begin_the_last_first(mixed: JournalStore) -> None:
     assert mixed.ids("", 9) == ("r4", "r3", "r2", "r1")
     assert mixed.ids("r", 2) == ("r4", "r3")
     assert mixed.ids("r2", 9) == ("r2",)
     assert mixed.ids("q", 9) == mixed.ids("s", 9) == mixed.ids("\udc80", 9) == ()
 
 
-def test_an_id_that_is_the_beginning_of_another_is_itself(store: SqliteStore) -> None:
+def test_an_id_that_is_the_beginning_of_another_is_itself(store: JournalStore) -> None:
     store.append_all([entry("run.started", run="r1"), entry("run.started", run="r10")])
     assert store.ids("r1", 9) == ("r1",)
 
 
-def test_records_that_were_left_alone_hold(mixed: SqliteStore) -> None:
+def test_records_that_were_left_alone_hold(mixed: JournalStore) -> None:
     everything = range(1, 3 * _PAGE + 1)
     assert mixed.first_broken(everything) is None
     assert mixed.first_broken([1, 7, 3 * _PAGE]) is None
@@ -237,7 +237,7 @@ def test_records_that_were_left_alone_hold(mixed: SqliteStore) -> None:
 
 
 def test_law_16_of_some_records_the_first_that_does_not_hold_is_found_and_no_other(
-    mixed: SqliteStore, place: Path
+    mixed: JournalStore, place: Path
 ) -> None:
     with closing(sqlite3.connect(place)) as file, file:
         file.execute("DROP TRIGGER records_are_not_changed")
@@ -256,7 +256,7 @@ def test_law_16_of_some_records_the_first_that_does_not_hold_is_found_and_no_oth
     assert mixed.first_broken([*range(1, _PAGE + 1), 900]) is not None
 
 
-def test_records_are_found_up_to_a_number(mixed: SqliteStore) -> None:
+def test_records_are_found_up_to_a_number(mixed: JournalStore) -> None:
     for pair in (None, "orders"):
         everything = [record for record in mixed.records() if pair in (None, record.pair)]
         assert list(mixed.records(pair=pair, after=100, before=900)) == [
@@ -264,7 +264,7 @@ def test_records_are_found_up_to_a_number(mixed: SqliteStore) -> None:
         ]
 
 
-def test_an_outline_of_one_pair_reads_nothing_of_another(store: SqliteStore, place: Path) -> None:
+def test_an_outline_of_one_pair_reads_nothing_of_another(store: JournalStore, place: Path) -> None:
     store.append_all([entry("run.started", run="r1", pair="payments")])
     store.append_all([entry("run.started", run="r2", pair="orders")])
     with closing(sqlite3.connect(place)) as file, file:

@@ -9,25 +9,32 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import (
     EVENT_TYPES,
+    ApprovalAsked,
     Event,
     GuardsJudged,
     OrgGivenUp,
     PairAdopted,
+    PersonAsked,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     TransitionMade,
     TransitionRefused,
+    WaitBegan,
     WriteOwed,
     WriteUnknown,
 )
 from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.hook import Asks, Question
 from orchestrator.model.journal import Head
-from orchestrator.model.org import Secret
+from orchestrator.model.org import Occasion, Secret
 from orchestrator.model.playbook import Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of
-from orchestrator.notices.notice import Alert, body_of
+from orchestrator.notices.forms import event_body
+from orchestrator.notices.notice import Alert
 from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID
 from tests.steps import step
@@ -64,15 +71,11 @@ def finished(end: End, message: str = "it is so") -> RunFinished:
 def test_a_beginning_is_told_when_both_orgs_were_read_with_who_which_pair_way_mode_reason_and_ref() -> None:
     assert notice_of(started(), about(started())) is None
     notice = told(read(shows(Status.PASSIVE), shows(Status.PASSIVE)), about(started()))
-    assert notice == Notice(
-        S,
-        "hamr: payments PASSIVE → ACTIVE begins",
-        PLANNED,
-        ("hamr", "pair:payments", f"run:{RUN}", "mode:planned", "status:passive"),
-        Alert.INFO,
-        RUN,
-        "/var/hamr/journal.db on laptop",
-    )
+    assert (notice.role, notice.alert, notice.occasion) == (S, Alert.INFO, Occasion.BEGUN)
+    assert notice.title == "hamr: payments PASSIVE → ACTIVE begins"
+    assert notice.text == PLANNED
+    assert notice.tags == ("hamr", "pair:payments", f"run:{RUN}", "mode:planned", "status:passive")
+    assert (notice.run, notice.journal) == (RUN, "/var/hamr/journal.db on laptop")
 
 
 def test_later_readings_are_told_to_nobody() -> None:
@@ -109,6 +112,21 @@ def test_a_refusal_names_every_guard_with_its_reason() -> None:
         "- settled, fail: the secondary was changed 40 s ago (Ask them.)\n"
         "- agents, unknown: no data in the last 5 minutes\n"
         "- new\n"
+    )
+
+
+def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> None:
+    unseen = Verdict(
+        "agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents to the secondary."
+    )
+    notice = told(WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
+    assert (notice.title, notice.alert) == (
+        "hamr: payments waits before transition activate",
+        Alert.WARNING,
+    )
+    assert notice.text.startswith(
+        "It waits for this, for up to 10 min from now:\n"
+        "- agents, fail: agents is 0, not above 0 (Switch the Agents to the secondary.)\n"
     )
 
 
@@ -190,8 +208,42 @@ def test_an_adoption_is_told_to_the_org_that_is_right() -> None:
     assert told(finished(End.DONE), after).title == "hamr: payments ended: done"
 
 
-def test_an_adoption_that_was_refused_is_told_to_nobody() -> None:
-    assert notice_of(finished(End.REFUSED), about()) is None
+def test_an_adoption_that_was_refused_is_told_to_no_org() -> None:
+    notice = told(finished(End.REFUSED), about())
+    assert (notice.role, notice.occasion) == (None, Occasion.STOPPED)
+
+
+ASKED = PersonAsked(Question(Asks.MANUAL, "integrations", "activate", "Press the button."))
+
+
+def test_an_approval_is_asked_of_people_with_the_command_that_gives_it() -> None:
+    event = next(event for event, _ in SAID if isinstance(event, ApprovalAsked))
+    notice = told(event, begun())
+    assert (notice.role, notice.occasion) == (None, Occasion.APPROVAL)
+    assert notice.title == "hamr: payments wants somebody else's agreement"
+    assert notice.words.startswith("Guard ")
+    assert [str(step) for step in notice.next_steps] == [f"hamr approve {RUN} --reason TEXT"]
+
+
+def test_a_question_is_told_to_people_with_where_it_is_asked() -> None:
+    notice = told(ASKED, begun())
+    assert (notice.role, notice.occasion) == (None, Occasion.ASKED)
+    assert notice.title == "hamr: payments waits for an answer at alice@laptop"
+    assert notice.words == "Asked: Press the button.\nIt is asked at its own terminal."
+
+
+@pytest.mark.parametrize(
+    ("end", "occasion"),
+    [
+        (End.DONE, Occasion.DONE),
+        (End.OWING, Occasion.OWING),
+        (End.UNKNOWN, Occasion.UNKNOWN),
+        *((end, Occasion.STOPPED) for end in (End.REFUSED, End.MOVED, End.INCOMPLETE, End.FAILED)),
+        (End.INTERRUPTED, Occasion.STOPPED),
+    ],
+)
+def test_every_end_has_its_word_in_the_inventory(end: End, occasion: Occasion) -> None:
+    assert told(finished(end), begun()).occasion is occasion
 
 
 def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
@@ -204,7 +256,9 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    assert loud == {TransitionMade, TransitionRefused, RunFinished, WriteOwed, WriteUnknown, PairAdopted}
+    for_people = {PersonAsked, ApprovalAsked, RunScheduled, RunCancelled}
+    for_orgs = {WaitBegan, TransitionMade, TransitionRefused, WriteOwed, WriteUnknown}
+    assert loud == {RunFinished, PairAdopted} | for_people | for_orgs
     assert quiet <= set(EVENT_TYPES)
 
 
@@ -281,7 +335,7 @@ def test_law_09_an_org_that_was_given_up_is_told_nothing() -> None:
 
 
 def test_the_body_is_what_datadog_takes_and_ends_with_the_anchor() -> None:
-    body = body_of(told(MADE, begun()), AT, HEAD, Redactor())
+    body = event_body(told(MADE, begun()), AT, HEAD, Redactor())
     text = body.pop("text")
     assert body == {
         "title": "hamr: payments stands at FAILOVER",
@@ -295,7 +349,7 @@ def test_the_body_is_what_datadog_takes_and_ends_with_the_anchor() -> None:
 
 
 def test_a_head_that_cannot_be_read_is_said_and_not_made_up() -> None:
-    text = body_of(told(MADE, begun()), AT, None, Redactor())["text"]
+    text = event_body(told(MADE, begun()), AT, None, Redactor())["text"]
     assert isinstance(text, str)
     assert text.endswith(
         f"hamr show {RUN}\nThe journal's head could not be read, so this event is no anchor."
@@ -304,8 +358,9 @@ def test_a_head_that_cannot_be_read_is_said_and_not_made_up() -> None:
 
 
 def test_a_long_text_is_cut_before_the_anchor_and_never_the_anchor() -> None:
-    notice = Notice(S, "t" * 300, "x" * 9000, ("y" * 300,), Alert.INFO, RUN + "z" * 200, "/deep" * 900)
-    body = body_of(notice, AT, HEAD, Redactor())
+    deep = replace(begun(), run=RUN + "z" * 200, journal="/deep" * 900)
+    notice = Notice(deep, "t" * 300, "x" * 9000, Alert.INFO)
+    body = event_body(notice, AT, HEAD, Redactor())
     text, tags = body["text"], body["tags"]
     assert isinstance(text, str)
     assert isinstance(tags, list)
@@ -313,16 +368,16 @@ def test_a_long_text_is_cut_before_the_anchor_and_never_the_anchor() -> None:
     assert "x…\n\nSee more" in text
     assert text.endswith(f"--anchor 41:{'ab' * 32}")
     assert body["title"] == "t" * 99 + "…"
-    assert tags == ["y" * 199 + "…"]
+    assert tags[2] == f"run:{RUN}{'z' * 175}…"
+    assert len(str(tags[2])) == 200
     assert body["aggregation_key"] == (RUN + "z" * 200)[:100]
 
 
 def test_law_17_a_key_in_a_reason_does_not_leave() -> None:
     redactor = Redactor()
     redactor.add(Secret("canary0secondary0api0key00000003"))
-    notice = Notice(
-        S, "canary0secondary0api0key00000003", "a canary0secondary0api0key00000003", (), Alert.INFO, RUN, "j"
-    )
-    body = body_of(notice, AT, HEAD, redactor)
+    key = "canary0secondary0api0key00000003"
+    notice = Notice(replace(begun(), reason=key), key, f"a {key}", Alert.INFO)
+    body = event_body(notice, AT, HEAD, redactor)
     assert body["title"] == "[redacted]"
     assert "canary" not in str(body)

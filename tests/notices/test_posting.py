@@ -15,6 +15,7 @@ import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from orchestrator.datadog.connections import open_transports
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent, TransitionMade, Waiting
 from orchestrator.model.journal import Head
@@ -22,7 +23,7 @@ from orchestrator.model.org import CommandKey, EnvironmentKey, Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.notices import NoNotices, Notices, Poster
+from orchestrator.notices import Notices, Poster
 from orchestrator.notices.posting import TIMEOUTS, Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -50,7 +51,7 @@ def poster(answering: Answering, pair: Pair = PAIR) -> tuple[Poster, list[httpx.
 
     redactor = Redactor()
     both: Both[httpx.AsyncBaseTransport] = Both(httpx.MockTransport(answer), httpx.MockTransport(answer))
-    return Poster(pair, KeyRing(KEYS, redactor), redactor, SystemClock(), transports=both), seen
+    return Poster(pair, KeyRing(KEYS, redactor), redactor, SystemClock(), both), seen
 
 
 async def test_an_event_goes_to_the_org_s_own_region_with_the_api_key_alone() -> None:
@@ -126,12 +127,13 @@ def test_the_deadlines_are_short() -> None:
 @asynccontextmanager
 async def at(url: str, timeouts: Timeouts) -> AsyncIterator[Poster]:
     """A poster over the real network, to one place."""
-    redactor = Redactor()
-    posting = Poster(pair_at(url, url), KeyRing(KEYS, redactor), redactor, SystemClock(), timeouts=timeouts)
+    redactor, pair = Redactor(), pair_at(url, url)
+    both = open_transports(pair.orgs)
     try:
-        yield posting
+        yield Poster(pair, KeyRing(KEYS, redactor), redactor, SystemClock(), both, timeouts=timeouts)
     finally:
-        await posting.aclose()
+        for transport in both:
+            await transport.aclose()
 
 
 async def test_a_silent_server_is_given_up_after_the_deadline() -> None:
@@ -139,12 +141,15 @@ async def test_a_silent_server_is_given_up_after_the_deadline() -> None:
         await asyncio.sleep(60)
         return False
 
-    async with raw_server(silence) as server, at(server.url, SHORT) as posting:
-        assert await posting.post(S, BODY) == Failed("no answer for 0.05 s")
+    silent = replace(
+        TIMEOUTS, connect=timedelta(seconds=20), read=timedelta(seconds=0.1), total=timedelta(seconds=20)
+    )
+    async with raw_server(silence) as server, at(server.url, silent) as posting:
+        assert await posting.post(S, BODY) == Failed("no answer for 0.1 s")
         assert len(server.requests) == 1
 
 
-async def test_a_connection_of_its_own_is_kept_for_the_next_event_and_closed_in_the_end() -> None:
+async def test_a_connection_is_kept_for_the_next_event() -> None:
     async def accept(_: bytes, writer: asyncio.StreamWriter) -> bool:
         writer.write(http("202 Accepted", b'{"status":"ok"}', "Content-Type: application/json"))
         await writer.drain()
@@ -155,7 +160,6 @@ async def test_a_connection_of_its_own_is_kept_for_the_next_event_and_closed_in_
             assert await posting.post(S, BODY) is None
             assert await posting.post(S, BODY) is None
             assert server.connections == 1
-        assert posting.opened == {}
         assert server.requests[0].startswith(b"POST /api/v1/events HTTP/1.1\r\n")
 
 
@@ -169,12 +173,12 @@ class Posted(Poster):
 
     def __init__(self, *answers: Failed | Exception | None) -> None:
         redactor = Redactor()
-        super().__init__(PAIR, KeyRing({}, redactor), redactor, SystemClock())
+        nowhere = httpx.MockTransport(lambda _: httpx.Response(404))
+        super().__init__(PAIR, KeyRing({}, redactor), redactor, SystemClock(), Both(nowhere, nowhere))
         self.answers = list(answers)
         self.bodies: list[Mapping[str, JSON]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.closed = False
 
     async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
         assert role is S
@@ -184,9 +188,6 @@ class Posted(Poster):
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    async def aclose(self) -> None:
-        self.closed = True
 
     @property
     def titles(self) -> list[JSON]:
@@ -216,7 +217,7 @@ class Journal(Struct):
 
 def watching(poster: Poster, journal: Journal | None = None) -> Notices:
     journal = journal or Journal()
-    return Notices(begun(), poster, head=journal.head, note=journal.note)
+    return Notices(begun(), [poster], poster.clock, head=journal.head, note=journal.note)
 
 
 @pytest.fixture
@@ -239,7 +240,6 @@ async def test_what_is_told_is_posted_in_order_with_the_head_at_that_time_and_no
         NoticeSent(S, AT_FAILOVER, f"40:{'ab' * 32}"),
         NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
     ]
-    assert poster.closed
 
 
 async def test_telling_only_queues_and_does_nothing_before_the_run_waits() -> None:
@@ -259,7 +259,7 @@ async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logg
         NoticeFailed(S, AT_FAILOVER, "HTTP 503: busy"),
         NoticeSent(S, AT_ACTIVE, f"41:{'ab' * 32}"),
     ]
-    assert "an event could not be posted to Datadog; the run goes on without it" in logged.getvalue()
+    assert "a notice could not be sent; the run goes on without it" in logged.getvalue()
     assert "HTTP 503: busy" in logged.getvalue()
 
 
@@ -316,7 +316,7 @@ async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.St
         poster.gate.set()
     assert poster.titles == [AT_ACTIVE, *[AT_FAILOVER] * 31, AT_ACTIVE]
     assert journal.noted[0] == NoticeFailed(
-        S, "4 older events", "dropped: more happened than could be posted meanwhile"
+        S, "4 older notices", "dropped: more happened than could be sent meanwhile"
     )
 
 
@@ -335,7 +335,6 @@ async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged
         *[NoticeFailed(S, AT_FAILOVER, lost)] * 4,
         NoticeFailed(S, AT_ACTIVE, "there was no time left for it when the run ended, so it was not sent"),
     ]
-    assert poster.closed
 
 
 @pytest.mark.parametrize("goes_on", [3600.0, 0.0])
@@ -356,10 +355,4 @@ async def test_a_run_that_is_cancelled_on_its_way_or_in_its_end_leaves_nothing_b
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(running, 1.0)
     assert [type(event) for event in journal.noted] == [NoticeFailed]
-    assert poster.closed
     assert asyncio.all_tasks() == before, "no task is left behind"
-
-
-async def test_a_pair_without_events_tells_nobody() -> None:
-    async with NoNotices() as nobody:
-        nobody.tell(FAILOVER)

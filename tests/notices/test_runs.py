@@ -14,7 +14,7 @@ from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteInte
 from orchestrator.model.journal import Entry, Record, Verified
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.active_run import RunControl
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
@@ -156,7 +156,7 @@ async def test_an_api_that_refuses_every_event_changes_nothing_in_the_run(tmp_pa
 async def test_an_api_that_is_silent_about_events_does_not_hold_up_a_single_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.notices.posting.PATIENCE", 0.05)
+    monkeypatch.setattr("orchestrator.notices.posting.Poster.patience", 0.05)
     silent = [Fault(Silence(applied=False), path=EVENTS, times=None)]
     async with simulated(tmp_path, faults=silent) as bench:
         known: list[int] = []
@@ -172,7 +172,7 @@ async def test_an_api_that_is_silent_about_events_does_not_hold_up_a_single_step
 async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.notices.posting.PATIENCE", 0.05)
+    monkeypatch.setattr("orchestrator.notices.posting.Poster.patience", 0.05)
     faults = [
         Fault(Silence(applied=False), path=EVENTS, times=None),
         Fault(Silence(applied=False), method="POST", role=S, times=None),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import Event, LockTaken
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
@@ -52,7 +52,7 @@ async def test_law_12_where_a_lock_cannot_be_given_back_either_the_first_trouble
         raise JournalUnavailable("the file is gone")
 
     async with simulated(tmp_path) as bench:
-        monkeypatch.setattr(SqliteStore, "append", full)
-        monkeypatch.setattr(SqliteStore, "release", gone)
+        monkeypatch.setattr(JournalStore, "append", full)
+        monkeypatch.setattr(JournalStore, "release", gone)
         with pytest.raises(JournalUnavailable, match="the disk is full"):
             await start(bench.session, REQUEST)

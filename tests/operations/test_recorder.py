@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from orchestrator.errors import JournalUnavailable, Locked
-from orchestrator.journal import SqliteStore
+from orchestrator.journal import JournalStore
 from orchestrator.model.events import Event, HookIntended, RunFinished, TransitionIntended, WriteOwed
 from orchestrator.model.hook import When
 from orchestrator.model.org import Secret
@@ -143,7 +143,7 @@ async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run
         recorder = Recorder(session, lock.run, lock, ())
         recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
         with monkeypatch.context() as patch:
-            patch.setattr(SqliteStore, "append_all", full)
+            patch.setattr(JournalStore, "append_all", full)
             with pytest.raises(JournalUnavailable, match="the disk is full"):
                 await recorder.flush()
         recorder.tell(HookIntended("declare", When.BEFORE, "announce", "true"))

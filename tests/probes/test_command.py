@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unme
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server
-from tests.system.test_programs import processes_in, python, runs, until
+from tests.system.test_programs import all_ended, processes_in, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
 
@@ -73,20 +72,14 @@ async def test_law_08_a_program_that_cannot_be_started_is_unknown() -> None:
 async def test_law_08_a_program_that_takes_too_long_is_unknown_and_ended_with_its_children(
     tmp_path: Path,
 ) -> None:
-    code = (
-        "import os, signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "print('still asking', file=sys.stderr, flush=True)\n"
-        "os.fork()\n"
-        f"open('{tmp_path}/' + str(os.getpid()), 'w').close()\n"
-        "print(12, flush=True)\ntime.sleep(60)"
-    )
+    one = f": > {tmp_path}/$$; exec sleep 60"
+    script = f"trap '' TERM; echo still asking >&2; echo 12; sh -c '{one}' & {one}"
     async with probes() as taker:
-        reading = await taker.take(probe(Command(python(code).run)), within=0.4)
-    assert said(reading) == f"{sys.executable} did not end within 400 ms, and was stopped: still asking"
+        reading = await taker.take(probe(Command(("/bin/sh", "-c", script))), within=0.5)
+    assert said(reading) == "/bin/sh did not end within 500 ms, and was stopped: still asking"
     assert reading.seconds < 5
     assert len(processes_in(tmp_path)) == 2
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_cancelled_probe_ends_its_program(tmp_path: Path) -> None:
@@ -96,7 +89,7 @@ async def test_a_cancelled_probe_ends_its_program(tmp_path: Path) -> None:
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    await until(lambda: not any(map(runs, processes_in(tmp_path))))
+    await all_ended(tmp_path)
 
 
 async def test_a_child_that_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:

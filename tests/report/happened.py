@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from orchestrator.model.approval import Approvable
 from orchestrator.model.events import (
+    ApprovalAsked,
+    ApprovalOwed,
     ChangeSeen,
     ClockDistrusted,
     DrillClosed,
@@ -14,6 +19,8 @@ from orchestrator.model.events import (
     GuardWaived,
     HookEnded,
     HookIntended,
+    JournalMerged,
+    JournalMoved,
     LockBroken,
     LockReleased,
     LockTaken,
@@ -22,6 +29,8 @@ from orchestrator.model.events import (
     NameLearned,
     NoticeFailed,
     NoticeSent,
+    OrgAnswered,
+    OrgAsked,
     OrgGivenUp,
     OwedSettled,
     PairAdopted,
@@ -31,8 +40,11 @@ from orchestrator.model.events import (
     ProbesRead,
     ReadingsTaken,
     RunAcknowledged,
+    RunApproved,
+    RunCancelled,
     RunFinished,
     RunResumed,
+    RunScheduled,
     RunStarted,
     RunSuperseded,
     SituationRead,
@@ -40,6 +52,7 @@ from orchestrator.model.events import (
     TransitionMade,
     TransitionRefused,
     WaitBegan,
+    WaitContinued,
     WaitEnded,
     Waiting,
     WriteAnswered,
@@ -49,8 +62,9 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.guard import Measured, ProbeReading, Unmeasured
+from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
+from orchestrator.model.journal import Head
 from orchestrator.model.reading import (
     Accepted,
     Change,
@@ -97,6 +111,15 @@ FINISHED = RunFinished(
     6.2,
 )
 
+APPROVABLE = Approvable(
+    "payments",
+    Both("550e8400-e29b-41d4-a716-446655440000", "7c9e6679-7425-40de-944b-e07fc1f90ae7"),
+    Status.PASSIVE,
+    Status.ACTIVE,
+    Mode.PLANNED,
+    ("declare", "activate"),
+    "ab" * 32,
+)
 QUESTION = Question(Asks.MANUAL, "button", "declare", "Before transition declare, by hand: Press the button.")
 SCORE = Score(
     RUN,
@@ -117,6 +140,11 @@ SAID: tuple[tuple[Event, str], ...] = (
     (RunResumed(Mode.EMERGENCY, "us1 is down"), "The run is taken up again, now in emergency mode"),
     (RunSuperseded("20260528-170000-abcd"), "Closed: run 20260528-170000-abcd took its place"),
     (FINISHED, "Ended: done (exit 0). pair payments stands at ACTIVE, on both orgs"),
+    (
+        RunScheduled(Status.ACTIVE, datetime(2026, 11, 22, 3, 0, tzinfo=UTC), Status.PASSIVE),
+        "To ACTIVE at 2026-11-22 03:00:00 UTC, where the pair stands at PASSIVE then",
+    ),
+    (RunCancelled("bob was asked to wait"), "It does not begin: bob was asked to wait"),
     (RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
     (
         SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
@@ -126,6 +154,8 @@ SAID: tuple[tuple[Event, str], ...] = (
         ReadingsTaken(Both(reading(P), None)),
         "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
     ),
+    (OrgAsked(P, 10.0), "Payments (primary) is asked; it has 10 s to answer"),
+    (OrgAnswered(reading(P)), "Payments (primary) answers: PASSIVE"),
     (GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
     (
         GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
@@ -238,6 +268,14 @@ SAID: tuple[tuple[Event, str], ...] = (
     ),
     (LockReleased("ab12"), "The lock is let go"),
     (
+        JournalMoved("postgresql://db/ops", "It does not answer."),
+        "The team's journal postgresql://db/ops is left, its lock and history are not seen: It does not answer.",
+    ),
+    (
+        JournalMerged(Head(3, "ab" * 32), 0, (7, 8, 9)),
+        f"3 records of another journal, up to its head 3:{'ab' * 32}, were brought in",
+    ),
+    (
         LockBroken("ab12", "bob on laptop", "he is on leave"),
         "The lock of bob on laptop was broken by hand, because: he is on leave",
     ),
@@ -270,8 +308,21 @@ SAID: tuple[tuple[Event, str], ...] = (
         WaitBegan("declare", ("seen", "calm"), 600.0),
         "Transition declare: waiting for seen, calm, for up to 10 min",
     ),
+    (
+        WaitContinued("declare", (Verdict("calm", Outcome.FAIL, "errors is 3, not below 1"),)),
+        "Transition declare: still waiting for calm",
+    ),
     (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
     (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
+    (
+        ApprovalAsked("two_people", APPROVABLE),
+        f"Guard two_people wants other people to agree: PASSIVE → ACTIVE, digest {APPROVABLE.digest[:12]}…",
+    ),
+    (
+        ApprovalOwed("two_people", APPROVABLE),
+        "Guard two_people is owed afterwards: the emergency did not wait for other people to agree",
+    ),
+    (RunApproved(APPROVABLE, "we talked"), "Approved: we talked"),
     (PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
     (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
     (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orchestrator.model.events import (
+    ApprovalAsked,
     DrillClosed,
     DrillScored,
     DrillStarted,
@@ -16,6 +17,7 @@ from orchestrator.model.events import (
     PersonAnswered,
     PersonAsked,
     ProbesRead,
+    RunApproved,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -40,7 +42,7 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 from tests.steps import step
 
-from .happened import STARTED
+from .happened import APPROVABLE, STARTED
 from .journals import DRILL, Told, journal, post, score, seen
 from .scenes import HASH, NOW, PLAYBOOK, RUN, P, S, reading, record
 
@@ -120,7 +122,7 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0)),
+    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0, (_VERDICT,))),
     (1.0, GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
     (1.0, GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
     (1.0, TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),
@@ -137,6 +139,8 @@ _EVENTS: Told = (
             evil("hook output") + "\nnext line",
         ),
     ),
+    (1.4, ApprovalAsked(evil("guard"), APPROVABLE)),
+    (1.4, RunApproved(APPROVABLE, evil("approval"))),
     (1.5, PersonAsked(_ASKED)),
     (2.0, PersonAnswered(_ASKED, Reply(yes=True, words=evil("answer")), 0.5)),
     (2.0, _INTENDED),

@@ -94,7 +94,8 @@ def test_what_is_well_is_summed_up_and_what_is_not_is_said_in_full() -> None:
         doctor_page([readiness(KEY, check("link", OK, OK, brief="linked"), CLOCK)], everything=False)
     )
     assert page == [
-        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key, primary clock)",
+        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key,",
+        "primary clock)",
         "",
         "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
         "",

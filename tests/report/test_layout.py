@@ -144,7 +144,10 @@ def test_pages_are_as_wide_as_the_terminal_and_never_wider_than_100() -> None:
             *table(("a", "b", "c"), rows, (60, 5, 50)),
         )
         assert max(cells(line_text(spans).rstrip()) for spans in page) in range(75, 81)
-        assert line_text(copied("head", "f" * 70)) == "  head          " + "f" * 70
+        assert line_text(copied("head", "f" * 64)) == "  head          " + "f" * 64
+        assert line_text(copied("head", "f" * 70)) == "  head  " + "f" * 70
+        _, first, *_ = table(("run", "what"), [[Span("20260528-163000-k3f9"), Span(long[:70])]], (20, 70))
+        assert line_text(first).startswith("20260528-163000-k3f9  word")
         fit(300)
         assert page_width() == 100
         fit(10)

@@ -14,8 +14,8 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, Page, plain_text
-from orchestrator.report.plan import plan_json, plan_page, preview_page
-from tests.steps import step
+from orchestrator.report.plan import full_plan_page, plan_json, plan_page, preview_page
+from tests.steps import next_of, step
 
 from .scenes import (
     ACTIVATE,
@@ -50,7 +50,7 @@ def one_transition(*verdicts: Verdict, refused_by: tuple[str, ...] = ()) -> Plan
 
 def plan_page_of(of: Plan) -> Page:
     """The page of a plan, once it was decided what to type next."""
-    return plan_page(decided(of))
+    return full_plan_page(decided(of))
 
 
 def after(shown: Sequence[str], title: str) -> list[str]:
@@ -61,7 +61,7 @@ def after(shown: Sequence[str], title: str) -> list[str]:
 
 def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
     assert lines(plan_page_of(plan(one_transition(LINKED, SETTLED)))) == [
-        "Plan for pair payments to ACTIVE",
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
         "",
         "  goal          ACTIVE",
@@ -74,7 +74,7 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "  playbook      regional-failover (SHA-256 abcdef012345…)",
         "  operator      alice@laptop",
         "  time-outs     connect 3 s, read 10 s, 20 s in all; a write must be seen within 1 min",
-        "  run           20260528-163000-k3f9",
+        "  run           RUN below stands for the run's own id, which it gets when it begins",
         "",
         "Before the first transition",
         "    pass     unknown             no earlier write's outcome is unknown",
@@ -89,15 +89,14 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
         "       POST https://api.datadoghq.eu/api/v2/hamr",
         '       {"data":{"id":"7c9e6679-7425-40de-944b-e07fc1f90ae7","attributes":{"hamr_status":3}}}',
         "       if refused     the run stops as incomplete (exit 6), and the pair stands agreed(PASSIVE);",
-        "                      hamr resume 20260528-163000-k3f9 takes it up",
+        "                      hamr resume payments takes it up",
         "       if lost        read back for up to 1 min, every 1 s; if it is not there and nothing else",
         "                      moved, it is sent again, at most once; else the run ends as unknown (exit 7)",
-        "       if cut short   the pair stands midway(declare); hamr resume 20260528-163000-k3f9 takes it up",
+        "       if cut short   the pair stands midway(declare); hamr resume payments takes it up",
         "",
         "If nothing goes wrong",
         "  pair payments stands at ACTIVE, on both orgs",
         "  The objective for ACTIVE is 15 min.",
-        "  This plan can be applied until 2026-05-28 16:55:00 UTC.",
         "  1 request would be sent; none was.",
         "",
         "Remember afterwards",
@@ -111,21 +110,65 @@ def test_a_plan_is_told_from_its_header_to_what_to_type_next() -> None:
     ]
 
 
-def test_the_last_two_lines_above_the_question_sum_up_what_a_yes_sends() -> None:
-    shown = plain_text(preview_page(plan())).splitlines()
-    assert "Next" not in shown
-    assert shown[-3:] == [
+def test_a_short_plan_fits_one_screen_and_names_all_that_would_be_sent() -> None:
+    assert lines(plan_page(decided(replace(plan(), events_to=S)))) == [
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
+        "Nothing was sent. With --full, hamr plan shows every guard and request.",
         "",
-        "PASSIVE → ACTIVE, up to 4 writes: up to 2 to Payments (primary), 2 to Payments EU (secondary).",
-        "Guards: 3 of 3 pass; none refuses.",
+        "  stands        agreed(PASSIVE). Both orgs show PASSIVE.",
+        "  orgs          Payments (primary), Payments EU (secondary)",
+        "  route         PASSIVE → FAILOVER → ACTIVE, up to 4 writes, planned",
+        "",
+        "  declare       all 2 guards pass",
+        "                FAILOVER to the secondary, then the primary*",
+        "  activate      1 guard passes",
+        "                ACTIVE to the secondary, then the primary*",
+        "  *             only if this pair turns out not to mirror",
+        "  also sent     4 events to the secondary, which nothing waits for",
+        "  afterwards    1 thing to remember (--full)",
+        "  ends          pair payments stands at ACTIVE, on both orgs; objective 15 min",
+        "",
+        "Next",
+        "  hamr run payments --to ACTIVE",
+        "      go to ACTIVE",
+        "  hamr plan payments --to ACTIVE --out FILE",
+        "      keep it: hamr apply FILE then does exactly this, or nothing",
     ]
+
+
+def test_the_plan_above_the_question_says_the_same_but_what_to_type_next() -> None:
+    shown = lines(preview_page(decided(plan())))
+    assert shown[:-1] == lines(plan_page(decided(plan())))[: len(shown) - 1]
+    assert shown[-1] == f"  run           {RUN}"
+
+
+def test_a_plan_that_is_not_saved_shows_no_id_that_no_run_will_bear() -> None:
+    stamped = one_transition(replace(LINKED, reason=f"carries the stamp of run {RUN}"))
+    write_ = stamped.writes[0]
+    body = {"modified_by": f"alice+hamr-{RUN}-1@laptop"}
+    stamped = replace(stamped, writes=(replace(write_, request=replace(write_.request, body=body)),))
+    of = plan(stamped)
+    assert RUN not in plain_text(plan_page_of(of)) + plain_text(plan_page(decided(of)))
+    assert '{"modified_by":"alice+hamr-RUN-1@laptop"}' in plain_text(plan_page_of(of))
+    assert f"  run           {RUN}" in lines(full_plan_page(of, out="plan.json"))
+    assert f'{{"modified_by":"alice+hamr-{RUN}-1@laptop"}}' in plain_text(full_plan_page(of, out="plan.json"))
+
+
+def test_a_saved_plan_names_what_applies_it_unless_it_would_be_refused() -> None:
+    assert after(lines(plan_page(decided(plan()), out="my plan.json")), "Next") == [
+        "  hamr apply 'my plan.json'"
+    ]
+    assert next_of(plan_json(decided(plan()), out="plan.json")) == ["hamr apply plan.json"]
+    refused = decided(plan(planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))))
+    assert "hamr apply" not in plain_text(plan_page(refused, out="plan.json"))
+    assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr status payments"
 
 
 def test_a_refused_first_transition_is_said_at_the_top_with_every_flag() -> None:
     refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
     shown = lines(plan_page_of(plan(refused)))
     assert shown[:11] == [
-        "Plan for pair payments to ACTIVE",
+        "Plan for pair payments to ACTIVE, made 2026-05-28 16:40:00 UTC",
         "Nothing was sent.",
         "",
         "REFUSED: a run would stop before its first transition, declare, and send nothing.",
@@ -161,10 +204,10 @@ def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -
 def test_a_later_refusal_is_predicted_and_said_at_the_top_too() -> None:
     second = planned_transition(ACTIVATE, replace(UNSETTLED, predicted=True), refused_by=("settled",))
     shown = lines(plan_page_of(plan(planned_transition(DECLARE, LINKED), second)))
-    assert shown[3] == (
+    assert " ".join(shown[3:5]) == (
         "REFUSED ON THE WAY: as things are predicted, a run would stop before transition activate and stay there."
     )
-    assert shown[4:6] == [
+    assert shown[5:7] == [
         "  fail     settled             (predicted) Payments EU (secondary) was changed 2 min ago by",
         "                               bob@example.com",
     ]
@@ -332,6 +375,7 @@ def test_the_document_carries_every_request_and_verdict() -> None:
         "overrides": {},
         "ref": "",
         "since": None,
+        "expect": None,
     }
     assert written["transitions"] == [
         {
@@ -415,10 +459,10 @@ def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
     assert CANARY not in text
 
 
-def test_what_the_question_does_not_know_stands_above_it() -> None:
+def test_a_plan_without_a_journal_says_so_above_the_question() -> None:
     page = " ".join(" ".join(lines(preview_page(replace(plan(), unjournalled="/j")))).split())
     assert (
-        "Beware: there is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known"
+        "nothing: there is no journal here yet (/j): what is owed or unknown, and who holds the lock, is not known"
         in page
     )
-    assert "Beware" not in " ".join(lines(preview_page(plan())))
+    assert "no journal" not in " ".join(lines(preview_page(plan())))

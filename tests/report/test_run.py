@@ -12,7 +12,7 @@ from orchestrator.model.events import Event, SituationRead
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.documents import to_json
@@ -38,7 +38,16 @@ from .scenes import (
     result,
 )
 
-QUIET = {"ReadingsTaken", "LockTaken", "LockReleased", "TransitionRefused", "RunFinished", "PersonAsked"}
+QUIET = {
+    "ReadingsTaken",
+    "OrgAsked",
+    "OrgAnswered",
+    "LockTaken",
+    "LockReleased",
+    "TransitionRefused",
+    "RunFinished",
+    "PersonAsked",
+}
 
 
 @pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
@@ -65,24 +74,12 @@ def test_a_run_that_is_done_is_summed_up() -> None:
         "",
         "  run           20260528-163000-k3f9, pair payments to ACTIVE",
         "  sent          4 writes reached the orgs.",
-        "  stands        agreed(ACTIVE)",
-        "  took          1 min 18 s",
-        "  exit code     0: done, or nothing to do",
+        "  took          1 min 18 s: declare 2.1 s, activate 1 min 15 s",
+        "  objective     ACTIVE met: 6 min 12 s, of 15 min allowed",
+        f"  verify  hamr audit verify --anchor 41:{HASH}",
         "",
-        "  transition  from → to           time        writes",
-        "  declare     PASSIVE → FAILOVER  2.1 s       2 writes",
-        "  activate    FAILOVER → ACTIVE   1 min 15 s  1 write",
-        "",
-        "Objectives",
-        "  ACTIVE met: 6 min 12 s, of 15 min allowed",
-        "",
-        "Remember",
-        "  - Traffic has not moved by itself.",
-        "",
-        "Journal",
-        f"  head          41:{HASH}",
-        f"  verify        hamr audit verify --anchor 41:{HASH}",
-        "                Copy that line somewhere else: it proves the journal up to here.",
+        "Left to do",
+        "  [ ] Traffic has not moved by itself.",
         "",
         "Next",
         "  hamr show 20260528-163000-k3f9",
@@ -129,7 +126,7 @@ def test_a_refusal_in_the_middle_says_that_it_stays_open() -> None:
     )
     shown = lines(result_page(midway))
     assert shown[0] == "INCOMPLETE: stopped midway."
-    assert "  stays open    yes: it can be resumed by anyone, from this journal" in shown
+    assert f"  [ ] Take run {RUN} up again: it stays open until then." in shown
 
 
 def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
@@ -147,10 +144,18 @@ def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
     )
     shown = lines(
         result_page(
-            replace(result(), ending=ending, exit_code=ExitCode.UNKNOWN, resumable=True, objectives=())
+            replace(
+                result(),
+                ending=ending,
+                exit_code=ExitCode.UNKNOWN,
+                resumable=True,
+                objectives=(),
+                steps=(),
+                unknown=(Attempt(4, S, Status.ACTIVE, "stamp", "activate"),),
+            )
         )
     )
-    assert shown[:10] == [
+    assert shown[:9] == [
         "UNKNOWN: the outcome of a write is not known.",
         "  the POST of ACTIVE to Payments EU (secondary) got no answer",
         "",
@@ -160,7 +165,11 @@ def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
         "  stands        agreed(ACTIVE)",
         "  took          1 min 18 s",
         "  exit code     7: the outcome of a write is unknown",
-        "  stays open    yes: it can be resumed by anyone, from this journal",
+    ]
+    assert shown[shown.index("Left to do") + 1 :][:3] == [
+        "  [ ] Find out whether ACTIVE to the secondary took effect, or still will (attempt 4 of run",
+        "      20260528-163000-k3f9).",
+        "  [ ] Take run 20260528-163000-k3f9 up again: it stays open until then.",
     ]
     assert shown[shown.index("Next") + 1 :] == [
         "  hamr resume 20260528-163000-k3f9",
@@ -179,18 +188,24 @@ def test_what_is_owed_and_a_missed_objective_are_said() -> None:
     shown = lines(result_page(owing))
     assert shown[0] == "DONE, BUT OWING."
     assert "  run           20260528-163000-k3f9, pair payments to ACTIVE, in emergency mode" in shown
-    at = next(number for number, text in enumerate(shown) if text.startswith("  owed"))
-    assert shown[at : at + 2] == [
-        "  owed          the primary is owed ACTIVE since 2026-05-28 16:40:00 UTC (run 20260528-163000-k3f9);",
-        "                hamr resume delivers it",
+    at = shown.index("Left to do")
+    assert shown[at + 1 : at + 3] == [
+        "  [ ] Tell the primary ACTIVE, as soon as it can be reached: it is owed that since 2026-05-28",
+        "      16:40:00 UTC (run 20260528-163000-k3f9).",
     ]
-    assert "  ACTIVE MISSED: 20 min, of 15 min allowed" in shown
+    assert "  objective     ACTIVE MISSED: 20 min, of 15 min allowed" in shown
+
+
+def test_nothing_is_left_only_of_a_run_that_is_done() -> None:
+    assert "Left to do: Nothing." in lines(result_page(replace(result(), remember=())))
+    failed = replace(result(End.FAILED), remember=(), resumable=False)
+    assert "  [ ] Clear what stopped it, then try again." in lines(result_page(failed))
 
 
 def test_an_end_that_could_not_be_journalled_is_said() -> None:
     shown = lines(result_page(replace(result(), head=Head(0, ""))))
-    assert "  The end of this run could not be written into the journal." in shown
-    assert not any("head" in text for text in shown)
+    assert "  journal       The end of this run could not be written into it." in shown
+    assert not any("anchor" in text for text in shown)
 
 
 @pytest.mark.parametrize("end", list(End))
@@ -273,6 +288,14 @@ def test_the_document_says_all_of_it() -> None:
         "hooks_owed": [],
         "hooks_failed": [],
         "left_to_person": [],
+        "left_to_do": [
+            {"text": "Clear what stopped it, then try again.", "command": "hamr status payments"},
+            {
+                "text": "Tell the primary ACTIVE, as soon as it can be reached: it is owed that since "
+                f"2026-05-28 16:40:00 UTC (run {RUN}).",
+                "command": "hamr resume payments",
+            },
+        ],
         "waited_seconds": 0.0,
         "asked_seconds": 0.0,
         "owed": {"org": "primary", "status": "ACTIVE", "run": RUN, "since": "2026-05-28T16:40:00.000000Z"},
@@ -302,8 +325,11 @@ def test_a_result_lists_what_is_owed_and_what_is_left_to_people() -> None:
         result(), hooks_owed=("declare/flip",), left_to_person=("Press the button.",), waited=6.0, asked=42.0
     )
     shown = lines(result_page(left))
-    assert "  - flip, after transition declare" in shown
-    assert "  - Press the button." in shown
+    at = shown.index("Left to do")
+    assert shown[at + 1 : at + 3] == [
+        "  [ ] Hook flip of transition declare did not end well; a resumed run tries it again.",
+        "  [ ] By hand: Press the button.",
+    ]
     assert any("of it 6 s waiting for guards and 42 s waiting for a person" in text for text in shown)
     document = result_json(left)
     assert document["hooks_owed"] == ["declare/flip"]
@@ -320,4 +346,7 @@ def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_
 
 def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
     went_past = replace(result(), hooks_failed=("declare/stop-sync",))
-    assert "  - stop-sync, before transition declare" in lines(result_page(went_past))
+    said = "  [ ] By hand: hook stop-sync of transition declare did not end well, and nothing runs it again."
+    assert said in lines(result_page(went_past))
+    not_made = replace(went_past, steps=())  # resuming runs it again
+    assert "stop-sync" not in plain_text(result_page(not_made))

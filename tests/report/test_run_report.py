@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import OwedSettled, RunAcknowledged, RunResumed
+from orchestrator.model.events import HookEnded, OwedSettled, RunAcknowledged, RunResumed, TransitionMade
 from orchestrator.model.guard import Outcome
+from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
 from orchestrator.model.run import End, Mode
@@ -97,9 +98,6 @@ def test_an_objective_that_was_met_stays_met_when_what_was_owed_is_delivered_lat
 
 
 def test_a_hook_that_did_not_end_well_and_one_left_to_a_person_are_left_to_do() -> None:
-    from orchestrator.model.events import HookEnded
-    from orchestrator.model.hook import HookOutcome, When
-
     by_hand = HookEnded(
         "declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button."
     )
@@ -172,3 +170,27 @@ def test_an_unknown_verdict_is_never_shown_as_a_pass() -> None:
     (run,) = reported(REFUSED).runs
     assert {each.verdict.outcome for each in not_passed(run)} == {Outcome.FAIL, Outcome.UNKNOWN}
     assert {each.outcome for each in not_passed(run)} == {"refused"}
+
+
+def test_a_run_that_recovered_a_lost_attempt_has_nothing_left_of_it() -> None:
+    recovered = [
+        *RESUMED[:-1],
+        (7300.0, finished(End.DONE, 0, "pair payments stands at FAILOVER, on both orgs", 100.0)),
+    ]
+    report = reported(recovered)
+    assert report.runs[0].writes[1].unknown, "the journal keeps what was said of that attempt"
+    assert summary_of(report).to_do == ()
+
+
+def test_a_before_hook_that_an_emergency_went_past_is_left_and_one_that_stopped_its_transition_is_not() -> (
+    None
+):
+    failed = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
+    went_past = [
+        (seconds, failed if isinstance(event, HookEnded) and event.when is When.BEFORE else event)
+        for seconds, event in WHOLE
+    ]
+    said = "By hand: hook stop-sync of transition declare did not end well, and nothing runs it again."
+    assert said in [each.text for each in summary_of(reported(went_past)).to_do]
+    stopped = [each for each in went_past if not isinstance(each[1], TransitionMade)]
+    assert said not in [each.text for each in summary_of(reported(stopped)).to_do]

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Head, Holder
 from orchestrator.model.reading import (
     Absent,
+    Change,
     Denied,
     Hampered,
     Identity,
@@ -22,7 +23,17 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Attempt, Mode
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Standing, UnderWay
+from orchestrator.model.situation import (
+    LeftByHand,
+    OpenDrill,
+    OpenRun,
+    Owed,
+    Phase,
+    PhaseName,
+    Scheduled,
+    Standing,
+    UnderWay,
+)
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, Span, cells, fit, plain_text
@@ -55,8 +66,7 @@ def page(of: Standing) -> list[str]:
 
 def test_a_quiet_pair_is_shown_side_by_side() -> None:
     assert page(standing()) == [
-        "Pair payments, 2026-05-28 16:40:00 UTC",
-        "playbook regional-failover, mirrors auto",
+        "Pair payments, 2026-05-28 16:40:00 UTC; playbook regional-failover, mirrors auto",
         "",
         "                primary                                   secondary",
         "  name          Payments                                  Payments EU",
@@ -70,7 +80,7 @@ def test_a_quiet_pair_is_shown_side_by_side() -> None:
         "  phase         agreed(PASSIVE)",
         "  Both orgs show PASSIVE.",
         "",
-        "  journal says  nothing is owed or unknown, no run is open, nobody holds the lock",
+        "Left to do: Nothing.",
         "  journal       /home/alice/.local/state/hamr/journal.db",
         f"  head          41:{HASH}",
         "",
@@ -99,7 +109,7 @@ def test_a_quiet_pair_is_shown_side_by_side() -> None:
 )
 def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because: str | None) -> None:
     shown = page(replace(standing(), readings=Both(reading(P, sight), reading(S))))
-    assert shown[6].startswith(f"  status        {status}  ")
+    assert shown[5].startswith(f"  status        {status}  ")
     reasons = [text for text in shown if text.startswith("  because")]
     assert reasons == ([] if because is None else [f"  because       {because}"])
 
@@ -112,8 +122,8 @@ def test_a_key_that_cannot_be_had_is_no_denial_and_its_file_is_shown_to_the_end(
     keyless = reading(P, Hampered(why, "set what is missing", Trouble.KEYS))
     identities = Both(Identity(P, None, why), Identity(S, UUIDS.secondary))
     shown = page(replace(standing(), readings=Both(keyless, reading(S)), identities=identities))
-    assert shown[6].startswith("  status        not asked: a key cannot be had  ")
-    assert shown[7:12] == [
+    assert shown[5].startswith("  status        not asked: a key cannot be had  ")
+    assert shown[6:11] == [
         "  because       The application key of Payments",
         "                (primary) cannot be used: file",
         "                /etc/hamr/keys/of/this/very/long/path/pa",
@@ -158,10 +168,6 @@ def test_everything_that_the_journal_knows_is_told() -> None:
     )
     begin = shown.index("  Both orgs show PASSIVE.") + 2
     assert shown[begin : shown.index("Next") - 3] == [
-        "  owed          Payments (primary) is owed ACTIVE since 2026-05-27 09:30:00 UTC (emergency run",
-        "                20260528-163000-k3f9)",
-        "  unknown       nobody knows whether ACTIVE to Payments (primary) took effect, or still will",
-        "                (attempt 3 of run 20260528-163000-k3f9)",
         "  open run      20260528-163000-k3f9, to ACTIVE, in transition declare (PASSIVE → FAILOVER), in",
         "                emergency mode; hamr show 20260528-163000-k3f9 tells it",
         "  lock          held by bob on laptop2 (process 4242) for run 20260528-163000-k3f9, since 2026-05-28",
@@ -169,7 +175,22 @@ def test_everything_that_the_journal_knows_is_told() -> None:
         "                ab12cd34ef56)",
         "  cooling down  for another 4 min 50 s after run 20260528-163000-k3f9; hamr ack 20260528-163000-k3f9",
         "                ends it",
+        "",
+        "Left to do",
+        "  [ ] Find out whether ACTIVE to Payments (primary) took effect, or still will (attempt 3 of run",
+        "      20260528-163000-k3f9).",
+        "  [ ] See whether run 20260528-163000-k3f9 still goes on; if not, resume it: it stays open until",
+        "      then.",
+        "  [ ] Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since",
+        "      2026-05-27 09:30:00 UTC (run 20260528-163000-k3f9).",
+        "",
     ]
+
+
+def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
+    of = replace(standing(), journal_left="postgresql://db/ops")
+    assert "  not seen      postgresql://db/ops" in page(of)
+    assert status_json(of)["journal_left"] == "postgresql://db/ops"
 
 
 def test_a_dead_holder_is_called_gone() -> None:
@@ -208,6 +229,21 @@ def test_an_open_drill_is_shown_with_the_command_that_closes_it() -> None:
     assert "hamr drill close 20260528-150000-abcd --notes TEXT" in shown
 
 
+SCHEDULED = Scheduled(
+    "20260528-160000-abcd", Status.ACTIVE, NOW + timedelta(hours=6, minutes=20), "bob@desk", Status.PASSIVE
+)
+
+
+def test_a_run_that_waits_for_its_time_is_named_with_how_to_cancel_it() -> None:
+    shown = plain_text(status_page(looked(replace(standing(), scheduled=(SCHEDULED,))), PLAYBOOK))
+    words = " ".join(shown.split())
+    assert (
+        "run 20260528-160000-abcd of bob@desk goes to ACTIVE at 2026-05-28 23:00:00 UTC (in 6 h 20 min), where the "
+        "pair stands at PASSIVE then, unless its process is gone"
+    ) in words
+    assert "hamr cancel 20260528-160000-abcd" in shown
+
+
 def test_before_a_question_nothing_is_said_of_what_to_type_next() -> None:
     whole = plain_text(status_page(looked(standing()), PLAYBOOK))
     said = plain_text(standing_page(standing(), PLAYBOOK))
@@ -227,6 +263,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         cooling_down_after=RUN,
         cooling_down_for=290.0,
         open_drill=OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE),
+        scheduled=(SCHEDULED,),
     )
     assert status_json(looked(of)) == {
         "schema": "hamr/status/1",
@@ -244,13 +281,14 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                 "options": ["--watch"],
                 "why": "bob is at work on it: leave it, and watch",
             },
+        ],
+        "left_to_do": [
             {
-                "command": f"hamr show {RUN}",
-                "verb": "show",
-                "subject": RUN,
-                "options": [],
-                "why": "read what that run did, step by step",
+                "text": "Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since "
+                f"2026-05-27 09:30:00 UTC (run {RUN}).",
+                "command": "hamr resume payments",
             },
+            {"text": "Close the drill.", "command": "hamr drill close 20260528-150000-abcd --notes TEXT"},
         ],
         "orgs": {
             "primary": {
@@ -318,6 +356,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             }
         ],
         "may_come_late": [],
+        "approvals_owed": [],
         "open_on_other_orgs": [],
         "open_run": {
             "run": RUN,
@@ -327,6 +366,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "mode": "planned",
             "hooks_owed": [],
             "asking": "",
+            "waiting": None,
             "under_way": False,
         },
         "open_drill": {
@@ -336,6 +376,15 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
             "goal": "ACTIVE",
             "home": "PASSIVE",
         },
+        "scheduled": [
+            {
+                "run": "20260528-160000-abcd",
+                "goal": "ACTIVE",
+                "start_at": "2026-05-28T23:00:00.000000Z",
+                "by": "bob@desk",
+                "expect": "PASSIVE",
+            }
+        ],
         "under_way": {
             "run": RUN,
             "operator": "bob",
@@ -360,6 +409,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         "strangers": [],
         "journal": "/home/alice/.local/state/hamr/journal.db",
         "journal_exists": True,
+        "journal_left": None,
         "head": {"seq": 41, "hash": HASH},
     }
 
@@ -401,12 +451,46 @@ def test_every_style_is_a_known_meaning() -> None:
     ]
 
 
-def test_in_80_columns_both_orgs_still_stand_side_by_side() -> None:
-    def narrow() -> str:
-        fit(80)
-        return plain_text(status_page(standing(), PLAYBOOK))
+def test_below_90_columns_the_orgs_stand_one_below_the_other() -> None:
+    def narrow() -> list[str]:
+        fit(89)
+        return page(standing())
 
-    shown = copy_context().run(narrow).splitlines()
-    head = next(each for each in shown if each.startswith("  head"))
-    assert all(cells(each) <= 80 for each in shown if each != head and "hamr " not in each)
-    assert any(each.split() == ["primary", "secondary"] for each in shown)
+    shown = copy_context().run(narrow)
+    assert shown[2:9] == [
+        "  primary       Payments, api.datadoghq.com (us1)",
+        "  status        PASSIVE",
+        "  changed at    2026-05-27 09:30:00 UTC, 1 d 7 h ago",
+        "  changed by    alice@example.com",
+        "  keys          this org's; answered in 52 ms",
+        "",
+        "  secondary     Payments EU, api.datadoghq.eu (eu1)",
+    ]
+
+
+def test_nothing_is_left_only_of_a_pair_at_rest_by_a_journal_that_can_tell() -> None:
+    quiet = standing()
+    assert "Left to do: Nothing." in page(quiet)
+    midway = replace(quiet, phase=replace(quiet.phase, status=Status.FAILOVER))
+    diverged = replace(quiet, phase=Phase(PhaseName.DIVERGED, "They differ.", ()))
+    for other in (midway, diverged, replace(quiet, head=Head(0, "")), replace(quiet, elsewhere=(RUN,))):
+        assert not any("Left to do" in text for text in page(other))
+
+
+def test_what_the_last_run_left_to_people_stays_until_it_is_acknowledged() -> None:
+    left = LeftByHand(RUN, ("declare/stop-sync",), ("Press the button.",), ("Traffic has not moved.",))
+    shown = page(replace(standing(), left_by_hand=left))
+    at = shown.index("Left to do")
+    assert shown[at + 1 : at + 5] == [
+        "  [ ] By hand: hook stop-sync of transition declare did not end well, and nothing runs it again.",
+        "  [ ] By hand: Press the button.",
+        "  [ ] Traffic has not moved.",
+        f"  Done by hand? hamr ack {RUN}",
+    ]
+
+
+def test_a_run_that_stopped_for_somebody_elses_write_is_not_to_be_taken_up_again() -> None:
+    run = OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", stopped_for=Change.FOREIGN, ended=True)
+    shown = " ".join(page(replace(standing(), open_run=run)))
+    assert f"[ ] Settle what somebody else wrote: run {RUN} stays open until then." in shown
+    assert "up again" not in shown

@@ -97,12 +97,12 @@ def test_quiet_takes_a_change_from_the_future_for_one_that_happened_just_now() -
     verdict = ask(FIVE_MINUTES, situation(secondary=changed(ago(hours=-1))))
     assert verdict.outcome is Outcome.FAIL
     assert verdict.reason == (
-        "Payments EU (secondary) was changed 0 s ago by alice@example.com "
+        "Payments EU (secondary) was changed just now by alice@example.com "
         "(its record is dated 1 h ahead of its clock); quiet wants 5 min"
     )
     within_the_seconds_of_date = ask(FIVE_MINUTES, situation(secondary=changed(ago(seconds=-1))))
     assert within_the_seconds_of_date.reason == (
-        "Payments EU (secondary) was changed 0 s ago by alice@example.com; quiet wants 5 min"
+        "Payments EU (secondary) was changed just now by alice@example.com; quiet wants 5 min"
     )
 
 

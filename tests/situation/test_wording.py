@@ -6,28 +6,24 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orchestrator.model.words import utc
-from orchestrator.situation.wording import author, printable, span
+from orchestrator.model.words import ago, utc
+from orchestrator.situation.wording import author, printable
 
 
 @pytest.mark.parametrize(
     ("length", "said"),
     [
-        (0.0, "0 s"),
-        (0.3, "0.3 s"),
-        (42.9, "42 s"),
-        (59.99, "59 s"),
-        (60.0, "1 min"),
-        (95.0, "1 min 35 s"),
-        (timedelta(minutes=5), "5 min"),
-        (timedelta(hours=1, minutes=20, seconds=59), "1 h 20 min"),
-        (timedelta(days=3), "3 d"),
-        (timedelta(days=1, hours=7), "1 d 7 h"),
-        (float("inf"), "inf s"),
+        (0.0, "just now"),
+        (0.9, "just now"),
+        (1.0, "1 s ago"),
+        (9.9, "9 s ago"),
+        (95.0, "1 min 35 s ago"),
+        (timedelta(hours=1, minutes=20, seconds=59), "1 h 20 min ago"),
+        (float("inf"), "inf s ago"),
     ],
 )
-def test_a_span_is_said_in_its_two_largest_units(length: timedelta | float, said: str) -> None:
-    assert span(length) == said
+def test_an_age_is_said_in_whole_seconds(length: timedelta | float, said: str) -> None:
+    assert ago(length) == said
 
 
 def test_a_time_is_said_in_utc() -> None:

@@ -125,6 +125,7 @@ OWN = """
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("options", [("-p", "no:xdist"), ("-n", "2")], ids=["alone", "xdist"])
 def test_pairs_simulators_playbooks_and_scenarios(strict: pytest.Pytester, options: tuple[str, ...]) -> None:
     strict.path.joinpath("ours.yaml").write_text(PLAYBOOK)

@@ -1,30 +1,53 @@
-"""The journal in one SQLite file: `orchestrator.model.protocols.Store` for one machine."""
+"""The journal over a database's tables: `orchestrator.model.protocols.Store`, the same for a file and for a team's server."""
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self, TypeVar
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import asdict, astuple, replace
 
-from orchestrator.errors import JournalDamaged, Locked
+from orchestrator.errors import JournalDamaged, Locked, UsageError
 from orchestrator.model import next_step
-from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Holder, Record, Verification, Verified
+from orchestrator.model.journal import (
+    GENESIS,
+    Broken,
+    Entry,
+    Head,
+    Holder,
+    Record,
+    Verification,
+    Verified,
+    Witness,
+)
 from orchestrator.model.plain import timestamp
 
 from . import tables
-from .calls import turns_at
+from .address import Address
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
-from .failures import UNSENT, UNWRITTEN, damaged, from_sqlite, unavailable
-from .opening import BUSY_SECONDS, Opened, open_for_reading, open_for_writing, open_nothing
-from .tables import EACH_PAIR, IS_RUN, RUN_BELOW, RUNS_OF_A_PAIR, first_of_each_run, places, selection
+from .failures import UNWRITTEN, damaged
+from .opening import BUSY_SECONDS
+from .sqlite_file import SqliteFile
+from .tables import (
+    EACH_PAIR,
+    IS_RUN,
+    RUN_BELOW,
+    RUNS_OF_A_PAIR,
+    Statements,
+    first_of_each_run,
+    places,
+    selection,
+)
+
+T = TypeVar("T")
+Work = Callable[[Statements], T]
+"""What is asked of the tables, or done to them, in one transaction. It may be done again from the start, so it changes
+nothing else."""
 
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
@@ -36,39 +59,76 @@ VERIFY_NEWEST = 5_000
 """How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
 
 
-class SqliteStore:
-    """An append-only journal with a hash chain, and one lock per pair, in one file.
+class Database(Protocol):
+    """A journal's tables, wherever they are kept: in a file, or on a server."""
+
+    @property
+    def place(self) -> str:
+        """Where they are, in a person's words."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a journal; False only where one was opened to be looked at."""
+
+    def read(self, work: Work[T]) -> T:
+        """Do work that changes nothing. What the database reports is raised in words for a person."""
+
+    def write(self, work: Work[T]) -> T:
+        """Do work in one durable transaction, all of it or nothing, while nobody else writes."""
+
+    def afresh(self) -> AbstractContextManager[Database]:
+        """The same tables through a fresh handle, opened by the journal's name, to be looked at."""
+
+    def check_whole(self) -> str:
+        """What the database itself finds wrong with its tables; "" where it finds nothing."""
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long a call waits from now on for others who write."""
+
+    def attend(self, lock: str) -> None:
+        """Give a lock that is about to be taken its witness, where there is such a thing."""
+
+    def leave(self, lock: str) -> None:
+        """Take the witness back."""
+
+    def witness(self, lock: str) -> Witness:
+        """What the database itself can tell of the process that holds a lock."""
+
+    def role(self) -> str:
+        """Who the database itself says that we are; "" where it can't tell."""
+
+    def close(self) -> None:
+        """Let go of the tables."""
+
+
+class JournalStore:
+    """An append-only journal with a hash chain, and one lock per pair.
 
     Safe to use from several processes, and from several threads of one.
     """
 
-    def __init__(self, opened: Opened, place: Path, now: Callable[[], datetime], patience: float) -> None:
-        self._connection = opened.connection
-        self._opened = opened
-        self._place = place
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
         self._now = now
-        self._mutex = threading.RLock()
-        self._turns = turns_at(place)
-        self._patience = patience
 
     @classmethod
     def open(
         cls,
-        path: Path,
+        place: Path | Address,
         *,
         create: bool = True,
         durable: bool = True,
         now: Callable[[], datetime],
         patience: float | None = None,
         older: bool = False,
-    ) -> SqliteStore:
+    ) -> JournalStore:
         """Open the journal.
 
         Args:
-            path: its file.
-            create: open it for writing, and create file and folder where they are missing. False is for
-                commands that only look: nothing can be appended, a file that may only be read is enough, and
-                where there is none the journal is empty and no file appears.
+            place: its file, or the address of a team's.
+            create: open it for writing, and create file and folder where they are missing; a team's was laid out
+                before. False is for commands that only look: nothing can be appended, a file that may only be read is
+                enough, and where there is none the journal is empty and no file appears.
             durable: a record is on the disk before `append` returns; only simulations do without.
             now: the wall clock, which dates the records.
             patience: seconds to wait for others who write, here and later; None for BUSY_SECONDS.
@@ -79,27 +139,35 @@ class SqliteStore:
             JournalDamaged: the file is not a whole journal.
         """
         wait = BUSY_SECONDS if patience is None else patience
-        with turns_at(path).one(path, wait):
-            if create:
-                opened = open_for_writing(path, durable=durable, patience=wait)
-            else:
-                opened = open_for_reading(path, patience=wait, older=older)
-        return cls(opened, path, now, wait)
+        if isinstance(place, Address):
+            try:
+                from .postgres import open_team  # noqa: PLC0415 - its library is loaded for a team's journal alone
+            except ImportError as error:
+                raise UsageError(
+                    f"The journal {place} is a team's, and the library for it is not installed: {error}.",
+                    next_steps=(next_step.shell("pip install 'hamr-orchestrator[team]'", "install it"),),
+                ) from error
+            return cls(open_team(place, writes=create, patience=wait), now)
+        return cls(SqliteFile.open(place, create=create, durable=durable, patience=wait, older=older), now)
 
     @classmethod
-    def nothing(cls, path: Path, *, now: Callable[[], datetime]) -> SqliteStore:
+    def nothing(cls, place: Path | Address, *, now: Callable[[], datetime]) -> JournalStore:
         """An empty journal that can't be added to, in the place of one that cannot be opened. Leaves no file."""
-        return cls(open_nothing(), path, now, BUSY_SECONDS)
+        return cls(SqliteFile.nothing(str(place)), now)
 
     @property
     def place(self) -> str:
-        """The path of its file."""
-        return str(self._place)
+        """The path of its file, or a team's address without a password."""
+        return self._database.place
+
+    def role(self) -> str:
+        """Who the journal's own server says that we are, which nobody can make up; "" where the journal is a file."""
+        return self._database.role()
 
     @property
     def exists(self) -> bool:
-        """Whether there is a file; False only where it was opened with `create=False`."""
-        return self._opened.exists
+        """Whether there is a journal; False only where it was opened with `create=False`."""
+        return self._database.exists
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably; see `Store.append`. The record is dated with the wall clock, whatever came before it."""
@@ -110,42 +178,33 @@ class SqliteStore:
 
         Each is dated with when it happened, else with the wall clock, whatever came before it.
         """
+        return self._write(lambda statements: self._append(statements, entries, holding))
+
+    def _append(
+        self, statements: Statements, entries: Sequence[Entry], holding: str | None
+    ) -> tuple[Record, ...]:
+        if holding is not None:
+            for pair in dict.fromkeys(entry.pair for entry in entries):
+                _want_lock(statements, pair, holding)
         links: list[Link] = []
-        with self._writing() as connection:
-            if holding is not None:
-                for pair in dict.fromkeys(entry.pair for entry in entries):
-                    self._want_lock(connection, pair, holding)
-            last = self._last(connection)
-            for entry in entries:
-                at = self._now() if entry.at is None else entry.at
-                link = _link_for(entry, after=last, at=timestamp(at))
-                connection.execute(_INSERT, astuple(link))
-                links.append(link)
-                last = Head(link.seq, link.hash)
+        last = _last(statements)
+        for entry in entries:
+            at = self._now() if entry.at is None else entry.at
+            links.append(_link_for(entry, after=last, at=timestamp(at)))
+            last = Head(links[-1].seq, links[-1].hash)
+        statements.executemany(_INSERT, list(map(astuple, links)))
         return tuple(self._record(link) for link in links)
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
-        """Which of these records a new connection, opened by the journal's name, does not show; see the protocol."""
+        """Which of these records a fresh handle, opened by the journal's name, does not show; see the protocol."""
         if not kept:
             return None
-        with self._turns.one(self._place, self._patience):
-            opened = open_for_reading(self._place, patience=self._patience)
-        with SqliteStore(opened, self._place, self._now, self._patience) as fresh:
-            return fresh._first_missing(kept)
-
-    def _first_missing(self, kept: Sequence[Head]) -> int | None:
-        query = "SELECT hash FROM records WHERE seq = ?"
-        with self._reading() as connection:
-            for head in kept:
-                if connection.execute(query, (head.seq,)).fetchone() != (head.hash,):
-                    return head.seq
-        return None
+        with self._database.afresh() as fresh:
+            return fresh.read(lambda statements: _first_missing(statements, kept))
 
     def wait_at_most(self, seconds: float) -> None:
         """How long a call waits for others who write, of this process and then of another; BUSY_SECONDS until this is called."""
-        self._patience = seconds
-        with self._mutex:  # no turn is needed: it touches no file
-            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        self._database.wait_at_most(seconds)
 
     def records(
         self,
@@ -201,8 +260,9 @@ class SqliteStore:
 
     def _numbers(self, query: str, values: tuple[object, ...]) -> array[int]:
         """Sequence numbers, which an index alone tells; eight bytes each."""
-        with self._reading() as connection:
-            return array("q", (seq for (seq,) in connection.execute(query, values)))
+        return self._read(
+            lambda statements: array("q", (seq for (seq,) in statements.execute(query, values)))
+        )
 
     def _numbered(self, numbers: array[int]) -> Iterator[Record]:
         """Those records, a page at a time."""
@@ -211,47 +271,36 @@ class SqliteStore:
             query = _SELECT.format(f"seq IN ({places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
 
+    def numbered(self, numbers: Sequence[int]) -> Iterator[Record]:
+        """The records of these numbers, in ascending order."""
+        yield from self._numbered(array("q", sorted(numbers)))
+
     def newest(self, pair: str, kind: str) -> Record | None:
         """A pair's newest record of a kind, whose own hash holds; see `Store.newest`."""
-        with self._reading() as connection:
-            ((seq,),) = connection.execute(
-                "SELECT max(seq) FROM records WHERE pair = ? AND kind = ?", (pair, kind)
-            )
+        ((seq,),) = self._rows("SELECT max(seq) FROM records WHERE pair = ? AND kind = ?", (pair, kind))
         if seq is None:
             return None
         (link,) = self._page(_SELECT.format("seq = ?"), (seq, 1))
         fault = fault_of(link, forms=False)
         if fault is not None:
-            raise damaged(self._place, f"is damaged: record {seq}: {fault}")
+            raise damaged(self.place, f"is damaged: record {seq}: {fault}")
         return self._record(link) if (link.pair, link.kind) == (pair, kind) else None
 
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""
-        with self._reading() as connection:
-            return tuple(pair for (pair,) in connection.execute(EACH_PAIR))
+        return tuple(pair for (pair,) in self._rows(EACH_PAIR))
 
     def runs_of(self, pair: str) -> frozenset[str]:
         """The ids of a pair's runs and adoptions."""
-        with self._reading() as connection:
-            return frozenset(run for (run,) in connection.execute(RUNS_OF_A_PAIR, (pair,)))
+        return frozenset(run for (run,) in self._rows(RUNS_OF_A_PAIR, (pair,)))
 
     def ids(self, prefix: str, most: int) -> tuple[str, ...]:
         """The ids of runs and drills that begin so, the last in their order first; see `Store.ids`."""
-        prefix = storable_text(prefix)
-        found: list[str] = []
-        with self._reading() as connection:
-            if connection.execute(IS_RUN, (prefix,)).fetchone():
-                return (prefix,)
-            below = (prefix + chr(sys.maxunicode),)
-            while len(found) < most and (row := connection.execute(RUN_BELOW, (*below, prefix)).fetchone()):
-                found.append(row[0])
-                below = row
-        return tuple(found)
+        return self._read(lambda statements: _ids(statements, storable_text(prefix), most))
 
     def head(self) -> Head:
         """The newest record's number and hash; 0 and GENESIS where there is none."""
-        with self._reading() as connection:
-            return self._last(connection)
+        return self._read(_last)
 
     def verify(self) -> Verification:
         """Walk the whole chain, from the stored bytes, in one pass and with constant memory.
@@ -260,8 +309,9 @@ class SqliteStore:
             JournalDamaged: all records hold, but the file that they lie in does not, its indexes for one.
         """
         found = self._walked(Walk())
-        if isinstance(found, Verified):
-            self._want_whole_file()
+        finding = self._database.check_whole() if isinstance(found, Verified) else ""
+        if finding:
+            raise damaged(self.place, f"is damaged, though its records hold: {finding}")
         return found
 
     def verify_newest(self, count: int) -> Verification:
@@ -313,33 +363,41 @@ class SqliteStore:
 
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
-        with self._writing() as connection:
-            return tables.take(connection, holder)
+        self._database.attend(holder.lock)
+        present = self._write(lambda statements: tables.take(statements, holder))
+        if present is not None:
+            self._database.leave(holder.lock)
+        return present
 
     def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
-        with self._writing() as connection:
-            return tables.replace(connection, old, holder, beat_at)
+        self._database.attend(holder.lock)
+        replaced = self._write(lambda statements: tables.replace(statements, old, holder, beat_at))
+        if not replaced:
+            self._database.leave(holder.lock)
+        return replaced
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
-        with self._writing() as connection:
-            return tables.beat(connection, lock, at)
+        return self._write(lambda statements: tables.beat(statements, lock, at))
 
     def release(self, lock: str) -> bool:
         """Let go; False where it was not held any more."""
-        with self._writing() as connection:
-            return tables.release(connection, lock)
+        released = self._write(lambda statements: tables.release(statements, lock))
+        self._database.leave(lock)
+        return released
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
-        with self._reading() as connection:
-            return tables.holder_of(connection, pair)
+        return self._read(lambda statements: tables.holder_of(statements, pair))
+
+    def witness(self, lock: str) -> Witness:
+        """What the store itself can tell of the process that holds a lock; see the protocol."""
+        return self._database.witness(lock)
 
     def close(self) -> None:
         """Close the store."""
-        with self._mutex:
-            self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -347,86 +405,27 @@ class SqliteStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _reading(self, *, sent: str = UNSENT) -> Iterator[sqlite3.Connection]:
-        """The file for us alone, as far as this process goes; what SQLite reports is raised in words for a person."""
-        with self._mutex, self._turns.one(self._place, self._patience, sent=sent):
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise from_sqlite(error, self._place, sent=sent) from error
-            except tables.UnreadableLock as error:
-                raise damaged(self._place, f"is damaged: {error}") from error
+    def _read(self, work: Work[T]) -> T:
+        with self._readable():
+            return self._database.read(work)
+
+    def _write(self, work: Work[T]) -> T:
+        with self._readable():
+            return self._database.write(work)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that holds the file from its first statement on, and leaves nothing behind if it fails."""
-        with self._reading(sent=UNWRITTEN) as connection:
-            self._want_writable()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._want_no_log(connection)
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _want_writable(self) -> None:
-        if not self._opened.writable:
-            raise unavailable(self._place, "was opened for reading only", sent=UNWRITTEN)
+    def _readable(self) -> Iterator[None]:
         try:
-            found = self._place.stat()
-            same = (found.st_dev, found.st_ino) == self._opened.file
-        except OSError:
-            same = False
-        if not same:
-            raise unavailable(
-                self._place, "was moved, deleted or replaced while it was in use", sent=UNWRITTEN
-            )
+            yield
+        except tables.UnreadableLock as error:
+            raise damaged(self.place, f"is damaged: {error}") from error
 
-    def _want_no_log(self, connection: sqlite3.Connection) -> None:
-        """Law 16: another program may have switched the file over since, and then records would lie beside it."""
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode == "wal":
-            raise unavailable(
-                self._place,
-                "was switched to write-ahead logging by another program (an older hamr?) while it was in use, which "
-                "keeps records in a file beside it",
-                sent=UNWRITTEN,
-            )
-
-    def _want_lock(self, connection: sqlite3.Connection, pair: str, lock: str) -> None:
-        present = tables.holder_of(connection, pair)
-        if present is not None and present.lock == lock:
-            return
-        now_held = (
-            "nobody holds it now"
-            if present is None
-            else f"{present.operator} on {present.host} (process {present.pid}) holds it since"
-            f" {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
-        )
-        raise Locked(
-            f"The lock {lock} on {pair} is no longer ours: {now_held}.",
-            sent=UNWRITTEN,
-            next_steps=[next_step.status(pair)],
-        )
-
-    def _last(self, connection: sqlite3.Connection) -> Head:
-        row = connection.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
-        return Head(0, GENESIS) if row is None else Head(*row)
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """All rows at once, so that no statement stays open: one would keep other processes' records out of sight."""
+        return self._read(lambda statements: statements.execute(query, values).fetchall())
 
     def _page(self, query: str, values: tuple[object, ...]) -> list[Link]:
-        """All rows at once, so that no statement stays open: one would keep other processes' records out of sight."""
-        with self._reading() as connection:
-            return [Link(*row) for row in connection.execute(query, values).fetchall()]
-
-    def _want_whole_file(self) -> None:
-        with self._reading() as connection:
-            ((finding,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
-        if finding != "ok":
-            raise damaged(self._place, f"is damaged, though its records hold: {finding}")
+        return [Link(*row) for row in self._rows(query, values)]
 
     def _record(self, link: Link) -> Record:
         try:
@@ -434,10 +433,57 @@ class SqliteStore:
         except (ValueError, TypeError):
             data = None
         if not isinstance(data, dict):
-            raise damaged(self._place, f"is damaged: the data of record {link.seq} is not a JSON object")
+            raise damaged(self.place, f"is damaged: the data of record {link.seq} is not a JSON object")
         return Record(
             link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
         )
+
+
+def _last(statements: Statements) -> Head:
+    row = statements.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
+    return Head(0, GENESIS) if row is None else Head(*row)
+
+
+def _first_missing(statements: Statements, kept: Sequence[Head]) -> int | None:
+    query = "SELECT hash FROM records WHERE seq = ?"
+    for head in kept:
+        if statements.execute(query, (head.seq,)).fetchone() != (head.hash,):
+            return head.seq
+    return None
+
+
+def _ids(statements: Statements, prefix: str, most: int) -> tuple[str, ...]:
+    if statements.execute(IS_RUN, (prefix,)).fetchone():
+        return (prefix,)
+    found: list[str] = []
+    below = (prefix + chr(sys.maxunicode),)
+    while len(found) < most and (row := statements.execute(RUN_BELOW, (*below, prefix)).fetchone()):
+        found.append(row[0])
+        below = row
+    return tuple(found)
+
+
+def _want_lock(statements: Statements, pair: str, lock: str) -> None:
+    present = tables.holder_of(statements, pair)
+    if present is not None and present.lock == lock:
+        return
+    now_held = (
+        "nobody holds it now"
+        if present is None
+        else f"{present.operator} on {present.host} (process {present.pid}) holds it since"
+        f" {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
+    )
+    raise Locked(
+        f"The lock {lock} on {pair} is no longer ours: {now_held}.",
+        sent=UNWRITTEN,
+        next_steps=[next_step.status(pair)],
+    )
+
+
+def digest_of(record: Record) -> str:
+    """The hash that a record has by its other fields."""
+    data = canonical(storable(record.data)).decode("utf-8")
+    return Link(**{**asdict(record), "data": data}).digest()
 
 
 def _link_for(entry: Entry, *, after: Head, at: str) -> Link:

@@ -1,0 +1,134 @@
+"""A second pair of eyes: who agreed to what a run is about to do, and agreeing to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from orchestrator.errors import Refused, UsageError
+from orchestrator.journal.history import event_of
+from orchestrator.model import next_step
+from orchestrator.model.approval import Approvable, Approval
+from orchestrator.model.events import ApprovalAsked, ApprovalOwed, RunApproved, RunStarted
+from orchestrator.model.journal import Record
+from orchestrator.model.plain import moment
+from orchestrator.model.plan import Plan
+from orchestrator.model.protocols import Store
+from orchestrator.model.status import Both
+from orchestrator.model.words import utc
+
+from .session import Session
+
+
+class JournalledApprovals(Struct, frozen=True):
+    """The approvals that a session's journal has."""
+
+    session: Session
+
+    async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Who agreed to exactly this, oldest first."""
+        return await self.session.calls(lambda: approvals_of(self.session.store, run, digest))
+
+
+def approvals_of(store: Store, run: str, digest: str) -> tuple[Approval, ...]:
+    """Who agreed beforehand to what a run of that id does, bound to that digest, oldest first."""
+    found: list[Approval] = []
+    for record in store.records(run=run, kinds=(RunApproved.kind,)):
+        event = event_of(record)
+        if isinstance(event, RunApproved) and not event.afterwards and event.what.digest == digest:
+            found.append(Approval(record.by, record.host, moment(record.at), event.reason, event.role))
+    return tuple(found)
+
+
+class Asked(Struct, frozen=True):
+    """What somebody is asked to agree to."""
+
+    run: str
+    what: Approvable
+    by: str
+    """Who asked for it, by name."""
+    host: str
+    reason: str
+    """Why they want it, in their words; "" where they gave none."""
+    afterwards: bool = False
+    """Of an emergency that did without."""
+
+
+def asked_by_plan(plan: Plan, now: datetime) -> Asked:
+    """What a saved plan asks for.
+
+    Raises:
+        UsageError: it would do nothing.
+        Refused: it cannot be applied any more.
+    """
+    if now >= plan.expires_at:
+        raise Refused(
+            f"this plan could be applied until {utc(plan.expires_at)}: nobody needs to agree to it any more",
+            next_steps=(plan.request.as_step("plan", plan.playbook, "--out", "FILE"),),
+        )
+    if not plan.transitions:
+        raise UsageError("this plan does nothing: there is nothing to agree to")
+    request, route = plan.request, tuple(each.name for each in plan.transitions)
+    what = Approvable(
+        pair=request.pair,
+        orgs=Both(plan.uuids.primary, plan.uuids.secondary),
+        start=plan.transitions[0].source,
+        goal=request.goal,
+        mode=request.mode,
+        route=route,
+        playbook_sha256=plan.playbook_sha256,
+        overrides=dict(request.overrides),
+    )
+    return Asked(plan.run, what, plan.operator.name, plan.operator.host, request.reason)
+
+
+def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
+    """What a run that waits asks for; or, afterwards, what an emergency did without.
+
+    Raises:
+        UsageError: it asks for nothing, or wants it the other way.
+    """
+    kinds = (ApprovalAsked.kind, ApprovalOwed.kind)
+    records = [*store.records(run=run, kinds=kinds)]
+    if not records:
+        raise UsageError(
+            f"run {run} asks nobody to agree to it: its playbook has no guard that does, or it was not reached",
+            next_steps=(next_step.show(run),),
+        )
+    newest = records[-1]
+    event = event_of(newest)
+    owed = isinstance(event, ApprovalOwed)
+    if owed is not afterwards:
+        words = (
+            f"run {run} was an emergency, and did without: what is left is to agree afterwards"
+            if owed
+            else f"run {run} waits for it beforehand"
+        )
+        step = next_step.approve(run, afterwards=owed)
+        raise UsageError(f"{words}", next_steps=(step,))
+    assert isinstance(event, ApprovalAsked | ApprovalOwed)  # noqa: S101 - of these kinds alone
+    return Asked(run, event.what, newest.by, newest.host, _reason_of(store, run), afterwards=owed)
+
+
+def _reason_of(store: Store, run: str) -> str:
+    for record in store.records(run=run, kinds=(RunStarted.kind,)):
+        event = event_of(record)
+        if isinstance(event, RunStarted):
+            return event.reason
+    return ""
+
+
+def approve(session: Session, asked: Asked, reason: str) -> Record:
+    """Journal that this operator agrees to exactly this.
+
+    Raises:
+        Refused: they asked for it themselves, or agreed already.
+    """
+    operator = session.operator
+    if operator.name.casefold() == asked.by.casefold():
+        raise Refused(
+            f"{asked.by} asked for this, and another person has to agree to it: hamr runs here as {operator.name}"
+        )
+    event = RunApproved(asked.what, reason, asked.afterwards, session.store.role())
+    return session.store.append(session.entry(asked.run, event))

@@ -1,0 +1,199 @@
+"""A pair that is held for a run: its lock, what records the run and tells others of it, and both orgs, asked at once.
+
+The engine is not needed for that: it is loaded beside the orgs' first answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.events import RunStarted
+from orchestrator.model.hook import Question, Reply
+from orchestrator.model.protocols import Clock, Prober, Watcher, World
+from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Ending
+from orchestrator.model.status import Role
+
+from .locking import Lock, hold
+from .recorder import Recorder
+from .session import Session
+
+Asker = Callable[[Question], Awaitable[Reply | None]]
+"""Puts a question to whoever sits at the terminal; None where nobody answers."""
+
+
+class Stoppable(Protocol):
+    """What is at work for a run."""
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Stop before the next write, and leave a run that can be resumed."""
+
+
+class RunControl(Struct, eq=False):
+    """How a person reaches a run: signals set it, and tests do."""
+
+    engine: Stoppable | None = None
+    task: asyncio.Task[Ending] | None = None
+    asked: int = 0
+    code: ExitCode = ExitCode.INTERRUPTED
+    asker: Asker | None = None
+    """How the run asks a person; None where there is nobody to ask (--yes)."""
+    run: str = ""
+    """The id of the run that it reaches, once that holds its lock."""
+    on_result: Callable[[RunResult], None] | None = None
+    """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
+
+    def reaches(self, engine: Stoppable, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
+        """Begin the work of a run, so that whoever interrupts stops it."""
+        self.engine = engine
+        if self.asked:
+            engine.ask_to_stop("stopped before the first write, as asked")
+        self.task = asyncio.create_task(work)
+        return self.task
+
+    def interrupt(self, code: ExitCode) -> None:
+        """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""
+        self.asked += 1
+        self.code = code
+        if self.engine is not None:
+            self.engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
+        if self.asked > 1 and self.task is not None:
+            self.task.cancel()
+
+
+class HeldPair(Struct, frozen=True, eq=False):
+    """A pair whose lock a run holds; `hold_pair` makes it."""
+
+    session: Session
+    run: str
+    lock: Lock
+    recorder: Recorder
+    controls: RunControl
+    world: World
+    prober: Prober
+    began: float
+    """On the monotonic clock."""
+
+
+@asynccontextmanager
+async def hold_pair(
+    session: Session,
+    run: str,
+    *,
+    take_over: bool,
+    wants_keys: bool,
+    watchers: Sequence[Watcher] = (),
+    controls: RunControl | None = None,
+    started: RunStarted | None = None,
+) -> AsyncIterator[HeldPair]:
+    """Both orgs, the probes, whoever is told, and the pair's lock: until the block ends.
+
+    What was read of the journal before may not be true any more: somebody else may have held the lock until now. With
+    `take_over` the lock of a provably dead process changes hands; `wants_keys` stops it before the lock where a key
+    can't be had, and asks both orgs as soon as the lock is there; `started` is how a run began that is taken up again.
+
+    Raises:
+        KeyUnavailable: a key that is wanted can't be had.
+        Locked: somebody else holds the pair.
+    """
+    controls = controls or RunControl()
+    over = session.connections()
+    async with session.world(over) as world, session.prober(over) as prober:
+        if wants_keys:
+            await world.require_keys()
+        lock = await hold(session, run, take_over=take_over)
+        ahead = FirstLook(world, session.clock)
+        if wants_keys:
+            ahead.begin()
+        recorder = Recorder(session, run, lock)
+        try:
+            controls.run = run
+            async with session.notices(run, over, recorder.note, started) as notices:
+                recorder.watchers = (*watchers, notices)
+                began = session.clock.monotonic()
+                try:
+                    await session.calls(_load_engine)
+                    yield HeldPair(session, run, lock, recorder, controls, ahead, prober, began)
+                finally:
+                    await session.calls(lock.release)
+        finally:
+            await ahead.close()
+            await session.calls(lock.release)
+            await recorder.close()
+
+
+def _load_engine() -> None:
+    """Beside the loop, which brings the first questions on their way meanwhile."""
+    from . import supervise  # noqa: F401, PLC0415 - as said
+
+
+FRESH_SECONDS = 1.0
+"""How long before the run wants it the first look may have begun: a look that waited for longer is taken anew."""
+
+
+class FirstLook(Struct, eq=False):
+    """A World whose orgs were asked already, once each, for what a run asks first.
+
+    Whoever asks with a deadline, over a new connection, or late is given a look of their own.
+    """
+
+    world: World
+    clock: Clock
+    begun: dict[tuple[Role, str], asyncio.Task[Any]] = {}
+    wall: float = 0.0
+    monotonic: float = 0.0
+    """When it began, by both clocks, in seconds."""
+
+    def begin(self) -> None:
+        """Ask both orgs for their record, and whose keys we hold."""
+        self.wall, self.monotonic = self.clock.now().timestamp(), self.clock.monotonic()
+        for role in Role:
+            self.begun[role, "record"] = asyncio.create_task(self.world.read(role))
+        for role in Role:
+            self.begun[role, "identity"] = asyncio.create_task(self.world.identify(role))
+
+    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        """GET one org's record."""
+        begun = self._taken(role, "record", fits=within is None and not anew)
+        return await (self.world.read(role, within=within, anew=anew) if begun is None else begun)
+
+    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
+        """Which org the API key belongs to."""
+        begun = self._taken(role, "identity", fits=within is None)
+        return await (self.world.identify(role, within=within) if begun is None else begun)
+
+    def describe(self, draft: Draft) -> Request:
+        """The request that `write` would send, without keys."""
+        return self.world.describe(draft)
+
+    async def write(
+        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
+    ) -> Answer:
+        """POST one draft to its org, once."""
+        return await self.world.write(draft, within=within, leave_by=leave_by)
+
+    def _taken(self, role: Role, what: str, *, fits: bool) -> asyncio.Task[Any] | None:
+        begun = self.begun.pop((role, what), None)
+        if begun is None or (fits and self._is_fresh()):
+            return begun
+        begun.cancel()
+        return None
+
+    def _is_fresh(self) -> bool:
+        """By both clocks: after a suspension nothing is, that was read before it (law 18)."""
+        by_wall = self.clock.now().timestamp() - self.wall
+        return max(abs(by_wall), self.clock.monotonic() - self.monotonic) <= FRESH_SECONDS
+
+    async def close(self) -> None:
+        """Break off what nobody has asked for."""
+        left, self.begun = list(self.begun.values()), {}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

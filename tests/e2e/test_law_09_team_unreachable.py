@@ -1,0 +1,272 @@
+"""Law 9 for a team's journal: its server may stand in the dead region, and an emergency does not wait for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode, JournalUnavailable
+from orchestrator.journal import Address, JournalStore, ThisHost
+from orchestrator.journal.address import parse_address
+from orchestrator.journal.history import History
+from orchestrator.journal.merge import merge
+from orchestrator.journal.postgres import lay_out_team
+from orchestrator.model.events import Event, JournalMoved, TransitionMade
+from orchestrator.model.journal import Verified
+from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.operations.holding import RunControl
+from orchestrator.operations.run import resume, start
+from orchestrator.operations.session import Session
+from tests.bench.regions import regions
+from tests.postgres import Cluster, cluster
+
+from .machines import Machine, read_until
+from .pairs import Bench, simulated
+
+pytestmark = pytest.mark.anyio
+
+EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
+
+
+@pytest.fixture(scope="module")
+def cluster_() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def server(cluster_: Cluster) -> Iterator[Cluster]:
+    """One that stands again after each test."""
+    yield cluster_
+    cluster_.end()
+    cluster_.start()
+
+
+@pytest.fixture
+def team(server: Cluster) -> Address:
+    address = parse_address(server.new_database(), "--journal")
+    lay_out_team(address)
+    return address
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def on_a_team(folder: Path, team: Address) -> AsyncIterator[tuple[Bench, Session]]:
+    async with simulated(folder) as bench:
+        held = bench.session
+        store = JournalStore.open(team, now=now, patience=2.0)
+        refuge = folder / "emergency.db"
+        session = Session(
+            held.pair, held.playbook, Operator("alice", "laptop"), store, os.environ, refuge=refuge
+        )
+        yield bench, session
+        session.store.close()
+        store.close()
+
+
+class Meanwhile:
+    """Somebody who watches, and does something once the first transition is made."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._happens = happens
+        self.seen: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        first = not any(isinstance(each, TransitionMade) for each in self.seen)
+        self.seen.append(event)
+        if first and isinstance(event, TransitionMade):
+            self._happens()
+
+
+def history_of(team: Address, bench: Bench) -> History:
+    with JournalStore.open(team, create=False, now=now) as store:
+        assert isinstance(store.verify(), Verified)
+        return Session(
+            bench.session.pair, bench.session.playbook, Operator("bob", "desk"), store, os.environ
+        ).history()
+
+
+def brought_in(team: Address, file: Path) -> tuple[int, int]:
+    with JournalStore.open(file, create=False, now=now) as other, JournalStore.open(team, now=now) as store:
+        done = merge(store, other, Operator("bob", "desk"), ThisHost())
+    return done.added, done.known
+
+
+@pytest.mark.parametrize("how", ["dies", "swallows"])
+async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_intents(
+    tmp_path: Path, server: Cluster, team: Address, how: str
+) -> None:
+    def happens() -> None:
+        server.end(signal.SIGQUIT) if how == "dies" else server.freeze()
+
+    async with on_a_team(tmp_path, team) as (bench, session):
+        watcher = Meanwhile(happens)
+        began = time.monotonic()
+        result = await start(session, EMERGENCY, watchers=(watcher,))
+        took = time.monotonic() - began
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert took < 5.0, "it waits for a journal no longer than two seconds"
+        assert bench.posts().count("secondary 4 applied") == 1
+        moved = [event for event in watcher.seen if isinstance(event, JournalMoved)]
+        assert [event.left for event in moved] == [str(team)]
+        assert result.ending.next_steps[0].command == f"hamr journal merge {tmp_path / 'emergency.db'}"
+        if how == "dies":
+            server.start()
+        else:
+            server.thaw()
+        before = history_of(team, bench).runs[result.run]
+        assert before.open, "the team's journal ends where it was left"
+        added, known = brought_in(team, tmp_path / "emergency.db")
+        assert added > 0
+        assert known > 0, "the run's beginning stands in both"
+        assert brought_in(team, tmp_path / "emergency.db") == (0, 0)
+        after = history_of(team, bench).runs[result.run]
+        assert not after.open
+        assert after.unknown == {}
+        assert after.finished is not None
+        assert after.finished.exit_code == 0
+
+
+async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_there_and_merged_after(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (bench, session):
+        controls = RunControl()
+
+        class Stopping(Meanwhile):
+            def tell(self, event: Event) -> None:
+                super().tell(event)
+                if isinstance(event, JournalMoved):
+                    controls.interrupt(ExitCode.INTERRUPTED)
+
+        watchers = (Stopping(lambda: server.end(signal.SIGQUIT)),)
+        result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
+        assert result.exit_code is ExitCode.INTERRUPTED, result.ending
+        with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
+            again = Session(session.pair, session.playbook, session.operator, store, os.environ)
+            resumed = await resume(again, again.history().runs[result.run])
+            assert resumed.exit_code is ExitCode.DONE, resumed.ending
+        server.start()
+        assert brought_in(team, tmp_path / "emergency.db")[0] > 0
+        assert not history_of(team, bench).runs[result.run].open
+        assert bench.posts().count("secondary 4 applied") == 1
+
+
+async def test_law_09_an_emergency_begins_in_its_own_journal_where_the_server_goes_before_its_lock(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (_, session):
+        server.end(signal.SIGQUIT)
+        result = await start(session, EMERGENCY)
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert session.store.place == str(tmp_path / "emergency.db")
+
+
+async def test_law_09_a_planned_run_is_not_moved(tmp_path: Path, server: Cluster, team: Address) -> None:
+    async with on_a_team(tmp_path, team) as (bench, session):
+        session.refuge = None
+        server.end(signal.SIGQUIT)
+        with pytest.raises(JournalUnavailable, match="can't be reached"):
+            await start(session, RunRequest("sim", Status.ACTIVE))
+        assert bench.posts() == []
+        assert not (tmp_path / "emergency.db").exists()
+
+
+@pytest.mark.parametrize("how", ["stopped", "swallows"])
+def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_name(
+    tmp_path: Path, server: Cluster, team: Address, how: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, regions(tmp_path) as served:
+        url = team.conninfo
+        if how == "swallows":
+            url = f"postgresql://alice:canary-secret@127.0.0.1:{silent.getsockname()[1]}/ops"
+        else:
+            server.end()
+        alice = Machine("alice", served, tmp_path, url)
+        began = time.monotonic()
+        code, text = alice.type("run", "sim", "--to", "ACTIVE", "--yes")
+        refused_in = time.monotonic() - began
+        assert code == 1, text
+        assert "can't be reached" in text
+        assert "Nothing was sent." in text
+        assert refused_in < 5
+        code, text = alice.type(
+            "run", "sim", "--to", "ACTIVE", "--yes", "--emergency", "--reason", "us1 is down"
+        )
+        assert code == 0, text
+        said = " ".join(text.split())
+        assert "NEITHER ITS LOCK NOR ITS HISTORY IS SEEN" in said
+        (file,) = alice.local_journals
+        assert f"hamr journal merge {file}" in said
+        code, text = alice.type("status", "sim")
+        assert code == 0, text
+        assert "canary-secret" not in said + text
+        typed = ("run", "sim", "--to", "PASSIVE", "--journal", url)
+        code, text = alice.type(*typed)
+        assert code == 2, text
+        assert "canary-secret" not in text, "what was typed is said again without the password"
+        code, text = alice.type(*typed, "--yes")
+        assert code == 1, text
+        assert "canary-secret" not in text
+        shown = alice.json("status", "sim")
+        assert (shown["journal"], shown["journal_left"]) == (str(file), str(parse_address(url, "--journal")))
+        if how == "stopped":
+            server.start()
+            code, text = alice.type("status", "sim")
+            assert f"hamr journal merge {file}" in " ".join(text.split())
+            code, text = alice.type("journal", "merge", str(file))
+            assert code == 0, text
+            assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
+            assert alice.type("audit", "verify")[0] == 0
+            assert not file.exists()
+            assert len(alice.local_journals) == 1, "set aside, not deleted"
+
+
+def test_law_07_an_emergency_that_was_killed_in_its_own_journal_is_taken_up_there(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    server.end()
+    with regions(tmp_path) as served:
+        alice = Machine("alice", served, tmp_path, team.conninfo)
+        reason = ("--yes", "--emergency", "--reason", "us1 is down")
+        with alice.start("run", "sim", "--to", "ACTIVE", *reason) as process:
+            read_until(process, "is told FAILOVER (attempt 1)")
+            process.kill()
+            process.wait()
+        code, text = alice.type("resume", "--yes")
+        assert code in (0, 8), text
+        assert "journal merge" in text
+        server.start()
+        (file,) = alice.local_journals
+        code, text = alice.type("journal", "merge", str(file))
+        assert code == 0, text
+        assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
+        assert alice.json("status", "sim")["phase"] == "agreed(ACTIVE)"
+
+
+async def test_law_09_what_an_emergency_owes_is_known_after_the_merge(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (bench, session):
+        bench.sim.set_dark(Role.PRIMARY, True)
+        server.end()
+        result = await start(session, EMERGENCY)
+        assert result.exit_code is ExitCode.OWING, result.ending
+        server.start()
+        assert history_of(team, bench).owed is None
+        brought_in(team, tmp_path / "emergency.db")
+        owed = history_of(team, bench).owed
+        assert owed is not None
+        assert (owed.role, owed.status, owed.run) == (Role.PRIMARY, Status.ACTIVE, result.run)

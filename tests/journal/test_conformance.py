@@ -1,0 +1,282 @@
+"""What a journal promises, kept by both stores alike: one file, and a team's server."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from orchestrator.errors import JournalUnavailable, Locked
+from orchestrator.journal import Address, JournalStore, check_anchor, export, verify_export
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
+from orchestrator.model.plain import JSON
+
+from .conftest import STARTED, entry, file_of, holder, opened, ticking
+
+Place = Path | Address
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "file":
+        return tmp_path / "journal.db"
+    found: Address = request.getfixturevalue("team")
+    return found
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[JournalStore]:
+    with opened(place) as ready:
+        yield ready
+
+
+def tamper(place: Place, statement: str) -> None:
+    """What somebody with every right does."""
+    if isinstance(place, Address):
+        import psycopg
+
+        with psycopg.connect(place.conninfo, autocommit=True) as connection:
+            connection.execute("SET search_path TO hamr")
+            connection.execute("ALTER TABLE records DISABLE TRIGGER USER")
+            connection.execute(statement)
+        return
+    with JournalStore.open(place, now=ticking()) as store:
+        connection_ = file_of(store)._connection
+        connection_.execute("DROP TRIGGER records_are_not_changed")
+        connection_.execute("DROP TRIGGER records_are_not_deleted")
+        connection_.execute(statement)
+
+
+def test_both_write_the_same_chain_to_the_letter(store: JournalStore) -> None:
+    """Expected: `sha256sum` over the canonical JSON, typed by hand, as in test_chain."""
+    data: dict[str, JSON] = {"transition": "declare", "n": 5.0}
+    first = store.append(Entry("r1", "payments", "transition.refused", "alice", "laptop", data))
+    assert (first.seq, first.prev, first.at) == (1, GENESIS, "2026-11-22T03:15:02.000000Z")
+    assert first.hash == "e3274ead9cac6b490917b7001ada8f659dffdfd5465d98ff6bb297ac2b1e3027"
+    odd: dict[str, JSON] = {
+        "text": 'a?b%s"\\\n\x00\u20ac\U0001f600\ud800',
+        "numbers": [1e21, 2**60, -0.0],
+        "none": None,
+    }
+    store.append(Entry("r1", "payments", "transition.refused", "alice", "laptop", odd))
+    out = io.BytesIO()
+    assert export(store, out) == 2
+    assert out.getvalue().splitlines()[1] == (
+        b'{"at":"2026-11-22T03:15:03.000000Z","by":"alice","data":{"none":null,"numbers":[1e+21,"1152921504606846976",0],'
+        b'"text":"a?b%s\\"\\\\\\n\\u0000\xe2\x82\xac\xf0\x9f\x98\x80\\\\ud800"},"hash":"'
+        + store.head().hash.encode()
+        + b'","host":"laptop","kind":"transition.refused","pair":"payments","prev":"'
+        + first.hash.encode()
+        + b'","run":"r1","seq":2}'
+    )
+    assert (
+        verify_export(out.getvalue().splitlines(keepends=True)) == store.verify() == Verified(2, store.head())
+    )
+
+
+def test_records_are_found_by_run_pair_and_kind(store: JournalStore) -> None:
+    store.append(entry("run.started", run="one"))
+    store.append(entry("transition.made", run="one", pair="other"))
+    store.append(entry("run.finished", run="two", pair="Zebra"))
+    store.append(entry("lock.released", run=""))
+    assert [record.seq for record in store.records(run="one")] == [1, 2]
+    assert [record.seq for record in store.records(pair="payments")] == [1, 4]
+    assert [record.seq for record in store.records(kinds=["run.started", "run.finished"], after=1)] == [3]
+    assert list(store.records(kinds=[])) == []
+    assert store.pairs() == ("Zebra", "other", "payments")
+    assert store.runs_of("payments") == {"one"}
+    assert [
+        each.seq for each in store.outline(["run.finished"], begins=["transition.made", "run.started"])
+    ] == [1, 3]
+    newest = store.newest("payments", "run.started")
+    assert newest is not None
+    assert newest.seq == 1
+    assert store.newest("payments", "run.finished") is None
+
+
+def test_ids_are_found_by_how_they_begin_the_last_first(store: JournalStore) -> None:
+    for run in ("20261122-a", "20261122-b", "20261123-\u20ac", ""):
+        store.append(entry(run=run))
+    assert store.ids("20261122", 9) == ("20261122-b", "20261122-a")
+    assert store.ids("", 2) == ("20261123-\u20ac", "20261122-b")
+    assert store.ids("20261122-a", 9) == ("20261122-a",)
+    assert store.ids("2027", 9) == ()
+    begins = ["transition.refused"]
+    assert [each.seq for each in store.outline([], begins=begins, pair="payments")] == []
+    assert [each.seq for each in store.records(after=1, before=4)] == [2, 3]
+    assert store.first_broken([2, 4]) is None
+    missing = store.first_broken([7])
+    assert missing is not None
+    assert missing.seq == 6
+
+
+def test_many_records_are_read_a_page_at_a_time(store: JournalStore) -> None:
+    store.append_all([entry(number=number) for number in range(1201)])
+    assert [record.data["number"] for record in store.records()] == [*range(1201)]
+    assert [record.seq for record in store.records(pair="payments", after=600)] == [*range(601, 1202)]
+    assert store.verify_newest(7) == Verified(1201, store.head())
+
+
+def test_a_head_that_was_kept_elsewhere_is_looked_for(store: JournalStore) -> None:
+    heads = [store.append(entry(number=number)) for number in range(3)]
+    assert isinstance(check_anchor(store, Head(2, heads[1].hash)), Verified)
+    assert isinstance(check_anchor(store, Head(2, heads[0].hash)), Broken)
+    assert store.first_missing([Head(each.seq, each.hash) for each in heads]) is None
+    assert store.first_missing([Head(2, heads[0].hash)]) == 2
+    assert store.first_missing([Head(4, heads[0].hash)]) == 4
+
+
+@pytest.mark.parametrize(
+    ("statement", "seq"),
+    [
+        ("UPDATE records SET by = 'mallory' WHERE seq = 2", 2),
+        ("UPDATE records SET data = replace(data, '1', '7') WHERE seq = 2", 2),
+        ("DELETE FROM records WHERE seq = 2", 2),
+        ("UPDATE records SET seq = 9 WHERE seq = 3", 3),
+    ],
+)
+def test_law_16_what_was_changed_is_named(place: Place, statement: str, seq: int) -> None:
+    with opened(place) as store:
+        for number in range(3):
+            store.append(entry(number=number))
+    tamper(place, statement)
+    with opened(place, create=False) as store:
+        found = store.verify()
+    assert isinstance(found, Broken)
+    assert (found.seq, found.good) == (seq, seq - 1)
+
+
+def test_law_12_a_pair_has_one_holder(store: JournalStore) -> None:
+    assert store.take_lock(holder("lock-a")) is None
+    assert store.take_lock(holder("lock-a")) is None
+    assert store.take_lock(holder("lock-b")) == holder("lock-a")
+    assert store.holder("payments") == holder("lock-a")
+    assert store.take_lock(holder("lock-c", pair="orders")) is None
+    assert store.beat("lock-a", STARTED + timedelta(seconds=5))
+    assert not store.beat("lock-b", STARTED)
+    assert not store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED), "it was heard of since"
+    assert store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED + timedelta(seconds=5))
+    assert not store.replace_lock("lock-a", holder("lock-d"))
+    assert not store.release("lock-a")
+    assert store.release("lock-b")
+    assert store.holder("payments") is None
+
+
+def test_law_06_an_intent_without_the_lock_is_refused_and_nothing_of_it_is_kept(store: JournalStore) -> None:
+    store.take_lock(holder("lock-a"))
+    assert store.append(entry("write.intended"), holding="lock-a").seq == 1
+    assert store.replace_lock("lock-a", holder("lock-b"))
+    with pytest.raises(
+        Locked, match=r"lock-a on payments is no longer ours: alice on laptop \(process 4711\) holds it"
+    ):
+        store.append_all([entry("write.answered"), entry("write.intended")], holding="lock-a")
+    assert store.head().seq == 1
+    assert store.append(entry("write.intended"), holding="lock-b").seq == 2
+
+
+def test_all_of_a_batch_is_kept_or_none(store: JournalStore) -> None:
+    with pytest.raises(TypeError, match="cannot stand in a journal record"):
+        store.append_all([entry(), entry(what=object())])  # type: ignore[arg-type]  # the point
+    assert store.head() == Head(0, GENESIS)
+    assert store.append(entry()).seq == 1
+
+
+def test_two_writers_make_one_chain(place: Place) -> None:
+    def write(number: int) -> None:
+        # Each on a connection of its own, as another process is.
+        own = replace(place, shown=f"writer {number}") if isinstance(place, Address) else place
+        with opened(own) as store:
+            for each in range(25):
+                store.append_all([entry(by=number, each=each), entry(by=number, each=-each)])
+
+    opened(place).close()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    with opened(place, create=False) as store:
+        assert store.verify() == Verified(200, store.head())
+        for writer in range(4):
+            mine = [record.data["each"] for record in store.records() if record.data["by"] == writer]
+            assert mine == [sign * each for each in range(25) for sign in (1, -1)]
+
+
+def test_a_look_changes_nothing(place: Place) -> None:
+    with opened(place) as store:
+        store.append(entry())
+        store.take_lock(holder())
+    with opened(place, create=False) as looking:
+        assert looking.head().seq == 1
+        for attempt in (
+            lambda: looking.append(entry()),
+            lambda: looking.take_lock(holder("lock-b")),
+            lambda: looking.release("lock-a"),
+            lambda: looking.beat("lock-a", STARTED),
+        ):
+            with pytest.raises(JournalUnavailable, match="was opened for reading only"):
+                attempt()
+
+
+WRITES = "fence, head, records, commit"
+
+DYING = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from orchestrator.journal import JournalStore
+from orchestrator.journal.address import parse_address
+from tests.journal.conftest import entry
+
+class Dying:
+    def __init__(self, statements, left):
+        self.statements, self.left = statements, left
+    def step(self):
+        if not self.left:
+            os._exit(9)
+        self.left -= 1
+    def execute(self, query, values=()):
+        self.step()
+        return self.statements.execute(query, values)
+    def executemany(self, query, rows):
+        self.step()
+        return self.statements.executemany(query, rows)
+
+name, left = sys.argv[1], int(sys.argv[2])
+place = parse_address(name, "") if "://" in name else Path(name)
+store = JournalStore.open(place, now=lambda: datetime.now(UTC))
+write = store._database.write
+
+def dying(work):
+    def mortal(statements):
+        each = Dying(statements, left)
+        result = work(each)
+        each.step()
+        return result
+    return write(mortal)
+
+store._database.write = dying
+store.append_all([entry("write.intended"), entry("write.answered")], holding="lock-a")
+"""
+
+
+@pytest.mark.parametrize("statements", range(4), ids=WRITES.split(", "))
+def test_law_11_a_process_that_dies_between_two_statements_leaves_nothing_half_done(
+    place: Place, statements: int
+) -> None:
+    with opened(place) as store:
+        store.take_lock(holder("lock-a"))
+        store.append(entry())
+    name = place.conninfo if isinstance(place, Address) else str(place)
+    died = subprocess.run(
+        [sys.executable, "-c", DYING, name, str(statements)], check=False, timeout=60, capture_output=True
+    )
+    assert died.returncode == 9, died.stderr
+    with opened(place) as store:
+        assert store.verify() == Verified(1, store.head())
+        assert store.append(entry(), holding="lock-a").seq == 2
+        assert store.holder("payments") == holder("lock-a")

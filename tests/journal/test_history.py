@@ -1,0 +1,62 @@
+"""What a pair's newest run left to people, as the fold of its records has it."""
+
+from __future__ import annotations
+
+from orchestrator.journal.history import History, fold
+from orchestrator.model.events import HookEnded, RunAcknowledged, RunStarted
+from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.run import End
+from tests.report.journals import HOME, WHOLE, Told, both, finished, journal
+
+LEFT = HookEnded("declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button.")
+FAILED = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
+
+
+def _instead(event: object) -> object:
+    match event:
+        case HookEnded(when=When.BEFORE):
+            return FAILED
+        case HookEnded():
+            return LEFT
+        case _:
+            return event
+
+
+UNDONE: Told = [(seconds, _instead(event)) for seconds, event in WHOLE]  # type: ignore[misc]  # events, all of them
+STARTED = next(event for _, event in WHOLE if isinstance(event, RunStarted))
+
+
+def history(*more: tuple[Told, str]) -> History:
+    found = History("payments")
+    fold(found, journal(UNDONE))
+    for place, (told, run) in enumerate(more):
+        fold(found, journal(told, run=run, first=100 * (place + 1)))
+    return found
+
+
+def test_the_newest_run_that_moved_the_pair_keeps_what_it_left_to_people() -> None:
+    run = history().last_moved
+    assert run is not None
+    assert (run.by_hand, run.hooks_failed) == (["Press the button."], [("declare", "stop-sync")])
+    assert run.hooks_owed == []
+
+
+def test_a_hook_that_ended_well_the_second_time_did_not_fail() -> None:
+    again = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE)
+    found = history()
+    fold(found, journal([(200.0, again)], first=90))
+    assert found.last_moved is not None
+    assert found.last_moved.hooks_failed == []
+
+
+def test_a_later_run_that_found_nothing_to_do_takes_nothing_off_it() -> None:
+    nothing: Told = [(300.0, STARTED), (300.5, both()), (301.0, finished(End.DONE, 0, "there already", 1.0))]
+    run = history((nothing, HOME)).last_moved
+    assert run is not None
+    assert run.by_hand == ["Press the button."]
+
+
+def test_whoever_acknowledges_that_run_has_done_it() -> None:
+    found = history()
+    fold(found, journal([(400.0, RunAcknowledged("all done"))], first=90))
+    assert found.last_moved is None
