@@ -15,8 +15,8 @@
     └── Interrupted                130    Ctrl-C; 143 for SIGTERM, 129 for a closed terminal
 
 Each error says what happened, which org it concerns, what was and was not sent, and what to type next.
-Exit codes 0 (done), 8 (done, but owing), 10 (plan has changes) and 11 (a drill missed an expectation) are
-results, not errors; `ExitCode` lists them all.
+Exit codes 0 (done), 8 (done, but owing), 10 (plan has changes, or a proof's budget ended) and 11 (a drill missed an
+expectation, or a proof found a law broken) are results, not errors; `ExitCode` lists them all.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class ExitCode(enum.IntEnum):
     OWING = 8
     JOURNAL_DAMAGED = 9
     PLAN_HAS_CHANGES = 10
+    NOT_PROVEN = 10  # the same number, of another verb
     DRILL_MISSED = 11
+    LAW_BROKEN = 11  # as above
     CLOSED_TERMINAL = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -14,7 +14,7 @@ from orchestrator.config.scenario import Scenario, Unknown
 from orchestrator.config.scenarios import load_scenario
 from orchestrator.drill import DrillContext
 from orchestrator.drill import rehearse as play
-from orchestrator.drill.stand_ins import ProbeStubs, assumed_values
+from orchestrator.drill.stand_ins import ProbeStubs
 from orchestrator.model.guard import Value
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import DrillResult
@@ -28,6 +28,7 @@ from orchestrator.simulator import (
     SimulatorConfig,
     write_inventory,
 )
+from orchestrator.situation.assumed import assumed_values
 from orchestrator.system.log import embed
 
 from .arguments import Listener, as_text, require_texts, watchers

@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "journal": "Lay out a team's journal, or merge an emergency's records into it.",
     },
     "Practice": {
+        "prove": "Prove a playbook: the real engine, through every combination of faults, in memory.",
         "drill": "Rehearse a failover, out and home again, with a score.",
         "simulate": "Serve two simulated regions on loopback ports.",
     },

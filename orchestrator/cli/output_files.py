@@ -43,6 +43,7 @@ class Kind(Struct, frozen=True):
 PLAN = Kind("the plan", b'"schema": "hamr/plan-file/')
 PAGE = Kind("the page", b'<meta name="generator" content="hamr">', "--html")
 JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->", "--junit")
+PROOF = Kind("the proof", b'"schema": "hamr/proof/')
 EXPORT = Kind("the export", b'"prev":"0000000000000000000000000000000000000000000000000000000000000000"')
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.events import PlaybookProven
 from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import NextStep
@@ -70,6 +71,9 @@ class JournalFound(Struct, frozen=True):
     holder_dead: bool = False
     """Whether the lock's holder is provably gone."""
     mirrored: Mirrored | None = None
+    proven: PlaybookProven | None = None
+    """The pair's newest certificate; None where its playbook was never proven."""
+    proven_at: datetime | None = None
     records: int = 0
 
     @property

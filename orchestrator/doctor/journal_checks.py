@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator import __version__
 from orchestrator.errors import HamrError, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
@@ -182,6 +183,7 @@ def check_here(answers: Answers) -> Iterator[Check]:
     loaded = f"Playbook {playbook.name} loads, with {transitions}{where}."
     yield Check(Group.HERE, "playbook", Level.OK, Level.OK, loaded, brief=playbook.name)
     yield _objectives(answers)
+    yield from _proof(answers)
     if operator.name == NOBODY:
         sentence = (
             "This machine does not tell who you are: the journal and the records would say unknown. "
@@ -191,6 +193,28 @@ def check_here(answers: Answers) -> Iterator[Check]:
         return
     sentence = f"Records and journal would name {operator}."
     yield Check(Group.HERE, "operator", Level.OK, Level.OK, sentence, brief=str(operator))
+
+
+def _proof(answers: Answers) -> Iterator[Check]:
+    """What a certificate in the journal says of this very playbook; nothing where it was never proven."""
+    proven, at, playbook = answers.journal.proven, answers.journal.proven_at, answers.playbook
+    if proven is None or at is None:
+        return
+    upto = f"proven to {counted(proven.faults, 'fault')} on {at:%Y-%m-%d}"
+    if (proven.playbook_sha256, proven.version) == (playbook.digest, __version__):
+        sentence = f"Playbook {playbook.name} is {upto}, on {counted(proven.routes, 'route')}."
+        yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=upto)
+        return
+    what = f"Playbook {proven.playbook} was {upto}"
+    changed = "hamr" if proven.playbook_sha256 == playbook.digest else "the playbook"
+    again = NextStep(
+        "prove",
+        playbook.path or playbook.name,
+        ("--pair", answers.pair.name, "--record"),
+        "prove it as it is now",
+    )
+    sentence = f"{what}; {changed} was changed since."
+    yield Check(Group.HERE, "proof", Level.WARNING, Level.WARNING, sentence, next_steps=(again,))
 
 
 def _objectives(answers: Answers) -> Check:

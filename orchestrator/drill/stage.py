@@ -30,10 +30,11 @@ from orchestrator.simulator import (
     SimulatorConfig,
     write_inventory,
 )
+from orchestrator.situation.assumed import assumed_values
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
 
-from .stand_ins import FakeHost, ProbeStubs, ProcessStore, RehearsedSession, assumed_values
+from .stand_ins import FakeHost, ProbeStubs, ProcessStore, RehearsedSession
 
 
 class DrillContext(Struct, frozen=True):

@@ -542,6 +542,21 @@ class JournalMerged(Struct, frozen=True):
     """Where the others stand here, in its order."""
 
 
+class PlaybookProven(Struct, frozen=True):
+    """A playbook was proven for this pair, before any incident: a certificate, bound to its text and to the bounds."""
+
+    kind: ClassVar[str] = "playbook.proven"
+    playbook: str
+    playbook_sha256: str
+    version: str
+    """Of the program."""
+    faults: int
+    """How many things went wrong at most in one story."""
+    routes: int
+    interleavings: int
+    states: int
+
+
 Event = (
     RunStarted
     | RunResumed
@@ -594,6 +609,7 @@ Event = (
     | JournalMoved
     | JournalMerged
     | PairAdopted
+    | PlaybookProven
     | Waiting
     | WriteThrottled
 )
@@ -621,11 +637,23 @@ def encode(event: Event) -> dict[str, JSON]:
     return data
 
 
+class Remembered(dict[str, JSON]):
+    """The `data` of a record that never leaves memory, with the event itself: reading it back rebuilds nothing."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: Event, data: Mapping[str, JSON] = EMPTY) -> None:
+        super().__init__(data)
+        self.event = event
+
+
 def decode(kind: str, data: Mapping[str, JSON]) -> Event | None:
     """The event that a journal record holds, or None where a newer version wrote a kind that we do not know.
 
     Raises:
         ValueError: the data does not fit its kind.
     """
+    if isinstance(data, Remembered):
+        return data.event
     event_type = JOURNALLED.get(kind)
     return None if event_type is None else restore(event_type, data)

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from orchestrator.model.events import Event, JournalMoved, encode
 from orchestrator.model.journal import Broken, Entry, Holder, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
-from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher
+from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
 from orchestrator.model.run import Operator, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
@@ -35,6 +35,18 @@ if TYPE_CHECKING:
     from orchestrator.notices import About, Channel
 
 ReaderOrWorld = TypeVar("ReaderOrWorld", HttpReader, HttpWorld)
+
+
+class KeyedWorld(World, Protocol):
+    """Both orgs, and the keys that they want."""
+
+    async def require_keys(self) -> None:
+        """Fetch all keys now.
+
+        Raises:
+            KeyUnavailable: one or more cannot be used; names all of them.
+        """
+
 
 EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
@@ -95,7 +107,7 @@ class Session:
         """Connections to both orgs, for all that one run asks of them and tells them."""
         return self.transports or open_transports(self.pair.orgs, trust=self.trust)
 
-    def world(self, over: Both[Transport] | None = None) -> HttpWorld:
+    def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs, to be read and written, `over` these connections or its own. Use it as a context manager."""
         return self._connected(HttpWorld, self.playbook.timeouts, over)
 

@@ -13,6 +13,7 @@ from .engine import doctor_seconds, plan_seconds, run_seconds, situation_seconds
 from .figures import ENVIRONMENT
 from .growth import growth
 from .journal import journal
+from .proofs import proof_speed
 from .team import team
 
 
@@ -28,6 +29,7 @@ def main() -> None:
         situation_seconds(folder)
         doctor_seconds(folder)
         drill_seconds(folder)
+        proof_speed()
         journal(folder)
         team(folder)
         growth(folder)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from orchestrator.cli.plan_files import save_plan
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
+from orchestrator.model.proof import Proof
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import trial_of
@@ -22,6 +23,7 @@ from orchestrator.report.errors import error_json
 from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.pairs import pairs_json
 from orchestrator.report.plan import plan_json
+from orchestrator.report.proof import proof_json
 from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
@@ -52,6 +54,7 @@ def keys_of(schema: str) -> set[str]:
         runs_json([]),
         show_json([]),
         report_json(drill()),
+        proof_json(Proof("p", "", "1", 2, 8, (), 0.0)),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),
         notice_json(trial_of(about()), "id", AT, None, Redactor()),
     ],

@@ -30,14 +30,15 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.proof.keyboard import DONE
+from orchestrator.proof.virtual_time import EPOCH, Process
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
 from tests.steps import typed
 
 from .incident import Played
-from .loop import EPOCH, Process
 from .scene import Outcome, Raised, Returned
 from .tape import Answered, Appended, Asked, Happened, Note, Wrote
-from .typist import DONE, first_next
+from .typist import first_next
 from .witness import Version, Writers, carried_back, older, records_in, seen_by_then, version
 
 SEND_SECONDS = 5.0

@@ -18,10 +18,10 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.status import Both
 from orchestrator.operations.session import Session
+from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
 from orchestrator.simulator import Regions
 
 from .around import Deed, Ends, Gauge, Says, Surroundings
-from .loop import Process, VirtualClock, VirtualLoop, world_context
 from .tape import Tape
 
 Asker = Callable[[Question], Awaitable[Reply | None]]

@@ -21,6 +21,16 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.proof.virtual_time import (
+    EPOCH,
+    Deadlock,
+    Endless,
+    Process,
+    VirtualClock,
+    VirtualLoop,
+    run_to_the_end,
+    world_context,
+)
 from orchestrator.simulator import Regions
 from orchestrator.system.log import configure
 
@@ -28,7 +38,6 @@ from .around import Surroundings, Visit
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .ledger import Dated
-from .loop import EPOCH, Deadlock, Endless, Process, VirtualClock, VirtualLoop, run_to_the_end, world_context
 from .operators import acts, begin, break_the_lock, close, look, take_up
 from .playbooks import playbook
 from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of

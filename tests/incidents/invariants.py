@@ -38,6 +38,9 @@ from orchestrator.model.journal import Record, Verified
 from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.proof import laws
+from orchestrator.proof.keyboard import closed
+from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import (
     AppliedLate,
     Authors,
@@ -54,8 +57,6 @@ from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
-from .loop import Process
-from .operators import closed
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
 from .witness import Writers, carried_back, records_in, seen_by_then, version
@@ -313,20 +314,13 @@ def prefix_safe(played: Played) -> Iterator[str]:
     incident = played.incident
     if _disturbed(played) or incident.wrong_uuid is not None:
         return
-    transitions = played.scene.playbook.transitions
-    explained = {(transition.source, transition.target) for transition in transitions} | {
-        (transition.target, transition.source) for transition in transitions
-    }
-    explained |= {(a, c) for a, b in explained for c in played.scene.playbook.server_moves(b)}
     behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
     behind = behind or any("--emergency" in typed.line for typed in played.typed)
     for note in played.tape.notes:
         if not isinstance(note, Asked):
             continue
         primary, secondary = (_status(record) for record in note.truth)
-        if primary is secondary or (primary, secondary) in explained or behind:
-            continue
-        if (secondary, primary) not in explained:
+        if not behind and not laws.is_explained(played.scene.playbook, primary, secondary):
             yield f"{note.number}: the primary shows {primary}, the secondary {secondary}"
             return
 
@@ -334,21 +328,7 @@ def prefix_safe(played: Played) -> Iterator[str]:
 def guards_bind(played: Played) -> Iterator[str]:
     """Unknown is not pass: what did not pass is waived or overridden in the journal, by name, or the transition is not begun."""
     for run in {record.run for record in _records(played)}:
-        refusing: dict[str, set[str]] = {}
-        for record in (each for each in _records(played) if each.run == run):
-            data: Any = record.data
-            if record.kind == "guard.judged":
-                refusing[data["transition"]] = {
-                    verdict["guard"]
-                    for verdict in data["verdicts"]
-                    if verdict["outcome"] != "PASS"
-                    and (data["binding"] or verdict["guard"] in ("linked", "fresh"))
-                }
-            elif record.kind in ("guard.waived", "guard.overridden"):
-                refusing.get(data["transition"], set()).discard(data["verdict"]["guard"])
-            elif record.kind == "transition.intended" and refusing.get(data["transition"]):
-                yield f"run {run} began transition {data['transition']} although {sorted(refusing[data['transition']])} did not pass"
-                return
+        yield from laws.guards_bind(record for record in _records(played) if record.run == run)
 
 
 def locked(played: Played) -> Iterator[str]:

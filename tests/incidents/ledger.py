@@ -10,8 +10,8 @@ from msgspec import Struct
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification, Witness
 from orchestrator.model.protocols import Store
+from orchestrator.proof.virtual_time import EPOCH, Process, VirtualClock
 
-from .loop import EPOCH, Process, VirtualClock
 from .tape import Tape
 from .wire import Doom
 

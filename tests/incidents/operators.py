@@ -13,6 +13,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.operations.status import read_status
+from orchestrator.proof.keyboard import closed
 from tests.steps import typed
 
 from .draw import Life
@@ -71,17 +72,6 @@ async def break_the_lock(scene: Scene, machine: Machine) -> bool:
 
 
 BROKEN = "the lock is broken"
-
-
-def closed(standing: Standing, goal: Status) -> bool:
-    """Whether there is nothing left to do."""
-    return (
-        standing.phase.name is PhaseName.AGREED
-        and standing.phase.status is goal
-        and standing.owed is None
-        and standing.open_run is None
-        and (standing.holder is None or standing.holder_dead)  # the next run takes such a lock over by itself
-    )
 
 
 async def close(

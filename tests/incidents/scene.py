@@ -20,13 +20,21 @@ from orchestrator.model.run import Operator
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
+from orchestrator.proof.virtual_time import (
+    BEGINNING,
+    Process,
+    ProcessDied,
+    VirtualClock,
+    VirtualLoop,
+    own_context,
+    world_context,
+)
 from orchestrator.simulator import Regions, SimulatorConfig
 
 from .attacks import NONE, Attacks
 from .beside import Beside, Doomed, PlayedProber, PlayedPrograms, PlayedSession, asker
 from .draw import Life
 from .ledger import Dated, Ledger
-from .loop import BEGINNING, Process, ProcessDied, VirtualClock, VirtualLoop, own_context, world_context
 from .tape import Tape
 from .wire import Doom, RegionTransport
 

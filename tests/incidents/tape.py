@@ -17,9 +17,8 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.proof.virtual_time import BEGINNING, Process, VirtualLoop
 from orchestrator.simulator import RECORD_PATH, Effect, Response, Truncated
-
-from .loop import BEGINNING, Process, VirtualLoop
 
 
 class Note(Struct, frozen=True):

@@ -6,35 +6,20 @@ Only a look that showed nothing new when it was typed before is passed over for 
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from orchestrator.errors import HamrError, UsageError
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
-from orchestrator.model.status import Role, Status
-from orchestrator.operations.locking import break_lock
-from orchestrator.operations.run import acknowledge, adopt, resume, start
+from orchestrator.model.status import Status
+from orchestrator.proof.keyboard import LOOKS, closed, type_line, verb_of
 from orchestrator.report.status import status_json
 from tests.steps import typed
 
 from .draw import Life
-from .operators import closed, look
+from .operators import look
 from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
-
-DONE = "it is done"
-"""What a command that gives no result of a run ends with here."""
-
-LOOKS = ("status", "show", "runs", "check", "report", "graph", "doctor")
-"""Verbs after which somebody looks at the pair again."""
-
-WORDS = ("TEXT", "REASON")
-"""What stands where a person has to think."""
-
-BECAUSE = "the region's own people say so"
 
 
 class Typed(Struct, frozen=True):
@@ -60,12 +45,12 @@ async def type_on(
     looked: set[tuple[str, str]] = set()
     line, read = f"hamr status {PAIR}", True
     for _ in range(3 * tries):
-        if _verb(line) in LOOKS:
+        if verb_of(line) in LOOKS:
             standing = await look(scene, machine)
             if closed(standing, goal) or len(typed) == tries:
                 return closed(standing, goal), typed, standing
             line, read = _first_of(standing, goal, looked)
-            if _verb(line) in LOOKS:
+            if verb_of(line) in LOOKS:
                 looked.add((line, standing.phase.label))
                 await asyncio.sleep(20.0)  # it says to wait
             continue
@@ -107,7 +92,7 @@ def steps_of(outcome: Outcome) -> tuple[str, ...]:
 def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) -> tuple[str, bool]:
     steps = [step for step in nexts(standing) if (step, standing.phase.label) not in looked]
     line = (*steps, first_next(standing))[0]
-    if _verb(line) in ("plan", ""):
+    if verb_of(line) in ("plan", ""):
         # Nothing is amiss; whoever came wants the pair at the goal.
         return f"hamr run {PAIR} --to {goal}", False
     return line, True
@@ -118,76 +103,17 @@ def _next_after(outcome: Outcome, looked: set[tuple[str, str]]) -> str:
     good = isinstance(outcome, Returned) and outcome.result.exit_code in (0, 8)
     if not steps or good:
         return f"hamr status {PAIR}"
-    if _verb(steps[0]) in LOOKS:
+    if verb_of(steps[0]) in LOOKS:
         if (steps[0], "") in looked:
-            return next((step for step in steps if _verb(step) not in LOOKS), steps[0])
+            return next((step for step in steps if verb_of(step) not in LOOKS), steps[0])
         looked.add((steps[0], ""))
     return steps[0]
 
 
-def _verb(line: str) -> str:
-    words = shlex.split(line)
-    return words[1] if len(words) > 1 and words[0] == "hamr" else ""
-
-
 def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
     """What a command does, as it stands there; words in capitals are filled in."""
-    words = shlex.split(line)
-    verb, rest = (words[1], words[2:]) if len(words) > 1 else ("", [])
-    flags, names = _parsed(rest)
 
     async def act(present: Present) -> RunResult:
-        session = present.session
-        mode = Mode.EMERGENCY if "--emergency" in flags else None
-        named = dict(each.split("=", 1) for each in flags.get("--override", []))
-        overrides = {guard: BECAUSE if why in WORDS else why for guard, why in named.items()}
-        reason = "us1 is down" if "--reason" in flags else ""
-        match verb:
-            case "run":
-                request = RunRequest(
-                    PAIR, Status[flags["--to"][0]], mode or Mode.PLANNED, reason=reason, overrides=overrides
-                )
-                return await start(session, request, controls=present.controls)
-            case "resume":
-                history = session.history()
-                run = history.open_run if names in ([], [PAIR]) else history.runs.get(names[0])
-                if names not in ([], [PAIR]) and run is None:
-                    raise UsageError(f"there is no run {names[0]}")
-                run = run if run is not None and run.open else None
-                return await resume(
-                    session, run, mode=mode, reason=reason, overrides=overrides, controls=present.controls
-                )
-            case "adopt":
-                truth = Role(flags["--truth"][0])
-                return await adopt(
-                    session, truth, "both teams agree", overrides=overrides, controls=present.controls
-                )
-            case "unlock":
-                break_lock(session, flags["--lock-id"][0], "nobody answers there")
-                raise HamrError(DONE)
-            case "ack":
-                acknowledge(session, session.history().runs[names[0]], "we have looked")
-                raise HamrError(DONE)
-            case _:
-                raise UsageError(f"nobody can type {line!r}")
+        return await type_line(line, present.session, present.controls)
 
     return act
-
-
-_BARE = ("--emergency", "--yes")
-
-
-def _parsed(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Flags with their values, and what is no flag."""
-    flags: dict[str, list[str]] = {}
-    names: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            names.append(word)
-        elif word in _BARE:
-            flags.setdefault(word, [])
-        else:
-            flags.setdefault(word, []).append(rest.pop(0) if rest else "")
-    return flags, names

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
+from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
 from orchestrator.simulator import Closed, Effect, Refused, Regions, Reset, Response, Silent, Truncated
 
-from .loop import Process, VirtualClock, VirtualLoop, world_context
 from .tape import Asked, Tape
 
 Trace = Callable[[str, dict[str, object]], Awaitable[None]]

@@ -14,11 +14,11 @@ from orchestrator.model.plain import moment
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
+from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.simulator import Returning, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
-from .loop import EPOCH
 from .tape import Appended, Happened, Note, Wrote
 from .world import OTHER_ORGS
 

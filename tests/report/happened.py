@@ -36,6 +36,7 @@ from orchestrator.model.events import (
     PairAdopted,
     PersonAnswered,
     PersonAsked,
+    PlaybookProven,
     ProbesRead,
     ReadingsTaken,
     RunAcknowledged,
@@ -347,6 +348,10 @@ SAID: tuple[tuple[Event, str], ...] = (
         (
             "Could not tell the secondary org (hamr: payments stands at ACTIVE): 403 Forbidden; it stops nothing"
         ),
+    ),
+    (
+        PlaybookProven("regional-failover", "0123456789abcdef", "1.0", 2, 12, 1000, 400),
+        "Playbook regional-failover proven: to 2 faults (SHA-256 0123456789ab)",
     ),
     (
         DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark-primary"),

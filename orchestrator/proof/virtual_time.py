@@ -24,6 +24,10 @@ MOST_STEPS = 300_000
 """An incident that takes more steps of its loop than this goes round in circles."""
 
 
+MOST_TASKS = 64
+"""Of a process, until those that are done are dropped."""
+
+
 class Deadlock(Exception):
     """Nothing is ready, nothing is due: somebody waits for what can never happen."""
 
@@ -160,14 +164,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
             process = _owner(handle)
             if process is not None and not process.admit(handle):
                 continue
-            handle._run()
+            handle._run()  # noqa: SLF001 - as asyncio's own loop does
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Endless(f"after {self.virtual - BEGINNING:.0f} virtual seconds")
 
 
 def _owner(handle: asyncio.Handle) -> Process | None:
-    context: Context = handle._context  # type: ignore[attr-defined]
+    context: Context = handle._context  # type: ignore[attr-defined] # noqa: SLF001 - nothing else has it
     return context.get(PROCESS)
 
 
@@ -180,7 +184,7 @@ def _enlist(
         raise ProcessDied
     task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     if process is not None:
-        if len(process.tasks) > 64:
+        if len(process.tasks) > MOST_TASKS:
             process.tasks = {old: None for old in process.tasks if not old.done()}
         process.tasks[task] = None
     return task

@@ -1,0 +1,121 @@
+"""`hamr prove`: a playbook through every combination of faults, in memory, before the incident."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from orchestrator.errors import ExitCode
+
+from . import completion, options
+from .invocation import Invocation
+
+
+@click.command()
+@click.argument("playbook", required=False, shell_complete=completion.playbooks)
+@click.option(
+    "--pair",
+    metavar="NAME",
+    help="Prove it for this pair alone: mirrored or separate, as the inventory says.",
+)
+@click.option(
+    "--faults",
+    type=click.IntRange(0, 4),
+    default=2,
+    show_default=True,
+    help="How many things may go wrong in one story.",
+)
+@click.option(
+    "--to", "goals", metavar="STATUS", multiple=True, help="Only the ways that lead there; may be repeated."
+)
+@click.option(
+    "--budget",
+    metavar="DURATION",
+    default="60s",
+    show_default=True,
+    help="How long it may take, such as 10m.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the certificate, or what broke, as JSON.",
+)
+@click.option(
+    "--record", is_flag=True, help="Keep the certificate in the journal of --pair: hamr doctor says so."
+)
+@options.takes("pairs", "journal", "operator", "json")
+def prove(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation,
+    playbook: str | None,
+    pair: str | None,
+    faults: int,
+    goals: tuple[str, ...],
+    budget: str,
+    out: Path | None,
+    record: bool,
+) -> ExitCode:
+    """Prove a playbook: the real engine, through every combination of faults, in memory.
+
+    PLAYBOOK is a file, or the name of one that ships with hamr (regional-failover). Asks no org and no key, runs no
+    hook, and writes nothing but FILE and, with --record, one record of the journal. Exits with 0 where every law held in everything, with 11 where one broke (the
+    shortest story is told), and with 10 where the budget ended before the end.
+    """
+    from msgspec.structs import replace
+
+    from orchestrator.errors import UsageError
+    from orchestrator.model.org import Mirrors
+    from orchestrator.model.proof import RouteProof
+    from orchestrator.operations.preflight import status_named
+    from orchestrator.proof import chosen_routes
+    from orchestrator.proof import prove as prove_all
+    from orchestrator.report.documents import to_json
+    from orchestrator.report.layout import line
+    from orchestrator.report.proof import proof_code, proof_json, proof_page, route_line
+    from orchestrator.system.log import configure
+
+    from .output_files import PROOF, refuse_misplaced, written_whole
+
+    console = invocation.console
+    if record and pair is None:
+        raise UsageError("--record keeps the certificate with a pair: name it with --pair NAME.")
+    if out is not None:
+        refuse_misplaced(out, PROOF)
+    invocation.playbook = playbook
+    found = invocation.load_playbook()
+    mirrors = Mirrors.AUTO if pair is None else invocation.sources.pair(pair).mirrors
+    routes = chosen_routes(found, tuple(map(status_named, goals)), mirrors.known)
+    seconds = _seconds(budget)
+    configure("json", "critical")  # what goes wrong is the point of it
+    done = 0
+
+    def told(route: RouteProof) -> None:
+        nonlocal done
+        done += 1
+        console.err.passing((line(f"{done} of {len(routes)} routes; {route_line(route)}", "dim"),))
+
+    console.err.passing((line(f"{len(routes)} routes, to {faults} faults, {budget} at most …", "dim"),))
+    workers = min(os.cpu_count() or 1, len(routes))
+    proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=workers, told=told)
+    console.err.end()
+    proof = replace(proof, file=playbook or proof.file)
+    if out is not None:
+        with written_whole(out, PROOF) as file:
+            file.write(to_json(proof_json(proof)).encode())
+    if record and pair is not None and proof.holds:
+        with invocation.session(pair, writes=True, playbook=found) as session:
+            session.append("", proof.certificate)
+    console.facts(proof_page(proof), proof_json(proof))
+    return proof_code(proof)
+
+
+def _seconds(text: str) -> float:
+    from orchestrator.config import duration
+    from orchestrator.errors import UsageError
+
+    try:
+        return duration(text).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"--budget {text[:40]!r}: {error}") from error

@@ -1,0 +1,9 @@
+"""Proof: the real engine through every combination of faults, in memory and in virtual time, and what must hold meanwhile.
+
+`virtual_time` is the clock and the processes of drawn incidents, too. `prove` proves a playbook; `laws` is what must hold.
+"""
+
+from .prove import chosen_routes, prove
+from .search import replay_story, routes_of
+
+__all__ = ["chosen_routes", "prove", "replay_story", "routes_of"]

@@ -1,0 +1,103 @@
+"""A person at the keyboard: types a next step letter by letter, and fills in only what stands in capitals."""
+
+from __future__ import annotations
+
+import shlex
+
+from orchestrator.errors import HamrError, UsageError
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.situation import PhaseName, Standing
+from orchestrator.model.status import Role, Status
+from orchestrator.operations.holding import RunControl
+from orchestrator.operations.locking import break_lock
+from orchestrator.operations.run import acknowledge, adopt, resume, start
+from orchestrator.operations.session import Session
+
+DONE = "it is done"
+"""What a command that gives no result of a run ends with here."""
+
+LOOKS = ("status", "show", "runs", "check", "report", "graph", "doctor")
+"""Verbs after which somebody looks at the pair again."""
+
+WORDS = ("TEXT", "REASON")
+"""What stands where a person has to think."""
+
+BECAUSE = "the region's own people say so"
+
+_BARE = ("--emergency", "--yes")
+
+
+def verb_of(line: str) -> str:
+    """The verb of a line to type; "" where it is none of hamr's."""
+    words = shlex.split(line)
+    return words[1] if len(words) > 1 and words[0] == "hamr" else ""
+
+
+async def type_line(line: str, session: Session, controls: RunControl) -> RunResult:
+    """What a command does, as it stands there.
+
+    Raises:
+        HamrError: as the command says; DONE is the message of one that has no result.
+        UsageError: nobody can type that.
+    """
+    words = shlex.split(line)
+    verb, rest = (words[1], words[2:]) if len(words) > 1 else ("", [])
+    flags, names = _parsed(rest)
+    pair = session.pair.name
+    mode = Mode.EMERGENCY if "--emergency" in flags else None
+    named = dict(each.split("=", 1) for each in flags.get("--override", []))
+    overrides = {guard: BECAUSE if why in WORDS else why for guard, why in named.items()}
+    reason = "us1 is down" if "--reason" in flags else ""
+    match verb:
+        case "run":
+            goal = Status[flags["--to"][0]]
+            request = RunRequest(pair, goal, mode or Mode.PLANNED, reason=reason, overrides=overrides)
+            return await start(session, request, controls=controls)
+        case "resume":
+            history = session.history()
+            run = history.open_run if names in ([], [pair]) else history.runs.get(names[0])
+            if names not in ([], [pair]) and run is None:
+                raise UsageError(f"there is no run {names[0]}")
+            run = run if run is not None and run.open else None
+            return await resume(
+                session, run, mode=mode, reason=reason, overrides=overrides, controls=controls
+            )
+        case "adopt":
+            truth = Role(flags["--truth"][0])
+            return await adopt(session, truth, "both teams agree", overrides=overrides, controls=controls)
+        case "unlock":
+            break_lock(session, flags["--lock-id"][0], "nobody answers there")
+            raise HamrError(DONE)
+        case "ack":
+            acknowledge(session, session.history().runs[names[0]], "we have looked")
+            raise HamrError(DONE)
+        case _:
+            raise UsageError(f"nobody can type {line!r}")
+
+
+def _parsed(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Flags with their values, and what is no flag."""
+    flags: dict[str, list[str]] = {}
+    names: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            names.append(word)
+        elif word in _BARE:
+            flags.setdefault(word, [])
+        else:
+            flags.setdefault(word, []).append(rest.pop(0) if rest else "")
+    return flags, names
+
+
+def closed(standing: Standing, goal: Status) -> bool:
+    """Whether there is nothing left to do."""
+    return (
+        standing.phase.name is PhaseName.AGREED
+        and standing.phase.status is goal
+        and standing.owed is None
+        and standing.open_run is None
+        and (standing.holder is None or standing.holder_dead)  # the next run takes such a lock over by itself
+    )

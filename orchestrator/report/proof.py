@@ -1,0 +1,217 @@
+"""What a proof found, for people and as JSON: that it holds, where it was cut short, or the shortest story that breaks a law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.plain import JSON
+from orchestrator.model.proof import Counterexample, Event, Explored, Moment, Proof, Route, RouteProof, What
+from orchestrator.model.words import counted
+
+from .documents import document
+from .layout import Page, Span, line, next_commands, paragraph
+
+STORY_LINES = 10
+"""A story is told in about so many lines: what went well in its middle is counted, and not told."""
+
+_CUT = 110
+"""Letters of how a command ended that a story tells."""
+
+
+def proof_code(proof: Proof) -> ExitCode:
+    """0 it holds, 11 a law broke, 10 the budget ended before the end."""
+    if proof.counterexamples:
+        return ExitCode.LAW_BROKEN
+    return ExitCode.DONE if proof.holds else ExitCode.NOT_PROVEN
+
+
+def proof_page(proof: Proof) -> Page:
+    """The result first; then the stories, shortest first, or what each route came to."""
+    return (
+        *_verdict(proof),
+        *(each for found in proof.counterexamples for each in (line(), *story_page(found))),
+        line(),
+        *(line(f"  {route_line(each)}", "" if each.whole else "warn") for each in proof.routes),
+        *next_commands(next_after(proof)),
+    )
+
+
+def _verdict(proof: Proof) -> Page:
+    explored = proof.explored
+    counts = f"{_counts(explored)} in {proof.seconds:.1f} s"
+    upto = f"to {counted(proof.faults, 'fault')} on {counted(len(proof.routes), 'route')}"
+    if proof.counterexamples:
+        laws = ", ".join(dict.fromkeys(each.broken.law.value for each in proof.counterexamples))
+        return ((Span("BROKEN. ", "bad"), Span(f"{proof.playbook}: {laws}")), line(f"  {counts}", "dim"))
+    if proof.holds:
+        return (
+            (Span("PROVEN ", "good"), Span(f"{upto}: {proof.playbook}, SHA-256 {proof.sha256[:12]}")),
+            line(f"  {counts}; nothing was left out", "dim"),
+        )
+    return (
+        (
+            Span("NOT PROVEN. ", "warn"),
+            Span(f"The budget ended before all of {proof.playbook} was explored {upto}"),
+        ),
+        line(f"  {counts}; no law broke in that", "dim"),
+        line(f"  left out: at least {explored.left:,} interleavings that were known by then", "warn"),
+    )
+
+
+def next_after(proof: Proof) -> tuple[NextStep, ...]:
+    """What to type next."""
+    if proof.counterexamples:
+        return (
+            NextStep(
+                "prove", proof.file, ("--faults", str(proof.faults)), "prove it again, once it is mended"
+            ),
+        )
+    if proof.holds:
+        return ()
+    return (
+        NextStep("prove", proof.file, ("--faults", str(proof.faults), "--budget", "1h"), "give it more time"),
+        NextStep("prove", proof.file, ("--faults", "1"), "or prove less of it to its end"),
+    )
+
+
+def route_words(route: Route) -> str:
+    """A route, in words."""
+    way = f"{route.start} → {route.goal}"
+    how = "planned" if route.emergency is None else f"emergency, the {route.emergency} survives"
+    return f"{way}, {how}, {'orgs that mirror' if route.mirrors else 'separate orgs'}"
+
+
+def route_line(found: RouteProof) -> str:
+    """A route, and what came of it."""
+    words = f"{route_words(found.route)}: {_counts(found.explored)}"
+    if found.counterexamples:
+        return f"{words}, broken"
+    return words if found.whole else f"{words}, {found.explored.left:,} left"
+
+
+def _counts(explored: Explored) -> str:
+    return f"{explored.interleavings:,} interleavings, {explored.states:,} states"
+
+
+# -- a story -----------------------------------------------------------------------------------------------------
+
+
+def story_page(found: Counterexample) -> Page:
+    """The law that broke, and the story that breaks it."""
+    told: list[Moment | int] = [*shortened(found.story)]
+    return (
+        (Span(f"{found.broken.law.value}: ", "bad"), Span(route_words(found.route))),
+        *(
+            line(f"     … and {counted(each, 'more step')}", "dim")
+            if isinstance(each, int)
+            else (
+                Span(f"{each.at:8.1f} s  ", "dim"),
+                Span(moment_words(each), "warn" if each.event is not None else ""),
+            )
+            for each in told
+        ),
+        *paragraph(f"{found.broken.why[:1].upper()}{found.broken.why[1:]}.", "bad"),
+    )
+
+
+def shortened(story: Sequence[Moment]) -> Iterator[Moment | int]:
+    """A story's beginning, its end, and all that went otherwise; how many steps were left out between."""
+    first, last = STORY_LINES // 2 - 1, len(story) - STORY_LINES // 2
+    left = 0
+    for number, each in enumerate(story):
+        if first <= number < last and each.event is None:
+            left += 1
+            continue
+        if left:
+            yield left
+            left = 0
+        yield each
+
+
+def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for each kind
+    """One line of a story."""
+    role, status, event = moment.role, moment.status, moment.event
+    otherwise = "" if event is None else event.value
+    match moment.what:
+        case What.TYPED:
+            return f"somebody types  {moment.subject}"
+        case What.READ if event in (Event.DARK, Event.DARK_LONG):
+            return f"the {role}: {otherwise}"
+        case What.READ:
+            return f"reading the {role} {otherwise}"
+        case What.WROTE if event is None:
+            return f"the {role} is told {status}, and takes it"
+        case What.WROTE:
+            return f"the {role} is told {status}: {otherwise}"
+        case What.STRANGER:
+            return f"somebody else writes {status} to the {role}"
+        case What.COMMIT:
+            return f"{otherwise} ({moment.subject})"
+        case What.GUARD:
+            return f"the guards over probe {moment.subject}: {otherwise}"
+        case What.HOOK:
+            return (
+                f"hook {moment.subject} {otherwise}"
+                if event is not Event.HOOK_DIED
+                else f"{otherwise} ({moment.subject})"
+            )
+        case What.PERSON:
+            return f"a question about {moment.subject} {otherwise}"
+        case What.LEFT:
+            return f"{otherwise}: {moment.subject}"
+        case What.ARRIVED:
+            return f"a late {status} arrives at the {role}"
+        case What.BACK:
+            return f"the region of the {role} is back, as it was"
+        case What.ENDED:
+            words = " ".join(moment.subject.split())
+            return words if len(words) <= _CUT else f"{words[:_CUT]}…"
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------
+
+
+def proof_json(proof: Proof) -> dict[str, JSON]:
+    """The same as a document: the certificate, bound to the playbook's digest, the program's version and the bounds."""
+    explored = proof.explored
+    return document(
+        "hamr/proof/1",
+        {
+            "playbook": proof.playbook,
+            "sha256": proof.sha256,
+            "version": proof.version,
+            "holds": proof.holds,
+            "whole": all(each.whole for each in proof.routes) and not proof.counterexamples,
+            "faults": proof.faults,
+            "commands": proof.commands,
+            "seconds": round(proof.seconds, 3),
+            "interleavings": explored.interleavings,
+            "states": explored.states,
+            "left": explored.left,
+            "routes": [{**_route(each.route), **_found(each)} for each in proof.routes],
+            "counterexamples": [_counterexample(each) for each in proof.counterexamples],
+            "next": list(next_after(proof)),
+        },
+    )
+
+
+def _route(route: Route) -> dict[str, object]:
+    return {"from": route.start, "to": route.goal, "emergency": route.emergency, "mirrors": route.mirrors}
+
+
+def _found(found: RouteProof) -> dict[str, object]:
+    explored = found.explored
+    return {"interleavings": explored.interleavings, "states": explored.states, "left": explored.left}
+
+
+def _counterexample(found: Counterexample) -> dict[str, object]:
+    return {
+        "law": found.broken.law.value,
+        "why": found.broken.why,
+        "route": _route(found.route),
+        "faults": [event.value for event in found.faults],
+        "story": [{"at_seconds": round(each.at, 3), "what": moment_words(each)} for each in found.story],
+        "scripts": [[[*choice] for choice in script] for script in found.scripts],
+    }

@@ -1,0 +1,89 @@
+"""`hamr prove`: its three answers, with their exit codes, its document and its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestrator.cli.group import hamr
+from tests.proof.broken import BROKEN, GOOD
+
+from .lab import Lab
+
+
+def run(*args: str, code: int) -> Result:
+    result = CliRunner().invoke(hamr, ["prove", *args], prog_name="hamr")
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD, "utf-8")
+    return file
+
+
+def test_a_playbook_that_holds_is_proven_and_the_certificate_is_bound_to_its_text(good: Path) -> None:
+    out = good.with_name("proof.json")
+    done = run(str(good), "--faults", "0", "--out", str(out), "--json", code=0)
+    document = json.loads(done.stdout)
+    assert document == json.loads(out.read_text("utf-8"))
+    assert document["schema"] == "hamr/proof/1"
+    assert document["holds"]
+    assert document["whole"]
+    assert document["faults"] == 0
+    assert len(document["sha256"]) == 64
+    assert len(document["routes"]) == 6
+    assert document["counterexamples"] == []
+
+
+def test_a_playbook_that_is_wrong_is_told_as_a_story_with_11(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(BROKEN["patient-with-the-dead"].text, "utf-8")
+    done = run(str(file), "--faults", "0", code=11)
+    assert done.stdout.startswith("BROKEN. patient-with-the-dead: in-time\n")
+    assert "somebody types  hamr run pair --to ACTIVE --emergency --reason TEXT" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_a_budget_that_ends_first_is_10_and_never_proven(good: Path) -> None:
+    done = run(str(good), "--faults", "3", "--budget", "1ms", code=10)
+    assert done.stdout.startswith("NOT PROVEN. ")
+    assert "PROVEN to" not in done.stdout
+
+
+def test_a_file_of_another_kind_is_left_as_it_is(good: Path) -> None:
+    run(str(good), "--faults", "0", "--out", str(good), code=2)
+    assert good.read_text("utf-8") == GOOD
+
+
+def test_a_goal_that_no_way_leads_to_is_refused() -> None:
+    done = run("regional-failover", "--to", "ONBOARDING", code=2)
+    assert "has no way to ONBOARDING" in done.stderr
+
+
+def test_a_certificate_is_kept_with_a_pair_and_doctor_says_what_changed_since(lab: Lab) -> None:
+    book = lab.folder / "good.yaml"
+    book.write_text(GOOD, "utf-8")
+    lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    proven = _row(lab.json("doctor", "sim", "--playbook", "good.yaml", code=1))
+    assert proven["planned"] == "ok"
+    assert "is proven to 0 faults on" in proven["sentence"]
+    book.write_text(GOOD + "# one line more\n", "utf-8")
+    changed = _row(lab.json("doctor", "sim", "--playbook", "good.yaml", code=1))
+    assert changed["planned"] == "warning"
+    assert changed["sentence"].endswith("; the playbook was changed since.")
+
+
+def _row(document: Any) -> Any:
+    (row,) = [check for check in document["pairs"][0]["checks"] if check["check"] == "proof"]
+    return row
+
+
+def test_a_certificate_wants_a_pair_to_be_kept_with(good: Path) -> None:
+    assert "--pair NAME" in run(str(good), "--record", code=2).stderr

@@ -1,0 +1,1 @@
+"""Playbooks that are proven, and playbooks that are found to be wrong."""

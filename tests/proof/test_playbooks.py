@@ -1,0 +1,101 @@
+"""`hamr prove`: the shipped playbooks hold, and each of those that are wrong is found, with a story that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import check_file, load_playbook, parse_playbook
+from orchestrator.errors import ExitCode
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.proof import Event, Law, Proof, Route
+from orchestrator.model.status import Role, Status
+from orchestrator.proof import chosen_routes, prove, replay_story, routes_of
+from orchestrator.report.layout import plain_text
+from orchestrator.report.proof import proof_code, proof_page, shortened
+
+from .broken import BROKEN, GOOD
+
+OUT = Route(Status.PASSIVE, Status.ACTIVE)
+
+
+def proven(
+    playbook: Playbook, faults: int, *, to: tuple[Status, ...] = (), mirrors: bool | None = False
+) -> Proof:
+    routes = chosen_routes(playbook, to, mirrors)
+    return prove(playbook, routes, faults=faults, seconds=300, workers=1)
+
+
+@pytest.mark.parametrize("name", ["onboarding", "regional-failover"])
+def test_a_shipped_playbook_holds_to_one_fault_on_every_route(name: str) -> None:
+    proof = proven(load_playbook(name), 1, mirrors=None)
+    assert not proof.counterexamples, plain_text(proof_page(proof))
+    assert proof.holds
+    assert proof_code(proof) is ExitCode.DONE
+
+
+def test_every_way_between_two_stops_is_a_route_and_with_a_survivor_two() -> None:
+    found = routes_of(parse_playbook(GOOD, "good.yaml"))
+    assert [(route.start, route.goal, route.emergency) for route in found if not route.mirrors] == [
+        (Status.PASSIVE, Status.ACTIVE, None),
+        (Status.PASSIVE, Status.ACTIVE, Role.SECONDARY),
+        (Status.ACTIVE, Status.PASSIVE, None),
+    ]
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_path: Path) -> None:
+    wrong, file = BROKEN[name], tmp_path / f"{name}.yaml"
+    file.write_text(wrong.text, "utf-8")
+    checked = check_file(file)
+    assert checked.playbook is not None
+    assert not checked.problems
+    proof = proven(checked.playbook, wrong.faults, to=wrong.to)
+    shortest = proof.counterexamples[0]
+    assert proof_code(proof) is ExitCode.LAW_BROKEN
+    assert shortest.broken.law.value == wrong.law
+    assert len(shortest.faults) == wrong.faults
+    page = " ".join(plain_text(proof_page(proof)).split())
+    assert wrong.says in page
+    assert len([*shortened(shortest.story)]) <= 12
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_playbook_that_is_wrong_is_not_where_nothing_goes_wrong_enough(name: str) -> None:
+    """The law breaks for the faults that the story has, and not for want of anything else."""
+    wrong = BROKEN[name]
+    if wrong.faults:
+        assert proven(parse_playbook(wrong.text, name), 0).holds
+
+
+def test_a_story_is_played_again_without_looking_for_others() -> None:
+    playbook = parse_playbook(BROKEN["slower-than-its-objective"].text, "slow.yaml")
+    found = proven(playbook, 1).counterexamples[0]
+    assert found.faults == (Event.PASSED_LATER,)
+    again = replay_story(playbook, found.route, found.scripts)
+    assert again == found.broken
+    assert again.law is Law.IN_TIME
+    assert replay_story(playbook, found.route, ()) is None
+
+
+def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
+    playbook = parse_playbook(GOOD, "good.yaml")
+    proof = prove(playbook, (OUT,), faults=2, seconds=0.0, workers=1)
+    assert not proof.counterexamples
+    assert not proof.holds
+    assert proof_code(proof) is ExitCode.NOT_PROVEN
+    page = plain_text(proof_page(proof))
+    assert page.startswith("NOT PROVEN")
+    assert "left out: at least" in page
+
+
+def test_two_processes_find_what_one_finds() -> None:
+    playbook = parse_playbook(GOOD, "good.yaml")
+    routes = chosen_routes(playbook, mirrors=False)
+    alone, together = (prove(playbook, routes, faults=1, seconds=120, workers=workers) for workers in (1, 2))
+    assert [each.route for each in together.routes] == list(routes)
+    assert [(each.explored.interleavings, each.explored.states) for each in alone.routes] == [
+        (each.explored.interleavings, each.explored.states) for each in together.routes
+    ]
