@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -30,14 +31,29 @@ def main() -> NoReturn:
     while they are made, and taking each apart at the end, is a seventh of what a short command costs.
     """
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    heard = (
+        signal.signal(signal.SIGINT, _end_early)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        else None
+    )
     from .group import hamr
     from .outlets import hold_standard_streams
 
+    if heard is not None:
+        signal.signal(signal.SIGINT, heard)
     hold_standard_streams()
     try:
         hamr.main(prog_name="hamr")
     except SystemExit as end:
         _end(end.code)
+
+
+def _end_early(*_: object) -> NoReturn:
+    """Ctrl-C before anything was asked or sent: while this program is loaded, an exception would end up anywhere."""
+    os._exit(_INTERRUPTED)
+
+
+_INTERRUPTED = 130
 
 
 def _end(code: object) -> NoReturn:

@@ -54,6 +54,8 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             )
         case click.Abort() | KeyboardInterrupt():
             return Interrupted("Interrupted.", sent=_SENT)
+        case _ if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return Interrupted("Interrupted.", sent=_SENT)  # while a library was being loaded, which wraps it
         case HamrError():
             return error
         case OSError():

@@ -184,6 +184,9 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
                 onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
                 first, then = reversed(onward) if _fails_again(ended) or _is_dead(ended) else onward
                 steps = (*first, *then, look, *steps)
+    elif ending.end is End.OWING and _is_unseen(ended):
+        # As a look says it, too: until that org answers, resuming delivers nothing.
+        steps = (next_step.watch(pair).so_that(f"look until the {ending.org} answers"), *steps)
     elif ending.end is End.OWING and not state.attempts:
         steps = after_asking(steps, pair, ended.strangers)
     elif ending.end is End.DONE and not ended.strangers:
@@ -301,6 +304,12 @@ def _fails_again(ended: Ended) -> bool:
         return False
     newest = [sent for sent in state.sent if sent.attempt.role is org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
+
+
+def _is_unseen(ended: Ended) -> bool:
+    """Whether the org that it is about did not answer the last look."""
+    org = ended.ending.org
+    return org is not None and ended.readings is not None and ended.readings[org].status is None
 
 
 def _is_dead(ended: Ended) -> bool:

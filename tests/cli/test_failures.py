@@ -102,3 +102,13 @@ def test_once_the_work_has_ended_trouble_with_printing_does_not_change_its_code(
 def test_an_error_of_no_kind_is_still_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert report_failure(Invocation(), HamrError("it failed")) == 1
     assert "it failed" in capsys.readouterr().err
+
+
+def test_ctrl_c_that_a_library_wraps_while_it_is_loaded_is_no_bug() -> None:
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("Error calling __set_name__") from stop
+    except RuntimeError as error:
+        assert report_failure(Invocation(), error) == ExitCode.INTERRUPTED
