@@ -105,10 +105,6 @@ def test_an_error_of_no_kind_is_still_words(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_ctrl_c_that_a_library_wraps_while_it_is_loaded_is_no_bug() -> None:
-    try:
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as stop:
-            raise RuntimeError("Error calling __set_name__") from stop
-    except RuntimeError as error:
-        assert report_failure(Invocation(), error) == ExitCode.INTERRUPTED
+    error = RuntimeError("Error calling __set_name__")
+    error.__cause__ = KeyboardInterrupt()
+    assert report_failure(Invocation(), error) == ExitCode.INTERRUPTED
