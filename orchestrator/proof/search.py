@@ -333,9 +333,11 @@ class _Following(Struct):
     chooser: Chooser
     outcome: LifeEnd
 
-    def decide(self) -> Scene | BrokenLaw | None:
+    def decide(self) -> Scene | BrokenLaw | None:  # noqa: C901 - what a person does next, told whole
         """The scene with the next step; None where there is nothing left to do; or the law that broke."""
         scene = self.scene
+        if isinstance(self.outcome, Died):  # what became of that command was never seen
+            scene.tried = scene.tried[:-1]
         line, label = "", ""
         steps = said = self.said()
         looks = 0
@@ -393,10 +395,10 @@ class _Following(Struct):
         self.scene.story = (*self.scene.story, moment)
 
     def _pick(self, steps: tuple[NextStep, ...], label: str) -> str:
-        """The first; one that was typed before, and after which things stand as they did, is passed over."""
+        """The first that was not typed yet where things stand as they do; else the one that was typed longest ago."""
         acting = [step.command for step in steps if step.verb not in (*LOOKS, "plan")]
-        fresh = [line for line in acting if (line, label) not in self.scene.tried]
-        return (fresh or acting)[0]
+        typed = {line: number for number, (line, at) in enumerate(self.scene.tried) if at == label}
+        return min(acting, key=lambda line: typed.get(line, -1))
 
     def _type(self, line: str, label: str) -> None:
         """Type it; or do something else, which somebody might."""
