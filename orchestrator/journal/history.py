@@ -50,7 +50,7 @@ from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
-from orchestrator.model.reading import Change, NotSent, Rejected, Throttled
+from orchestrator.model.reading import STOPS_AGAIN, Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Status
@@ -459,6 +459,8 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case RunFinished():
             run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
+            if history.owed is not None and history.owed.run == run.run:
+                history.owed = replace(history.owed, stopped=event.ending.change in STOPS_AGAIN)
             if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
                 for other in history.uncertain:

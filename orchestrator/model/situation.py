@@ -59,6 +59,8 @@ class Owed(Struct, frozen=True):
     """What it is owed."""
     run: str
     since: datetime
+    stopped: bool = False
+    """Whether its last delivery stopped for somebody else's write, and would again."""
 
 
 class GuardWait(Struct, frozen=True):

@@ -17,7 +17,7 @@ from orchestrator.model.plan import PlannedWrite
 from orchestrator.model.reading import HamrRecord, Present, Reading
 from orchestrator.model.result import StepTime
 from orchestrator.model.run import Objective
-from orchestrator.model.situation import OpenRun, Stranger
+from orchestrator.model.situation import OpenRun, Owed, Stranger
 from orchestrator.model.status import Both, Status
 
 _KEYS = {
@@ -129,6 +129,8 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case pe
                 "stands_after": noun.stands,
                 "condition": noun.condition,
             }
+        case Owed():
+            return fields_fact(noun, but=("stopped",))
         case OpenRun():
             return fields_fact(noun, but=("stopped_for", "unknown", "ended"))
         case Objective():

@@ -60,6 +60,8 @@ def take_up(view: View) -> NextStep:
     Resumed, it would stop for that same write again: a new run starts from what is there now.
     """
     run, pair = view.open_run, view.pair.name
+    if run is None and view.owed is not None and view.owed.stopped:
+        return next_step.adopt(pair, view.owed.role.other)
     if run is None or run.stopped_for not in STOPS_AGAIN:
         return resume(view)
     if view.owed is not None:

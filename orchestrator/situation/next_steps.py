@@ -313,13 +313,14 @@ def _is_unseen(ended: Ended) -> bool:
 
 
 def _is_dead(ended: Ended) -> bool:
-    """Whether the org that an emergency does without was read for long and never answered, while the survivor did."""
+    """Whether a write to the org that an emergency does without was read for until its time was up, and nobody answered there."""
     here = _transition_here(ended)
     survivor = None if here is None else here.survivor
-    if survivor is None or ended.readings is None or ended.ending.end not in (End.INCOMPLETE, End.UNKNOWN):
+    if survivor is None or ended.readings is None or ended.ending.end is not End.UNKNOWN:
         return False
-    dead = isinstance(ended.readings[survivor.other].sight, Unreachable)
-    return dead and ended.readings[survivor].status is not None
+    dead = survivor.other
+    silent = isinstance(ended.readings[dead].sight, Unreachable) and ended.ending.org is dead
+    return silent and ended.readings[survivor].status is not None
 
 
 def _transition_here(ended: Ended) -> Transition | None:

@@ -124,6 +124,7 @@ ATTACKED: dict[int, str] = {
     1211290: "a late write of our own came to the org that is owed, in lower case: it is no stranger's",
     1313605: "a server took another run's stamp off an org by moving it on: who had read that stamp is bound by it",
     1707616: "a replica shows the server's own move again, in the second in which a stranger wrote after it",
+    1718917: "a debt whose delivery stopped for somebody else: adopt is offered, not resume once more",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
 }
 """The same for seeds that are attacked."""
