@@ -374,8 +374,8 @@ class Writer(Struct):
             shown = self.reader.readings[other]
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.
             echoed = shown.record is not None and self._wrote(role, shown.record)
-            if over and not (echoed or shown.answered):
-                return  # whether it has an echo could not be seen
+            if over and not (echoed or all(reading.answered for reading in self.reader.readings)):
+                return  # whether it has an echo could not be seen: a region that is dark passes nothing on either
             if echoed or over:
                 run.tell(MirrorFound(echoed, run.clock.monotonic() - began))
                 return
