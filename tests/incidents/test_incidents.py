@@ -47,6 +47,7 @@ PINNED = {
 
 
 SURROUNDED: dict[int, str] = {
+    1717550: "a region was dark while the run found out whether the pair mirrors: that proved nothing",
     2007194: "what is left of a wait after a suspension is less than a clock can tell: it is over, and does not spin",
     1772: "somebody took the run up while its first process waited for a person: that process leaves it to them",
     50564: "two runs wait for a person: whose answer comes first takes the place of the other one",
