@@ -54,14 +54,14 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             )
         case click.Abort() | KeyboardInterrupt():
             return Interrupted("Interrupted.", sent=_SENT)
-        case _ if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return Interrupted("Interrupted.", sent=_SENT)  # while a library was being loaded, which wraps it
         case HamrError():
             return error
         case OSError():
             words = (error.strerror or str(error)).lower()
             where = f"{error.filename}" if error.filename else "The system refused something"
             return PreparationError(f"{where}: {words}.")
+        case _ if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return Interrupted("Interrupted.", sent=_SENT)  # while a library was being loaded, which wraps it
         case _:
             return _bug(invocation, error)
 

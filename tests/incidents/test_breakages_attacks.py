@@ -25,6 +25,7 @@ from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 from orchestrator.operations import active_run, status
+from orchestrator.proof import keyboard
 from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
 from orchestrator.situation import phase
@@ -33,7 +34,6 @@ from orchestrator.situation.state import RunState
 from tests.report.scenes import result
 from tests.steps import step
 
-from . import typist
 from .attacks import Attacks, Lagging, Restored, SlowConnection, Stumble, Visits
 from .draw import Dark, Foreign, Incident, Life, Story
 from .test_breakages import Breakage, Patch, notice, plain
@@ -249,7 +249,7 @@ def _what_was_offered_is_refused(patch: Patch) -> None:
     async def resume(*_: Any, **__: Any) -> Any:
         raise UsageError("there is nothing to resume")
 
-    patch.setattr(typist, "resume", resume)
+    patch.setattr(keyboard, "resume", resume)
 
 
 def _what_was_offered_does_nothing(patch: Patch) -> None:
@@ -257,7 +257,7 @@ def _what_was_offered_does_nothing(patch: Patch) -> None:
         ending = Ending(End.INCOMPLETE, "it stops as before", next_steps=(step("hamr resume sim"),))
         return replace(result(), ending=ending, exit_code=ExitCode.INCOMPLETE, resumable=True)
 
-    patch.setattr(typist, "resume", resume)
+    patch.setattr(keyboard, "resume", resume)
 
 
 def _nothing_is_ever_late(patch: Patch) -> None:

@@ -53,7 +53,7 @@ async def test_a_run_tells_its_beginning_and_its_end_and_journals_both(tmp_path:
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.DONE, result.ending
         assert there.told == ["begun", "done"]
-        assert there.deliveries[1].body["next"]["command"] == f"hamr show {result.run}"
+        assert there.deliveries[1].body["next"]["command"] == "hamr plan sim --to PASSIVE"
         assert noted(bench, "notice.sent") == [("on_call", BEGINS), ("on_call", ENDED)]
         assert noted(bench, "notice.failed") == []
         heads = [record.data["head"] for record in bench.session.store.records(kinds=("notice.sent",))]
