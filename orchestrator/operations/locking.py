@@ -203,17 +203,16 @@ def left_a_run(history: History, holder: Holder) -> bool:
     return run is not None and run.open and run.finished is None
 
 
-def open_run_of(session: Session, history: History) -> OpenRun | None:
-    """The run that has not finished, and whether somebody is at work on it just now."""
-    run, at_work = history.as_open_run(), under_way(session, history)
+def open_run_of(history: History, at_work: UnderWay | None) -> OpenRun | None:
+    """The run that has not finished, and whether it is the one that somebody is at work on."""
+    run = history.as_open_run()
     if run is None or at_work is None or at_work.holder.run != run.run:
         return run
     return replace(run, under_way=True)
 
 
-def under_way(session: Session, history: History) -> UnderWay | None:
-    """What is at work on the pair just now, by its lock; None where nothing is."""
-    holder = session.store.holder(session.pair.name)
+def under_way(session: Session, history: History, holder: Holder | None) -> UnderWay | None:
+    """What the holder of the pair's lock is at; None where nobody holds it, or that process is gone."""
     if holder is None or session.is_gone(holder):
         return None
     return _at_work(history, holder)

@@ -177,7 +177,8 @@ async def _plan_from(
         clock,
         mirrors=pair.mirrors is Mirrors.YES,
     )
-    open_run = open_run_of(session, history)
+    at_work = under_way(session, history, session.store.holder(session.pair.name))
+    open_run = open_run_of(history, at_work)
     forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
     engine = Engine(
         RunContext(
@@ -244,7 +245,7 @@ async def _plan_from(
         open_drill=history.open_drill.drill if history.open_drill is not None else "",
         events_to=_told_by_events(session, transitions, request.mode),
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
-        under_way=None if assumed is not None else under_way(session, history),
+        under_way=None if assumed is not None else at_work,
     )
     return replace(made, next_steps=after_a_plan(made))
 

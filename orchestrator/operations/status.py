@@ -124,8 +124,9 @@ def standing_of(
     Raises:
         HamrError: the journal cannot be read.
     """
-    open_run, at_work = open_run_of(session, history), under_way(session, history)
     holder = session.store.holder(session.pair.name)
+    at_work = under_way(session, history, holder)
+    open_run = open_run_of(history, at_work)
     drill = history.open_drill
     phase = phase_of(
         session.pair,
