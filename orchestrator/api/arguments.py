@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -70,6 +71,19 @@ def require_flags(**named: object) -> None:
     for name, value in named.items():
         if not isinstance(value, bool):
             raise UsageError(f"{name}={value!r} is neither true nor false: write it without quotes")
+
+
+def require_moments(**named: object) -> None:
+    """Make sure that each is a moment, or None.
+
+    Raises:
+        UsageError: one is something else, or has no time zone; names the argument.
+    """
+    for name, value in named.items():
+        if value is not None and not isinstance(value, datetime):
+            raise UsageError(f"{name}={value!r} is no datetime: datetime.now(UTC) is one")
+        if value is not None and value.tzinfo is None:
+            raise UsageError(f"{name}={value!r} has no time zone: datetime.now(UTC) has one")
 
 
 def require_reasons(overrides: object) -> None:

@@ -33,6 +33,7 @@ from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import check_overrides, check_request
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.run import resume as resume_run
+from orchestrator.operations.scheduled import start_at
 from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared, Sources
 from orchestrator.operations.status import read_status
@@ -45,6 +46,7 @@ from .arguments import (
     as_status,
     as_text,
     require_flags,
+    require_moments,
     require_reasons,
     require_texts,
     watchers,
@@ -188,6 +190,8 @@ class OpenPair:
         overrides: Mapping[str, str] | None = None,
         ref: str = "",
         since: datetime | None = None,
+        expect: Status | str | None = None,
+        at: datetime | None = None,
         listener: Listener | None = None,
     ) -> RunResult:
         """Move the pair to a status. Returns when it stands there, and raises where it does not.
@@ -196,7 +200,9 @@ class OpenPair:
         by a read before the next. Nobody is asked. A task that is cancelled meanwhile gives up waiting, and leaves a
         run that `resume` takes up; `stop` is gentler.
 
-        Arguments as for `plan`; `listener` is told what happens, step by step. The result's exit code is DONE; or, of an
+        Arguments as for `plan`; `listener` is told what happens, step by step. A planned move may `expect` the pair to
+        stand at a status when it begins, and wait until a moment, `at`, without the pair's lock; `stop`, or `hamr cancel`
+        from elsewhere, ends that. The result's exit code is DONE; or, of an
         emergency, OWING: then `owed` says what the other org has to be told.
 
         Raises:
@@ -209,10 +215,15 @@ class OpenPair:
             HamrError: anything else that stopped it. Where a run began, the error's `result` tells how it ended.
         """
         request = self._request(
-            goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since
+            goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since, expect=expect
         )
+        require_moments(at=at)
         async with self._at_work(emergency=emergency) as (session, controls):
-            result = await start(session, request, watchers=watchers(listener), controls=controls)
+            told = watchers(listener)
+            if at is None:
+                result = await start(session, request, watchers=told, controls=controls)
+            else:
+                result = await start_at(session, request, at, watchers=told, controls=controls)
         return reached(result, self.pair)
 
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
@@ -323,16 +334,19 @@ class OpenPair:
         overrides: Mapping[str, str] | None,
         ref: str,
         since: datetime | None,
+        expect: Status | str | None = None,
     ) -> RunRequest:
         require_flags(emergency=emergency)
         require_texts(reason=reason, ref=ref)
         require_reasons(overrides)
-        if since is not None and not isinstance(since, datetime):
-            raise UsageError(f"since={since!r} is no datetime: datetime.now(UTC) is one")
-        if since is not None and since.tzinfo is None:
-            raise UsageError(f"since={since!r} has no time zone: datetime.now(UTC) has one")
+        require_moments(since=since)
+        if emergency and expect is not None:
+            raise UsageError("expect is for planned moves: an emergency goes by what it finds")
         mode = Mode.EMERGENCY if emergency else Mode.PLANNED
-        request = RunRequest(self.name, as_status(goal), mode, reason, dict(overrides or {}), ref, since)
+        stands = None if expect is None else as_status(expect)
+        request = RunRequest(
+            self.name, as_status(goal), mode, reason, dict(overrides or {}), ref, since, stands
+        )
         check_request(request, self.playbook)
         return request
 

@@ -13,6 +13,7 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.model.words import utc
 from orchestrator.operations.preflight import says_why, status_named
+from orchestrator.operations.scheduled import LONGEST_AHEAD
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _AGO = re.compile(r"(.*?)(?:\s+ago)?", re.IGNORECASE)
@@ -102,9 +103,6 @@ def since_named(text: str, now: datetime) -> datetime:
     return named
 
 
-LONGEST_AHEAD = timedelta(days=7)
-
-
 def at_named(text: str, now: datetime) -> datetime:
     """The moment ahead that a text names, in UTC; a time of day is the next one.
 
@@ -123,7 +121,7 @@ def at_named(text: str, now: datetime) -> datetime:
     if moment <= now:
         raise UsageError(f"--at {text}: that is in the past ({utc(moment)}, and it is {utc(now)}).")
     if moment - now > LONGEST_AHEAD:
-        raise UsageError(f"--at {text}: that is more than 7 days ahead ({utc(moment)}).")
+        raise UsageError(f"--at {text}: that is more than {LONGEST_AHEAD.days} days ahead ({utc(moment)}).")
     return moment
 
 

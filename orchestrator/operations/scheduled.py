@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from orchestrator.errors import HamrError, Interrupted, Moved, UsageError
@@ -25,6 +25,8 @@ from .holding import RunControl
 from .preflight import check_request, require_reasons
 from .run import cancelled_by, start
 from .session import Session
+
+LONGEST_AHEAD = timedelta(days=7)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock, and whether somebody has cancelled it."""
@@ -44,8 +46,8 @@ async def start_at(
     Who is told of the pair's runs is told that it waits, and why it does not begin.
 
     Raises:
-        UsageError: it is an emergency, which waits for nothing.
-        Interrupted: it was cancelled.
+        UsageError: it is an emergency, which waits for nothing; or the time is too far ahead.
+        Interrupted: it was cancelled, or asked to stop.
         Moved: this machine slept over its time, or its clock was set over it.
         HamrError: as `start`.
     """
@@ -53,11 +55,13 @@ async def start_at(
     require_reasons(request.reason, request.overrides)
     if request.mode is Mode.EMERGENCY:
         raise UsageError("an emergency waits for no time: leave --at out, or --emergency")
+    if at - session.clock.now() > LONGEST_AHEAD:
+        raise UsageError(f"it is to begin at {utc(at)}: that is more than {LONGEST_AHEAD.days} days ahead")
     controls, run = controls or RunControl(), run or session.new_run()
     scheduled = RunScheduled(request.goal, at, request.expect, request.reason, request.ref)
     await _say(session, run, scheduled)
     try:
-        await _wait(session, run, at, watchers)
+        await _wait(session, run, at, watchers, controls)
         session.verified = False  # what was found to hold then may not hold any more
         return await start(session, request, watchers=watchers, controls=controls, run=run)
     except asyncio.CancelledError:
@@ -70,17 +74,25 @@ async def start_at(
         raise
 
 
-async def _wait(session: Session, run: str, at: datetime, watchers: Sequence[Watcher]) -> None:
+async def _wait(
+    session: Session, run: str, at: datetime, watchers: Sequence[Watcher], controls: RunControl
+) -> None:
     """Wait by the wall clock, which goes on while this machine is suspended, in small steps (law 18).
 
     Raises:
-        Interrupted: somebody has cancelled it.
+        Interrupted: somebody has cancelled it, or asked it to stop.
         Moved: it is too late.
     """
     clock = session.clock
     while (left := (at - clock.now()).total_seconds()) > 0:
         for watcher in watchers:
             watcher.tell(Waiting(utc(at), left))
+        if controls.asked:
+            raise Interrupted(
+                f"Run {run} was stopped before its time, as asked.",
+                code=controls.code,
+                sent="Nothing was sent.",
+            )
         await clock.sleep(min(left, LOOK_EVERY))
         cancelled = await session.calls(partial(cancelled_by, session.store, run))
         if cancelled:

@@ -30,7 +30,7 @@ from orchestrator import (
     WaitingPair,
 )
 from orchestrator.api.under_way import ERRORS, reached
-from orchestrator.model.events import Event, WriteAnswered, WriteConfirmed, WriteIntended
+from orchestrator.model.events import Event, Waiting, WriteAnswered, WriteConfirmed, WriteIntended
 from orchestrator.model.run import Ending
 from orchestrator.simulator import ClientError, Fault, Slow
 from tests.report.scenes import PAIR, result
@@ -72,6 +72,46 @@ async def test_a_run_returns_when_the_pair_stands_at_its_goal(
         "laptop",
         "done",
     )
+
+
+async def test_a_run_that_expects_another_status_is_refused_before_anything_is_sent(
+    pair: OpenPair, regions: SimulatedRegions
+) -> None:
+    with pytest.raises(Moved, match="ACTIVE"):
+        await pair.run("ACTIVE", expect="ACTIVE")
+    assert regions.writes == ()
+    with pytest.raises(UsageError, match="planned moves"):
+        await pair.run("ACTIVE", emergency=True, reason="why", expect="PASSIVE")
+
+
+async def test_a_run_waits_for_its_time_and_stop_ends_the_waiting(
+    pair: OpenPair, regions: SimulatedRegions
+) -> None:
+    def stops(event: Event) -> None:
+        if isinstance(event, Waiting):
+            assert pair.stop() is True
+
+    begin = datetime.now(UTC) + timedelta(hours=1)
+    with pytest.raises(Interrupted, match="stopped before its time"):
+        await pair.run("ACTIVE", at=begin, listener=stops)
+    assert regions.requests == ()
+    assert [record.kind for record in pair.journal.records()] == ["run.scheduled", "run.cancelled"]
+    ended = await pair.run("ACTIVE", at=datetime.now(UTC) + timedelta(seconds=0.2))
+    assert ended.exit_code is ExitCode.DONE
+
+
+async def test_a_time_that_cannot_be_waited_for_is_an_error(
+    pair: OpenPair, regions: SimulatedRegions
+) -> None:
+    now = datetime.now(UTC)
+    for at, said in (
+        (now + timedelta(days=8), "more than 7 days ahead"),
+        (now.replace(tzinfo=None), "no time zone"),
+        (cast("Any", "03:15"), "no datetime"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            await pair.run("ACTIVE", at=at)
+    assert regions.requests == ()
 
 
 async def test_a_goal_is_a_status_or_its_name(pair: OpenPair, regions: SimulatedRegions) -> None:
