@@ -2,44 +2,28 @@
 
 Who asks waits for an answer, and for no longer than it may: a server that is silent holds up nobody. What several runs
 of this process append meanwhile goes into one transaction. A connection that was lost is made anew, once, within that
-time; where it was lost at COMMIT, the server is asked what became of the transaction.
+time: `postgres_session`.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
-import psycopg
-from msgspec import Struct
-
+from orchestrator.errors import JournalUnavailable
 from orchestrator.model.journal import Witness
 
 from .address import Address
 from .failures import UNSENT, UNWRITTEN, unavailable
 from .layouts import LaidOut, lay_out, refuse_other_layouts
 from .opening import BUSY_SECONDS
-from .postgres_failures import from_postgres
-from .tables import Rows, Statements
+from .postgres_session import CONNECT_SECONDS, Job, TeamSession
+from .tables import Statements
 
 T = TypeVar("T")
-
-CONNECT_SECONDS = 2
-"""How long one host of a server may take to be reached."""
-
-ATTENDED_SECONDS = 15
-"""After so long without a heartbeat the server closes the session of a process that was stopped."""
-
-_IDLE_IN_TRANSACTION = 5_000
-"""In ms: a process that was stopped in the middle of a transaction must not keep everybody else from writing."""
-
-_KEY = "hashtextextended(%s, 0)"
 
 
 def open_team(address: Address, *, writes: bool, patience: float) -> PostgresDatabase:
@@ -62,12 +46,45 @@ def open_team(address: Address, *, writes: bool, patience: float) -> PostgresDat
     return database
 
 
+class Line(Protocol):
+    """A way to a team's database."""
+
+    address: Address
+    attended: set[str]
+    """The locks whose witness its session is."""
+
+    def take_up(self) -> None:
+        """Somebody uses the line from now on."""
+
+    def let_go(self) -> None:
+        """Somebody does not use it any more; the last one hangs up."""
+
+    def another(self) -> Line:
+        """One of its own to the same database."""
+
+    def ask(self, work: Callable[[Statements], T], *, writes: bool, seconds: float) -> T:
+        """What the work gave, within so many seconds.
+
+        Raises:
+            JournalUnavailable: no answer came in time, or the database can't be used.
+        """
+
+
+def silent(address: Address, job: Job) -> JournalUnavailable:
+    """Nobody has answered a job in time."""
+    return unavailable(
+        address,
+        f"does not answer: nothing came back from its server within {job.seconds:g} s",
+        sent=UNWRITTEN if job.writes else UNSENT,
+    )
+
+
 class PostgresDatabase:
     """A team's database, as one store of this process uses it: `orchestrator.journal.store.Database`."""
 
     exists = True
 
-    def __init__(self, line: _Line, *, writes: bool, patience: float) -> None:
+    def __init__(self, line: Line, *, writes: bool, patience: float) -> None:
         self.place = str(line.address)
         self._line = line
         self._writes = writes
@@ -87,7 +104,7 @@ class PostgresDatabase:
 
     def afresh(self) -> PostgresDatabase:
         """The same through a connection of its own."""
-        return PostgresDatabase(_Line(self._line.address), writes=False, patience=self._patience)
+        return PostgresDatabase(self._line.another(), writes=False, patience=self._patience)
 
     def check_whole(self) -> str:
         """Nothing: the server looks after its own files."""
@@ -133,36 +150,6 @@ class PostgresDatabase:
         self.close()
 
 
-class _Job(Struct, eq=False):
-    """Work that somebody waits for."""
-
-    work: Callable[[Statements], Any]
-    writes: bool
-    seconds: float
-    """How long somebody waits for it."""
-    done: threading.Event
-    result: Any = None
-    error: BaseException | None = None
-    abandoned: bool = False
-    """Whether nobody waits for it any more: it must not be committed."""
-
-
-class _PsycopgStatements:
-    """Statements as all stores write them, on a connection of psycopg."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-
-    def execute(self, query: str, values: Sequence[object] = (), /) -> Rows:
-        """Make one."""
-        return self._connection.execute(cast("Any", query.replace("?", "%s")), values or None)
-
-    def executemany(self, query: str, rows: Sequence[Sequence[object]], /) -> None:
-        """Make one for each of these rows, in one exchange."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(cast("Any", query.replace("?", "%s")), rows)
-
-
 class _Line:
     """The one connection of this process to a team's database, and the thread that alone uses it."""
 
@@ -172,8 +159,12 @@ class _Line:
         """The locks whose witness the session is."""
         self._changed = threading.Condition()
         self._users = 0
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._worker: _Worker | None = None
+
+    def another(self) -> _Line:
+        """One with a connection of its own."""
+        return _Line(self.address)
 
     def take_up(self) -> None:
         """Somebody uses the line from now on."""
@@ -192,13 +183,9 @@ class _Line:
             worker.thread.join(CONNECT_SECONDS)
 
     def ask(self, work: Callable[[Statements], T], *, writes: bool, seconds: float) -> T:
-        """What the work gave, within so many seconds.
-
-        Raises:
-            JournalUnavailable: no answer came in time, or the database can't be used.
-        """
+        """What the work gave, within so many seconds."""
         waits = max(seconds, CONNECT_SECONDS * self.address.hosts)
-        job = _Job(work, writes, waits, threading.Event())
+        job = Job(work, writes, waits, threading.Event())
         with self._changed:
             self._jobs.append(job)
             if self._worker is None:
@@ -206,16 +193,12 @@ class _Line:
             self._changed.notify_all()
         if not job.done.wait(waits):
             self._give_up(job)
-            raise unavailable(
-                self.address,
-                f"does not answer: nothing came back from its server within {waits:g} s",
-                sent=UNWRITTEN if writes else UNSENT,
-            )
+            raise silent(self.address, job)
         if job.error is not None:
             raise job.error
         return cast("T", job.result)
 
-    def _give_up(self, job: _Job) -> None:
+    def _give_up(self, job: Job) -> None:
         """Nobody waits for the job any more; where it is under way, its connection is of no use to the next one either."""
         with self._changed:
             job.abandoned = True
@@ -227,7 +210,7 @@ class _Line:
         if worker is not None:
             worker.cut()
 
-    def next_for(self, worker: _Worker) -> list[_Job] | None:
+    def next_for(self, worker: _Worker) -> list[Job] | None:
         """All jobs that wait, as soon as there are any; None where the worker is not wanted any more."""
         with self._changed:
             while self._worker is worker and not self._jobs:
@@ -240,190 +223,22 @@ class _Line:
 
 
 class _Worker:
-    """The thread of a line, and its connection, which is made when it is needed, and made anew when it was lost."""
+    """The thread of a line, and its session."""
 
     def __init__(self, line: _Line) -> None:
         self._line = line
-        self._connection: psycopg.Connection[Any] | None = None
-        self._pooled = False
-        """Whether something stands between us and the server, so that a session is nobody's."""
-        self._attends: set[str] = set()
+        self._session = TeamSession(line.address, line.attended)
+        self.cut = self._session.cut
         self.thread = threading.Thread(target=self._work, name="hamr-team-journal", daemon=True)
         self.thread.start()
 
-    def cut(self) -> None:
-        """End what the thread waits for: nobody wants it any more."""
-        connection = self._connection
-        if connection is not None:
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)
-
     def _work(self) -> None:
         while (jobs := self._line.next_for(self)) is not None:
-            self._serve([job for job in jobs if job.writes])
+            self._session.serve([job for job in jobs if job.writes])
             for job in jobs:
                 if not job.writes:
-                    self._serve([job])
-        self._hang_up()
-
-    def _serve(self, jobs: list[_Job]) -> None:
-        """Do these in one transaction; where one of them fails, each alone."""
-        jobs = [job for job in jobs if not job.abandoned]
-        if not jobs:
-            return
-        try:
-            results = self._transact(jobs)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-            if len(jobs) > 1 and self._connection is not None:
-                for job in jobs:
-                    self._serve([job])
-                return
-            for job in jobs:
-                job.error = self._in_words(error, job)
-        else:
-            for job, result in zip(jobs, results, strict=True):
-                job.result = result
-        for job in jobs:
-            job.done.set()
-
-    def _in_words(self, error: BaseException, job: _Job) -> BaseException:
-        if not isinstance(error, psycopg.Error):
-            return error
-        told = from_postgres(error, self._line.address, sent=UNWRITTEN if job.writes else UNSENT)
-        told.__cause__ = error
-        return told
-
-    def _transact(self, jobs: list[_Job], *, again: bool = True) -> list[Any]:
-        """What each job gave, in one transaction; once more on a new connection, where this one turns out to be lost."""
-        transaction = ""
-        try:
-            connection = self._connected()
-            transaction = _last_of(connection.execute(cast("Any", self._begin(jobs))))
-            results = [job.work(_PsycopgStatements(connection)) for job in jobs]
-            _commit(connection, jobs)
-        except BaseException as error:
-            stood = self._connection
-            if stood is None:  # there is no server to be reached
-                raise
-            if not stood.closed:
-                stood.execute("ROLLBACK")
-                raise
-            self._hang_up()
-            if isinstance(error, _LostAtCommitError) and self._was_committed(transaction, error):
-                return results
-            if again and isinstance(error, psycopg.OperationalError) and not _abandoned(jobs):
-                return self._transact(jobs, again=False)
-            raise
-        return results
-
-    def _begin(self, jobs: Sequence[_Job]) -> str:
-        """What begins a transaction; its last statement tells a writing one's id.
-
-        All settings are the transaction's own: behind a pooler, a session is nobody's.
-        """
-        schema = self._line.address.schema
-        # Sooner than whoever waits gives up, to be told why.
-        least = round(1000 * min(job.seconds for job in jobs))
-        settings = (
-            f'SET LOCAL search_path TO "{schema}"; SET LOCAL lock_timeout = {least * 8 // 10}; '
-            f"SET LOCAL statement_timeout = {least * 9 // 10}; "
-            f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_IN_TRANSACTION}"
-        )
-        if not jobs[0].writes:
-            return f"BEGIN READ ONLY; {settings}"
-        # One writer after the other, so that a chain is one; the next statement then sees what the one before wrote.
-        return (
-            f"BEGIN; {settings}; "
-            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
-            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
-        )
-
-    def _was_committed(self, transaction: str, lost: _LostAtCommitError) -> bool:
-        """What became of a transaction whose COMMIT nobody answered; one that only read has no id, and may be done again.
-
-        Raises:
-            _LostAtCommitError: nobody can tell yet.
-        """
-        if not transaction:
-            return False
-        try:
-            status = _last_of(self._connected().execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
-        except psycopg.errors.InvalidParameterValue:  # the server crashed, and never heard of it since
-            return False
-        if status not in ("committed", "aborted"):
-            raise lost
-        return status == "committed"
-
-    def _connected(self) -> psycopg.Connection[Any]:
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = _connect(self._line.address)
-            row = connection.execute("SELECT pg_backend_pid()").fetchone()
-            # A pooler hands out process ids of its own.
-            self._pooled = row is None or row[0] != connection.info.backend_pid
-            self._attends = set()
-        if not self._pooled:
-            self._attend(connection)
-        return connection
-
-    def _attend(self, connection: psycopg.Connection[Any]) -> None:
-        wanted = set(self._line.attended)
-        if wanted == self._attends:
-            return
-        for lock in wanted - self._attends:
-            connection.execute(f"SELECT pg_advisory_lock({_KEY})", (lock,))
-        for lock in self._attends - wanted:
-            connection.execute(f"SELECT pg_advisory_unlock({_KEY})", (lock,))
-        if bool(wanted) != bool(self._attends):
-            connection.execute(f"SET idle_session_timeout = '{ATTENDED_SECONDS if wanted else 0}s'")
-        self._attends = wanted
-
-    def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-
-class _LostAtCommitError(psycopg.OperationalError):
-    """The connection was lost at COMMIT: what became of it, the server has to be asked."""
-
-
-class _AbandonedError(Exception):
-    """Somebody does not wait any more for what would have been committed."""
-
-
-def _abandoned(jobs: Sequence[_Job]) -> bool:
-    return any(job.abandoned for job in jobs)
-
-
-def _commit(connection: psycopg.Connection[Any], jobs: Sequence[_Job]) -> None:
-    if _abandoned(jobs):
-        raise _AbandonedError
-    try:
-        connection.execute("COMMIT")
-    except psycopg.OperationalError as error:
-        if connection.closed:
-            raise _LostAtCommitError(*error.args) from error
-        raise
-
-
-def _last_of(cursor: psycopg.Cursor[Any]) -> str:
-    """The value that the last of several statements gave; "" where it gave none."""
-    while cursor.nextset():
-        pass
-    row = cursor.fetchone() if cursor.description is not None else None
-    return "" if row is None else str(row[0])
-
-
-def _connect(address: Address) -> psycopg.Connection[Any]:
-    return psycopg.connect(
-        address.conninfo,
-        autocommit=True,
-        prepare_threshold=None,  # a pooler hands the next statement to another session
-        connect_timeout=CONNECT_SECONDS,
-        client_encoding="utf8",
-        fallback_application_name="hamr",
-    )
+                    self._session.serve([job])
+        self._session.hang_up()
 
 
 _lines: WeakValueDictionary[Address, _Line] = WeakValueDictionary()

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from msgspec.structs import asdict, astuple, replace
 
-from orchestrator.errors import JournalDamaged, Locked, UsageError
+from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked, UsageError
 from orchestrator.model import next_step
 from orchestrator.model.journal import (
     GENESIS,
@@ -110,6 +110,8 @@ class JournalStore:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._doubtful: tuple[Link, ...] = ()
+        """What may or may not have been written: nobody answered in time."""
 
     @classmethod
     def open(
@@ -178,22 +180,36 @@ class JournalStore:
 
         Each is dated with when it happened, else with the wall clock, whatever came before it.
         """
-        return self._write(lambda statements: self._append(statements, entries, holding))
+        tried: list[Link] = []
+        try:
+            links = self._write(lambda statements: self._append(statements, entries, holding, tried))
+        except JournalUnavailable:
+            self._doubtful += tuple(tried)
+            raise
+        self._doubtful = ()
+        return tuple(map(self._record, links))
 
     def _append(
-        self, statements: Statements, entries: Sequence[Entry], holding: str | None
-    ) -> tuple[Record, ...]:
+        self, statements: Statements, entries: Sequence[Entry], holding: str | None, tried: list[Link]
+    ) -> list[Link]:
         if holding is not None:
             for pair in dict.fromkeys(entry.pair for entry in entries):
                 _want_lock(statements, pair, holding)
         links: list[Link] = []
         last = _last(statements)
+        tried.clear()
+        kept = {_content(link): link for link in self._doubtful if _stands(statements, link)}
         for entry in entries:
             at = self._now() if entry.at is None else entry.at
-            links.append(_link_for(entry, after=last, at=timestamp(at)))
-            last = Head(links[-1].seq, links[-1].hash)
-        statements.executemany(_INSERT, list(map(astuple, links)))
-        return tuple(self._record(link) for link in links)
+            link = _link_for(entry, after=last, at=timestamp(at))
+            # What stands there after all, though nobody said so, is not told twice.
+            known = kept.pop(_content(link), None)
+            links.append(link if known is None else known)
+            if known is None:
+                tried.append(link)
+                last = Head(link.seq, link.hash)
+        statements.executemany(_INSERT, list(map(astuple, tried)))
+        return links
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
         """Which of these records a fresh handle, opened by the journal's name, does not show; see the protocol."""
@@ -364,7 +380,11 @@ class JournalStore:
     def take_lock(self, holder: Holder) -> Holder | None:
         """Take the pair's lock: None where it is now the caller's, else its present holder."""
         self._database.attend(holder.lock)
-        present = self._write(lambda statements: tables.take(statements, holder))
+        try:
+            present = self._write(lambda statements: tables.take(statements, holder))
+        except HamrError:
+            self._database.leave(holder.lock)
+            raise
         if present is not None:
             self._database.leave(holder.lock)
         return present
@@ -442,6 +462,15 @@ class JournalStore:
 def _last(statements: Statements) -> Head:
     row = statements.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
     return Head(0, GENESIS) if row is None else Head(*row)
+
+
+def _stands(statements: Statements, link: Link) -> bool:
+    return _first_missing(statements, (Head(link.seq, link.hash),)) is None
+
+
+def _content(link: Link) -> Link:
+    """All of a record but its place in the chain."""
+    return replace(link, seq=0, prev="", hash="")
 
 
 def _first_missing(statements: Statements, kept: Sequence[Head]) -> int | None:

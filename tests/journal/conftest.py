@@ -12,11 +12,13 @@ import pytest
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
 from orchestrator.journal import Address, JournalStore
 from orchestrator.journal.address import parse_address
+from orchestrator.journal.opening import BUSY_SECONDS
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.journal.sqlite_file import SqliteFile
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
+from tests.fake_postgres import FakeServer
 from tests.postgres import Cluster, cluster
 from tests.steps import typed
 
@@ -62,7 +64,26 @@ def store(place: Path) -> Iterator[JournalStore]:
         yield opened
 
 
-def opened(place: Path | Address, *, create: bool = True, patience: float | None = None) -> JournalStore:
+Place = Path | Address | FakeServer
+
+
+def place_named(name: str) -> Place:
+    """As another process gets to know it."""
+    if name.startswith("fake:"):
+        return FakeServer(Path(name.removeprefix("fake:")))
+    return parse_address(name, "") if "://" in name else Path(name)
+
+
+def name_of(place: Place) -> str:
+    """The other way round."""
+    if isinstance(place, FakeServer):
+        return f"fake:{place.path}"
+    return place.conninfo if isinstance(place, Address) else str(place)
+
+
+def opened(place: Place, *, create: bool = True, patience: float | None = None) -> JournalStore:
+    if isinstance(place, FakeServer):
+        return JournalStore(place.database(writes=create, patience=patience or BUSY_SECONDS), ticking())
     return JournalStore.open(place, create=create, durable=False, now=ticking(), patience=patience)
 
 

@@ -1,12 +1,14 @@
-"""What a journal promises, kept by both stores alike: one file, and a team's server."""
+"""What a journal promises, kept by all stores alike: one file, a team's server, and the server that drawn incidents have."""
 
 from __future__ import annotations
 
 import io
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,16 +19,17 @@ from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import Address, JournalStore, check_anchor, export, verify_export
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
 from orchestrator.model.plain import JSON
+from tests.fake_postgres import FakeServer
 
-from .conftest import STARTED, entry, file_of, holder, opened, ticking
-
-Place = Path | Address
+from .conftest import STARTED, Place, entry, holder, name_of, opened
 
 
-@pytest.fixture(params=["file", "server"])
+@pytest.fixture(params=["file", "server", "fake"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "file":
         return tmp_path / "journal.db"
+    if request.param == "fake":
+        return FakeServer(tmp_path / "team.db")
     found: Address = request.getfixturevalue("team")
     return found
 
@@ -47,8 +50,8 @@ def tamper(place: Place, statement: str) -> None:
             connection.execute("ALTER TABLE records DISABLE TRIGGER USER")
             connection.execute(statement)
         return
-    with JournalStore.open(place, now=ticking()) as store:
-        connection_ = file_of(store)._connection
+    file = place.path if isinstance(place, FakeServer) else place
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection_:
         connection_.execute("DROP TRIGGER records_are_not_changed")
         connection_.execute("DROP TRIGGER records_are_not_deleted")
         connection_.execute(statement)
@@ -226,11 +229,7 @@ WRITES = "fence, head, records, commit"
 
 DYING = """
 import os, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from orchestrator.journal import JournalStore
-from orchestrator.journal.address import parse_address
-from tests.journal.conftest import entry
+from tests.journal.conftest import entry, opened, place_named
 
 class Dying:
     def __init__(self, statements, left):
@@ -247,8 +246,7 @@ class Dying:
         return self.statements.executemany(query, rows)
 
 name, left = sys.argv[1], int(sys.argv[2])
-place = parse_address(name, "") if "://" in name else Path(name)
-store = JournalStore.open(place, now=lambda: datetime.now(UTC))
+store = opened(place_named(name))
 write = store._database.write
 
 def dying(work):
@@ -271,9 +269,11 @@ def test_law_11_a_process_that_dies_between_two_statements_leaves_nothing_half_d
     with opened(place) as store:
         store.take_lock(holder("lock-a"))
         store.append(entry())
-    name = place.conninfo if isinstance(place, Address) else str(place)
     died = subprocess.run(
-        [sys.executable, "-c", DYING, name, str(statements)], check=False, timeout=60, capture_output=True
+        [sys.executable, "-c", DYING, name_of(place), str(statements)],
+        check=False,
+        timeout=60,
+        capture_output=True,
     )
     assert died.returncode == 9, died.stderr
     with opened(place) as store:

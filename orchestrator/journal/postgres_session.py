@@ -1,0 +1,252 @@
+"""One session on a team's PostgreSQL: what is asked of it goes into transactions, and is done once whatever becomes of the session.
+
+A connection that was lost is made anew, once; where it was lost at COMMIT, the server is asked what became of the
+transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import psycopg
+from msgspec import Struct
+
+from .address import Address
+from .failures import UNSENT, UNWRITTEN
+from .postgres_failures import from_postgres
+from .tables import Rows, Statements
+
+CONNECT_SECONDS = 2
+"""How long one host of a server may take to be reached."""
+
+ATTENDED_SECONDS = 15
+"""After so long without a heartbeat the server closes the session of a process that was stopped."""
+
+IDLE_IN_TRANSACTION = 5_000
+"""In ms: a process that was stopped in the middle of a transaction must not keep everybody else from writing."""
+
+_KEY = "hashtextextended(%s, 0)"
+
+
+class Job(Struct, eq=False):
+    """Work that somebody waits for."""
+
+    work: Callable[[Statements], Any]
+    writes: bool
+    seconds: float
+    """How long somebody waits for it."""
+    done: threading.Event
+    result: Any = None
+    error: BaseException | None = None
+    abandoned: bool = False
+    """Whether nobody waits for it any more: it must not be committed."""
+
+
+class _PsycopgStatements:
+    """Statements as all stores write them, on a connection of psycopg."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, query: str, values: Sequence[object] = (), /) -> Rows:
+        """Make one."""
+        return self._connection.execute(cast("Any", query.replace("?", "%s")), values or None)
+
+    def executemany(self, query: str, rows: Sequence[Sequence[object]], /) -> None:
+        """Make one for each of these rows, in one exchange."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(cast("Any", query.replace("?", "%s")), rows)
+
+
+def connect(address: Address) -> psycopg.Connection[Any]:
+    """A new connection."""
+    return psycopg.connect(
+        address.conninfo,
+        autocommit=True,
+        prepare_threshold=None,  # a pooler hands the next statement to another session
+        connect_timeout=CONNECT_SECONDS,
+        client_encoding="utf8",
+        fallback_application_name="hamr",
+    )
+
+
+class TeamSession:
+    """A connection, which is made when it is needed, and made anew when it was lost; one thread alone uses it."""
+
+    def __init__(
+        self,
+        address: Address,
+        attended: set[str],
+        connect: Callable[[Address], psycopg.Connection[Any]] = connect,
+    ) -> None:
+        self._address = address
+        self._attended = attended
+        """The locks whose witness the session is to be."""
+        self._connect = connect
+        self._connection: psycopg.Connection[Any] | None = None
+        self._pooled = False
+        """Whether something stands between us and the server, so that a session is nobody's."""
+        self._attends: set[str] = set()
+
+    def cut(self) -> None:
+        """End what the thread waits for: nobody wants it any more."""
+        connection = self._connection
+        if connection is not None:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+
+    def serve(self, jobs: list[Job]) -> None:
+        """Do these in one transaction; where one of them fails, each alone."""
+        jobs = [job for job in jobs if not job.abandoned]
+        if not jobs:
+            return
+        try:
+            results = self._transact(jobs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+            if len(jobs) > 1 and self._connection is not None:
+                for job in jobs:
+                    self.serve([job])
+                return
+            for job in jobs:
+                job.error = self._in_words(error, job)
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.result = result
+        for job in jobs:
+            job.done.set()
+
+    def _in_words(self, error: BaseException, job: Job) -> BaseException:
+        if not isinstance(error, psycopg.Error):
+            return error
+        told = from_postgres(error, self._address, sent=UNWRITTEN if job.writes else UNSENT)
+        told.__cause__ = error
+        return told
+
+    def _transact(self, jobs: list[Job], *, again: bool = True) -> list[Any]:
+        """What each job gave, in one transaction; once more on a new connection, where this one turns out to be lost."""
+        transaction = ""
+        try:
+            connection = self._connected()
+            transaction = _last_of(connection.execute(cast("Any", self._begin(jobs))))
+            results = [job.work(_PsycopgStatements(connection)) for job in jobs]
+            _commit(connection, jobs)
+        except BaseException as error:
+            stood = self._connection
+            if stood is None:  # there is no server to be reached
+                raise
+            if not stood.closed:
+                stood.execute("ROLLBACK")
+                raise
+            self.hang_up()
+            if isinstance(error, _LostAtCommitError) and self._was_committed(transaction, error):
+                return results
+            if again and isinstance(error, psycopg.OperationalError) and not _abandoned(jobs):
+                return self._transact(jobs, again=False)
+            raise
+        return results
+
+    def _begin(self, jobs: Sequence[Job]) -> str:
+        """What begins a transaction; its last statement tells a writing one's id.
+
+        All settings are the transaction's own: behind a pooler, a session is nobody's.
+        """
+        schema = self._address.schema
+        # Sooner than whoever waits gives up, to be told why.
+        least = round(1000 * min(job.seconds for job in jobs))
+        settings = (
+            f'SET LOCAL search_path TO "{schema}"; SET LOCAL lock_timeout = {least * 8 // 10}; '
+            f"SET LOCAL statement_timeout = {least * 9 // 10}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION}"
+        )
+        if not jobs[0].writes:
+            return f"BEGIN READ ONLY; {settings}"
+        # One writer after the other, so that a chain is one; the next statement then sees what the one before wrote.
+        return (
+            f"BEGIN; {settings}; "
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
+            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
+        )
+
+    def _was_committed(self, transaction: str, lost: _LostAtCommitError) -> bool:
+        """What became of a transaction whose COMMIT nobody answered; one that only read has no id, and may be done again.
+
+        Raises:
+            _LostAtCommitError: nobody can tell yet.
+        """
+        if not transaction:
+            return False
+        try:
+            status = _last_of(self._connected().execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
+        except psycopg.errors.InvalidParameterValue:  # the server crashed, and never heard of it since
+            return False
+        if status not in ("committed", "aborted"):
+            raise lost
+        return status == "committed"
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._connect(self._address)
+            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+            # A pooler hands out process ids of its own.
+            self._pooled = row is None or row[0] != connection.info.backend_pid
+            self._attends = set()
+        if not self._pooled:
+            self._attend(connection)
+        return connection
+
+    def _attend(self, connection: psycopg.Connection[Any]) -> None:
+        wanted = set(self._attended)
+        if wanted == self._attends:
+            return
+        if bool(wanted) != bool(self._attends):
+            connection.execute(f"SET idle_session_timeout = '{ATTENDED_SECONDS if wanted else 0}s'")
+        for lock in self._attends - wanted:
+            connection.execute(f"SELECT pg_advisory_unlock({_KEY})", (lock,))
+            self._attends.discard(lock)
+        for lock in wanted - self._attends:
+            # Without waiting: a session of our own that was cut off keeps it until the server ends that; then it is ours.
+            if connection.execute(f"SELECT pg_try_advisory_lock({_KEY})", (lock,)).fetchone() == (True,):
+                self._attends.add(lock)
+
+    def hang_up(self) -> None:
+        """End it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class _LostAtCommitError(psycopg.OperationalError):
+    """The connection was lost at COMMIT: what became of it, the server has to be asked."""
+
+
+class _AbandonedError(Exception):
+    """Somebody does not wait any more for what would have been committed."""
+
+
+def _abandoned(jobs: Sequence[Job]) -> bool:
+    return any(job.abandoned for job in jobs)
+
+
+def _commit(connection: psycopg.Connection[Any], jobs: Sequence[Job]) -> None:
+    if _abandoned(jobs):
+        raise _AbandonedError
+    try:
+        connection.execute("COMMIT")
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise _LostAtCommitError(*error.args) from error
+        raise
+
+
+def _last_of(cursor: psycopg.Cursor[Any]) -> str:
+    """The value that the last of several statements gave; "" where it gave none."""
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone() if cursor.description is not None else None
+    return "" if row is None else str(row[0])

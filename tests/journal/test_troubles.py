@@ -1,0 +1,83 @@
+"""A team's journal whose server fails at any statement: what was told stands there once, whatever was said of it meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import JournalStore
+from orchestrator.model.journal import Entry, Verified
+from orchestrator.model.plain import JSON
+from tests.fake_postgres import FakeServer, Trouble
+
+from .conftest import STARTED, entry, holder, opened, ticking
+
+
+class Moment:
+    """Trouble at one statement, counted from now on; and the server's clock."""
+
+    def __init__(self) -> None:
+        self.left, self.trouble, self.now, self.met = 0, Trouble.UNHEARD, 0.0, ""
+
+    def comes(self, after: int, trouble: Trouble) -> None:
+        self.left, self.trouble = after, trouble
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    def befalls(self, statement: str) -> Trouble | None:
+        self.left -= 1
+        if self.left == 0:
+            self.met = statement
+        return self.trouble if self.left == 0 else None
+
+
+@pytest.fixture
+def moment() -> Moment:
+    return Moment()
+
+
+@pytest.fixture
+def place(tmp_path: Path, moment: Moment) -> FakeServer:
+    return FakeServer(tmp_path / "team.db", lambda: moment.now, moment.befalls)
+
+
+def team(place: FakeServer, moment: Moment) -> JournalStore:
+    """Its time goes by while somebody waits for it."""
+    return JournalStore(place.database(spend=moment.passes), ticking())
+
+
+def numbers(place: FakeServer) -> list[JSON]:
+    with opened(place, create=False) as looking:
+        assert isinstance(looking.verify(), Verified)
+        return [record.data["number"] for record in looking.records()]
+
+
+STATEMENTS = ("BEGIN", "FROM locks", "ORDER BY seq DESC", "INSERT INTO records", "COMMIT")
+"""What an append says on a connection that stands."""
+
+
+def told(number: int) -> Entry:
+    return replace(entry(number=number), at=STARTED)
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("after", range(len(STATEMENTS)), ids=STATEMENTS)
+def test_law_11_whatever_befalls_a_statement_what_was_told_stands_there_once(
+    place: FakeServer, moment: Moment, trouble: Trouble, after: int
+) -> None:
+    with team(place, moment) as store:
+        store.take_lock(holder())
+        store.append(told(0), holding="lock-a")
+        moment.comes(after + 1, trouble)
+        try:
+            store.append(told(1), holding="lock-a")
+        except JournalUnavailable:
+            store.append_all([told(1), told(2)], holding="lock-a")
+        else:
+            store.append(told(2), holding="lock-a")
+        assert STATEMENTS[after] in moment.met
+        assert numbers(place) == [0, 1, 2]
