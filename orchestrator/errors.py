@@ -22,7 +22,7 @@ expectation, or a proof found a law broken) are results, not errors; `ExitCode` 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
@@ -62,6 +62,12 @@ PRECEDENCE: tuple[ExitCode, ...] = (
     ExitCode.OWING,
 )
 """Where several exit codes fit, the first of these that fits is the one returned."""
+
+
+def worst_of(codes: Iterable[int]) -> ExitCode:
+    """Of several pairs' exit codes the one to return: in their precedence, then any other that is not DONE, then DONE."""
+    order = (*PRECEDENCE, *(code for code in ExitCode if code is not ExitCode.DONE), ExitCode.DONE)
+    return min(map(ExitCode, codes), key=order.index, default=ExitCode.DONE)
 
 
 class HamrError(Exception):

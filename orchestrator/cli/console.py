@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import ExitCode, Interrupted, Refused
 from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, to_json
 from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
@@ -417,16 +418,38 @@ class Console:
             Refused: something else was typed, or the question could not be shown.
             Interrupted: Ctrl-C.
         """
+        self.agree(
+            pair,
+            f"Type the pair's name ({pair}) to go on: ",
+            f"the pair is called {pair}",
+            promise=promise,
+            next_steps=(next_step.status(pair),),
+        )
+
+    def agree(
+        self,
+        wanted: str,
+        question: str,
+        wants: str,
+        *,
+        promise: str = "",
+        next_steps: Sequence[NextStep] = (),
+    ) -> None:
+        """Ask for words that nobody types by accident; `wants` says which, as the end of a sentence.
+
+        Raises:
+            Refused: something else was typed, or the question could not be shown.
+            Interrupted: Ctrl-C.
+        """
         if promise:
             self.aside.page((line(promise, "bold"),))
-        look = (next_step.status(pair),)
         forget_typed()
         try:
-            self.err.text(f"\nType the pair's name ({pair}) to go on: ")
+            self.err.text(f"\n{question}")
             if self.err.closed:
                 raise Refused(
                     f"The question could not be shown ({self.err.trouble_words}), so nobody has agreed to anything.",
-                    next_steps=look,
+                    next_steps=next_steps,
                 )
             typed = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -434,12 +457,12 @@ class Console:
             raise Interrupted(
                 "Interrupted at the question.", code=ExitCode.INTERRUPTED, sent="Nothing was sent."
             ) from None
-        if typed.strip() == pair:
+        if typed.strip() == wanted:
             return
         if not typed.endswith("\n"):
             self.err.text("\n")
         said = f"{typed.strip()[:60]!r} was typed" if typed.strip() else "Nothing was typed"
-        raise Refused(f"{said}, and the pair is called {pair}.", next_steps=look)
+        raise Refused(f"{said}, and {wants}.", next_steps=next_steps)
 
 
 def _hanging(spans: Line) -> int:

@@ -39,6 +39,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Let a run that waits for its time not begin.",
         "ack": "Take note of a finished run, which ends its cooling down.",
     },
+    "Many pairs": {
+        "fleet": "Look at many pairs, and move them in waves.",
+    },
     "Journal": {
         "runs": "List the runs in the journal.",
         "show": "Show one run, step by step.",
@@ -55,7 +58,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
 _MODULES: Mapping[str, str] = {
-    verb: verb if title == "Practice" or verb == "init" else title.lower()
+    verb: verb if title in {"Practice", "Many pairs"} or verb == "init" else title.lower()
     for title, verbs in SECTIONS.items()
     for verb in verbs
 }

@@ -45,6 +45,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
             "ack",
             "drill",
             "prove",
+            "fleet",
         ),
         _ALL,
     ),

@@ -51,7 +51,7 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
     every = None if watch is None else _seconds(watch, pair)
     pairs = invocation.sources.inventory().pairs if pair is None else (invocation.sources.pair(pair),)
     if len(pairs) > 1:
-        return _status_of_all(invocation, pairs, every)
+        return status_of_all(invocation, pairs, every)
     console = invocation.console
     with invocation.session(pairs[0], writes=False, emergency=True) as session:
         frame = None
@@ -80,7 +80,7 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
         return status_code(standing)
 
 
-def _status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | None) -> ExitCode:
+def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | None) -> ExitCode:
     """A line for each pair. In a pipe, a look that is not the first prints the lines that have changed."""
     from orchestrator.operations.status import read_pairs
     from orchestrator.report.layout import line

@@ -18,7 +18,8 @@ from .inventory import (
     pair_names,
     parse_inventory,
 )
-from .messages import duration, written
+from .inventory_form import wave
+from .messages import did_you_mean, duration, written
 from .playbook import find_playbook, load_playbook, parse_playbook, shipped_playbooks
 from .starter import (
     INVENTORY_SCHEMA,
@@ -44,6 +45,7 @@ __all__ = [
     "Checked",
     "check_file",
     "datacenter",
+    "did_you_mean",
     "duration",
     "example_pair",
     "find_inventory",
@@ -66,5 +68,6 @@ __all__ = [
     "schema_line",
     "shipped_playbooks",
     "starter_inventory",
+    "wave",
     "written",
 ]

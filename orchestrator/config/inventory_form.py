@@ -25,6 +25,7 @@ from orchestrator.model.org import (
     Occasion,
     Org,
     Pair,
+    Wave,
     Webhook,
     Wire,
     api_url,
@@ -118,6 +119,41 @@ def _file_path(value: Any) -> str:
     return value
 
 
+_WAVE = r"[0-9]+ ?%|rest"
+
+
+def wave(value: Any) -> Wave:
+    """One wave of many pairs, as files and the command line write it: 5, 10% or rest.
+
+    Raises:
+        ValueError: it is none, in plain words.
+    """
+    expected = "a number of pairs (1 or more), a share (1% to 100%) or rest"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return Wave(pairs=value)
+    if value == "rest":
+        return Wave()
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3} ?%", value):
+        percent = int(value.rstrip("% "))
+        if 1 <= percent <= 100:  # noqa: PLR2004 - of a hundred
+            return Wave(percent=percent)
+        raise ValueError(f"{value} is no share of the pairs: 1% to 100%")
+    raise ValueError(f"a wave is {expected}, and here is {found(value)}")
+
+
+def _waves(value: Any) -> Any:
+    """Refuses waves after the rest: nobody would be left for them."""
+    if Wave() in value[:-1]:
+        raise ValueError("rest takes all that are left: it can only be the last wave")
+    return value
+
+
+WaveItem = Annotated[
+    Wave,
+    leaf(
+        wave, {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^(?:{_WAVE})$"}]}
+    ),
+]
 Uuid = Annotated[
     str,
     matching(
@@ -192,14 +228,18 @@ def _pair(
 
 
 def _inventory(
-    *, _schema: int, pairs: Mapping[str, tuple[Pair, bool]], tell: Mapping[str, Channel] = EMPTY
+    *,
+    _schema: int,
+    pairs: Mapping[str, tuple[Pair, bool]],
+    tell: Mapping[str, Channel] = EMPTY,
+    waves: Iterable[Wave] = (),
 ) -> Inventory:
     """An inventory, but for its place."""
     everybody = _told(tell)
     named = (
         replace(pair, name=name, tell=pair.tell if own else everybody) for name, (pair, own) in pairs.items()
     )
-    return Inventory("", tuple(named))
+    return Inventory("", tuple(named), tuple(waves))
 
 
 class KeyForm(Form, frozen=True):
@@ -298,6 +338,8 @@ class PairForm(Form, frozen=True, kw_only=True):
     """Web pages of your own that a playbook's probes ask by name (http: {page: NAME}), each with its address."""
     tell: dict[Name, ChannelForm] | None = None
     """Who else is told what runs do, by name, in the place of the inventory's; {} for nobody."""
+    labels: dict[Name, Name] = field(default_factory=dict)
+    """By what this pair is selected among many, such as tier: gold; names and values of your own."""
     primary: OrgForm
     """The org that normally serves."""
     secondary: OrgForm
@@ -313,5 +355,7 @@ class InventoryForm(Form, frozen=True, kw_only=True):
     """Version of this format: 1."""
     tell: dict[Name, ChannelForm] = field(default_factory=dict)
     """Who else is told what runs do, by name: for every pair that does not say so itself."""
+    waves: Annotated[tuple[WaveItem, ...], AT_LEAST_ONE, then(_waves)] | None = None
+    """In which waves hamr fleet moves many pairs: numbers of pairs, shares such as 10%, and rest."""
     pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 _SHOWN = r" -~\xa0-\u2027\u202a-\ud7ff"
 _TEXT = r'(?:"[^"\\#\n]*+"|\'[^\'#\n]*+\')'
-_LOOSE = r"""[^\[\]{}"'#&*!|>%@`?\n]"""
+_LOOSE = r"""(?:[^\[\]{}"'#&*!|>%@`?\n]|(?<=[0-9])%)"""
 _LIST = rf"\[(?:{_LOOSE}|{_TEXT})*+\]"
 _KEYS = rf"\{{(?:{_LOOSE}|{_TEXT}|{_LIST})*+\}}"
 _MAPPING = rf"\{{(?:{_LOOSE}|{_TEXT}|{_LIST}|{_KEYS})*+\}}"

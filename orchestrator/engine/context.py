@@ -101,6 +101,8 @@ class RunContext(Struct):
     """Orgs that stood at the half-done transition's target when the run began."""
     stop_reason: str | None = None
     """Why a person wants the run to stop before its next write; None while it may go on."""
+    rest_reason: str | None = None
+    """Why it is to stop before its next transition, the one that it is in being ended first; None while it may go on."""
 
     def __post_init__(self) -> None:
         if self.state.mirrors is None:
@@ -136,6 +138,12 @@ class RunContext(Struct):
         """Stops where a person has asked for it. Called before each write, and while waiting."""
         if self.stop_reason is not None:
             raise stopped(End.INTERRUPTED, self.stop_reason)
+
+    def may_begin(self) -> None:
+        """Stops where that was asked for, also where it was asked for between two transitions. Called before each."""
+        self.may_go_on()
+        if self.rest_reason is not None:
+            raise stopped(End.INTERRUPTED, self.rest_reason)
 
     def moment(self) -> tuple[datetime, float]:
         """Now, by the wall clock and by the monotonic one."""

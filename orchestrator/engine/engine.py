@@ -59,6 +59,10 @@ class Engine:
         """Stop before the next write, and leave a run that can be resumed."""
         self.run.stop_reason = reason
 
+    def ask_to_rest(self, reason: str) -> None:
+        """Stop before the next transition, and leave a run that can be resumed."""
+        self.run.rest_reason = reason
+
     async def drive(self, goal: Status) -> Ending:
         """Go to a goal; every stop on the way is an ending, too.
 

@@ -319,7 +319,7 @@ class GuardEvaluator(Struct):
         what = "; ".join(f"{verdict.guard} ({verdict.reason})" for verdict in decision.refused_by)
         deadline = Deadline(seconds, self.run.clock)
         while deadline.left > SHORTEST_NAP:
-            self.run.may_go_on()
+            self.run.may_begin()
             self.run.tell(Waiting(what, left - seconds + deadline.left))
             await self.run.clock.sleep(min(LONGEST_NAP, deadline.left))
 

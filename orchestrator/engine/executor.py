@@ -39,7 +39,10 @@ class TransitionExecutor(Struct):
     async def intend(self, transition: Transition) -> None:
         """Before the state changes: the intent. It is durable with the first hook or write; where none comes, at once."""
         self.began, self.written = self.run.clock.monotonic(), self.run.state.attempts
-        self.run.may_go_on()
+        if transition.name == self.run.half_done:
+            self.run.may_go_on()
+        else:
+            self.run.may_begin()
         intended = TransitionIntended(transition.name, transition.source, transition.target)
         if transition.advances is Advances.SERVER:
             await self.run.intend(intended)

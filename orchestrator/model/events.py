@@ -20,7 +20,7 @@ from .hook import HookOutcome, Question, Reply, When
 from .journal import Head
 from .plain import EMPTY, JSON, plain, restore
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
-from .result import Score
+from .result import PairOutcome, Score
 from .run import Attempt, Ending, Mode, Objective, Step
 from .status import Both, Role, Status
 
@@ -47,6 +47,8 @@ class RunStarted(Struct, frozen=True):
     """The id of the saved plan that it applies, or ""."""
     drill: str = ""
     """The id of the drill that it belongs to, or ""."""
+    fleet: str = ""
+    """The id of the fleet run that it belongs to, or ""."""
 
 
 class RunResumed(Struct, frozen=True):
@@ -542,6 +544,77 @@ class JournalMerged(Struct, frozen=True):
     """Where the others stand here, in its order."""
 
 
+class FleetStarted(Struct, frozen=True):
+    """Many pairs begin to be moved, in waves; carries all that anybody needs to go on with them, the playbook whole."""
+
+    kind: ClassVar[str] = "fleet.started"
+    goal: Status
+    mode: Mode
+    reason: str
+    ref: str
+    since: datetime | None
+    overrides: Mapping[str, str]
+    waves: tuple[tuple[str, ...], ...]
+    """The pairs' names, wave by wave."""
+    at_once: int
+    """How many pairs are under way at the same time, at most."""
+    stop_after: int | None
+    """How many pairs of one wave may fail to arrive before nothing new begins; None: however many."""
+    playbook: str
+    playbook_text: str
+    playbook_sha256: str
+    version: str
+    """Of the program that made its plan."""
+    digest: str
+    """Of the pairs' plans, as they were shown: SHA-256."""
+    plans: tuple[Approvable, ...] = ()
+    """What each pair's run is about to do, where the playbook asks other people to agree to it."""
+
+
+class FleetResumed(Struct, frozen=True):
+    """Somebody took the many pairs up again: those that have not arrived are brought once more."""
+
+    kind: ClassVar[str] = "fleet.resumed"
+    reason: str = ""
+
+
+class FleetWaveBegan(Struct, frozen=True):
+    """The next pairs of a fleet begin; wave counts from 1."""
+
+    kind: ClassVar[str] = "fleet.wave_began"
+    wave: int
+
+
+class FleetPairEnded(Struct, frozen=True):
+    """What came of one pair of a fleet, whoever brought it; its record stands under the pair's own name."""
+
+    kind: ClassVar[str] = "fleet.pair_ended"
+    outcome: PairOutcome
+
+
+class FleetStopAsked(Struct, frozen=True):
+    """Somebody wants a fleet to stop: what is under way ends its own transition, and nothing new begins."""
+
+    kind: ClassVar[str] = "fleet.stop_asked"
+    reason: str = ""
+
+
+class FleetStopped(Struct, frozen=True):
+    """A fleet stopped before it was through; it can be resumed."""
+
+    kind: ClassVar[str] = "fleet.stopped"
+    why: str
+
+
+class FleetFinished(Struct, frozen=True):
+    """Every pair of a fleet was brought to an end, one way or another."""
+
+    kind: ClassVar[str] = "fleet.finished"
+    exit_code: int
+    """The worst of any pair's."""
+    arrived: int
+
+
 class PlaybookProven(Struct, frozen=True):
     """A playbook was proven for this pair, before any incident: a certificate, bound to its text and to the bounds."""
 
@@ -610,6 +683,13 @@ Event = (
     | JournalMerged
     | PairAdopted
     | PlaybookProven
+    | FleetStarted
+    | FleetResumed
+    | FleetWaveBegan
+    | FleetPairEnded
+    | FleetStopAsked
+    | FleetStopped
+    | FleetFinished
     | Waiting
     | WriteThrottled
 )

@@ -222,6 +222,28 @@ def head() -> NextStep:
     return NextStep("audit head", why="see the journal's newest record and its hash")
 
 
+def fleet_status(*options: str) -> NextStep:
+    """Where many pairs stand."""
+    return NextStep("fleet status", options=options, why="see where these pairs stand")
+
+
+def fleet_resume(fleet: str = "") -> NextStep:
+    """Go on with many pairs."""
+    return NextStep("fleet resume", fleet, why="go on with the pairs that have not arrived")
+
+
+def fleet_stop(fleet: str) -> NextStep:
+    """Let many pairs stop."""
+    return NextStep(
+        "fleet stop", fleet, why="let what is under way end its transition, and begin nothing new"
+    )
+
+
+def fleet_report(fleet: str) -> NextStep:
+    """What became of many pairs."""
+    return NextStep("fleet report", fleet, why="read what became of each pair")
+
+
 def override_flag(guard: str, reason: str = ANY_REASON) -> str:
     """The flag that overrides a guard: --override settled=REASON."""
     return f"--override {shlex.quote(f'{guard}={reason}')}"

@@ -224,6 +224,8 @@ class Pair(Struct, frozen=True):
     """Web pages of this pair's own that a playbook's probes ask by name, each with its URL."""
     tell: tuple[Channel, ...] = ()
     """Who else is told what runs do."""
+    labels: Mapping[str, str] = EMPTY
+    """By which it is selected among many."""
     all_keys: frozenset[str] = frozenset()
     """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""
 
@@ -249,8 +251,23 @@ class Pair(Struct, frozen=True):
         )
 
 
+class Wave(Struct, frozen=True):
+    """How many of many pairs are moved before the others: so many, a share of all, or whoever is left."""
+
+    pairs: int | None = None
+    percent: int | None = None
+    """Of all that were selected; where neither is given, it is whoever is left."""
+
+    def __str__(self) -> str:
+        if self.percent is not None:
+            return f"{self.percent}%"
+        return "rest" if self.pairs is None else str(self.pairs)
+
+
 class Inventory(Struct, frozen=True):
     """All pairs of one `pairs.yaml`, by name, in file order."""
 
     path: str
     pairs: tuple[Pair, ...]
+    waves: tuple[Wave, ...] = ()
+    """In which waves many pairs are moved, where nothing else is said."""

@@ -56,6 +56,30 @@ class RunResult(Struct, frozen=True):
     """What was asked for, where it was begun here; None for a run that was taken up, and for an adoption."""
 
 
+class PairOutcome(Struct, frozen=True):
+    """What came of bringing one pair of a fleet to the fleet's goal."""
+
+    pair: str
+    run: str
+    """The run that it was brought by; "" where none began."""
+    exit_code: int
+    """The run's, or that of the error that kept it from beginning."""
+    message: str
+    phase: str = ""
+    """Where the pair stands now, as a label; "" where nothing was read."""
+    seconds: float = 0.0
+    next_steps: tuple[NextStep, ...] = ()
+    resumable: bool = False
+    """Whether its run stays open."""
+    elsewhere: bool = False
+    """Whether another process is at it, for the same fleet: then this is no end, and is not journalled."""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the pair stands where it was to go; of an emergency, the other org may still be owed that."""
+        return self.exit_code in (ExitCode.DONE, ExitCode.OWING)
+
+
 class Expectation(Struct, frozen=True):
     """One thing that a scenario wants to hold at the end, and whether it did."""
 

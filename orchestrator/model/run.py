@@ -23,7 +23,8 @@ class Mode(enum.Enum):
     EMERGENCY = "emergency"
 
 
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""What the last four of an id are made of: none that is easily taken for another."""
 _RUN = r"\d{8}-\d{6}-[a-z0-9]{4}"
 RUN_PATTERN = re.compile(_RUN)
 _STAMP = re.compile(
@@ -38,7 +39,7 @@ def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
 
     `pick` chooses one character of a text (random.Random().choice).
     """
-    return now.astimezone(UTC).strftime("%Y%m%d-%H%M%S-") + "".join(pick(_ALPHABET) for _ in range(4))
+    return now.astimezone(UTC).strftime("%Y%m%d-%H%M%S-") + "".join(pick(ID_LETTERS) for _ in range(4))
 
 
 def new_mark(pick: Callable[[str], str]) -> str:
@@ -46,7 +47,7 @@ def new_mark(pick: Callable[[str], str]) -> str:
 
     `pick` is as for `new_run_id`.
     """
-    return "".join(pick(_ALPHABET) for _ in range(5))
+    return "".join(pick(ID_LETTERS) for _ in range(5))
 
 
 class Stamp(Struct, frozen=True):

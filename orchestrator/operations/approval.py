@@ -28,7 +28,13 @@ class JournalledApprovals(Struct, frozen=True):
 
     async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
         """Who agreed to exactly this, oldest first."""
-        return await self.session.calls(lambda: approvals_of(self.session.store, run, digest))
+        return await self.session.calls(lambda: self._found(run, digest))
+
+    def _found(self, run: str, digest: str) -> tuple[Approval, ...]:
+        """Of a fleet's pair, what was agreed to for all of them counts, too."""
+        store, fleet = self.session.store, self.session.fleet
+        of_fleet = approvals_of(store, fleet, digest) if fleet else ()
+        return (*of_fleet, *approvals_of(store, run, digest))
 
 
 def approvals_of(store: Store, run: str, digest: str) -> tuple[Approval, ...]:

@@ -29,11 +29,17 @@ Asker = Callable[[Question], Awaitable[Reply | None]]
 """Puts a question to whoever sits at the terminal; None where nobody answers."""
 
 
+_RESTS = "stopped before its next transition, as asked; it can be resumed"
+
+
 class Stoppable(Protocol):
     """What is at work for a run."""
 
     def ask_to_stop(self, reason: str) -> None:
         """Stop before the next write, and leave a run that can be resumed."""
+
+    def ask_to_rest(self, reason: str) -> None:
+        """The same before the next transition: the one that it is in is ended first."""
 
 
 class RunControl(Struct, eq=False):
@@ -42,6 +48,8 @@ class RunControl(Struct, eq=False):
     engine: Stoppable | None = None
     task: asyncio.Task[Ending] | None = None
     asked: int = 0
+    rests: bool = False
+    """Whether it was asked to stop before its next transition."""
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
@@ -55,8 +63,16 @@ class RunControl(Struct, eq=False):
         self.engine = engine
         if self.asked:
             engine.ask_to_stop("stopped before the first write, as asked")
+        if self.rests:
+            engine.ask_to_rest(_RESTS)
         self.task = asyncio.create_task(work)
         return self.task
+
+    def rest(self, code: ExitCode) -> None:
+        """Stop before the next transition; the one that it is in is ended first."""
+        self.rests, self.code = True, code
+        if self.engine is not None:
+            self.engine.ask_to_rest(_RESTS)
 
     def interrupt(self, code: ExitCode) -> None:
         """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""

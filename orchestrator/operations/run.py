@@ -143,6 +143,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         version=__version__,
         plan=plan.run if plan is not None else "",
         drill=drill,
+        fleet=session.fleet,
     )
 
 
@@ -230,6 +231,7 @@ async def resume(
         raise UsageError(
             f"run {identifier} wrote no beginning into this journal", next_steps=(next_step.runs(),)
         )
+    session.fleet = started.fleet
     if not session.pair.is_of(started.orgs):
         raise Moved(
             f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "

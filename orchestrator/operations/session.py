@@ -81,6 +81,8 @@ class Session:
     """This machine's own journal, for an emergency that a team's can't hold up; None where no team's is used."""
     moved: JournalMoved | None = None
     """That the team's journal could not be reached, so that the refuge stands in its place."""
+    fleet: str = ""
+    """The id of the fleet that the pair's runs belong to from now on, or ""."""
     watcher: Watcher | None = None
     """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None

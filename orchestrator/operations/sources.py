@@ -48,12 +48,21 @@ class Prepared(Struct, frozen=True, eq=False):
         return f"Prepared({self.pair.name})"
 
     def session(self, store: Store, redactor: Redactor, *, beside: Session | None = None) -> Session:
-        """Everything wired together, on an open journal; `beside` has loaded what certificates are verified with."""
+        """Everything wired together, on an open journal; with `beside`, another pair's on the same, its certificates and keys."""
         from .session import Session
 
         if beside is not None:
             return Session(
-                self.pair, self.playbook, self.operator, store, self.environ, redactor, trust=beside.trust
+                self.pair,
+                self.playbook,
+                self.operator,
+                store,
+                self.environ,
+                redactor,
+                trust=beside.trust,
+                calls=beside.calls,
+                verified=beside.verified,
+                key_ring=beside.keys,
             )
         session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
         session.trust.load_beside(self.pair.orgs)

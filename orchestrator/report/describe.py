@@ -234,6 +234,27 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.PlaybookProven(playbook=playbook, faults=faults, playbook_sha256=sha256):
             words = f": to {counted(faults, 'fault')} (SHA-256 {sha256[:12]})"
             return (Span(f"Playbook {playbook} proven", "bold"), _text(words))
+        case events.FleetStarted(goal=goal, mode=mode, waves=waves):
+            pairs = counted(sum(map(len, waves)), "pair")
+            emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
+            many = f" in {counted(len(waves), 'wave')}"
+            return (Span(f"Fleet of {pairs} to ", "bold"), _status(goal), Span(many), *emergency)
+        case events.FleetResumed():
+            return (Span("The fleet is taken up again", "bold"),)
+        case events.FleetWaveBegan(wave=wave):
+            return (Span(f"Wave {wave} begins", "bold"),)
+        case events.FleetPairEnded(outcome=outcome):
+            ends = Span(f" (exit {outcome.exit_code}). ", "good" if outcome.arrived else "bad")
+            return (Span(outcome.pair, "bold"), ends, _text(outcome.message))
+        case events.FleetStopAsked(reason=reason):
+            return (_text(f"Asked to stop{f': {reason}' if reason else ''}", "warn"),)
+        case events.FleetStopped(why=why):
+            return (_text(f"The fleet stopped, and begins nothing new: {why}", "warn"),)
+        case events.FleetFinished(exit_code=code, arrived=arrived):
+            return (
+                Span(f"The fleet is through (exit {code}). "),
+                _text(f"{counted(arrived, 'pair')} arrived"),
+            )
         case events.DrillStarted(goal=goal, home=home, scenario=scenario):
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))

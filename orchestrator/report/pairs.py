@@ -12,7 +12,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.errors import PRECEDENCE, ExitCode, HamrError
+from orchestrator.errors import ExitCode, HamrError, worst_of
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.situation import PhaseName, Standing
@@ -60,8 +60,7 @@ class _Row(Struct, frozen=True):
 
 def pairs_code(found: Looks) -> ExitCode:
     """The exit code: the worst of any pair, in the order 9, 7, 8, any other of a pair that could not be read, 0."""
-    order = (*PRECEDENCE, *(code for code in ExitCode if code is not ExitCode.DONE), ExitCode.DONE)
-    return min(map(_code, found.values()), key=order.index)
+    return worst_of(map(_code, found.values()))
 
 
 def _code(look: Standing | HamrError) -> ExitCode:

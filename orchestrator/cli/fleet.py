@@ -1,0 +1,169 @@
+"""`hamr fleet status | plan | run | resume | stop`: the pair's own verbs, over many pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orchestrator.errors import ExitCode
+
+from . import completion, options
+from .invocation import Invocation
+from .options import Command
+
+
+@click.group()
+def fleet() -> None:
+    """Look at many pairs, and move them in waves.
+
+    Which pairs: by name, by patterns such as 'pay-*', by the labels that pairs.yaml gives them (--select tier=gold), or
+    --all. Each pair is moved as hamr run moves it, with its own guards, lock and journal. docs/howto/many-pairs.md shows how.
+    """
+
+
+def _selection(command: Command) -> Command:
+    for option in (
+        click.option("--all", "everything", is_flag=True, help="Every pair of the inventory."),
+        click.option(
+            "--select",
+            "labels",
+            metavar="LABEL=VALUE,…",
+            multiple=True,
+            help="Pairs with these labels, all of which have to hold; a value may be a pattern. Given several times, "
+            "pairs of any of them.",
+        ),
+        click.argument("names", metavar="[PAIR]...", nargs=-1, shell_complete=completion.pairs),
+    ):
+        command = option(command)
+    return command
+
+
+_waves = click.option(
+    "--waves",
+    metavar="WAVES",
+    help="Who comes first: numbers of pairs, shares of all and rest, such as 1,10%,rest. [default: waves in pairs.yaml, else "
+    "1,10%,rest; in an emergency, all at once]",
+)
+
+_at_once = click.option(
+    "--at-once",
+    type=click.IntRange(1, 256),
+    default=8,
+    metavar="N",
+    help="How many pairs are under way at the same time. [default: 8]",
+)
+
+_fleet_id = click.argument("fleet_id", metavar="[FLEET]", required=False)
+
+
+@fleet.command()
+@_selection
+@options.takes(*options.LOOKING)
+def status(
+    invocation: Invocation, names: tuple[str, ...], labels: tuple[str, ...], everything: bool
+) -> ExitCode:
+    """Show where these pairs stand, a line each.
+
+    Those that need a person come first. Reads the orgs and the journal, and writes nothing anywhere. Exits as hamr status does.
+    """
+    from .fleet_run import selected
+    from .look import status_of_all
+
+    return status_of_all(invocation, selected(invocation, names, labels, everything=everything), None)
+
+
+@fleet.command()
+@_selection
+@options.run_flags
+@_waves
+@options.takes(*options.LOOKING)
+def plan(
+    invocation: Invocation,
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    everything: bool,
+    waves: str | None,
+    **flags: Any,
+) -> ExitCode:
+    """Show what moving these pairs would do, a line each.
+
+    Every pair is planned as hamr plan does it. With --emergency it shows which pairs have lost which org; only those would be
+    moved. Reads, and cannot send anything but GETs.
+    """
+    from .fleet_run import request_of, selected, show_plan
+
+    pairs = selected(invocation, names, labels, everything=everything)
+    return show_plan(invocation, pairs, request_of(invocation, **flags), waves)
+
+
+@fleet.command()
+@_selection
+@options.run_flags
+@_waves
+@_at_once
+@click.option(
+    "--stop-after",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Begin nothing new once so many pairs of a wave did not arrive. [default: go on]",
+)
+@options.yes
+@options.takes(*options.LOOKING)
+def run(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation,
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    everything: bool,
+    waves: str | None,
+    at_once: int,
+    stop_after: int | None,
+    yes: bool,
+    **flags: Any,
+) -> ExitCode:
+    """Move these pairs to a status, in waves.
+
+    Shows the plan of all and wants the goal and the number of pairs typed; then moves wave after wave, each pair as
+    hamr run does it, and asks before each further wave. What is in the way of one pair stops no other. Ctrl-C lets what is
+    under way end its own transition, and begins nothing new; hamr fleet resume goes on, by anybody.
+
+    With --emergency, the pairs are looked at first, and those that have lost an org are moved, all at once. Exits with the
+    worst of any pair's codes.
+    """
+    from .fleet_run import request_of, run_fleet, selected
+
+    pairs = selected(invocation, names, labels, everything=everything)
+    request = request_of(invocation, **flags)
+    return run_fleet(invocation, pairs, request, waves, at_once=at_once, stop_after=stop_after, yes=yes)
+
+
+@fleet.command()
+@_fleet_id
+@options.reason
+@options.yes
+@options.takes(*options.LOOKING)
+def resume(invocation: Invocation, fleet_id: str | None, reason: str, yes: bool) -> ExitCode:
+    """Go on with a fleet that stopped, or whose process died.
+
+    FLEET is an id, the beginning of one, or last; without it, the only one that is not through. Pairs that have arrived are left;
+    runs that are open are resumed, what is owed is delivered, and the others begin, with the playbook, the waves and the
+    goal that the fleet began with.
+    """
+    from .fleet_run import resume_fleet
+
+    return resume_fleet(invocation, fleet_id, reason, yes=yes)
+
+
+@fleet.command()
+@_fleet_id
+@options.reason
+@options.takes(*options.LOOKING)
+def stop(invocation: Invocation, fleet_id: str | None, reason: str) -> ExitCode:
+    """Let a fleet stop, from anywhere.
+
+    What is under way ends its own transition, and nothing new begins; hamr fleet resume goes on. The journal carries the wish,
+    and whoever is at the fleet sees it within a second or two. The orgs are not touched.
+    """
+    from .fleet_run import stop_fleet
+
+    return stop_fleet(invocation, fleet_id, reason)

@@ -1,0 +1,323 @@
+"""A fleet at this terminal: its plan is shown and agreed to, how it goes is shown, and a signal stops it safely."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.config import parse_playbook
+from orchestrator.errors import ExitCode, Refused, UsageError
+from orchestrator.fleet.crew import Crew, fleet_named, read_fleet
+from orchestrator.fleet.drive import Drive
+from orchestrator.fleet.plan import plan_fleet, start_of
+from orchestrator.fleet.selection import Selection, select
+from orchestrator.fleet.waves import AT_ONCE, CAREFULLY, waves_named
+from orchestrator.model import next_step
+from orchestrator.model.events import (
+    Event,
+    FleetPairEnded,
+    FleetResumed,
+    FleetStopAsked,
+    FleetWaveBegan,
+    RunStarted,
+)
+from orchestrator.model.fleet import FleetView
+from orchestrator.model.fleet_plan import FleetPlan
+from orchestrator.model.org import Pair, Wave
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Store, Watcher
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.words import counted
+from orchestrator.operations.preflight import check_request, require_reasons
+from orchestrator.report.describe import describe_event
+from orchestrator.report.documents import document
+from orchestrator.report.fleet import Doing, ended_line, fleet_json, fleet_page, frame, plan_json, plan_page
+from orchestrator.report.layout import fit, line, line_text
+
+from .console import Stream, forget_typed
+from .invocation import Invocation
+from .requests import request_from
+from .signals import supervised
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether the fleet is to stop, while a question stands."""
+
+FIRST = (
+    "What is under way ends its own transition, and nothing new begins. Again, to give up waiting: what is in flight "
+    "then counts as unknown."
+)
+SECOND = "Giving up waiting. What is in flight is journalled as unknown."
+
+
+def selected(
+    invocation: Invocation, names: tuple[str, ...], labels: tuple[str, ...], *, everything: bool
+) -> tuple[Pair, ...]:
+    """The pairs that a command line means.
+
+    Raises:
+        UsageError: none, or something that there is not.
+    """
+    return select(invocation.sources.inventory(), Selection(names, labels, everything))
+
+
+def request_of(invocation: Invocation, **flags: Any) -> RunRequest:
+    """What is asked of every pair.
+
+    Raises:
+        UsageError: it cannot be right, of any pair.
+    """
+    request = request_from("", now=datetime.now(UTC), **flags)
+    try:
+        check_request(request, invocation.load_playbook())
+        require_reasons(request.reason, request.overrides)
+    except UsageError as error:  # what to type next is said of one pair there
+        raise UsageError(error.message) from None
+    return request
+
+
+def _crew(invocation: Invocation, store: Store, pairs: Sequence[Pair], playbook: Playbook) -> Crew:
+    prepared = {pair.name: invocation.sources.prepare(pair, playbook) for pair in pairs}
+    return Crew(prepared, store, invocation.redactor)
+
+
+def _waves(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave, ...]:
+    if text is not None:
+        return waves_named(text)
+    if mode is Mode.EMERGENCY:
+        return AT_ONCE
+    return invocation.sources.inventory().waves or CAREFULLY
+
+
+def show_plan(
+    invocation: Invocation, pairs: Sequence[Pair], request: RunRequest, waves: str | None
+) -> ExitCode:
+    """Show what a fleet would do."""
+    wanted = _waves(invocation, waves, request.mode)
+    with invocation.store(writes=False, emergency=True) as store:
+        plan = _made(invocation, _crew(invocation, store, pairs, invocation.load_playbook()), request, wanted)
+    invocation.console.facts(plan_page(plan), plan_json(plan))
+    return ExitCode.DONE
+
+
+def _made(invocation: Invocation, crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> FleetPlan:
+    console = invocation.console
+    console.err.passing((line(f"{counted(len(crew.prepared), 'pair')} are being read …", "dim"),))
+    try:
+        return supervised(plan_fleet(crew, request, waves))
+    finally:
+        console.err.end()
+
+
+def run_fleet(
+    invocation: Invocation,
+    pairs: Sequence[Pair],
+    request: RunRequest,
+    waves: str | None,
+    *,
+    at_once: int,
+    stop_after: int | None,
+    yes: bool,
+) -> ExitCode:
+    """Show what a fleet would do, ask, and do it."""
+    if not yes:
+        invocation.require_somebody()
+    wanted = _waves(invocation, waves, request.mode)
+    playbook, console = invocation.load_playbook(), invocation.console
+    with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
+        crew = _crew(invocation, store, pairs, playbook)
+        plan = _made(invocation, crew, request, wanted)
+        console.aside.page((*plan_page(plan), line()))
+        if not plan.pairs:
+            raise Refused(
+                "No pair has lost an org: each of them answers, and an emergency is for pairs of which one does not.",
+                next_steps=(next_step.fleet_status(*(pair.name for pair in pairs)),),
+            )
+        if not yes:
+            words = f"{plan.goal} {len(plan.pairs)}"
+            console.agree(
+                words,
+                f"Type the goal and the number of pairs ({words}) to go on: ",
+                f"what is wanted is {words}",
+            )
+        began = start_of(plan, request, playbook, at_once=at_once, stop_after=stop_after)
+        supervised(crew.append(plan.fleet, began))
+        view = read_fleet(store, plan.fleet)
+        assert view is not None  # noqa: S101 - as was just journalled
+        return _drive(invocation, crew, view, asks=not yes)
+
+
+def resume_fleet(invocation: Invocation, name: str | None, reason: str, *, yes: bool) -> ExitCode:
+    """Go on with a fleet."""
+    if not yes:
+        invocation.require_somebody()
+    console = invocation.console
+    with invocation.store(writes=False, emergency=True) as store:
+        view = fleet_named(store, name)
+    left = [pair for pair, member in view.members.items() if not member.settled]
+    if not left:
+        code = view.exit_code
+        console.facts(fleet_page(view, code, datetime.now(UTC)), fleet_json(view, code))
+        return code
+    known = {pair.name: pair for pair in invocation.sources.inventory().pairs}
+    missing = [pair for pair in left if pair not in known]
+    if missing:
+        raise UsageError(
+            f"The inventory does not name {', '.join(missing[:8])} any more, which fleet {view.fleet} is to move: "
+            "name it there again, to go on."
+        )
+    playbook = parse_playbook(view.started.playbook_text, f"the playbook of fleet {view.fleet}")
+    pairs = [known[pair] for pair in view.members if pair in known]
+    if not yes:
+        words = f"{view.started.goal} {len(left)}"
+        console.aside.page(fleet_page(view, view.exit_code, datetime.now(UTC)))
+        console.agree(
+            words,
+            f"Type the goal and the number of pairs that are left ({words}) to go on: ",
+            f"what is wanted is {words}",
+        )
+    with invocation.store(writes=True, emergency=view.started.mode is Mode.EMERGENCY) as store:
+        crew = _crew(invocation, store, pairs, playbook)
+        supervised(crew.append(view.fleet, FleetResumed(reason)))
+        supervised(crew.catch_up(view))
+        return _drive(invocation, crew, view, asks=not yes)
+
+
+def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCode:
+    """Journal that somebody wants a fleet to stop."""
+    with invocation.store(writes=True) as store:
+        view = fleet_named(store, name)
+        if view.finished or view.stopped:
+            how = "is through" if view.finished else f"has stopped already: {view.stopped}"
+            raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
+        pairs = [pair for pair in invocation.sources.inventory().pairs if pair.name in view.members]
+        crew = _crew(
+            invocation,
+            store,
+            pairs[:1] or invocation.sources.inventory().pairs[:1],
+            invocation.load_playbook(),
+        )
+        supervised(crew.append(view.fleet, FleetStopAsked(reason)))
+    said = (
+        f"Fleet {view.fleet} is to stop: what is under way ends its own transition, and nothing new begins."
+    )
+    invocation.console.facts(
+        (line(said),), document("hamr/fleet-stop/1", {"fleet": view.fleet, "reason": reason})
+    )
+    return ExitCode.DONE
+
+
+def _drive(invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool) -> ExitCode:
+    console = invocation.console
+    board = Board(console.aside, view)
+    drive = Drive(crew, view, board, _Asking(invocation).ask if asks else None)
+
+    def interrupt(code: ExitCode) -> bool:
+        drive.interrupt(code)
+        console.aside.end()
+        console.note(FIRST if drive.asked == 1 else SECOND, "warn")
+        return True
+
+    console.follow(lambda: view.fleet)
+    try:
+        if console.aside.redraws:
+            from .frames import beside
+
+            code = supervised(beside(drive.run(), (board,)), interrupt)
+        else:
+            code = supervised(drive.run(), interrupt)
+    finally:
+        console.aside.end()
+    invocation.outcome = code
+    console.facts(fleet_page(view, code, datetime.now(UTC)), fleet_json(view, code))
+    return code
+
+
+class Board:
+    """Shows how a fleet goes: a table that is redrawn on a terminal, a line for each pair in a pipe.
+
+    Args:
+        stream: where.
+        view: the fleet; whoever drives it keeps it up to date.
+    """
+
+    def __init__(self, stream: Stream, view: FleetView) -> None:
+        self._stream, self._view = stream, view
+        self._doing: dict[str, Doing] = {}
+
+    def of(self, pair: Pair) -> Sequence[Watcher]:
+        """Who follows what happens to a pair."""
+        doing = self._doing[pair.name] = Doing(datetime.now(UTC))
+        return (_Following(doing),)
+
+    def tell(self, event: Event) -> None:
+        """Take note of what the fleet does."""
+        if isinstance(event, FleetPairEnded):
+            self._doing.pop(event.outcome.pair, None)
+            if not self._stream.redraws:
+                member = self._view.members[event.outcome.pair]
+                self._stream.page((ended_line(member, datetime.now(UTC)),))
+        elif isinstance(event, FleetWaveBegan) and not self._stream.redraws:
+            pairs = len(self._view.waiting(event.wave))
+            self._stream.page((line(f"Wave {event.wave}: {counted(pairs, 'pair')}", "bold"),))
+
+    def redraw(self) -> None:
+        """Draw how it goes now."""
+        fit(self._stream.columns)
+        self._stream.passing(frame(self._view, self._doing, datetime.now(UTC)))
+
+
+class _Following:
+    """A watcher that knows what is being done to one pair."""
+
+    def __init__(self, doing: Doing) -> None:
+        self._doing = doing
+
+    def tell(self, event: Event) -> None:
+        """Keep what there is to say of it now."""
+        if isinstance(event, RunStarted):
+            return
+        self._doing.what = line_text(describe_event(event))
+
+
+class _Asking:
+    """Asks before each further wave."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._console = invocation.console
+
+    async def ask(self, view: FleetView, wave: int) -> bool:
+        """Whether that wave is to begin; no at the input's end."""
+        pairs, failed = len(view.waiting(wave)), sum(view.failed(each) for each in range(1, wave))
+        did_not = f" {counted(failed, 'pair')} did not arrive so far." if failed else ""
+        question = f"Wave {wave} of {len(view.started.waves)} is next: {counted(pairs, 'pair')}.{did_not} Type yes to begin it, or no: "
+        with self._console.aside.holding():
+            self._console.aside.page(frame(view, {}, datetime.now(UTC)))
+            while True:
+                forget_typed()
+                self._console.err.text(f"\n{question}")
+                if self._console.err.closed:
+                    return False
+                typed = await _typed(view)
+                if typed is None or typed.strip().lower() in {"no", "n", "stop", "q"}:
+                    return False
+                if typed.strip().lower() in {"yes", "y"}:
+                    return True
+
+
+async def _typed(view: FleetView) -> str | None:
+    """One line from stdin; None at its end, or once the fleet is to stop."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        while not ready.is_set():
+            if view.stop_asked:
+                return None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ready.wait(), _LOOK_EVERY)
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline() or None

@@ -1,0 +1,203 @@
+"""One pair of a fleet, brought to the fleet's goal: the one function that the loop over waves and every worker calls.
+
+It reads the journal and the orgs, and starts or resumes; done twice, it finds nothing to do. Whatever is in the way of
+one pair is that pair's outcome, and stops no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+
+from msgspec.structs import replace
+
+from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, Refused
+from orchestrator.journal.history import History, RunHistory, event_of
+from orchestrator.model import next_step
+from orchestrator.model.events import FleetPairEnded, FleetResumed, RunFinished, RunStarted
+from orchestrator.model.fleet import FleetView
+from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import PairOutcome, RunResult
+from orchestrator.model.run import ID_LETTERS, Mode, new_run_id
+from orchestrator.operations.holding import RunControl
+from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.run import resume, start
+from orchestrator.operations.session import Session
+from orchestrator.system.log import logger
+
+_BEGINS_WITHIN = timedelta(seconds=10)
+"""How long a run of ours may hold its pair's lock before the journal says which fleet it is of."""
+
+
+async def bring_pair(
+    session: Session,
+    fleet: FleetView,
+    *,
+    watchers: Sequence[Watcher] = (),
+    controls: RunControl | None = None,
+) -> PairOutcome:
+    """Bring the session's pair to the fleet's goal, and journal what came of it.
+
+    What the fleet's last taking up has already brought to an end is left at that. A run of this fleet that is open is resumed,
+    by whomever it was begun; else one begins, as the fleet was asked for. Where another process is at this very pair for
+    this very fleet, the outcome says `elsewhere` and is not journalled: ask again later.
+
+    Args:
+        session: the pair's, with the playbook of the fleet's own record.
+        fleet: as the journal has it; it may be a little old.
+        watchers: are told what happens.
+        controls: how a person reaches the pair's run.
+
+    Raises:
+        JournalUnavailable: what came of it could not be journalled.
+        JournalDamaged: as above.
+    """
+    session.fleet = fleet.fleet
+    pair = session.pair.name
+    try:
+        resumed = await session.calls(partial(_resumed, session, fleet))
+        known = await session.calls(partial(_ended_since, session, resumed))
+        if known is not None:
+            return known
+        outcome = await _bring(session, fleet, resumed, watchers, controls)
+    except HamrError as error:
+        outcome = _kept_from(pair, error)
+        if isinstance(error, Locked) and await session.calls(partial(_is_ours, session)):
+            return replace(outcome, elsewhere=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other pairs go on
+        logger().exception("a pair of the fleet stopped on a bug", pair=pair)
+        outcome = PairOutcome(
+            pair, "", int(ExitCode.FAILED), f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
+        )
+    await session.calls(partial(session.append, fleet.fleet, FleetPairEnded(outcome)))
+    return outcome
+
+
+def _resumed(session: Session, fleet: FleetView) -> int:
+    """The number of the record by which the fleet began, or was taken up last."""
+    records = session.store.records(run=fleet.fleet, pair="", kinds=(FleetResumed.kind,))
+    return max((record.seq for record in records), default=0)
+
+
+def _ended_since(session: Session, resumed: int) -> PairOutcome | None:
+    """What came of the pair since then, or at any time where nothing is left to do; None where it is still to be brought."""
+    records = session.store.records(run=session.fleet, pair=session.pair.name, kinds=(FleetPairEnded.kind,))
+    for record in reversed([*records]):
+        event = event_of(record)
+        if isinstance(event, FleetPairEnded):
+            done = event.outcome.exit_code == ExitCode.DONE
+            return event.outcome if done or record.seq > resumed else None
+    return None
+
+
+async def _bring(
+    session: Session,
+    fleet: FleetView,
+    resumed: int,
+    watchers: Sequence[Watcher],
+    controls: RunControl | None,
+) -> PairOutcome:
+    history = await session.calls(session.history)
+    ours = _run_of_fleet(history, fleet.fleet)
+    if ours is None or not (ours.open or _reached(ours)):
+        await session.calls(lambda: _refuse_busy(session, history, fleet.started.mode))
+        run = await session.calls(partial(_new_run, session, fleet))
+        request = fleet.request_for(session.pair.name)
+        return _came_of(await start(session, request, watchers=watchers, controls=controls, run=run))
+    if ours.open:
+        return _came_of(await resume(session, ours, watchers=watchers, controls=controls))
+    owed = history.owed
+    if resumed and owed is not None and owed.run == ours.run:
+        return _came_of(await resume(session, None, watchers=watchers, controls=controls))
+    assert ours.finished is not None  # noqa: S101 - it came to its goal
+    return _had_come_of(ours, ours.finished)
+
+
+def _run_of_fleet(history: History, fleet: str) -> RunHistory | None:
+    """The pair's newest run that belongs to the fleet."""
+    runs = (run for run in reversed(history.runs.values()) if run.started is not None)
+    return next((run for run in runs if run.started is not None and run.started.fleet == fleet), None)
+
+
+def _reached(run: RunHistory) -> bool:
+    return run.finished is not None and run.finished.ending.end.reached
+
+
+def _refuse_busy(session: Session, history: History, mode: Mode) -> None:
+    """A pair that somebody else is at, or has left in the middle, is theirs; an emergency waits for no run that nobody is at.
+
+    Raises:
+        Locked: somebody holds it.
+        Refused: somebody's run of it is open.
+    """
+    refuse_held(session, take_over=mode is Mode.EMERGENCY)
+    run = history.open_run
+    if run is not None and mode is Mode.PLANNED:
+        raise Refused(
+            f"run {run.run} of {run.by}@{run.host} is open on pair {session.pair.name}: a fleet does not take its place",
+            next_steps=(next_step.resume(run.run), next_step.show(run.run)),
+        )
+
+
+def _is_ours(session: Session) -> bool:
+    """Whether the pair is held for the fleet by another process that lives, or was held until just now."""
+    now = session.clock.now()
+    holder = session.store.holder(session.pair.name)
+    if holder is None:
+        return True
+    if session.is_gone(holder) or holder.is_silent(now):
+        return False
+    started = next(session.store.records(run=holder.run, kinds=(RunStarted.kind,)), None)
+    if started is None:
+        return now - holder.taken_at < _BEGINS_WITHIN
+    return started.data.get("fleet") == session.fleet
+
+
+def _new_run(session: Session, fleet: FleetView) -> str:
+    """An id that no two pairs of a fleet get in the same second: by chance, two of a thousand would."""
+    number = [*fleet.members].index(session.pair.name)
+    offset = int.from_bytes(hashlib.sha256(fleet.fleet.encode()).digest()[:4])
+    run = new_run_id(session.clock.now(), partial(next, _digits(number + offset)))
+    return session.new_run() if session.store.ids(run, 1) else run
+
+
+def _digits(number: int) -> Iterator[str]:
+    while True:
+        number, digit = divmod(number, len(ID_LETTERS))
+        yield ID_LETTERS[digit]
+
+
+def _came_of(result: RunResult) -> PairOutcome:
+    ending = result.ending
+    return PairOutcome(
+        result.pair,
+        result.run,
+        int(result.exit_code),
+        ending.message,
+        result.phase,
+        result.seconds,
+        ending.next_steps,
+        result.resumable,
+    )
+
+
+def _had_come_of(run: RunHistory, finished: RunFinished) -> PairOutcome:
+    """Of a run whose process died before it could say so for the fleet."""
+    ending = finished.ending
+    return PairOutcome(
+        run.pair,
+        run.run,
+        finished.exit_code,
+        ending.message,
+        finished.phase,
+        finished.seconds,
+        ending.next_steps,
+        finished.resumable,
+    )
+
+
+def _kept_from(pair: str, error: HamrError) -> PairOutcome:
+    code = error.code if isinstance(error, Interrupted) else error.exit_code
+    return PairOutcome(pair, "", int(code), error.message, next_steps=error.next_steps)

@@ -1,0 +1,120 @@
+"""A fleet's open journal, and a session for each of its pairs, as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from msgspec import Struct, field
+
+from orchestrator.errors import UsageError
+from orchestrator.model import next_step
+from orchestrator.model.events import Event, encode
+from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
+from orchestrator.model.journal import Entry
+from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Clock, Store
+from orchestrator.operations.session import Session
+from orchestrator.operations.sources import Prepared
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.redaction import Redactor
+
+
+class Crew(Struct, eq=False):
+    """What every pair of a fleet shares: the journal, the keys, the certificates and the playbook."""
+
+    prepared: Mapping[str, Prepared]
+    """By pair."""
+    store: Store
+    redactor: Redactor
+    clock: Clock = field(default_factory=SystemClock)
+    first: Session | None = None
+
+    def __post_init__(self) -> None:
+        for prepared in self.prepared.values():
+            self.first = prepared.session(self.store, self.redactor)
+            break
+
+    @property
+    def lead(self) -> Session:
+        """The session whose keys, certificates and thread for the journal the others share."""
+        assert self.first is not None  # noqa: S101 - a selection is never empty
+        return self.first
+
+    def pair(self, name: str) -> Pair:
+        """One of its pairs."""
+        return self.prepared[name].pair
+
+    def session(self, name: str) -> Session:
+        """A session on one of its pairs."""
+        return self.prepared[name].session(self.store, self.redactor, beside=self.lead)
+
+    async def append(self, fleet: str, event: Event) -> None:
+        """Journal an event of the whole fleet.
+
+        Raises:
+            JournalUnavailable: it could not be.
+        """
+        operator, data = self.lead.operator, self.redactor.clean_value(encode(event))
+        entry = Entry(fleet, "", event.kind, operator.name, operator.host, data, self.clock.now())
+        await self.lead.calls(partial(self.store.append, entry))
+
+    async def catch_up(self, view: FleetView) -> None:
+        """Go on with a view, in place, by what was journalled since, by whomever.
+
+        Raises:
+            JournalUnavailable: the journal cannot be read.
+        """
+        await self.lead.calls(partial(catch_up, self.store, view))
+
+
+def catch_up(store: Store, view: FleetView) -> None:
+    """Go on with a view, in place, by the fleet's records since."""
+    for record in store.records(run=view.fleet, kinds=KINDS, after=view.upto):
+        note(view, record)
+
+
+def read_fleet(store: Store, fleet: str) -> FleetView | None:
+    """A fleet by its whole id; None where the journal has none of it."""
+    return fleet_of(store.records(run=fleet, kinds=KINDS))
+
+
+LAST = "last"
+"""What stands for the newest fleet of a journal, in the place of its id."""
+
+
+def fleet_named(store: Store, name: str | None) -> FleetView:
+    """The fleet that a person means: by its id, the beginning of one, or `last`; None is the only one that is not finished.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    from orchestrator.model.events import FleetFinished, FleetStarted  # noqa: PLC0415
+
+    begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
+    if not begun:
+        raise UsageError(
+            f"The journal {store.place} holds no fleet run yet.",
+            next_steps=(next_step.fleet_status("--all"),),
+        )
+    if name is None:
+        done = {record.run for record in store.records(pair="", kinds=(FleetFinished.kind,))}
+        begun = [fleet for fleet in begun if fleet not in done]
+        if not begun:
+            raise UsageError(
+                f"Every fleet run in {store.place} is through. To go on with one all the same, name it.",
+                next_steps=(next_step.fleet_report(LAST), next_step.fleet_resume(LAST)),
+            )
+    found = begun[-1:] if name == LAST else [each for each in begun if each.startswith(name or "")]
+    if len(found) > 1:
+        raise UsageError(
+            f"There is more than one: say which fleet is meant. {', '.join(found[-8:])}",
+            next_steps=tuple(next_step.fleet_resume(each) for each in found[-8:]),
+        )
+    view = read_fleet(store, found[0]) if found else None
+    if view is None:
+        raise UsageError(
+            f"The journal {store.place} knows no fleet {str(name)[:60]!r}. The newest is {begun[-1]}.",
+            next_steps=(next_step.fleet_report(LAST),),
+        )
+    return view

@@ -1,0 +1,196 @@
+"""A fleet's loop: wave after wave, so many pairs at a time, until all were brought or somebody wants it to stop.
+
+It decides nothing of any pair; `bring_pair` does that. What was journalled by others meanwhile (a wish to stop, what
+workers brought) is looked at every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from orchestrator.datadog.connections import SharedConnections
+from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model.events import (
+    FleetFinished,
+    FleetPairEnded,
+    FleetStopped,
+    FleetWaveBegan,
+)
+from orchestrator.model.fleet import FleetView
+from orchestrator.model.org import Pair
+from orchestrator.model.protocols import Watcher
+from orchestrator.model.result import PairOutcome
+from orchestrator.model.words import counted
+from orchestrator.operations.holding import RunControl
+from orchestrator.system.log import logger
+
+from .bring import bring_pair
+from .crew import Crew
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at what others have journalled."""
+
+SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.CLOSED_TERMINAL})
+
+_WORSE_THAN_A_SIGNAL = frozenset({ExitCode.JOURNAL_DAMAGED, ExitCode.UNKNOWN, ExitCode.MOVED})
+
+
+class Audience(Watcher, Protocol):
+    """Is told what the fleet does, and who is told of each pair's run."""
+
+    def of(self, pair: Pair) -> Sequence[Watcher]:
+        """Who is told what happens to a pair that begins now."""
+
+
+Confirm = Callable[[FleetView, int], Awaitable[bool]]
+"""Asks a person, before a wave that is not the first one here, whether it is to begin."""
+
+
+class Drive:
+    """One process's way through a fleet.
+
+    Args:
+        crew: the pairs and their journal.
+        view: the fleet as the journal has it; it is kept up to date.
+        audience: who is told.
+        confirm: asks before each wave but the first; None goes on by itself.
+    """
+
+    def __init__(
+        self, crew: Crew, view: FleetView, audience: Audience, confirm: Confirm | None = None
+    ) -> None:
+        self.view = view
+        self._crew, self._audience, self._confirm = crew, audience, confirm
+        self._under_way: dict[str, RunControl] = {}
+        self.asked = 0
+        self._signal: ExitCode | None = None
+        self._trouble: HamrError | None = None
+
+    async def run(self) -> ExitCode:
+        """Bring every pair that needs it; gives the worst exit code.
+
+        Raises:
+            HamrError: the journal could not be used; what was under way has ended.
+        """
+        looking = asyncio.create_task(self._look_on())
+        try:
+            await self._waves()
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+        return await self._end()
+
+    def interrupt(self, code: ExitCode) -> None:
+        """Once: what is under way ends its own transition, and nothing new begins. Twice: give up waiting, as a run does."""
+        self.asked, self._signal = self.asked + 1, code
+        self.stop("it was interrupted at its own terminal", code)
+        if self.asked > 1:
+            for controls in self._under_way.values():
+                controls.interrupt(code)
+                controls.interrupt(code)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new begins any more."""
+        return bool(self.view.stop_asked)
+
+    def stop(self, why: str, code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        """Begin nothing new, and let what is under way end its own transition."""
+        self.view.stop_asked = self.view.stop_asked or why
+        for controls in self._under_way.values():
+            controls.rest(code)
+
+    async def _waves(self) -> None:
+        began = False
+        for wave in range(1, len(self.view.started.waves) + 1):
+            pairs = self.view.waiting(wave)
+            if not pairs or (began and not await self._confirmed(wave)):
+                continue
+            began = True
+            await self._note(FleetWaveBegan(wave))
+            waiting = iter(pairs)
+            lanes = min(self.view.started.at_once, len(pairs))
+            await asyncio.gather(*(self._lane(waiting, wave) for _ in range(lanes)))
+
+    async def _confirmed(self, wave: int) -> bool:
+        if not self.stopping and self._confirm is not None and not await self._confirm(self.view, wave):
+            self.stop(f"wave {wave} was not confirmed")
+        return not self.stopping
+
+    async def _lane(self, waiting: Iterator[str], wave: int) -> None:
+        # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
+        async with SharedConnections(self._crew.lead.trust) as shared:
+            for pair in waiting:
+                if self.stopping:
+                    return
+                await self._bring(pair, wave, shared)
+
+    async def _bring(self, pair: str, wave: int, shared: SharedConnections) -> None:
+        controls = self._under_way[pair] = RunControl()
+        try:
+            outcome = await self._brought(pair, shared, controls)
+        except HamrError as error:  # the journal's: nothing of this fleet goes on without it
+            self._trouble = self._trouble or error
+            self.stop(error.message)
+            return
+        finally:
+            del self._under_way[pair]
+        if outcome is None:
+            return
+        member = self.view.members[pair]
+        member.outcome, member.since = outcome, self.view.upto
+        self._audience.tell(FleetPairEnded(outcome))
+        most = self.view.started.stop_after
+        failed = self.view.failed(wave)
+        if most is not None and failed >= most and not self.stopping:
+            self.stop(f"{counted(failed, 'pair')} of wave {wave} did not arrive (--stop-after {most})")
+
+    async def _brought(
+        self, pair: str, shared: SharedConnections, controls: RunControl
+    ) -> PairOutcome | None:
+        """What came of it; None where another process is at it, and this one is to stop."""
+        watchers = self._audience.of(self._crew.pair(pair))
+        while True:
+            session = self._crew.session(pair)
+            session.transports = shared.to(session.pair.orgs)
+            outcome = await bring_pair(session, self.view, watchers=watchers, controls=controls)
+            if not outcome.elsewhere:
+                return outcome
+            if self.stopping:
+                return None
+            await self._crew.clock.sleep(LOOK_EVERY)
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self._crew.catch_up(self.view)
+            except HamrError as error:  # whoever journals next meets the same trouble, and stops
+                logger().warning("the fleet's journal could not be looked at", error=error.message)
+            if self.stopping:
+                self.stop(self.view.stop_asked)
+
+    async def _note(self, event: FleetWaveBegan | FleetStopped | FleetFinished) -> None:
+        await self._crew.append(self.view.fleet, event)
+        await self._crew.catch_up(self.view)
+        self._audience.tell(event)
+
+    async def _end(self) -> ExitCode:
+        code = self.view.exit_code
+        if self._signal is not None and code not in _WORSE_THAN_A_SIGNAL:
+            code = self._signal
+        arrived = sum(member.arrived for member in self.view.members.values())
+        try:
+            if self.stopping:
+                await self._note(FleetStopped(self.view.stop_asked))
+            else:
+                await self._note(FleetFinished(int(code), arrived))
+        except HamrError as error:
+            self._trouble = self._trouble or error
+        if self._trouble is not None:
+            raise self._trouble
+        return code

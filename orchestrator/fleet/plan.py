@@ -1,0 +1,128 @@
+"""A fleet's plan: every pair's own plan, made as `hamr plan` makes it, so many at a time. Reads, and cannot write (law 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from orchestrator import __version__
+from orchestrator.datadog.connections import SharedConnections
+from orchestrator.engine.evaluator import asks_people
+from orchestrator.errors import HamrError, Refused
+from orchestrator.model.events import FleetStarted
+from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
+from orchestrator.model.org import Wave
+from orchestrator.model.plan import Plan
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Reading, Unreachable
+from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Both
+from orchestrator.operations.approval import asked_by_plan
+from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.plan import make_plan
+from orchestrator.operations.preflight import refuse_in_drill, refuse_owing
+from orchestrator.operations.session import Session
+from orchestrator.operations.status import PAIRS_AT_ONCE
+
+from .crew import Crew
+from .waves import in_waves
+
+
+async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> FleetPlan:
+    """What a fleet would do: what `request` asks of each pair (its own pair does not matter), in these waves.
+
+    In an emergency, the pairs that have lost one org are moved, and the others are left where they are.
+
+    Raises:
+        UsageError: the waves don't reach every pair.
+        JournalDamaged: one of the journal's newest records does not hold.
+    """
+    lead = crew.lead
+    lead.verify()
+    waiting = iter(crew.prepared)
+    found: dict[str, PlannedPair] = {}
+
+    async def plan_on() -> None:
+        async with SharedConnections(lead.trust) as shared:
+            for pair in waiting:
+                session = crew.session(pair)
+                session.transports = shared.to(session.pair.orgs)
+                found[pair] = await _planned(session, replace(request, pair=pair))
+
+    await asyncio.gather(*(plan_on() for _ in range(min(PAIRS_AT_ONCE, len(crew.prepared)))))
+    planned = [found[pair] for pair in crew.prepared]
+    moved = planned
+    if request.mode is Mode.EMERGENCY:
+        moved = [each for each in planned if each.saw is None or any(each.dark)]
+    return FleetPlan(
+        lead.new_run(),
+        crew.clock.now(),
+        request.goal,
+        request.mode,
+        in_waves([each.pair for each in moved], waves),
+        {each.pair: each for each in moved},
+        tuple(each for each in planned if each not in moved),
+    )
+
+
+async def _planned(session: Session, request: RunRequest) -> PlannedPair:
+    try:
+        refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
+        history = session.history()
+        refuse_in_drill(history, request, "")
+        refuse_owing(history, request)
+        if history.open_run is not None and request.mode is Mode.PLANNED:
+            run = history.open_run
+            raise Refused(f"run {run.run} of {run.by}@{run.host} is open")
+        plan = await make_plan(session, request)
+    except HamrError as error:
+        return PlannedPair(request.pair, "", refused=error.message, next_steps=error.next_steps)
+    return _in_short(plan)
+
+
+def _in_short(plan: Plan) -> PlannedPair:
+    why = ""
+    if plan.refused:
+        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else plan.ending
+    return PlannedPair(
+        plan.request.pair,
+        plan.phase,
+        tuple(each.name for each in plan.transitions),
+        len(plan.writes),
+        tuple(dict.fromkeys(guard for each in plan.transitions for guard in (*each.waits, *each.asks))),
+        why,
+        Both(*(_seen(reading) for reading in plan.readings)),
+        Both(*(isinstance(reading.sight, Unreachable) for reading in plan.readings)),
+        plan.next_steps if plan.refused else (),
+        asked_by_plan(plan, plan.made_at).what if plan.transitions and not plan.refused else None,
+    )
+
+
+def _seen(reading: Reading) -> str:
+    return type(reading.sight).__name__.lower() if reading.status is None else str(reading.status)
+
+
+def start_of(
+    plan: FleetPlan, request: RunRequest, playbook: Playbook, *, at_once: int, stop_after: int | None
+) -> FleetStarted:
+    """How the journal says that a fleet begins which was planned so."""
+    asks = any(asks_people(guard, playbook) for guard in playbook.guards)
+    return FleetStarted(
+        goal=request.goal,
+        mode=request.mode,
+        reason=request.reason,
+        ref=request.ref,
+        since=request.since,
+        overrides=dict(request.overrides),
+        waves=plan.waves,
+        at_once=at_once,
+        stop_after=stop_after,
+        playbook=playbook.name,
+        playbook_text=playbook.text,
+        playbook_sha256=playbook.digest,
+        version=__version__,
+        digest=plan.digest,
+        plans=tuple(each.what for each in plan.pairs.values() if each.what is not None) if asks else (),
+    )

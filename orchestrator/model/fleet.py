@@ -1,0 +1,156 @@
+"""A fleet: many pairs that are moved to one goal, in waves; one fold of its records, which every verb and every worker uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from orchestrator.errors import ExitCode, worst_of
+
+from .events import (
+    FleetFinished,
+    FleetPairEnded,
+    FleetResumed,
+    FleetStarted,
+    FleetStopAsked,
+    FleetStopped,
+    FleetWaveBegan,
+    decode,
+)
+from .journal import Record
+from .plain import moment
+from .result import PairOutcome
+from .run import RunRequest
+
+KINDS: tuple[str, ...] = (
+    FleetStarted.kind,
+    FleetResumed.kind,
+    FleetWaveBegan.kind,
+    FleetPairEnded.kind,
+    FleetStopAsked.kind,
+    FleetStopped.kind,
+    FleetFinished.kind,
+)
+"""The record kinds that a fleet is made of. All carry its id as their run, and no pair but for those of a pair's end."""
+
+
+class Member(Struct):
+    """One pair of a fleet, as far as the fleet's own records go."""
+
+    pair: str
+    wave: int
+    """Counts from 1."""
+    outcome: PairOutcome | None = None
+    """What came of it last; None while it was not brought to any end."""
+    ended_at: datetime | None = None
+    by: str = ""
+    """Who brought it: operator@host."""
+    since: int = 0
+    """The number of that record."""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it stands at the fleet's goal."""
+        return self.outcome is not None and self.outcome.arrived
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to be done: neither to move, nor to deliver, nor for a person."""
+        return self.outcome is not None and self.outcome.exit_code == ExitCode.DONE
+
+
+class FleetView(Struct):
+    """A fleet, as far as the journal goes."""
+
+    fleet: str
+    """Its id, which its records carry as their run."""
+    by: str
+    """operator@host."""
+    began: datetime
+    started: FleetStarted
+    members: dict[str, Member]
+    """By pair, wave by wave."""
+    wave: int = 0
+    """The wave that began last; 0 before the first."""
+    resumed: list[tuple[datetime, str]] = field(default_factory=list)
+    """When it was taken up again, and by whom."""
+    taken_up: int = 0
+    """The number of the record by which it began, or was taken up last: what ended since is not tried again."""
+    stop_asked: str = ""
+    """Who wants it to stop since then, in words; "" where nobody does."""
+    stopped: str = ""
+    """Why it stopped since then; "" where it did not."""
+    finished: bool = False
+    last: datetime | None = None
+    """When it last journalled anything."""
+    upto: int = 0
+    """The number of the newest record that is in it."""
+
+    def request_for(self, pair: str) -> RunRequest:
+        """What is asked of one pair."""
+        asked = self.started
+        return RunRequest(
+            pair, asked.goal, asked.mode, asked.reason, asked.overrides, ref=asked.ref, since=asked.since
+        )
+
+    def waiting(self, wave: int) -> tuple[str, ...]:
+        """The pairs of a wave that were not brought to an end since the fleet was last taken up, and need it."""
+        return tuple(
+            pair
+            for pair in self.started.waves[wave - 1]
+            if not self.members[pair].settled and self.members[pair].since < self.taken_up
+        )
+
+    def failed(self, wave: int) -> int:
+        """How many pairs of a wave were brought since then, and did not arrive."""
+        members = (self.members[pair] for pair in self.started.waves[wave - 1])
+        return sum(each.since >= self.taken_up and not each.arrived for each in members)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of any pair's; pairs that were brought to no end leave it incomplete."""
+        return worst_of(
+            ExitCode.INCOMPLETE if each.outcome is None else each.outcome.exit_code
+            for each in self.members.values()
+        )
+
+
+def fleet_of(records: Iterable[Record]) -> FleetView | None:
+    """A fleet, from its records in order; None where its beginning is not among them."""
+    view: FleetView | None = None
+    for record in records:
+        view = note(view, record)
+    return view
+
+
+def note(view: FleetView | None, record: Record) -> FleetView | None:
+    """Go on with a fleet, in place, by its next record."""
+    event = decode(record.kind, record.data)
+    who, at = f"{record.by}@{record.host}", moment(record.at)
+    if isinstance(event, FleetStarted):
+        waves = enumerate(event.waves, 1)
+        members = {pair: Member(pair, number) for number, pairs in waves for pair in pairs}
+        view = FleetView(record.run, who, at, event, members, taken_up=record.seq)
+    if view is None:
+        return None
+    view.last, view.upto = at, record.seq
+    match event:
+        case FleetResumed():
+            view.resumed.append((at, who))
+            view.taken_up, view.stop_asked, view.stopped, view.finished = record.seq, "", "", False
+        case FleetWaveBegan(wave=wave):
+            view.wave = wave
+        case FleetPairEnded(outcome=outcome):
+            member = view.members[outcome.pair]
+            member.outcome, member.ended_at, member.by, member.since = outcome, at, who, record.seq
+        case FleetStopAsked(reason=reason):
+            view.stop_asked = f"{who} asked for it" + (f": {reason}" if reason else "")
+        case FleetStopped(why=why):
+            view.stopped = why
+        case FleetFinished():
+            view.finished = True
+        case _:
+            pass
+    return view

@@ -1,0 +1,302 @@
+"""Many pairs as pages and JSON: what a fleet would do, how it goes, and what became of each pair.
+
+The pairs that need a person come first, each with what to type next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from orchestrator.errors import ExitCode
+from orchestrator.model.fleet import FleetView, Member
+from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
+from orchestrator.model.next_step import NextStep, each_once, fleet_resume
+from orchestrator.model.plain import JSON
+from orchestrator.model.run import Mode
+from orchestrator.model.words import counted, span, utc
+
+from .documents import document, fields_fact, seconds
+from .errors import exit_fact, exit_lines, meaning
+from .layout import Line, Page, Span, line, next_commands, paragraph, shortened, table, within
+from .pairs import WIDTH
+
+_MOST_STEPS = 20
+"""Of how many pairs a page says what to type next; its JSON says it of all."""
+
+
+class Doing(Struct):
+    """What is being done to a pair just now, as far as this process knows."""
+
+    since: datetime
+    what: str = ""
+    run: str = ""
+
+
+def plan_page(plan: FleetPlan) -> Page:
+    """What a fleet would do, a line for each pair: those that would be refused first."""
+    with within(WIDTH):
+        return (
+            line(_plan_title(plan), "heading"),
+            *paragraph(_in_waves(plan.waves)),
+            line(),
+            *_planned(plan),
+            *_left_out(plan),
+            line(),
+            *paragraph(_plan_counts(plan), "warn" if _refused(plan) else ""),
+            *paragraph(f"Plan {plan.digest[:12]}…, made at {utc(plan.made_at)}. Nothing was sent.", "dim"),
+            *next_commands(
+                each_once(step for each in _refused(plan)[:_MOST_STEPS] for step in each.next_steps[:1])
+            ),
+        )
+
+
+def _plan_title(plan: FleetPlan) -> str:
+    emergency = " in emergency mode" if plan.mode is Mode.EMERGENCY else ""
+    return (
+        f"{counted(len(plan.pairs), 'pair')} to {plan.goal}{emergency}, in {counted(len(plan.waves), 'wave')}"
+    )
+
+
+def _in_waves(waves: Sequence[Sequence[str]]) -> str:
+    return "Waves: " + ", ".join(
+        f"{number}: {counted(len(wave), 'pair')}" for number, wave in enumerate(waves, 1)
+    )
+
+
+def _refused(plan: FleetPlan) -> list[PlannedPair]:
+    return [each for each in plan.pairs.values() if each.refused]
+
+
+def _planned(plan: FleetPlan) -> Page:
+    of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
+    rows = sorted(plan.pairs.values(), key=lambda each: (not each.refused, of_wave[each.pair]))
+    emergency = plan.mode is Mode.EMERGENCY
+    header = (
+        "pair",
+        "wave",
+        *(("primary", "secondary") if emergency else ("stands at",)),
+        "what would be done",
+    )
+    cells = [
+        (
+            Span(each.pair, "bold"),
+            Span(str(of_wave[each.pair])),
+            *(_sides(each) if emergency else (Span(each.stands or "-"),)),
+            _what(each),
+        )
+        for each in rows
+    ]
+    return table(header, cells, (32, 4, *((12, 12) if emergency else (24,)), 60), most=2)
+
+
+def _sides(each: PlannedPair) -> tuple[Span, Span]:
+    if each.saw is None:
+        return Span("-"), Span("-")
+    primary, secondary = (
+        Span("dark" if dark else saw, "bad" if dark else "good")
+        for saw, dark in zip(each.saw, each.dark, strict=True)
+    )
+    return primary, secondary
+
+
+def _what(each: PlannedPair) -> Span:
+    if each.refused:
+        return Span(shortened(f"refused: {each.refused}"), "bad")
+    if not each.transitions:
+        return Span("nothing: it is there", "good")
+    waits = f"; waits for {', '.join(each.waits)}" if each.waits else ""
+    return Span(f"{', '.join(each.transitions)} ({counted(each.writes, 'write')}){waits}")
+
+
+def _left_out(plan: FleetPlan) -> Page:
+    if not plan.left_out:
+        return ()
+    words = f"{counted(len(plan.left_out), 'pair')} have lost no org, and are left where they are: "
+    return (line(), *paragraph(words + shortened(", ".join(each.pair for each in plan.left_out))))
+
+
+def _plan_counts(plan: FleetPlan) -> str:
+    refused, there = len(_refused(plan)), sum(_is_there(each) for each in plan.pairs.values())
+    moved = len(plan.pairs) - refused - there
+    return f"{moved} would move, {there} are there already, {refused} would be refused as things are."
+
+
+def _is_there(each: PlannedPair) -> bool:
+    return not each.refused and not each.transitions
+
+
+def plan_json(plan: FleetPlan) -> dict[str, JSON]:
+    """The same as a document: hamr/fleet-plan/1."""
+    of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
+
+    def fact(each: PlannedPair) -> dict[str, object]:
+        digest = None if each.what is None else each.what.digest
+        known = fields_fact(each, but=("what", "next_steps"))
+        return {**known, "wave": of_wave.get(each.pair), "digest": digest, "next": each.next_steps}
+
+    return document(
+        "hamr/fleet-plan/1",
+        {
+            "fleet": plan.fleet,
+            "made_at": plan.made_at,
+            "goal": plan.goal,
+            "mode": plan.mode,
+            "digest": plan.digest,
+            "waves": plan.waves,
+            "pairs": [fact(each) for each in plan.pairs.values()],
+            "left_out": [fact(each) for each in plan.left_out],
+        },
+    )
+
+
+def needs_person(member: Member) -> bool:
+    """Whether somebody has to look after a pair: it was brought to an end that is not the goal, or owes something."""
+    return member.outcome is not None and not member.settled
+
+
+def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
+    """What became of each pair, and what to type next."""
+    needing = [each for each in view.members.values() if needs_person(each)]
+    steps = [step for each in needing[:_MOST_STEPS] for step in _steps_of(each)]
+    left = any(not each.settled for each in view.members.values())
+    go_on = (fleet_resume(view.fleet),) if left and (view.stopped or view.finished) else ()
+    with within(WIDTH):
+        return (
+            line(),
+            title(view, now),
+            *(paragraph(f"It stopped: {view.stopped}.", "warn") if view.stopped else ()),
+            line(),
+            *_members(view, {}, now),
+            line(),
+            *paragraph(", ".join(_counts(view, {}))),
+            *exit_lines(code, "dim"),
+            *next_commands(each_once((*steps, *go_on))),
+        )
+
+
+def frame(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
+    """How it goes just now: those that need a person, those under way, those to come; who has arrived comes last."""
+    with within(WIDTH):
+        return (
+            line(),
+            title(view, now),
+            line(", ".join(_counts(view, doing))),
+            *_members(view, doing, now),
+        )
+
+
+def title(view: FleetView, now: datetime) -> Line:
+    """The fleet in one line."""
+    emergency = ", in emergency mode" if view.started.mode is Mode.EMERGENCY else ""
+    ended = view.stopped or view.finished
+    began = view.resumed[-1][0] if view.resumed else view.began
+    took = span(max(0.0, ((view.last if ended and view.last else now) - began).total_seconds()))
+    wave = f"wave {view.wave} of {len(view.started.waves)}" if view.wave else "not begun"
+    return (
+        Span(f"Fleet {view.fleet}", "heading"),
+        Span(" to "),
+        Span(str(view.started.goal), "status"),
+        Span(f"{emergency}, {wave}, {took}{'' if ended else ' so far'}", "dim"),
+    )
+
+
+def _counts(view: FleetView, doing: Mapping[str, Doing]) -> list[str]:
+    members = view.members.values()
+    arrived = sum(each.arrived for each in members)
+    needing = sum(needs_person(each) and each.pair not in doing for each in members)
+    waiting = sum(each.outcome is None and each.pair not in doing for each in members)
+    counts = [f"{arrived} of {counted(len(members), 'pair')} arrived"]
+    counts += [f"{len(doing)} under way"] if doing else []
+    counts += [f"{waiting} not begun"] if waiting else []
+    return counts + ([f"{needing} need a person"] if needing else [])
+
+
+def _members(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
+    def order(member: Member) -> tuple[int, int]:
+        under_way = member.pair in doing
+        place = 1 if under_way else 0 if needs_person(member) else 2 if member.outcome is None else 3
+        return place, member.wave
+
+    rows = [_row(each, doing.get(each.pair), now) for each in sorted(view.members.values(), key=order)]
+    return table(("pair", "wave", "stands at", "took", "what"), rows, (28, 4, 18, 10, 60), most=2)
+
+
+def _row(member: Member, doing: Doing | None, now: datetime) -> tuple[Span, ...]:
+    head = (Span(member.pair, "bold"), Span(str(member.wave)))
+    outcome = member.outcome
+    if doing is not None:
+        took = span(float(int((now - doing.since).total_seconds())))
+        return (*head, Span("-"), Span(took), Span(shortened(doing.what or "at work"), "warn"))
+    if outcome is None:
+        return (*head, Span("-"), Span("-"), Span("not begun", "dim"))
+    style = "good" if member.settled else "warn" if outcome.arrived else "bad"
+    words = outcome.message if member.settled else f"{meaning(outcome.exit_code)}: {outcome.message}"
+    took = span(round(outcome.seconds, 1)) if outcome.seconds else "-"
+    return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), style))
+
+
+def _steps_of(member: Member) -> tuple[NextStep, ...]:
+    return () if member.outcome is None else member.outcome.next_steps[:1]
+
+
+def ended_line(member: Member, now: datetime) -> Line:
+    """One pair that was brought to an end, for a log or a pipe."""
+    assert member.outcome is not None  # noqa: S101 - it ended
+    outcome = member.outcome
+    style = "good" if member.settled else "warn" if outcome.arrived else "bad"
+    run = f", run {outcome.run}" if outcome.run else ""
+    return (
+        Span(f"{utc(now)}  wave {member.wave}  ", "dim"),
+        Span(member.pair, "bold"),
+        Span(f"  {meaning(outcome.exit_code)}", style),
+        Span(f": {shortened(outcome.message)}{run}"),
+    )
+
+
+def fleet_json(view: FleetView, code: ExitCode) -> dict[str, JSON]:
+    """The same as a document: hamr/fleet/1."""
+    started = view.started
+    return document(
+        "hamr/fleet/1",
+        {
+            "fleet": view.fleet,
+            **exit_fact(code),
+            **fields_fact(started, "goal", "mode", "reason", "ref", "at_once", "stop_after", "digest"),
+            "by": view.by,
+            "began": view.began,
+            "resumed": [{"at": at, "by": who} for at, who in view.resumed],
+            "last": view.last,
+            "waves": started.waves,
+            "wave": view.wave,
+            "finished": view.finished,
+            "stopped": view.stopped or None,
+            "arrived": sum(each.arrived for each in view.members.values()),
+            "need_person": [each.pair for each in view.members.values() if needs_person(each)],
+            "pairs": [_member_fact(each) for each in view.members.values()],
+        },
+    )
+
+
+def _member_fact(member: Member) -> dict[str, object]:
+    outcome = member.outcome
+    ended: dict[str, object] = (
+        {
+            "run": outcome.run or None,
+            **exit_fact(outcome.exit_code),
+            "message": outcome.message,
+            "stands": outcome.phase or None,
+            "seconds": seconds(outcome.seconds),
+            "by": member.by,
+            "ended_at": member.ended_at,
+            "next": outcome.next_steps,
+        }
+        if outcome is not None
+        else dict.fromkeys(
+            ("run", "exit_code", "exit_meaning", "message", "stands", "seconds", "by", "ended_at")
+        )
+        | {"next": ()}
+    )
+    return {"pair": member.pair, "wave": member.wave, "arrived": member.arrived, **ended}

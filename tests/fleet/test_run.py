@@ -1,0 +1,163 @@
+"""Many pairs from the command line, over real sockets: waves, what stops and what does not, a killed process, two people at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from orchestrator.model.events import FleetPairEnded, FleetStarted, RunStarted
+from orchestrator.model.status import Role, Status
+
+from .conftest import NAMES
+from .lab import FleetLab
+
+PASSIVE, ACTIVE = (Status.PASSIVE, Status.PASSIVE), (Status.ACTIVE, Status.ACTIVE)
+ALL_ACTIVE = dict.fromkeys(NAMES, ACTIVE)
+
+
+def ended(lab: FleetLab) -> list[tuple[str, int]]:
+    """Each pair's end in the journal, in order, with its exit code."""
+    return [(each.pair, each.data["outcome"]["exit_code"]) for each in lab.records(FleetPairEnded.kind)]  # type: ignore[index, call-overload, misc]
+
+
+def test_waves_move_one_after_the_other_each_pair_once(lab: FleetLab) -> None:
+    found = lab.json("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "1,40%,rest")
+    assert lab.statuses() == ALL_ACTIVE
+    assert lab.writes() == dict.fromkeys(NAMES, 4)
+    assert found["waves"] == [["pay-1"], ["pay-2", "web-1"], ["web-2", "db-1"]]
+    assert (found["finished"], found["arrived"], found["exit_code"], found["need_person"]) == (True, 5, 0, [])
+    assert {each["stands"] for each in found["pairs"]} == {"agreed(ACTIVE)"}
+    order = [pair for pair, _ in ended(lab)]
+    assert order[0] == "pay-1"
+    assert set(order[1:3]) == {"pay-2", "web-1"}
+    (started,) = lab.records(FleetStarted.kind)
+    assert (started.pair, started.run) == ("", found["fleet"])
+    assert {each.data["fleet"] for each in lab.records(RunStarted.kind)} == {found["fleet"]}
+
+
+def test_only_those_that_were_selected_move(lab: FleetLab) -> None:
+    lab.run("fleet", "run", "--select", "tier=gold", "--to", "ACTIVE", "--yes", code=0)
+    assert [pair for pair, stands in lab.statuses().items() if stands == ACTIVE] == ["pay-1", "pay-2"]
+
+
+def test_those_that_are_there_already_are_written_nothing(lab: FleetLab) -> None:
+    lab.run("run", "pay-2", "--to", "ACTIVE", "--yes", code=0)
+    lab.run("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", code=0)
+    assert (lab.writes()["pay-1"], lab.writes()["pay-2"]) == (4, 4)
+
+
+def test_a_refusal_of_one_stops_no_other_and_comes_first_with_what_to_type(lab: FleetLab) -> None:
+    lab.of("pay-2").do(lambda: lab.sims["pay-2"].foreign_write(Role.PRIMARY, Status.PASSIVE))
+    result = lab.run("fleet", "run", "--all", "--to", "ACTIVE", "--yes", code=3)
+    assert lab.statuses() == {**ALL_ACTIVE, "pay-2": PASSIVE}
+    table = result.stdout.split("Fleet ", 1)[1]
+    first = table.index("pay-2")
+    assert all(first < table.index(pair) for pair in NAMES if pair != "pay-2")
+    assert "settled" in table
+    assert "  hamr status pay-2" in table
+
+
+def test_the_stop_rule_begins_nothing_new_and_resume_goes_on(lab: FleetLab) -> None:
+    lab.of("pay-1").do(lambda: lab.sims["pay-1"].foreign_write(Role.PRIMARY, Status.PASSIVE))
+    result = lab.run(
+        *("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "1,rest", "--stop-after", "1"),
+        code=6,
+    )
+    assert "It stopped: 1 pair of wave 1 did not arrive (--stop-after 1)." in result.stdout
+    assert set(lab.statuses().values()) == {PASSIVE}
+    assert sum(lab.writes().values()) == 0
+    assert f"hamr fleet resume {lab.fleet().fleet}" in result.stdout
+    # Nothing has changed, so it stops once more; without the rule it would not have.
+    assert (
+        lab.json("fleet", "resume", "--yes", code=6)["stopped"]
+        == "1 pair of wave 1 did not arrive (--stop-after 1)"
+    )
+
+
+def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
+    process = slow.start("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "1,2,rest")
+    slow.wait_for(lambda: slow.writes()["pay-2"] == 1)
+    process.kill()
+    process.wait(10)
+    view = slow.fleet()
+    assert (view.wave, view.members["pay-1"].arrived, view.members["pay-2"].outcome) == (2, True, None)
+    begun = slow.records(RunStarted.kind)
+    found = slow.json("fleet", "resume", "--yes", "--operator", "bob@desk")
+    assert slow.statuses() == ALL_ACTIVE
+    assert slow.writes() == dict.fromkeys(NAMES, 4), "no write was made twice"
+    by = {each["pair"]: each["by"] for each in found["pairs"]}
+    assert by == {**dict.fromkeys(NAMES, "bob@desk"), "pay-1": "alice@laptop"}
+    assert [each["by"] for each in found["resumed"]] == ["bob@desk"]
+    runs = {each.pair: each.run for each in begun}
+    assert [each["run"] for each in found["pairs"]][:3] == [runs[pair] for pair in NAMES[:3]], (
+        "no run began anew"
+    )
+    again = slow.json("fleet", "resume", found["fleet"], "--yes")
+    assert again["exit_code"] == 0
+    assert slow.writes() == dict.fromkeys(NAMES, 4)
+
+
+def test_a_wish_to_stop_from_elsewhere_ends_each_transition_and_begins_nothing(slow: FleetLab) -> None:
+    process = slow.start("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "2,rest")
+    try:
+        slow.wait_for(lambda: slow.writes()["pay-1"] == 1)
+        slow.run("fleet", "stop", "--reason", "the freeze is on", "--operator", "bob@desk", code=0)
+        assert process.wait(20) == 6
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    statuses = slow.statuses()
+    assert all(primary is secondary for primary, secondary in statuses.values()), "each transition was ended"
+    assert statuses["db-1"] == PASSIVE
+    assert slow.fleet().stopped == "bob@desk asked for it: the freeze is on"
+    slow.run("fleet", "resume", "--yes", code=0)
+    assert slow.statuses() == ALL_ACTIVE
+
+
+def test_two_overlapping_fleets_leave_each_pair_to_whoever_holds_it(slow: FleetLab) -> None:
+    first = slow.start("fleet", "run", "pay-*", "web-*", "--to", "ACTIVE", "--yes", "--waves", "rest")
+    slow.wait_for(lambda: slow.writes()["web-2"] >= 1)
+    found = slow.json(
+        *(
+            "fleet",
+            "run",
+            "web-*",
+            "db-1",
+            "--to",
+            "ACTIVE",
+            "--yes",
+            "--waves",
+            "rest",
+            "--operator",
+            "bob@desk",
+        ),
+        code=5,
+    )
+    assert first.wait(20) == 0
+    codes = {each["pair"]: each["exit_code"] for each in found["pairs"]}
+    assert codes == {"web-1": 5, "web-2": 5, "db-1": 0}
+    assert slow.writes() == dict.fromkeys(NAMES, 4)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--select", "tier=bronze", "--to", "ACTIVE"), "no pair's tier is 'bronze'"),
+        (("--to", "ACTIVE"), "It is not said which pairs are meant"),
+        (("--all", "--to", "FAILOVER"), "did you mean ACTIVE?"),
+        (("--all", "--to", "ACTIVE", "--waves", "0"), "--waves 0: a wave is a number of pairs (1 or more)"),
+        (("--all", "--to", "ACTIVE", "--waves", "110%"), "110% is no share of the pairs: 1% to 100%"),
+        (
+            ("--all", "--to", "ACTIVE", "--waves", "1"),
+            "These waves take 1 of 5 pairs (1): end them with rest",
+        ),
+        (("--all", "--to", "ACTIVE", "--emergency"), "--emergency wants a reason"),
+    ],
+)
+def test_bad_input_is_one_error_and_nothing_is_sent(lab: FleetLab, args: tuple[str, ...], said: str) -> None:
+    result = lab.run("fleet", "run", *args, "--yes", code=2)
+    assert said in " ".join(result.stderr.split())
+    assert "Nothing was sent." in result.stderr
+    assert sum(lab.writes().values()) == 0
+    assert lab.records(FleetStarted.kind) == []
