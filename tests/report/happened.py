@@ -14,6 +14,13 @@ from orchestrator.model.events import (
     DrillScored,
     DrillStarted,
     Event,
+    FleetFinished,
+    FleetPairEnded,
+    FleetResumed,
+    FleetStarted,
+    FleetStopAsked,
+    FleetStopped,
+    FleetWaveBegan,
     GuardOverridden,
     GuardsJudged,
     GuardWaived,
@@ -76,7 +83,7 @@ from orchestrator.model.reading import (
     Throttled,
     Unreachable,
 )
-from orchestrator.model.result import Expectation, Score
+from orchestrator.model.result import Expectation, PairOutcome, Score
 from orchestrator.model.run import Attempt, End, Ending, Mode, Step
 from orchestrator.model.status import Both, Status
 
@@ -102,6 +109,22 @@ STARTED = RunStarted(
     orgs=UUIDS,
     urls=Both("https://api.datadoghq.com", "https://api.datadoghq.eu"),
     version="1.0.0",
+)
+FLEET = FleetStarted(
+    goal=Status.ACTIVE,
+    mode=Mode.PLANNED,
+    reason="CHG-77",
+    ref="",
+    since=None,
+    overrides={},
+    waves=(("pay-1",), ("pay-2", "web-1")),
+    at_once=8,
+    stop_after=None,
+    playbook="regional-failover",
+    playbook_text="schema: 1\n",
+    playbook_sha256="abcdef0123456789" * 4,
+    version="1.0.0",
+    digest="0123456789abcdef" * 4,
 )
 FINISHED = RunFinished(
     Ending(End.DONE, "pair payments stands at ACTIVE, on both orgs"),
@@ -353,6 +376,19 @@ SAID: tuple[tuple[Event, str], ...] = (
         PlaybookProven("regional-failover", "0123456789abcdef", "1.0", 2, 12, 1000, 400),
         "Playbook regional-failover proven: to 2 faults (SHA-256 0123456789ab)",
     ),
+    (FLEET, "Fleet of 3 pairs to ACTIVE in 2 waves"),
+    (FleetResumed(), "The fleet is taken up again"),
+    (FleetWaveBegan(2), "Wave 2 begins"),
+    (
+        FleetPairEnded(PairOutcome("pay-1", "20260113-172648-k3f9", 3, "settled fails")),
+        "pay-1 (exit 3). settled fails",
+    ),
+    (FleetStopAsked("the freeze is on"), "Asked to stop: the freeze is on"),
+    (
+        FleetStopped("wave 2 was not confirmed"),
+        "The fleet stopped, and begins nothing new: wave 2 was not confirmed",
+    ),
+    (FleetFinished(3, 2), "The fleet is through (exit 3). 2 pairs arrived"),
     (
         DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark-primary"),
         "Drill: to ACTIVE and home to PASSIVE, scenario dark-primary",
