@@ -22,9 +22,11 @@ from msgspec import Struct
 from orchestrator.errors import PreparationError
 from orchestrator.model import next_step
 from orchestrator.model.org import Org
+from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
 
+from .answers import retry_after
 from .local_trouble import words_of
 from .transport import ANEW, PROXY, Barred, Transport
 from .wire import PATH
@@ -384,7 +386,10 @@ def open_transports(
 
 
 def open_transport(
-    org: Org, environ: Mapping[str, str] | None = None, trust: Trust | None = None
+    org: Org,
+    environ: Mapping[str, str] | None = None,
+    trust: Trust | None = None,
+    network: Network | None = None,
 ) -> Transport:
     """Connections to one org's API, opened when first needed and kept alive.
 
@@ -398,17 +403,55 @@ def open_transport(
         org: what is asked.
         environ: where the proxy is found; None for this process's own.
         trust: what its certificate is verified with; None loads it anew.
+        network: what looks its name up; None for one of its own.
 
     Raises:
         PreparationError: the machine's own certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
-        return _opened(org.base_url, _unused(), None)
+        return _opened(org.base_url, _unused(), None, network=network)
     context = (trust or Trust()).verifying(org.ca)
     if isinstance(context, Hampered):
         return Barred(context)
-    return _opened(org.base_url, context, proxy_for(org.base_url, environ), PATH)
+    return _opened(org.base_url, context, proxy_for(org.base_url, environ), PATH, network)
+
+
+LONGEST_POLITE = 10.0
+"""Seconds that a pair is left for at most because a site had enough; then it is asked all the same."""
+
+
+class Sites:
+    """What the connections of many pairs have in common: one resolver, and which sites have asked to be left alone.
+
+    Args:
+        clock: for how long they have.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.network = Network()
+        self._until: dict[str, float] = {}
+        """By address, until when, on the monotonic clock."""
+
+    def heard(self, address: str, response: httpx.Response) -> None:
+        """Take note of a 429."""
+        if response.status_code == _TOO_MANY:
+            asked = retry_after(response.headers, self._clock.now())
+            seconds = min(LONGEST_POLITE, _UNSAID if asked is None else asked)
+            self._until[address] = max(self._until.get(address, 0.0), self._clock.monotonic() + seconds)
+
+    async def wait_for(self, orgs: Both[Org]) -> None:
+        """Before a pair begins: until both its sites may be asked again; LONGEST_POLITE at most."""
+        until = max(self._until.get(org.base_url, 0.0) for org in orgs)
+        left = min(until - self._clock.monotonic(), LONGEST_POLITE)
+        if left > 0:
+            await self._clock.sleep(left)
+
+
+_TOO_MANY = 429
+_UNSAID = 1.0
+"""Seconds, where a 429 does not say for how long."""
 
 
 class SharedConnections:
@@ -418,10 +461,12 @@ class SharedConnections:
 
     Args:
         trust: what certificates are verified with.
+        sites: what they have in common with other such connections; None for nothing.
     """
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, sites: Sites | None = None) -> None:
         self._trust = trust
+        self._sites = sites
         self._opened: dict[tuple[str, str | None], Transport] = {}
 
     def to(self, orgs: Both[Org]) -> Both[Transport]:
@@ -430,13 +475,14 @@ class SharedConnections:
         Raises:
             PreparationError: as `open_transport`.
         """
-        primary, secondary = (_Lent(self._to(org)) for org in orgs)
+        primary, secondary = (_Lent(self._to(org), org.base_url, self._sites) for org in orgs)
         return Both(primary, secondary)
 
     def _to(self, org: Org) -> Transport:
         address = (org.base_url, org.ca)
         if address not in self._opened:
-            self._opened[address] = open_transport(org, trust=self._trust)
+            network = None if self._sites is None else self._sites.network
+            self._opened[address] = open_transport(org, trust=self._trust, network=network)
         return self._opened[address]
 
     async def __aenter__(self) -> Self:
@@ -450,11 +496,14 @@ class SharedConnections:
 class _Lent(httpx.AsyncBaseTransport):
     """Connections that are others' too: closing this leaves them open."""
 
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
+    def __init__(self, inner: Transport, address: str, sites: Sites | None) -> None:
+        self._inner, self._address, self._sites = inner, address, sites
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(request)
+        response = await self._inner.handle_async_request(request)
+        if self._sites is not None:
+            self._sites.heard(self._address, response)
+        return response
 
 
 def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> Transport:
@@ -467,9 +516,15 @@ def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> T
     return _opened(url, context, proxy_for(url, environ))
 
 
-def _opened(url: str, context: ssl.SSLContext, proxy: Proxy | None, urgent: str | None = None) -> Transport:
+def _opened(
+    url: str,
+    context: ssl.SSLContext,
+    proxy: Proxy | None,
+    urgent: str | None = None,
+    network: Network | None = None,
+) -> Transport:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE)
-    network = Network()
+    network = network or Network()
     through = None if proxy is None else proxy.url
 
     def open_connections() -> Transport:

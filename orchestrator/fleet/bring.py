@@ -19,12 +19,15 @@ from orchestrator.model import next_step
 from orchestrator.model.events import FleetPairEnded, FleetResumed, RunFinished, RunStarted
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.protocols import Watcher
+from orchestrator.model.reading import Unreachable
 from orchestrator.model.result import PairOutcome, RunResult
 from orchestrator.model.run import ID_LETTERS, Mode, new_run_id
+from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.run import resume, start
 from orchestrator.operations.session import Session
+from orchestrator.operations.status import read_status
 from orchestrator.system.log import logger
 
 _BEGINS_WITHIN = timedelta(seconds=10)
@@ -103,6 +106,8 @@ async def _bring(
     ours = _run_of_fleet(history, fleet.fleet)
     if ours is None or not (ours.open or _reached(ours)):
         await session.calls(lambda: _refuse_busy(session, history, fleet.started.mode))
+        if resumed and fleet.started.mode is Mode.EMERGENCY:
+            await _refuse_whole(session, fleet.started.goal)
         run = await session.calls(partial(_new_run, session, fleet))
         request = fleet.request_for(session.pair.name)
         return _came_of(await start(session, request, watchers=watchers, controls=controls, run=run))
@@ -138,6 +143,20 @@ def _refuse_busy(session: Session, history: History, mode: Mode) -> None:
         raise Refused(
             f"run {run.run} of {run.by}@{run.host} is open on pair {session.pair.name}: a fleet does not take its place",
             next_steps=(next_step.resume(run.run), next_step.show(run.run)),
+        )
+
+
+async def _refuse_whole(session: Session, goal: Status) -> None:
+    """An emergency that is taken up again begins nothing on a pair that has both orgs by now.
+
+    Raises:
+        Refused: both answer.
+    """
+    standing = await read_status(session, needed=session.playbook.survivors_towards(goal), settle=False)
+    if not any(isinstance(reading.sight, Unreachable) for reading in standing.readings):
+        raise Refused(
+            f"both orgs of pair {session.pair.name} answer by now, and this fleet is an emergency: it is left where it is",
+            next_steps=standing.next_steps[:1],
         )
 
 

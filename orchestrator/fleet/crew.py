@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from msgspec import Struct, field
-
+from orchestrator.datadog.connections import SharedConnections, Sites
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, encode
@@ -20,26 +19,39 @@ from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
 
 
-class Crew(Struct, eq=False):
-    """What every pair of a fleet shares: the journal, the keys, the certificates and the playbook."""
+class Crew:
+    """What every pair of a fleet shares: the journal, the keys, the certificates, the resolver and the playbook.
 
-    prepared: Mapping[str, Prepared]
-    """By pair."""
-    store: Store
-    redactor: Redactor
-    clock: Clock = field(default_factory=SystemClock)
-    first: Session | None = None
+    Args:
+        prepared: the pairs, by name; one at least.
+        store: the open journal.
+        redactor: learns every key.
+        clock: of the fleet itself.
+    """
 
-    def __post_init__(self) -> None:
-        for prepared in self.prepared.values():
-            self.first = prepared.session(self.store, self.redactor)
-            break
-
-    @property
-    def lead(self) -> Session:
+    def __init__(
+        self,
+        prepared: Mapping[str, Prepared],
+        store: Store,
+        redactor: Redactor,
+        clock: Clock | None = None,
+    ) -> None:
+        self.prepared, self.store, self.redactor = prepared, store, redactor
+        self.clock = clock or SystemClock()
+        self.lead = next(iter(prepared.values())).session(store, redactor)
         """The session whose keys, certificates and thread for the journal the others share."""
-        assert self.first is not None  # noqa: S101 - a selection is never empty
-        return self.first
+        self._sites = Sites(self.clock)
+
+    def connections(self) -> SharedConnections:
+        """Connections for one pair after the other. Use them as a context manager."""
+        return SharedConnections(self.lead.trust, self._sites)
+
+    async def on(self, name: str, shared: SharedConnections) -> Session:
+        """A session on one of its pairs, over shared connections; waits while a site of it has asked to be left alone."""
+        session = self.session(name)
+        await self._sites.wait_for(session.pair.orgs)
+        session.transports = shared.to(session.pair.orgs)
+        return session
 
     def pair(self, name: str) -> Pair:
         """One of its pairs."""

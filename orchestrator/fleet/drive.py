@@ -123,7 +123,7 @@ class Drive:
 
     async def _lane(self, waiting: Iterator[str], wave: int) -> None:
         # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
-        async with SharedConnections(self._crew.lead.trust) as shared:
+        async with self._crew.connections() as shared:
             for pair in waiting:
                 if self.stopping:
                     return
@@ -155,8 +155,7 @@ class Drive:
         """What came of it; None where another process is at it, and this one is to stop."""
         watchers = self._audience.of(self._crew.pair(pair))
         while True:
-            session = self._crew.session(pair)
-            session.transports = shared.to(session.pair.orgs)
+            session = await self._crew.on(pair, shared)
             outcome = await bring_pair(session, self.view, watchers=watchers, controls=controls)
             if not outcome.elsewhere:
                 return outcome

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from orchestrator import __version__
-from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.evaluator import asks_people
 from orchestrator.errors import HamrError, Refused
 from orchestrator.model.events import FleetStarted
@@ -45,10 +44,9 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
     found: dict[str, PlannedPair] = {}
 
     async def plan_on() -> None:
-        async with SharedConnections(lead.trust) as shared:
+        async with crew.connections() as shared:
             for pair in waiting:
-                session = crew.session(pair)
-                session.transports = shared.to(session.pair.orgs)
+                session = await crew.on(pair, shared)
                 found[pair] = await _planned(session, replace(request, pair=pair))
 
     await asyncio.gather(*(plan_on() for _ in range(min(PAIRS_AT_ONCE, len(crew.prepared)))))

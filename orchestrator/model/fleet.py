@@ -110,10 +110,12 @@ class FleetView(Struct):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The worst of any pair's; pairs that were brought to no end leave it incomplete."""
+        """The worst of any pair's, of those that did not arrive first; pairs that were brought to no end leave it incomplete."""
+        members = self.members.values()
+        missing = [each for each in members if not each.arrived]
         return worst_of(
             ExitCode.INCOMPLETE if each.outcome is None else each.outcome.exit_code
-            for each in self.members.values()
+            for each in missing or members
         )
 
 

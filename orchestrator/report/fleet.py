@@ -114,7 +114,12 @@ def _what(each: PlannedPair) -> Span:
 def _left_out(plan: FleetPlan) -> Page:
     if not plan.left_out:
         return ()
-    words = f"{counted(len(plan.left_out), 'pair')} have lost no org, and are left where they are: "
+    many = (
+        "have lost no org, and are left where they are"
+        if len(plan.left_out) > 1
+        else "has lost no org, and is left where it is"
+    )
+    words = f"{counted(len(plan.left_out), 'pair')} {many}: "
     return (line(), *paragraph(words + shortened(", ".join(each.pair for each in plan.left_out))))
 
 
