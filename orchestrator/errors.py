@@ -6,6 +6,7 @@
     │   └── KeyUnavailable           2    a key's reference does not lead to a usable key
     ├── PreparationError             1    something failed before anything was intended
     │   └── JournalUnavailable       1    the journal cannot be opened, read or written
+    │       └── JournalBusy          1    only because somebody else has been writing to it for too long
     ├── Refused                      3    a guard, or a pair that must not be acted on
     ├── Moved                        4    a stale plan, or somebody else wrote
     ├── Locked                       5    another run holds the pair
@@ -154,6 +155,10 @@ class PreparationError(HamrError):
 
 class JournalUnavailable(PreparationError):
     """The journal cannot be opened, read or written: without it nothing is sent."""
+
+
+class JournalBusy(JournalUnavailable):
+    """The journal could not be had in time, since somebody else was writing to it: the next try may well succeed."""
 
 
 class Refused(HamrError):

@@ -21,6 +21,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "starlette": ("simulator",),
     "uvicorn": ("simulator",),
     "jinja2": ("report/html",),
+    "prometheus_client": ("fleet/metrics.py",),
     "apprise": ("notices/by_apprise.py",),
     "chaoslib": ("integrations/chaos",),
     "pytest": ("integrations/pytest_plugin.py",),

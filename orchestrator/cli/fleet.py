@@ -8,9 +8,8 @@ import click
 
 from orchestrator.errors import ExitCode
 
-from . import completion, options
+from . import options
 from .invocation import Invocation
-from .options import Command
 
 
 @click.group()
@@ -20,23 +19,6 @@ def fleet() -> None:
     Which pairs: by name, by patterns such as 'pay-*', by the labels that pairs.yaml gives them (--select tier=gold), or
     --all. Each pair is moved as hamr run moves it, with its own guards, lock and journal. docs/howto/many-pairs.md shows how.
     """
-
-
-def _selection(command: Command) -> Command:
-    for option in (
-        click.option("--all", "everything", is_flag=True, help="Every pair of the inventory."),
-        click.option(
-            "--select",
-            "labels",
-            metavar="LABEL=VALUE,…",
-            multiple=True,
-            help="Pairs with these labels, all of which have to hold; a value may be a pattern. Given several times, "
-            "pairs of any of them.",
-        ),
-        click.argument("names", metavar="[PAIR]...", nargs=-1, shell_complete=completion.pairs),
-    ):
-        command = option(command)
-    return command
 
 
 _waves = click.option(
@@ -58,7 +40,7 @@ _fleet_id = click.argument("fleet_id", metavar="[FLEET]", required=False)
 
 
 @fleet.command()
-@_selection
+@options.selection
 @options.takes(*options.LOOKING)
 def status(
     invocation: Invocation, names: tuple[str, ...], labels: tuple[str, ...], everything: bool
@@ -74,7 +56,7 @@ def status(
 
 
 @fleet.command()
-@_selection
+@options.selection
 @options.run_flags
 @_waves
 @options.takes(*options.LOOKING)
@@ -98,7 +80,7 @@ def plan(
 
 
 @fleet.command()
-@_selection
+@options.selection
 @options.run_flags
 @_waves
 @_at_once

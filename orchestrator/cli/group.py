@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "status": "Show both orgs, where the pair stands, and what to type next.",
         "plan": "Show what a run would send, to whom, and what if it goes wrong.",
         "doctor": "Find out whether a pair is ready, for a planned run and for an emergency.",
+        "readiness": "Show how ready pairs are and were, and what got worse.",
     },
     "Act": {
         "run": "Move a pair to a status.",
@@ -57,8 +58,11 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
+_OWN = frozenset({"init", "readiness"})
+"""Verbs outside of Practice that have a module of their own."""
+
 _MODULES: Mapping[str, str] = {
-    verb: verb if title in {"Practice", "Many pairs"} or verb == "init" else title.lower()
+    verb: verb if title in {"Practice", "Many pairs"} or verb in _OWN else title.lower()
     for title, verbs in SECTIONS.items()
     for verb in verbs
 }

@@ -49,6 +49,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
         ),
         _ALL,
     ),
+    "readiness": ("pairs", "playbook", "journal"),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
     "journal": ("journal", "operator"),
 }

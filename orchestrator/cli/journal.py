@@ -33,7 +33,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
 
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
-        unjournalled = "" if store.head().seq else store.place
+        unjournalled = "" if store.ids("", 1) else store.place
     rehearsed: Mapping[str, History] = {}
     if drills:
         with invocation.store(writes=False, sources=invocation.sources.beside) as beside:

@@ -327,15 +327,23 @@ def _could_not_look(invocation: Invocation, error: HamrError) -> int:
     is_flag=True,
     help="Send a test, marked as one, to everybody whom the inventory's tell names for PAIR.",
 )
+@click.option(
+    "--record/--no-record",
+    default=None,
+    help="Keep what was found in the journal, for hamr readiness, and make one where there is none; or keep nothing. "
+    "[default: kept where there is a journal]",
+)
 @options.takes(*options.LOOKING)
-def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool, tell: bool) -> NagiosCode:
+def doctor(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation, pair: str | None, verbose: bool, nagios: bool, tell: bool, record: bool | None
+) -> NagiosCode:
     """Find out whether a pair is ready, for a planned run and for an emergency.
 
-    Without PAIR, every pair of the inventory. Safe at any time: sends nothing but GETs, runs no hook, writes nothing
-    anywhere and takes no lock. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
+    Without PAIR, every pair of the inventory. Safe at any time: sends nothing but GETs, runs no hook and takes no lock.
+    All that it writes is one record a pair, of what it found, to a journal that is there. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
-    from orchestrator.doctor import examine
+    from orchestrator.doctor import examine, keeper
     from orchestrator.errors import JournalDamaged, JournalUnavailable, UsageError
     from orchestrator.journal import JournalStore
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
@@ -359,7 +367,9 @@ def doctor(invocation: Invocation, pair: str | None, verbose: bool, nagios: bool
             unopened = error
             store = stack.enter_context(JournalStore.nothing(sources.place(), now=SystemClock().now))
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
-        found = supervised(examine(sessions, unopened=unopened, tell=tell))
+        kept = unopened is None and (store.exists if record is None else record)
+        keep = keeper(sources) if kept else None
+        found = supervised(examine(sessions, unopened=unopened, tell=tell, keep=keep))
     if nagios and not console.json:
         console.out.text(nagios_line(found) + "\n")
     else:

@@ -104,6 +104,24 @@ def _shown(value: str) -> str:
     return without_password(value)
 
 
+def selection(command: Command) -> Command:
+    """Which pairs of many: names, labels, or all."""
+    for option in (
+        click.option("--all", "everything", is_flag=True, help="Every pair of the inventory."),
+        click.option(
+            "--select",
+            "labels",
+            metavar="LABEL=VALUE,…",
+            multiple=True,
+            help="Pairs with these labels, all of which have to hold; a value may be a pattern. Given several times, "
+            "pairs of any of them.",
+        ),
+        click.argument("names", metavar="[PAIR]...", nargs=-1, shell_complete=completion.pairs),
+    ):
+        command = option(command)
+    return command
+
+
 pair = click.argument("pair", shell_complete=completion.pairs)
 
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")

@@ -38,12 +38,15 @@ class Kind(Struct, frozen=True):
     """Stands in the first bytes of every file of the kind, and of no other."""
     option: str = "--out"
     """Which one names the file, for messages."""
+    mode: int = 0o600
+    """Whom it is for: others than its owner read what a collector reads."""
 
 
 PLAN = Kind("the plan", b'"schema": "hamr/plan-file/')
 PAGE = Kind("the page", b'<meta name="generator" content="hamr">', "--html")
 JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->", "--junit")
 PROOF = Kind("the proof", b'"schema": "hamr/proof/')
+METRICS = Kind("the metrics file", b"# HELP hamr_ready ", "--metrics", mode=0o644)
 EXPORT = Kind("the export", b'"prev":"0000000000000000000000000000000000000000000000000000000000000000"')
 
 
@@ -97,7 +100,7 @@ def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
 
 @contextmanager
 def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes its name only when all of it is on the disk; mode 0600.
+    """A file to write to, which takes its name only when all of it is on the disk, in the mode of its kind.
 
     What stood there before is replaced, where it is of the same kind. A device or a pipe is written to directly.
 
@@ -118,6 +121,7 @@ def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+                os.fchmod(file.fileno(), kind.mode)
             part.replace(path)
         except BaseException:
             with suppress(OSError):

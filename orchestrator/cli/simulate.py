@@ -15,6 +15,7 @@ from orchestrator.errors import ExitCode
 from .invocation import Invocation
 
 if TYPE_CHECKING:
+    from orchestrator.config.faults import Fault
     from orchestrator.report.layout import Page
 
 _PORT = click.IntRange(0, 65535)
@@ -51,6 +52,13 @@ _PORT = click.IntRange(0, 65535)
     metavar="FILE",
     help="The inventory that is written, with its keys in a folder beside it. [default: pairs.yaml; sim-pairs.yaml "
     "where somebody's own is there]",
+)
+@click.option(
+    "--pairs",
+    "number",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Serve so many pairs, sim-0001 and on, behind the same two ports. [default: one, sim]",
 )
 @click.option(
     "--faults",
@@ -97,6 +105,7 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     mirror: str,
     status: str,
     inventory_out: Path | None,
+    number: int | None,
     script: Path | None,
     seed: int | None,
     metrics: tuple[str, ...],
@@ -107,7 +116,8 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
 
     Says what to type in another terminal when both listen, and serves until Ctrl-C or SIGTERM. To a program that
     reads its stdout it prints one line of JSON instead: the URLs, uuids and made-up keys of both orgs, and the inventory
-    that was written.
+    that was written; with --pairs, the URLs and how many pairs there are. Each pair then has what --faults says, and
+    faults of its own drawn from --seed.
 
     For http probes, each URL also has /health and /api/v2/components.json, a status page.
     """
@@ -116,7 +126,14 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.model.org import Wire
     from orchestrator.model.status import Both
     from orchestrator.operations.preflight import status_named
-    from orchestrator.simulator import SimulatorConfig, inventory_place, serve
+    from orchestrator.simulator import (
+        ManySimulations,
+        Simulation,
+        SimulatorConfig,
+        inventory_place,
+        many_configs,
+        serve,
+    )
 
     from .signals import listening
     from .simulator_flags import faults_from, metrics_of, mirror_of, monitors_of, traffic_of
@@ -133,32 +150,39 @@ def simulate(  # noqa: PLR0917 - click passes each flag by its name
         monitors=monitors_of(monitors),
         ports=Both(primary_port, secondary_port),
     )
-    faults = faults_from(script, seed)
+    scripted = faults_from(script, None)
+
+    def drawn(place: int) -> tuple[Fault, ...]:
+        return () if seed is None else faults_from(None, seed + place)
+
+    pair = config.pair if number is None else many_configs(config, 1)[0].pair
     inventory = (inventory_place(Path()) if inventory_out is None else inventory_out).absolute()
     console = invocation.console
 
     def announce(ready: str) -> None:
         if console.out.is_terminal:
-            console.out.page(_what_to_type(config.pair, inventory))
+            console.out.page(_what_to_type(pair, inventory, 1 if number is None else number))
         else:
             console.out.text(f"{ready}\n")
 
     async def serve_until_stopped() -> None:
         stop = asyncio.Event()
-        with listening(lambda _code: stop.set()):
-            await serve(
-                config,
-                inventory_out=inventory,
-                announce=announce,
-                stop=stop,
-                faults=faults,
+        served = (
+            Simulation(config, faults=(*scripted, *drawn(0)))
+            if number is None
+            else ManySimulations(
+                many_configs(config, number),
+                faults=lambda place: (*scripted, *drawn(place)),
             )
+        )
+        with listening(lambda _code: stop.set()):
+            await serve(served, inventory_out=inventory, announce=announce, stop=stop)
 
     asyncio.run(serve_until_stopped())
     return ExitCode.DONE
 
 
-def _what_to_type(pair: str, inventory: Path) -> Page:
+def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
     """That both listen, and what to type in another terminal.
 
     The journal is a new one: these orgs begin anew, and a journal that saw others of the same names calls them outdated.
@@ -173,12 +197,12 @@ def _what_to_type(pair: str, inventory: Path) -> Page:
     usual = inventory.name == "pairs.yaml" and not os.environ.get("HAMR_PAIRS")
     pairs = () if usual else ("--pairs", inventory.name)
     # What another simulator left behind is no history of these regions.
+    told = f"Pair {pair} stands" if number == 1 else f"{number:,} pairs, from {pair} on, stand"
     journal = f"{pair}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{pair}.db").exists() else f"{pair}.db"
     look, go = next_step.status(pair), next_step.run(pair, Status.ACTIVE)
     return (
         *paragraph(
-            f"Two simulated regions listen until Ctrl-C. Pair {pair} stands in {inventory}, its made-up keys beside it. "
-            "In another terminal:"
+            f"Two simulated regions listen until Ctrl-C. {told} in {inventory}, made-up keys beside it. In another terminal:"
         ),
         *next_commands(
             (

@@ -65,6 +65,10 @@ class JournalFound(Struct, frozen=True):
     """Why it cannot be read, or not be believed."""
     unwritable: str = ""
     """Why a run could not write it; "" where nothing speaks against it."""
+    kept: bool = False
+    """Whether this very look was added to it, which proves that it can be written."""
+    unkept: HamrError | None = None
+    """Why this look could not be added to it."""
     history: History | None = None
     """None where it cannot be read or believed."""
     holder: Holder | None = None

@@ -1,6 +1,6 @@
 """One look at everything that a run would need, of one pair or of all pairs at once, each question under its own deadline.
 
-Reads only: both orgs, the probes, and the journal: whether it is there, holds, could be written, and what it says.
+Both orgs, the probes, and the journal: whether it is there, holds, can be written, and what it says.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from orchestrator.system.programs import find_program
 from .answers import Answers, ChannelFound, JournalFound, KeyFound, Mirrored, OrgAnswers
 from .guard_checks import check_channels, check_guards, check_hooks
 from .journal_checks import check_here, check_journal
+from .keeping import Keep, checked
 from .org_checks import check_keys, check_orgs, check_status, round_trip
 
 T = TypeVar("T")
@@ -56,14 +57,21 @@ ROOM = 64 * 1024 * 1024
 
 
 async def examine(
-    sessions: Sequence[Session], *, unopened: HamrError | None = None, tell: bool = False
+    sessions: Sequence[Session],
+    *,
+    unopened: HamrError | None = None,
+    tell: bool = False,
+    keep: Keep | None = None,
 ) -> tuple[Readiness, ...]:
-    """How ready each pair is, for a planned run and for an emergency. Reads only; all questions at the same time.
+    """How ready each pair is, for a planned run and for an emergency. All questions at the same time.
+
+    Sends the orgs nothing but GETs, and writes nothing but what `keep` is given.
 
     Args:
-        sessions: one for each pair.
+        sessions: one for each pair, all on the same journal.
         unopened: why the journal could not be opened, where that is so; the sessions' stores are empty then.
         tell: whether people are sent a test over each of the pairs' channels; to the orgs nothing is sent even then.
+        keep: adds what was found to the journal; None where nothing is to be kept.
 
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
@@ -72,7 +80,28 @@ async def examine(
         asyncio.to_thread(_look_at_journals, sessions, unopened),
         asyncio.gather(*(_ask(session, tell=tell) for session in sessions)),
     )
+    if keep is not None:
+        journals = await asyncio.to_thread(_keep, keep, sessions, orgs, journals)
     return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
+
+
+def _keep(
+    keep: Keep, sessions: Sequence[Session], orgs: Sequence[OrgAnswers], journals: Sequence[JournalFound]
+) -> tuple[JournalFound, ...]:
+    """Add the looks to the journal, where it can be believed; what each says of the journal is that they could be."""
+    kept = [replace(journal, kept=journal.problem is None and not journal.unwritable) for journal in journals]
+    entries = [
+        checked(session, _readiness(session, asked, journal))
+        for session, asked, journal in zip(sessions, orgs, kept, strict=True)
+        if journal.kept
+    ]
+    if not entries:
+        return tuple(journals)
+    try:
+        keep(entries)
+    except HamrError as error:
+        return tuple(replace(journal, kept=False, unkept=error if journal.kept else None) for journal in kept)
+    return tuple(kept)
 
 
 def _readiness(session: Session, orgs: OrgAnswers, journal: JournalFound) -> Readiness:

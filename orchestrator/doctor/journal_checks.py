@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator import __version__
-from orchestrator.errors import HamrError, JournalUnavailable
+from orchestrator.errors import HamrError, JournalBusy, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
@@ -21,7 +21,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     found = answers.journal
     if found.problem is not None:
         yield _unusable(answers, found.problem)
-    if not is_address(found.place):
+    if found.kept or found.unkept is not None or not is_address(found.place):
         yield _writable(answers)
     if found.history is None:
         return
@@ -38,7 +38,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
 
 
 def _unusable(answers: Answers, problem: HamrError) -> Check:
-    told = f"{problem.message[:1].upper()}{problem.message[1:].rstrip('.')}. "
+    told = f"{_sentence(problem)} "
     if is_address(answers.journal.place) and isinstance(problem, JournalUnavailable):
         sentence = (
             f"{told}A planned run is refused; an emergency goes on in a journal on this machine, and is merged later: it "
@@ -52,6 +52,10 @@ def _unusable(answers: Answers, problem: HamrError) -> Check:
 
 def _writable(answers: Answers) -> Check:
     found = answers.journal
+    if found.kept:
+        return _fine("writable", f"{found.place} can be written: this look was kept in it.")
+    if found.unkept is not None:
+        return _unkept(answers, found.unkept)
     if not found.unwritable:
         return _fine("writable", f"Nothing speaks against writing {found.place}.")
     sentence = (
@@ -61,10 +65,33 @@ def _writable(answers: Answers) -> Check:
     return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
 
 
+def _unkept(answers: Answers, why: HamrError) -> Check:
+    """This look could not be added, and so nothing else could."""
+    if isinstance(why, JournalBusy):
+        sentence = (
+            f"{_sentence(why)} This look was not kept. A run waits longer for its turn, "
+            "and sends nothing that it cannot journal: see who writes to it all the time."
+        )
+        return _left("writable", Level.WARNING, Level.WARNING, sentence)
+    if is_address(answers.journal.place):
+        sentence = (
+            f"{_sentence(why)} A planned run is refused; an emergency goes on in a journal on this machine."
+        )
+        return _left("writable", Level.CRITICAL, Level.WARNING, sentence, *why.next_steps[:-1])
+    elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
+    sentence = f"{_sentence(why)} What cannot be journalled is not sent."
+    return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
+
+
+def _sentence(error: HamrError) -> str:
+    """What an error says, as a sentence that others may follow."""
+    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+
+
 def _holds(found: JournalFound, history: History) -> Check:
     if not found.exists or history.unjournalled:
         words = no_journal(found.place)
-        brief = "no journal here yet: lock, owed and unknown are not known on this machine"
+        brief = "no run is journalled here yet: lock, owed and unknown are not known on this machine"
         return _fine("journal", f"{words[:1].upper()}{words[1:]}. The first run makes it.", brief)
     records, all_hold = counted(found.records, "record"), found.records <= VERIFY_NEWEST
     newest = "; all hold" if all_hold else f", of which the newest {VERIFY_NEWEST:,} hold"

@@ -226,4 +226,5 @@ class PlayedDrill(Struct):
             scenario="" if self.stage is None else self.stage.scenario.name,
             seed=self.seed,
             simulated=simulated,
+            playbook_sha256=session.playbook.digest,
         )

@@ -54,7 +54,7 @@ def read_history(store: Store, pair: Pair) -> History:
         JournalDamaged: a record cannot be read, or that checkpoint was changed.
     """
     history = _whole_history(store, pair.name)
-    if not history.runs and not store.head().seq:
+    if not history.runs and not store.ids("", 1):  # what doctor and prove keep says nothing of runs
         history.unjournalled = store.place
     return history.of(pair)
 

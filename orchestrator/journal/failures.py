@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
+from orchestrator.errors import HamrError, JournalBusy, JournalDamaged, JournalUnavailable
 from orchestrator.model import next_step
 
 from .address import Address
@@ -37,6 +37,7 @@ _DAMAGED = {
     sqlite3.SQLITE_MISMATCH: "holds values of the wrong kind",
 }
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 UNSENT = "Nothing was sent."
 UNWRITTEN = "The record was not written, and nothing more is sent without it."
 
@@ -57,7 +58,7 @@ def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = UNSENT) -> Ham
     words = f"{_UNAVAILABLE.get(primary or 0, 'could not be used')} ({error})"
     if primary in _FORBIDDEN:
         words += whose(place)
-    return unavailable(place, words, sent=sent)
+    return unavailable(place, words, sent=sent, busy=primary in _BUSY)
 
 
 def primary_code(error: sqlite3.Error) -> int | None:
@@ -112,9 +113,12 @@ def _named(name: Callable[[], str], number: int) -> str:
         return str(number)
 
 
-def unavailable(place: Path | Address | str, reason: str, *, sent: str = UNSENT) -> JournalUnavailable:
-    """The journal at that place cannot be used, for that reason ("is busy: …")."""
-    return JournalUnavailable(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
+def unavailable(
+    place: Path | Address | str, reason: str, *, sent: str = UNSENT, busy: bool = False
+) -> JournalUnavailable:
+    """The journal at that place cannot be used, for that reason ("is busy: …"); whether only for as long as others write."""
+    kind = JournalBusy if busy else JournalUnavailable
+    return kind(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
 
 
 def damaged(place: Path | Address | str, reason: str) -> JournalDamaged:

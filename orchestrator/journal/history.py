@@ -240,8 +240,8 @@ class History(Struct):
     left_out: frozenset[str] = frozenset()
     """Runs that a checkpoint has left out, since nothing depends on them any more, and that are known all the same."""
     unjournalled: str = ""
-    """The place of the journal, where nothing was ever written to it: then all of this is not known, rather than
-    not so. "" where it holds any record at all."""
+    """The place of the journal, where no run or drill was ever written to it: then all of this is not known, rather
+    than not so. "" where it holds a record of any."""
 
     def of(self, pair: Pair) -> History:
         """The history of a pair's very orgs: what runs on others left open, owed or unknown is not theirs to settle."""

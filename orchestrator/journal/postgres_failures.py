@@ -26,6 +26,9 @@ _WORDS = {
 }
 
 
+_BUSY = frozenset({"55P03", "57014"})
+
+
 def from_postgres(error: psycopg.Error, address: Address, *, sent: str = UNSENT) -> JournalUnavailable:
     """The error to raise for what was reported about the journal at that address.
 
@@ -43,4 +46,4 @@ def from_postgres(error: psycopg.Error, address: Address, *, sent: str = UNSENT)
         words = "can't be reached"
     else:
         words = _WORDS.get(error.sqlstate or "", "could not be used")
-    return unavailable(address, f"{words} ({said})", sent=sent)
+    return unavailable(address, f"{words} ({said})", sent=sent, busy=error.sqlstate in _BUSY)

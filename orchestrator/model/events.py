@@ -19,6 +19,7 @@ from .guard import ProbeReading, Verdict
 from .hook import HookOutcome, Question, Reply, When
 from .journal import Head
 from .plain import EMPTY, JSON, plain, restore
+from .readiness import Level
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import PairOutcome, Score
 from .run import Attempt, Ending, Mode, Objective, Step
@@ -630,6 +631,28 @@ class PlaybookProven(Struct, frozen=True):
     states: int
 
 
+class DoctorChecked(Struct, frozen=True):
+    """`hamr doctor` has looked at a pair, and found it so ready."""
+
+    kind: ClassVar[str] = "doctor.checked"
+    planned: Level
+    """The worst of what a planned run needs."""
+    emergency: Level
+    asked: int
+    """How many checks there were."""
+    not_well: Mapping[str, Level]
+    """What each check that was not well said at worst, by its name: "primary API key", "lock"; but for those that say
+    nothing for want of a key alone."""
+    round_trips: Both[float | None]
+    """Seconds in which each org answered, connecting included; None where it did not."""
+    seconds: float
+    """How long looking took."""
+    playbook: str
+    playbook_sha256: str
+    version: str
+    """Of the program."""
+
+
 Event = (
     RunStarted
     | RunResumed
@@ -690,6 +713,7 @@ Event = (
     | FleetStopAsked
     | FleetStopped
     | FleetFinished
+    | DoctorChecked
     | Waiting
     | WriteThrottled
 )

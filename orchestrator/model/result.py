@@ -150,6 +150,8 @@ class Score(Struct, frozen=True):
     scenario: str = ""
     seed: int | None = None
     simulated: bool = True
+    playbook_sha256: str = ""
+    """Of the playbook's text; "" in a journal of before it was kept."""
 
     @property
     def passed(self) -> bool:

@@ -273,10 +273,12 @@ class Standing(Struct, frozen=True):
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""
     scheduled: tuple[Scheduled, ...] = ()
     """Runs that wait for their time."""
+    unjournalled: bool = False
+    """Whether the journal has no record of any run or drill."""
     next_steps: tuple[NextStep, ...] = ()
     """What to type, from all of that: the first is the one to type."""
 
     @property
     def journal_exists(self) -> bool:
-        """Whether there is a journal that anything was ever written to: an empty one knows as little as none."""
-        return self.head.seq > 0
+        """Whether there is a journal that any run was ever written to: an empty one knows as little as none."""
+        return self.head.seq > 0 and not self.unjournalled

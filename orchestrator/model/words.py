@@ -56,9 +56,9 @@ NO_APPRISE = "Apprise is not installed here: pip install 'hamr-orchestrator[noti
 
 
 def no_journal(place: str) -> str:
-    """That nothing was ever journalled here: not the same as that nothing ever happened (law 20)."""
+    """That no run was ever journalled here: not the same as that nothing ever happened (law 20)."""
     return (
-        f"there is no journal here yet ({place}): what is owed or unknown, and who holds the lock, is not known on "
+        f"no run is journalled here yet ({place}): what is owed or unknown, and who holds the lock, is not known on "
         "this machine"
     )
 

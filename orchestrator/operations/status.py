@@ -164,6 +164,7 @@ def standing_of(
         journal=session.store.place,
         journal_left=None if session.moved is None else session.moved.left,
         head=session.store.head(),
+        unjournalled=bool(history.unjournalled),
         open_drill=drill.as_open_drill() if drill is not None else None,
         strangers=strangers(readings, history.known_runs, session.clock.now()),
         scheduled=history.waiting(session.clock.now()),

@@ -231,6 +231,9 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (_text(f"Told {_told(event)}: {title} (journal head {head[:20]}…)", "dim"),)
         case events.NoticeFailed(title=title, reason=reason):
             return (_text(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing", "warn"),)
+        case events.DoctorChecked(planned=planned, emergency=emergency):
+            words = f": planned run {planned.name}, emergency {emergency.name}"
+            return (Span("Doctor looked", "bold"), _text(words))
         case events.PlaybookProven(playbook=playbook, faults=faults, playbook_sha256=sha256):
             words = f": to {counted(faults, 'fault')} (SHA-256 {sha256[:12]})"
             return (Span(f"Playbook {playbook} proven", "bold"), _text(words))

@@ -54,6 +54,7 @@ TITLES: dict[str, str] = {
     "KeyUnavailable": "A key cannot be had",
     "PreparationError": "It could not begin",
     "JournalUnavailable": "The journal cannot be used",
+    "JournalBusy": "The journal is busy",
     "Refused": "Refused",
     "Moved": "The world has moved",
     "Locked": "The pair is locked",

@@ -39,6 +39,7 @@ from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, 
 from .core import Regions
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
+from .many import ManySimulations, many_configs
 from .simulation import (
     ServedOrg,
     Simulation,
@@ -68,6 +69,7 @@ __all__ = [
     "Faults",
     "ForeignWriter",
     "LoggedRequest",
+    "ManySimulations",
     "MetricShows",
     "MetricValue",
     "MonitorShows",
@@ -97,6 +99,7 @@ __all__ = [
     "WrongBody",
     "inventory_place",
     "inventory_text",
+    "many_configs",
     "metric_value",
     "print_ready",
     "random_faults",

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from orchestrator.config.faults import MetricValue, metric_value, monitor_state
 from orchestrator.config.scenario import Returning
 from orchestrator.model.org import Wire
-from orchestrator.model.plain import JSON
+from orchestrator.model.plain import EMPTY, JSON
 from orchestrator.model.status import Both, Role, Status
 
 
@@ -169,6 +169,8 @@ class SimulatorConfig(Struct, frozen=True):
     """TCP ports on the loopback interface; 0 for a free one."""
     pair: str = "sim"
     """The pair's name in the inventory that is written for it."""
+    labels: Mapping[str, str] = EMPTY
+    """Its labels there."""
     orgs: Both[SimulatedOrg] = field(default_factory=simulated_orgs)
 
     def __post_init__(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from orchestrator.config.faults import ConnectionRefused, Fault
 from orchestrator.errors import PreparationError, UsageError
@@ -100,8 +101,16 @@ class Simulation:
 
     def org(self, role: Role) -> ServedOrg:
         """How to reach one org; only while the simulation runs."""
-        org = self.config.orgs[role]
-        return ServedOrg(self._listeners[role].url, org.uuid, org.api_key, org.app_key)
+        return _served(self.config, role, self.url(role))
+
+    def url(self, role: Role) -> str:
+        """Where a region listens; only while the simulation runs."""
+        return self._listeners[role].url
+
+    @property
+    def configs(self) -> tuple[SimulatorConfig, ...]:
+        """What its one pair is like."""
+        return (self.config,)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
@@ -166,30 +175,56 @@ class Simulation:
 _MARK = "# Written by the HAMR simulator"
 
 
-def inventory_text(sim: Simulation, *, keys: str = "sim-keys") -> str:
-    """A pairs.yaml with the pair of a simulation that runs; its keys are references to files in the folder `keys`."""
+class Served(Protocol):
+    """What serves simulated pairs."""
+
+    @property
+    def configs(self) -> Sequence[SimulatorConfig]:
+        """What each pair is like."""
+
+    def url(self, role: Role) -> str:
+        """Where that region listens."""
+
+
+def inventory_text(sim: Served, *, keys: str = "sim-keys") -> str:
+    """A pairs.yaml with the pairs of a simulation that runs; their keys are references to files in the folder `keys`."""
     lines = [
         f"{_MARK}. The pair is made up: nothing here reaches Datadog.",
         "schema: 1",
         "pairs:",
-        f"  {sim.config.pair}:",
-        "    mirrors: auto",
-        "    pages:",
-        f"      secondary_from_outside: {sim.org(Role.SECONDARY).url}/health",
     ]
-    for role in Role:
-        org, served = sim.config.orgs[role], sim.org(role)
+    for config in sim.configs:
         lines += [
-            f"    {role}:",
-            f"      name: {org.name}",
-            f"      uuid: {org.uuid}",
-            f"      url: {served.url}",
-            f"      datacenter: {org.datacenter}",
-            "      wire: auto",
-            f"      api_key: {{file: {_quoted(f'{keys}/{role}-api-key')}}}",
-            f"      app_key: {{file: {_quoted(f'{keys}/{role}-app-key')}}}",
+            f"  {config.pair}:",
+            *([f"    labels: {json.dumps(dict(config.labels))}"] if config.labels else []),
+            "    mirrors: auto",
+            "    pages:",
+            f"      secondary_from_outside: {sim.url(Role.SECONDARY)}/health",
         ]
+        for role in Role:
+            org = config.orgs[role]
+            lines += [
+                f"    {role}:",
+                f"      name: {org.name}",
+                f"      uuid: {org.uuid}",
+                f"      url: {sim.url(role)}",
+                f"      datacenter: {org.datacenter}",
+                "      wire: auto",
+                *(
+                    f"      {kind}_key: {{file: {_quoted(f'{keys}/{file}')}}}"
+                    for kind, (file, _) in _key_files(sim, config, role).items()
+                ),
+            ]
     return "\n".join(lines) + "\n"
+
+
+def _key_files(sim: Served, config: SimulatorConfig, role: Role) -> Mapping[str, tuple[str, str]]:
+    """The name of each of an org's key files, and what stands in it."""
+    org, which = config.orgs[role], f"{config.pair}-" if len(sim.configs) > 1 else ""
+    return {
+        "api": (f"{which}{role}-api-key", org.api_key),
+        "app": (f"{which}{role}-app-key", org.app_key),
+    }
 
 
 def inventory_place(folder: Path) -> Path:
@@ -203,7 +238,7 @@ def _is_ours(path: Path) -> bool:
         return file.read(len(_MARK)) == _MARK.encode()
 
 
-def write_inventory(sim: Simulation, path: Path) -> None:
+def write_inventory(sim: Served, path: Path) -> None:
     """Write the pairs.yaml and its key files (for the owner alone), in place of an earlier simulation's.
 
     The key files stand in a folder that is named after the inventory: pairs.yaml gets pairs-keys/.
@@ -220,10 +255,10 @@ def write_inventory(sim: Simulation, path: Path) -> None:
                 next_steps=(next_step.simulate("--inventory-out", str(path.with_name("sim-pairs.yaml"))),),
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for role in Role:
-            served = sim.org(role)
-            _write(folder / f"{role}-api-key", served.api_key)
-            _write(folder / f"{role}-app-key", served.app_key)
+        for config in sim.configs:
+            for role in Role:
+                for file, key in _key_files(sim, config, role).values():
+                    _write(folder / file, key)
         path.write_text(inventory_text(sim, keys=folder.name), encoding="utf-8")
     except OSError as error:
         raise PreparationError(
@@ -248,27 +283,35 @@ def _write(path: Path, key: str) -> None:
 # -- a program of its own --------------------------------------------------------------------------------------
 
 
-def print_ready(sim: Simulation, inventory: Path) -> str:
-    """One line of JSON that says how to reach both orgs. Their keys are made up, and open nothing but the simulator."""
-    orgs = {role.value: asdict(sim.org(role)) for role in Role}
+def print_ready(sim: Served, inventory: Path) -> str:
+    """One line of JSON that says how to reach the orgs. Their keys are made up, and open nothing but the simulator."""
+    config, *others = sim.configs
+    if others:
+        urls = {role.value: {"url": sim.url(role)} for role in Role}
+        return json.dumps({**urls, "pairs": len(sim.configs), "inventory": str(inventory)})
+    orgs = {role.value: asdict(_served(config, role, sim.url(role))) for role in Role}
     return json.dumps({**orgs, "inventory": str(inventory)})
 
 
+def _served(config: SimulatorConfig, role: Role, url: str) -> ServedOrg:
+    org = config.orgs[role]
+    return ServedOrg(url, org.uuid, org.api_key, org.app_key)
+
+
 async def serve(
-    config: SimulatorConfig,
+    sim: AbstractAsyncContextManager[Served],
     *,
     inventory_out: Path,
     announce: Callable[[str], None],
     stop: asyncio.Event,
-    faults: Iterable[Fault] = (),
 ) -> None:
-    """Serve both regions until `stop` is set; `announce` is given the line of `print_ready` once, when both listen.
+    """Serve the regions of `sim` until `stop` is set; `announce` is given the line of `print_ready` once, when both listen.
 
     Raises:
         UsageError: a port is taken, or a file that the simulator did not write stands at `inventory_out`.
         PreparationError: the inventory cannot be written.
     """
-    async with Simulation(config, faults=faults) as sim:
-        write_inventory(sim, inventory_out)
-        announce(print_ready(sim, inventory_out))
+    async with sim as served:
+        write_inventory(served, inventory_out)
+        announce(print_ready(served, inventory_out))
         await stop.wait()

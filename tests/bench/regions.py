@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.model.status import Both, Status
-from orchestrator.simulator import SimulatorConfig, serve
+from orchestrator.simulator import Simulation, SimulatorConfig, serve
 
 ROUND_TRIP = 0.05
 """Seconds, injected into every request of both regions."""
@@ -53,7 +53,7 @@ def main() -> None:
     config = SimulatorConfig(latency=Both(ROUND_TRIP, ROUND_TRIP), status=Both(status, status))
     asyncio.run(
         serve(
-            config,
+            Simulation(config),
             inventory_out=inventory,
             announce=lambda line: print(line, flush=True),
             stop=asyncio.Event(),

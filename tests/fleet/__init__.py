@@ -1,0 +1,1 @@
+"""Readiness over time, from records alone."""

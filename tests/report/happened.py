@@ -10,6 +10,7 @@ from orchestrator.model.events import (
     ApprovalOwed,
     ChangeSeen,
     ClockDistrusted,
+    DoctorChecked,
     DrillClosed,
     DrillScored,
     DrillStarted,
@@ -72,6 +73,7 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head
+from orchestrator.model.readiness import Level
 from orchestrator.model.reading import (
     Accepted,
     Change,
@@ -389,6 +391,12 @@ SAID: tuple[tuple[Event, str], ...] = (
         "The fleet stopped, and begins nothing new: wave 2 was not confirmed",
     ),
     (FleetFinished(3, 2), "The fleet is through (exit 3). 2 pairs arrived"),
+    (
+        DoctorChecked(
+            Level.CRITICAL, Level.OK, 46, {"lock": Level.CRITICAL}, Both(0.2, None), 0.3, "p", "0123", "1.0"
+        ),
+        "Doctor looked: planned run CRITICAL, emergency OK",
+    ),
     (
         DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark-primary"),
         "Drill: to ACTIVE and home to PASSIVE, scenario dark-primary",

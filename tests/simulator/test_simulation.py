@@ -100,7 +100,7 @@ async def test_serve_announces_once_and_serves_until_it_is_told_to_stop(tmp_path
         announced.set()
 
     task = asyncio.create_task(
-        serve(SimulatorConfig(), inventory_out=tmp_path / "pairs.yaml", announce=announce, stop=stop)
+        serve(Simulation(), inventory_out=tmp_path / "pairs.yaml", announce=announce, stop=stop)
     )
     await announced.wait()
     ready = json.loads(lines[0])
@@ -122,7 +122,7 @@ async def test_a_taken_port_is_named_and_nothing_stays_open(tmp_path: Path) -> N
         lines: list[str] = []
         with pytest.raises(UsageError) as caught:
             await serve(
-                SimulatorConfig(ports=Both(0, port)),
+                Simulation(SimulatorConfig(ports=Both(0, port))),
                 inventory_out=tmp_path / "pairs.yaml",
                 announce=lines.append,
                 stop=asyncio.Event(),

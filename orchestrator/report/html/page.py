@@ -34,21 +34,22 @@ def page(report: ReportView) -> str:
 
     Its Content-Security-Policy lets the browser load nothing at all, and knows its one style sheet by its hash.
     """
+    return rendered(
+        "page.html.j2",
+        report=report,
+        summary=summary.summary_of(report),
+        checks=outcomes.checks_of(report),
+        moments=_moments(report),
+        drawings=[drawing_of(report, WIDE), drawing_of(report, NARROW)],
+        most_records=MOST_RECORDS,
+    )
+
+
+def rendered(template: str, **values: object) -> str:
+    """A template with these values, and the hash of the one style sheet that its page may use."""
     style = _environment().get_template("style.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            summary=summary.summary_of(report),
-            checks=outcomes.checks_of(report),
-            moments=_moments(report),
-            drawings=[drawing_of(report, WIDE), drawing_of(report, NARROW)],
-            style_hash=digest,
-            most_records=MOST_RECORDS,
-        )
-    )
+    return _environment().get_template(template).render(style_hash=digest, **values)
 
 
 @cache

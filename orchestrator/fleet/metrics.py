@@ -1,0 +1,139 @@
+"""Readiness for Prometheus: the same facts as `hamr readiness` shows, as gauges. The one place of prometheus_client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from orchestrator.errors import UsageError
+from orchestrator.model import next_step
+from orchestrator.model.readiness import NagiosCode, ReadinessHistory, is_ready
+from orchestrator.model.run import Mode
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+Labels = tuple[str, ...]
+
+
+class Metric(Struct, frozen=True):
+    """A gauge: its name, with its unit, what it says, and what tells its values apart beside the pair."""
+
+    name: str
+    help: str
+    labels: Labels = ()
+
+
+READY = Metric(
+    "hamr_ready", "1 where a run of that mode would work now, 0 where not or nobody knows", ("mode",)
+)
+LEVEL = Metric(
+    "hamr_readiness_level", "0 ok, 1 warning, 2 critical, 3 unknown, as hamr doctor exits", ("mode",)
+)
+SINCE = Metric(
+    "hamr_readiness_since_timestamp_seconds", "Since when it is ready, or is not; or for longer", ("mode",)
+)
+NOT_READY = Metric(
+    "hamr_not_ready_seconds",
+    "How long it was not ready within the window, as far as anybody looked",
+    ("mode",),
+)
+WINDOW = Metric("hamr_readiness_window_seconds", "How long the window is whose looks are counted")
+LOOKS = Metric("hamr_doctor_looks", "How often doctor looked within the window")
+LAST_LOOK = Metric("hamr_doctor_last_look_timestamp_seconds", "When doctor looked last")
+LOOK_SECONDS = Metric("hamr_doctor_last_look_seconds", "How long its last look took")
+ROUND_TRIP = Metric("hamr_org_round_trip_seconds", "In what time an org answered at the last look", ("org",))
+WORSE = Metric("hamr_checks_worse", "How many checks say something worse than before, and are not well yet")
+LAST_DRILL = Metric("hamr_last_drill_timestamp_seconds", "When the last drill was scored", ("regions",))
+LAST_WAY = Metric(
+    "hamr_there_and_back_timestamp_seconds",
+    "When a drill last proved the way there and back, every expectation held",
+    ("regions",),
+)
+TOOK = Metric("hamr_time_to_active_seconds", "Within what time runs got to ACTIVE", ("regions", "quantile"))
+OBJECTIVE = Metric("hamr_time_to_active_objective_seconds", "How long a run may take to ACTIVE")
+PROVEN = Metric("hamr_playbook_proven_timestamp_seconds", "When the playbook was last proven")
+PROVEN_AS_IS = Metric(
+    "hamr_playbook_proven_as_it_is", "1 where that was this very playbook and this hamr, else 0"
+)
+
+METRICS: tuple[Metric, ...] = (
+    READY,
+    LEVEL,
+    SINCE,
+    NOT_READY,
+    WINDOW,
+    LOOKS,
+    LAST_LOOK,
+    LOOK_SECONDS,
+    ROUND_TRIP,
+    WORSE,
+    LAST_DRILL,
+    LAST_WAY,
+    TOOK,
+    OBJECTIVE,
+    PROVEN,
+    PROVEN_AS_IS,
+)
+"""All of them, each with the label pair; what is not known has no sample."""
+
+
+def registry_of(found: Iterable[ReadinessHistory]) -> CollectorRegistry:
+    """The metrics of these pairs, as prometheus_client serves or writes them.
+
+    Raises:
+        UsageError: the library is not installed.
+    """
+    try:
+        from prometheus_client import CollectorRegistry, Gauge  # noqa: PLC0415 - loaded by who wants metrics alone
+    except ImportError as error:
+        raise UsageError(
+            f"Metrics need a library that is not installed: {error}.",
+            next_steps=(next_step.shell("pip install 'hamr-orchestrator[fleet]'", "install it"),),
+        ) from error
+    registry = CollectorRegistry()
+    gauges = {
+        metric.name: Gauge(metric.name, metric.help, ("pair", *metric.labels), registry=registry)
+        for metric in METRICS
+    }
+    for history in found:
+        for metric, labels, value in samples_of(history):
+            if value is not None:
+                gauges[metric.name].labels(history.pair, *labels).set(value)
+    return registry
+
+
+def text_of(registry: CollectorRegistry) -> bytes:
+    """The metrics in Prometheus' text format."""
+    from prometheus_client import generate_latest  # noqa: PLC0415 - as above
+
+    return generate_latest(registry)
+
+
+def samples_of(history: ReadinessHistory) -> Iterator[tuple[Metric, Labels, float | None]]:
+    """Every sample of one pair, with its labels beside the pair; None where it is not known. Pure."""
+    for mode, stands in ((Mode.PLANNED, history.planned), (Mode.EMERGENCY, history.emergency)):
+        yield READY, (mode.value,), is_ready(stands.level)
+        yield LEVEL, (mode.value,), NagiosCode[stands.level.name]
+        yield SINCE, (mode.value,), None if stands.since is None else stands.since.timestamp()
+        yield NOT_READY, (mode.value,), stands.not_ready.total_seconds()
+    yield WINDOW, (), (history.at - history.since).total_seconds()
+    yield LOOKS, (), history.looks
+    if history.last_look is not None:
+        yield LAST_LOOK, (), history.last_look.timestamp()
+        yield LOOK_SECONDS, (), history.look_seconds
+    for role, took in history.round_trips.items():
+        yield ROUND_TRIP, (role.value,), took
+    yield WORSE, (), len(history.turned)
+    for regions, simulated in (("live", False), ("simulated", True)):
+        drill, way = history.last_drill(simulated=simulated), history.last_way(simulated=simulated)
+        yield LAST_DRILL, (regions,), None if drill is None else drill.at.timestamp()
+        yield LAST_WAY, (regions,), None if way is None else way.at.timestamp()
+        for share in (0.5, 0.95):
+            yield TOOK, (regions, f"{share:g}"), history.took(share, simulated=simulated)
+    yield OBJECTIVE, (), history.objective
+    if history.certified is not None:
+        yield PROVEN, (), history.certified.at.timestamp()
+        yield PROVEN_AS_IS, (), not history.certified.changed

@@ -1,0 +1,254 @@
+"""How ready pairs are and were, as `hamr readiness` shows it: a table, one pair in full, JSON; the page's drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep, each_once
+from orchestrator.model.plain import JSON
+from orchestrator.model.readiness import Drilled, Level, ReadinessHistory, Stands, Turned, is_ready
+from orchestrator.model.words import ago, counted, span, utc
+
+from .documents import document, fields_fact, seconds
+from .layout import Line, Page, Span, labelled, line, listed_under, next_commands, table, within
+
+WIDTH = 80
+"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
+
+STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
+
+_HEADER = ("pair", "planned", "emergency", "since", "not ready", "drilled", "to ACTIVE", "worse")
+_LIMITS = (24, 9, 9, 12, 10, 14, 12, 5)
+
+
+def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
+    """One pair in full; of several a table, those that are not ready first, and what got worse."""
+    with within(WIDTH):
+        if len(found) == 1:
+            return (*_in_full(found[0]), *next_commands(steps_of(found)))
+        ordered = sorted(found, key=lambda each: is_ready(each.level))
+        ready = sum(is_ready(each.level) for each in found)
+        worse = [f"{each.pair}: {words}" for each in ordered for words in worse_words(each)]
+        return (
+            line(f"{ready} of {counted(len(found), 'pair')} ready, {_window(found[0])}", "heading"),
+            line(),
+            *table(_HEADER, [_row(each) for each in ordered], _LIMITS, most=1),
+            *listed_under("Got worse", worse, longest=400),
+            *next_commands(steps_of(found)),
+        )
+
+
+def _window(history: ReadinessHistory) -> str:
+    return f"{utc(history.at)}, looks of the last {span(history.at - history.since)}"
+
+
+def _row(history: ReadinessHistory) -> tuple[Span, ...]:
+    planned, emergency = history.planned, history.emergency
+    worst = planned if planned.level is history.level else emergency
+    drill = max((each.at for each in history.drills), default=None)
+    return (
+        Span(history.pair, "bold"),
+        Span(planned.level.value, STYLES[planned.level]),
+        Span(emergency.level.value, STYLES[emergency.level]),
+        Span("-" if worst.since is None else span(history.at - worst.since)),
+        Span(span(worst.not_ready) if worst.not_ready else "-"),
+        Span("never" if drill is None else ago(history.at - drill), "warn" if drill is None else ""),
+        Span(_quantiles(history, simulated=False) or _quantiles(history, simulated=True) or "-"),
+        Span(str(len(history.turned)) if history.turned else "-", "bad" if history.turned else ""),
+    )
+
+
+def _quantiles(history: ReadinessHistory, *, simulated: bool) -> str:
+    median = history.took(0.5, simulated=simulated)
+    return "" if median is None else f"{span(median)}{' sim' if simulated else ''}"
+
+
+def _in_full(history: ReadinessHistory) -> Page:
+    lines: list[Line] = [
+        (Span("Pair ", "heading"), Span(history.pair, "bold"), Span(f", {_window(history)}")),
+        line(),
+    ]
+    for label, text, style in facts_of(history):
+        lines += labelled(label, text, style, indent=0, width=16)
+    return (*lines, *listed_under("Got worse", worse_words(history)))
+
+
+def facts_of(history: ReadinessHistory) -> Iterator[tuple[str, str, str]]:
+    """What is said of one pair: a label, a text, and its style."""
+    yield "planned run", stands_words(history, history.planned), STYLES[history.planned.level]
+    yield "emergency", stands_words(history, history.emergency), STYLES[history.emergency.level]
+    if history.last_look is None:
+        yield "doctor", f"no look was kept in the last {span(history.at - history.since)}", "warn"
+    else:
+        looks = f"{counted(history.looks, 'look')}, the last {ago(history.at - history.last_look)}"
+        yield "doctor", looks, ""
+    if history.not_well:
+        yield "not well", ", ".join(f"{name} {level.name}" for name, level in history.not_well.items()), "bad"
+    yield "drill", *_drill_words(history, history.last_drill(simulated=False), "live")
+    yield "", *_drill_words(history, history.last_drill(simulated=True), "on the simulator")
+    yield "there and back", *_way_words(history, history.last_way(simulated=False), "live")
+    yield "", *_way_words(history, history.last_way(simulated=True), "on the simulator")
+    yield "to ACTIVE", *_took_words(history)
+    if history.took(0.5, simulated=True) is not None:
+        yield "", f"on the simulator {_both(history, simulated=True)}", ""
+    yield "proof", *_proof_words(history)
+
+
+def stands_words(history: ReadinessHistory, stands: Stands) -> str:
+    """Whether it is ready, since when, and how long it was not."""
+    if stands.since is None:
+        return "not known: nobody has looked"
+    level = (
+        "ready"
+        if stands.level is Level.OK
+        else f"{'ready' if is_ready(stands.level) else 'not ready'}, {stands.level.name}"
+    )
+    longer = " or longer" if stands.or_longer else ""
+    lost = f"; not ready for {span(stands.not_ready)} in all" if stands.not_ready else ""
+    if history.last_look is not None and stands.level is Level.UNKNOWN and not history.spells[-1].looked:
+        level = "not known: the last look is too old"
+    return f"{level}, for {span(history.at - stands.since)}{longer}{lost}"
+
+
+def _drill_words(history: ReadinessHistory, drill: Drilled | None, where: str) -> tuple[str, str]:
+    if drill is None:
+        return f"never {where}", "warn" if where == "live" else ""
+    scenario = f" ({drill.scenario})" if drill.scenario else ""
+    held = "passed" if drill.passed else "an expectation was missed"
+    return f"{where}{scenario} {ago(history.at - drill.at)}: {held}", "" if drill.passed else "bad"
+
+
+def _way_words(history: ReadinessHistory, drill: Drilled | None, where: str) -> tuple[str, str]:
+    if drill is None:
+        return f"never proven {where}", "warn"
+    changed = "; the playbook was changed since" if drill.changed else ""
+    return f"{where} {ago(history.at - drill.at)} ({drill.drill}){changed}", "warn" if changed else ""
+
+
+def _took_words(history: ReadinessHistory) -> tuple[str, str]:
+    allowed = "no objective is set" if history.objective is None else f"{span(history.objective)} allowed"
+    if history.took(0.5) is None:
+        return f"no live run has got there; {allowed}", ""
+    late = history.took(0.95)
+    missed = history.objective is not None and late is not None and late > history.objective
+    return f"{_both(history, simulated=False)}; {allowed}", "bad" if missed else ""
+
+
+def _both(history: ReadinessHistory, *, simulated: bool) -> str:
+    number = sum(each.simulated is simulated for each in history.arrivals)
+    median, late = (history.took(share, simulated=simulated) or 0.0 for share in (0.5, 0.95))
+    return f"median {span(median)}, 95 % within {span(late)}, of {counted(number, 'run')}"
+
+
+def _proof_words(history: ReadinessHistory) -> tuple[str, str]:
+    proven = history.certified
+    if proven is None:
+        return f"{history.playbook} was not proven for this pair", ""
+    changed = "; the playbook or hamr was changed since" if proven.changed else ""
+    return (
+        f"to {counted(proven.faults, 'fault')}, {ago(history.at - proven.at)}{changed}",
+        "warn" if changed else "",
+    )
+
+
+def worse_words(history: ReadinessHistory) -> tuple[str, ...]:
+    """What got worse, each in a sentence."""
+    slower = history.slower
+    return (
+        *(_turned_words(history.at, [*alike]) for _, alike in groupby(history.turned, key=_alike)),
+        *(
+            (f"to ACTIVE took {span(slower[0])} the last time, and {span(slower[1])} before (median)",)
+            if slower is not None
+            else ()
+        ),
+    )
+
+
+def _alike(turned: Turned) -> tuple[Level, datetime, Level]:
+    return turned.level, turned.since, turned.before
+
+
+def _turned_words(at: datetime, turned: Sequence[Turned]) -> str:
+    """Those that turned in one look to the same."""
+    level, since, before = _alike(turned[0])
+    return (
+        f"{level.name} since {utc(since)} ({ago(at - since)}), and {before.name} before: "
+        f"{', '.join(each.check for each in turned)}"
+    )
+
+
+def steps_of(found: Iterable[ReadinessHistory]) -> tuple[NextStep, ...]:
+    """What to type: a look where none is young, and at what is not well."""
+    histories = [*found]
+    wanting = [each.pair for each in histories if not is_ready(each.level)]
+    if not wanting:
+        return ()
+    unseen = [each for each in histories if each.last_look is None or not each.spells[-1].looked]
+    steps = [next_step.doctor(pair) for pair in wanting[:_NAMED]]
+    if unseen and len(unseen) == len(wanting):
+        steps = [step.with_options("--record", why="look, and keep what is found") for step in steps]
+    return each_once(steps)
+
+
+_NAMED = 3
+
+
+def readiness_json(found: Sequence[ReadinessHistory], journal: str) -> dict[str, JSON]:
+    """The same as a document: hamr/readiness/1."""
+    return document(
+        "hamr/readiness/1",
+        {"journal": journal, "next": steps_of(found), "pairs": [_fact(each) for each in found]},
+    )
+
+
+def _fact(history: ReadinessHistory) -> dict[str, object]:
+    return {
+        **fields_fact(history, "pair", "playbook", "at", "since", "level"),
+        "planned": _stands_fact(history.planned),
+        "emergency": _stands_fact(history.emergency),
+        "looks": history.looks,
+        "last_look": history.last_look,
+        "not_well": history.not_well,
+        "got_worse": [fields_fact(each, "check", "level", "before", "since") for each in history.turned],
+        "last_drill": _by_regions(lambda simulated: history.last_drill(simulated=simulated)),
+        "there_and_back": _by_regions(lambda simulated: history.last_way(simulated=simulated)),
+        "to_active": {
+            "objective_seconds": seconds(history.objective),
+            **{
+                name: {
+                    "runs": sum(each.simulated is simulated for each in history.arrivals),
+                    "median_seconds": seconds(history.took(0.5, simulated=simulated)),
+                    "p95_seconds": seconds(history.took(0.95, simulated=simulated)),
+                }
+                for name, simulated in (("live", False), ("simulated", True))
+            },
+            "slower": history.slower is not None,
+        },
+        "proof": None if history.certified is None else fields_fact(history.certified),
+        "spells": [
+            {
+                **fields_fact(each, "since", "until"),
+                "planned": each.levels[0],
+                "emergency": each.levels[1],
+                "looked": each.looked,
+            }
+            for each in history.spells
+        ],
+    }
+
+
+def _by_regions(find: Callable[[bool], Drilled | None]) -> dict[str, object]:
+    """What is found live, and on the simulator; null where there is none."""
+    return {name: find(simulated) for name, simulated in (("live", False), ("simulated", True))}
+
+
+def _stands_fact(stands: Stands) -> dict[str, object]:
+    return {
+        "level": stands.level,
+        "ready": is_ready(stands.level),
+        **fields_fact(stands, "since", "or_longer"),
+        "not_ready_seconds": seconds(stands.not_ready.total_seconds()),
+    }
