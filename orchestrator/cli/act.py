@@ -124,7 +124,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 
 
 @click.command()
-@click.argument("what", metavar="PLAN_FILE|RUN")
+@click.argument("what", metavar="PLAN_FILE|RUN|FLEET")
 @options.reason
 @click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
 @options.yes
@@ -132,12 +132,14 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, yes: bool) -> ExitCode:
     """Agree to what somebody else's run or plan does.
 
-    For playbooks with a guard of kind approved. WHAT is the file of a plan, or a run that waits for it. The approval is
+    For playbooks with a guard of kind approved. WHAT is the file of a plan, a run that waits for it, or a fleet: then it is of
+    each pair's plan as the fleet was begun with. The approval is
     bound to exactly that: pair, orgs, start, goal, mode, transitions, playbook and overrides; it is void when any of it
     changes. Whoever asked for it cannot give it. The orgs are not touched.
     """
     from datetime import UTC, datetime
 
+    from orchestrator.fleet.crew import begun_fleet
     from orchestrator.operations.approval import approve as agree
     from orchestrator.operations.approval import asked_by_plan, asked_by_run
     from orchestrator.operations.finding import run_named
@@ -155,8 +157,14 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
         asked = asked_by_plan(plan, datetime.now(UTC))
     else:
         with invocation.store(writes=False) as store:
-            run = run_named(store, what, next_step.approve).run
-            asked = asked_by_run(store, run, afterwards=afterwards)
+            fleet = begun_fleet(store, what)
+            if fleet is None:
+                run = run_named(store, what, next_step.approve).run
+                asked = asked_by_run(store, run, afterwards=afterwards)
+        if fleet is not None:
+            from .fleet_run import approve_fleet
+
+            return approve_fleet(invocation, fleet, reason, yes=yes)
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
     with invocation.session(asked.what.pair, writes=True) as session:
         if not yes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, Refused, UsageError
-from orchestrator.fleet.crew import Crew, fleet_named, read_fleet
+from orchestrator.fleet.crew import Crew, agree_to_fleet, fleet_named, read_fleet
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
@@ -35,7 +35,16 @@ from orchestrator.model.words import counted
 from orchestrator.operations.preflight import check_request, require_reasons
 from orchestrator.report.describe import describe_event
 from orchestrator.report.documents import document
-from orchestrator.report.fleet import Doing, ended_line, fleet_json, fleet_page, frame, plan_json, plan_page
+from orchestrator.report.fleet import (
+    Doing,
+    approvable_fleet_page,
+    ended_line,
+    fleet_json,
+    fleet_page,
+    frame,
+    plan_json,
+    plan_page,
+)
 from orchestrator.report.layout import fit, line, line_text
 
 from .console import Stream, forget_typed
@@ -210,6 +219,39 @@ def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCod
     return ExitCode.DONE
 
 
+def approve_fleet(invocation: Invocation, view: FleetView, reason: str, *, yes: bool) -> ExitCode:
+    """Agree to what each pair's run of a fleet is about to do."""
+    console, operator = invocation.console, invocation.sources.named_operator()
+    plans = view.started.plans
+    page = approvable_fleet_page(view, reason=view.started.reason)
+    if not yes and plans:
+        words = f"{view.started.goal} {len(plans)}"
+        console.aside.page(page)
+        console.agree(
+            words,
+            f"Type the goal and the number of pairs ({words}) to agree to exactly that: ",
+            f"what is wanted is {words}",
+        )
+    with invocation.store(writes=True) as store:
+        agree_to_fleet(store, view, operator, reason, invocation.redactor)
+    said = f"Fleet {view.fleet} is approved by {operator}: exactly as it stands above, and nothing else."
+    digests = {what.pair: what.digest for what in plans}
+    console.facts(
+        (*page, line(), line(said, "good")),
+        document(
+            "hamr/fleet-approval/1",
+            {
+                "fleet": view.fleet,
+                "digest": view.started.digest,
+                "pairs": digests,
+                "by": operator.name,
+                "reason": reason,
+            },
+        ),
+    )
+    return ExitCode.DONE
+
+
 def _drive(invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool) -> ExitCode:
     console = invocation.console
     board = Board(console.aside, view)
@@ -222,6 +264,11 @@ def _drive(invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool) -
         return True
 
     console.follow(lambda: view.fleet)
+    if view.started.plans:
+        console.note(
+            f"The playbook wants other people to agree; once for all of these pairs: {next_step.approve(view.fleet)}",
+            "warn",
+        )
     try:
         if console.aside.redraws:
             from .frames import beside

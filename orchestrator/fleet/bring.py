@@ -105,7 +105,7 @@ async def _bring(
     history = await session.calls(session.history)
     ours = _run_of_fleet(history, fleet.fleet)
     if ours is None or not (ours.open or _reached(ours)):
-        await session.calls(lambda: _refuse_busy(session, history, fleet.started.mode))
+        await session.calls(lambda: refuse_busy(session, history, fleet.started.mode))
         if resumed and fleet.started.mode is Mode.EMERGENCY:
             await _refuse_whole(session, fleet.started.goal)
         run = await session.calls(partial(_new_run, session, fleet))
@@ -130,20 +130,27 @@ def _reached(run: RunHistory) -> bool:
     return run.finished is not None and run.finished.ending.end.reached
 
 
-def _refuse_busy(session: Session, history: History, mode: Mode) -> None:
+def refuse_busy(session: Session, history: History, mode: Mode) -> None:
     """A pair that somebody else is at, or has left in the middle, is theirs; an emergency waits for no run that nobody is at.
+
+    A run of which nothing was sent is in nobody's way: the new one takes its place, as ever.
 
     Raises:
         Locked: somebody holds it.
-        Refused: somebody's run of it is open.
+        Refused: somebody's run has left it in the middle.
     """
     refuse_held(session, take_over=mode is Mode.EMERGENCY)
     run = history.open_run
-    if run is not None and mode is Mode.PLANNED:
-        raise Refused(
-            f"run {run.run} of {run.by}@{run.host} is open on pair {session.pair.name}: a fleet does not take its place",
-            next_steps=(next_step.resume(run.run), next_step.show(run.run)),
-        )
+    if run is None or not run.intended or mode is Mode.EMERGENCY:
+        return
+    fleet = "" if run.started is None else run.started.fleet
+    raise Refused(
+        f"run {run.run} of {run.by}@{run.host} is open on pair {session.pair.name}: a fleet does not take its place",
+        next_steps=(
+            next_step.fleet_resume(fleet) if fleet else next_step.resume(run.run),
+            next_step.show(run.run),
+        ),
+    )
 
 
 async def _refuse_whole(session: Session, goal: Status) -> None:

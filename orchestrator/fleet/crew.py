@@ -8,11 +8,13 @@ from functools import partial
 from orchestrator.datadog.connections import SharedConnections, Sites
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, encode
+from orchestrator.model.events import Event, FleetFinished, FleetStarted, RunApproved, encode
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
 from orchestrator.model.journal import Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Clock, Store
+from orchestrator.model.run import Operator
+from orchestrator.operations.approval import refuse_own
 from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared
 from orchestrator.system.clock import SystemClock
@@ -91,6 +93,42 @@ def read_fleet(store: Store, fleet: str) -> FleetView | None:
     return fleet_of(store.records(run=fleet, kinds=KINDS))
 
 
+def begun_fleet(store: Store, name: str) -> FleetView | None:
+    """The fleet that an id names, or the beginning of one; None where that is none, or not one alone."""
+    found = store.ids(name, 2) if name else ()
+    return read_fleet(store, found[0]) if len(found) == 1 else None
+
+
+def agree_to_fleet(
+    store: Store, view: FleetView, operator: Operator, reason: str, redactor: Redactor
+) -> None:
+    """Journal that this operator agrees to exactly what each pair's run of a fleet is about to do.
+
+    Raises:
+        Refused: they asked for it themselves.
+        UsageError: it asks for nothing.
+    """
+    refuse_own(operator, view.by.partition("@")[0])
+    if not view.started.plans:
+        raise UsageError(
+            f"fleet {view.fleet} asks nobody to agree to it: its playbook has no guard that does, or nothing was to be moved",
+            next_steps=(next_step.fleet_report(view.fleet),),
+        )
+    role = store.role()
+    entries = [
+        Entry(
+            view.fleet,
+            what.pair,
+            RunApproved.kind,
+            operator.name,
+            operator.host,
+            redactor.clean_value(encode(RunApproved(what, reason, role=role))),
+        )
+        for what in view.started.plans
+    ]
+    store.append_all(entries)
+
+
 LAST = "last"
 """What stands for the newest fleet of a journal, in the place of its id."""
 
@@ -101,8 +139,6 @@ def fleet_named(store: Store, name: str | None) -> FleetView:
     Raises:
         UsageError: there is none, or there are several.
     """
-    from orchestrator.model.events import FleetFinished, FleetStarted  # noqa: PLC0415
-
     begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
     if not begun:
         raise UsageError(

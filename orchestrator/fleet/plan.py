@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator import __version__
 from orchestrator.engine.evaluator import asks_people
-from orchestrator.errors import HamrError, Refused
+from orchestrator.errors import HamrError
 from orchestrator.model.events import FleetStarted
 from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
 from orchestrator.model.org import Wave
@@ -19,12 +19,12 @@ from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both
 from orchestrator.operations.approval import asked_by_plan
-from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import refuse_in_drill, refuse_owing
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import PAIRS_AT_ONCE
 
+from .bring import refuse_busy
 from .crew import Crew
 from .waves import in_waves
 
@@ -67,13 +67,10 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
 
 async def _planned(session: Session, request: RunRequest) -> PlannedPair:
     try:
-        refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
         history = session.history()
+        refuse_busy(session, history, request.mode)
         refuse_in_drill(history, request, "")
         refuse_owing(history, request)
-        if history.open_run is not None and request.mode is Mode.PLANNED:
-            run = history.open_run
-            raise Refused(f"run {run.run} of {run.by}@{run.host} is open")
         plan = await make_plan(session, request)
     except HamrError as error:
         return PlannedPair(request.pair, "", refused=error.message, next_steps=error.next_steps)

@@ -15,6 +15,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
+from orchestrator.model.run import Operator
 from orchestrator.model.status import Both
 from orchestrator.model.words import utc
 
@@ -125,16 +126,24 @@ def _reason_of(store: Store, run: str) -> str:
     return ""
 
 
+def refuse_own(operator: Operator, by: str) -> None:
+    """Whoever asked for something does not agree to it.
+
+    Raises:
+        Refused: they would.
+    """
+    if operator.name.casefold() == by.casefold():
+        raise Refused(
+            f"{by} asked for this, and another person has to agree to it: hamr runs here as {operator.name}"
+        )
+
+
 def approve(session: Session, asked: Asked, reason: str) -> Record:
     """Journal that this operator agrees to exactly this.
 
     Raises:
         Refused: they asked for it themselves, or agreed already.
     """
-    operator = session.operator
-    if operator.name.casefold() == asked.by.casefold():
-        raise Refused(
-            f"{asked.by} asked for this, and another person has to agree to it: hamr runs here as {operator.name}"
-        )
+    refuse_own(session.operator, asked.by)
     event = RunApproved(asked.what, reason, asked.afterwards, session.store.role())
     return session.store.append(session.entry(asked.run, event))

@@ -20,7 +20,7 @@ from orchestrator.model.words import counted, span, utc
 
 from .documents import document, fields_fact, seconds
 from .errors import exit_fact, exit_lines, meaning
-from .layout import Line, Page, Span, line, next_commands, paragraph, shortened, table, within
+from .layout import Line, Page, Span, labelled, line, next_commands, paragraph, shortened, table, within
 from .pairs import WIDTH
 
 _MOST_STEPS = 20
@@ -155,6 +155,26 @@ def plan_json(plan: FleetPlan) -> dict[str, JSON]:
             "left_out": [fact(each) for each in plan.left_out],
         },
     )
+
+
+def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
+    """What somebody agrees to who agrees to a fleet: each pair's route, as it was planned."""
+    rows = [
+        (Span(what.pair, "bold"), Span(f"{what.start} → {what.goal}", "status"), Span(", ".join(what.route)))
+        for what in view.started.plans
+    ]
+    overrides = [f"{guard}: {why}" for guard, why in view.started.overrides.items()]
+    with within(WIDTH):
+        return (
+            line(f"What {view.by} asks for: {counted(len(rows), 'pair')} to {view.started.goal}", "heading"),
+            *labelled("reason", shortened(reason or "none was given")),
+            *labelled("mode", view.started.mode.value),
+            *labelled("playbook", f"{view.started.playbook}, SHA-256 {view.started.playbook_sha256[:12]}…"),
+            *(labelled("goes over", "; ".join(overrides), "warn") if overrides else ()),
+            *labelled("digest", f"{view.started.digest[:12]}…, of all these plans"),
+            line(),
+            *table(("pair", "from → to", "transitions"), rows, (32, 24, 40)),
+        )
 
 
 def needs_person(member: Member) -> bool:

@@ -1,0 +1,63 @@
+"""A second pair of eyes for many pairs: one agreement covers each pair's own plan, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_approve import TWO_PEOPLE
+
+from .lab import FleetLab, laboratory
+from .test_run import ACTIVE
+
+NAMES = ("pay-1", "pay-2")
+RUN = ("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "rest")
+BOB = ("--operator", "bob@desk")
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
+    monkeypatch.chdir(tmp_path)
+    with laboratory(tmp_path, NAMES, playbook=TWO_PEOPLE) as found:
+        yield found
+
+
+def begun(team: FleetLab) -> str:
+    team.wait_for(lambda: len(team.records("approval.asked")) == len(NAMES))
+    return team.fleet().fleet
+
+
+def test_one_agreement_lets_every_pair_go(team: FleetLab) -> None:
+    with team.start(*RUN, "--reason", "the yearly move") as process:
+        fleet = begun(team)
+        refused = team.run("approve", fleet, "--yes", code=3)
+        assert "alice asked for this, and another person has to agree" in " ".join(refused.stderr.split())
+        agreed = team.json("approve", fleet, "--reason", "we talked", "--yes", *BOB)
+        assert process.wait(20) == 0
+    assert agreed["digest"] == team.fleet().started.digest
+    assert [*agreed["pairs"]] == [*NAMES]
+    assert set(team.statuses().values()) == {ACTIVE}
+    assert {each.by for each in team.records("run.approved")} == {"bob"}
+
+
+def test_what_was_agreed_to_for_one_fleet_counts_for_no_other(team: FleetLab) -> None:
+    with team.start(*RUN) as process:
+        first = begun(team)
+        team.run("fleet", "stop", first, code=0)
+        assert process.wait(20) == 130, "a wait for people is no transition that would have to be ended"
+    team.run("approve", first, "--yes", *BOB, code=0)
+    with team.start(*RUN) as process:
+        team.wait_for(lambda: len(team.records("approval.asked")) == 2 * len(NAMES))
+        team.run("fleet", "stop", "last", code=0)
+        assert process.wait(20) == 130
+    assert sum(team.writes().values()) == 0
+    team.run("fleet", "resume", first, "--yes", code=0)
+    assert set(team.statuses().values()) == {ACTIVE}
+
+
+def test_a_fleet_that_asks_for_nothing_cannot_be_approved(lab: FleetLab) -> None:
+    lab.run("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes", code=0)
+    result = lab.run("approve", lab.fleet().fleet, "--yes", *BOB, code=2)
+    assert "asks nobody to agree to it" in " ".join(result.stderr.split())
