@@ -48,10 +48,15 @@ def _findings(document: Document, script: Any) -> Iterator[Finding]:
 def fault_findings(document: Document, values: Any, *way: str | int) -> Iterator[Finding]:
     """Each fault of the list at that place has exactly one kind, and a time only where it needs no request."""
     for place, fault in parts(values, *way):
-        yield from one_kind(document, place, Fault, "fault", "what goes wrong")
-        named = [key for key in fault if key in KINDS]
-        if len(named) == 1:
-            yield from _times(named[0], fault, place, document.value((*place, "at")))
+        yield from fault_problems(document, place, fault)
+
+
+def fault_problems(document: Document, place: Steps, fault: dict[str, Any]) -> Iterator[Finding]:
+    """Of the one fault at that place; see `fault_findings`."""
+    yield from one_kind(document, place, Fault, "fault", "what goes wrong")
+    named = [key for key in fault if key in KINDS]
+    if len(named) == 1:
+        yield from _times(named[0], fault, place, document.value((*place, "at")))
 
 
 def one_kind(

@@ -35,7 +35,7 @@ from .fields import (
     words,
 )
 from .messages import did_you_mean, duration, found, one_of, written
-from .schema import NO_KEY, Noun, leaf
+from .schema import NO_KEY, ONE_WILL_DO, Noun, leaf
 
 
 class Returning(enum.Enum):
@@ -188,6 +188,9 @@ OwedName = Annotated[
     OrgStatus | Literal["nothing"],
     leaf(_owed, {"type": "string", "pattern": "^(nothing|(primary|secondary) [A-Z]+)$"}),
 ]
+ExitOfHook = Annotated[int, whole_number(0, 255)]
+"""What the program of a hook ends with."""
+
 ProbeAnswer = Annotated[
     float | str | bool | Unknown,
     leaf(
@@ -276,6 +279,8 @@ class Expect(Noun, frozen=True):
     """Orgs to which no write was sent during the step."""
     owed: OwedName | None = None
     """What is owed: primary ACTIVE, or nothing."""
+    statuses: Mapping[RoleName, SourceStatus] = field(default_factory=dict)
+    """What each org's record shows: {primary: ACTIVE}."""
     changed_by: Mapping[RoleName, Text] = field(default_factory=dict)
     """Whose name each org's record carries: hamr for ours, else the name itself."""
     records: Mapping[RecordKind, Annotated[int, whole_number(0, 100_000)]] = field(default_factory=dict)
@@ -309,6 +314,8 @@ class DoResume(Noun, frozen=True, tag="resume"):
     """Switch to the surviving org alone."""
     reason: Text = ""
     """Why; an emergency wants one."""
+    overrides: Mapping[Name, Text] = field(name="override", default_factory=dict)
+    """Guards that are let go, each with the reason."""
 
 
 class DoAdopt(Noun, frozen=True, tag="adopt"):
@@ -318,6 +325,8 @@ class DoAdopt(Noun, frozen=True, tag="adopt"):
     """The org that is right."""
     reason: Text = "a drill"
     """Why."""
+    overrides: Mapping[Name, Text] = field(name="override", default_factory=dict)
+    """Guards that are let go, each with the reason."""
 
 
 class GoesDark(Noun, frozen=True, tag="dark"):
@@ -362,12 +371,19 @@ class At(Noun, frozen=True):
     """The how-manyth of that kind since the step began (1)."""
 
 
+class Death(At, frozen=True):
+    """When a process dies."""
+
+    sent: bool = False
+    """It lives until it would write down what comes next: a request that it intended has left, and what came of it is not known."""
+
+
 class Meanwhile(Noun, frozen=True):
     """What happens in the middle of a step."""
 
     after: RecordKind
     """It happens when a journal record of this kind has just been written."""
-    action: Action
+    action: Action | None = None
     number: Count = 1
     """The how-manyth of that kind since the step began (1)."""
     name: Text = ""
@@ -376,6 +392,14 @@ class Meanwhile(Noun, frozen=True):
     """Who types it; left out: whoever runs the drill."""
     expect: Expect = field(default_factory=Expect)
     """What must hold when it has ended."""
+    later: Span | None = None
+    """It happens so long after that."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong from then on; requests are counted from then."""
+    probes: Mapping[Name, ProbeAnswer] = field(default_factory=dict)
+    """What probes say from then on, by name, or {unknown: REASON}."""
+    hooks: Mapping[Name, ExitOfHook] = field(default_factory=dict)
+    """How programs of hooks end from then on, by the hook's name."""
 
     @property
     def at(self) -> At:
@@ -395,12 +419,25 @@ class ScenarioStep(Noun, frozen=True):
     """What goes wrong from here on; requests are counted from here."""
     probes: Mapping[Name, ProbeAnswer] = field(default_factory=dict)
     """What probes say from here on, by name, or {unknown: REASON}."""
-    meanwhile: Meanwhile | None = None
-    """What happens in the middle of it."""
-    dies: At | None = None
+    meanwhile: Annotated[tuple[Meanwhile, ...], ONE_WILL_DO] = ()
+    """What happens in the middle of it: one, or a list."""
+    dies: Death | None = None
     """When its process dies, as with kill -9."""
     expect: Expect = field(default_factory=Expect)
     """What must hold when it has ended."""
+    stops: At | None = None
+    """When somebody presses Ctrl-C where it runs."""
+    later: Span | None = None
+    """For how long nobody does anything before it."""
+    hooks: Mapping[Name, ExitOfHook] = field(default_factory=dict)
+    """How programs of hooks end from here on, by the hook's name; left out: well."""
+    answers: Mapping[Name, bool] = field(default_factory=dict)
+    """What is said to a question about a hook or guard, by its name; left out: there is nobody to ask."""
+
+    @property
+    def parts(self) -> tuple[ScenarioStep | Meanwhile, ...]:
+        """The step itself, and what happens in the middle of it."""
+        return (self, *self.meanwhile)
 
 
 class Scenario(Noun, frozen=True):

@@ -15,7 +15,7 @@ from orchestrator.model.status import Status
 
 from .compose import compose
 from .document import Document, Finding, Steps, bounded, items, list_in, mapping_in, parts
-from .fault_scripts import fault_findings, one_kind
+from .fault_scripts import fault_findings, fault_problems, one_kind
 from .faults import tags_of
 from .fields import SchemaVersion
 from .messages import did_you_mean, one_of, shown
@@ -101,15 +101,18 @@ def _named(*, _schema: int, steps: tuple[ScenarioStep, ...] = (), **settings: An
     for step in steps:
         name = step.name or _free(_usual_name(step.action, home), names)
         names.add(name)
-        meanwhile = step.meanwhile
-        if meanwhile is not None and not meanwhile.name:
-            meanwhile = replace(meanwhile, name=f"{_usual_name(meanwhile.action, home)}, during {name}")
+        meanwhile = tuple(
+            each if each.name else replace(each, name=f"{_usual_name(each.action, home)}, during {name}")
+            for each in step.meanwhile
+        )
         named.append(replace(step, name=name, meanwhile=meanwhile))
     return replace(scenario, steps=tuple(named))
 
 
-def _usual_name(action: Action, home: Status) -> str:
+def _usual_name(action: Action | None, home: Status) -> str:
     match action:
+        case None:
+            return "things change"
         case DoRun(to=to):
             return "home" if to is home else "out"
         case DoResume():
@@ -161,9 +164,11 @@ def _findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]
         yield from fault_findings(document, scenario, *place, "faults")
         yield from _done(document, place, ScenarioStep, step)
         yield from _process(place, step)
-        meanwhile = step.get("meanwhile")
-        if isinstance(meanwhile, dict):
-            yield from _done(document, (*place, "meanwhile"), Meanwhile, meanwhile)
+        several = isinstance(document.value((*place, "meanwhile")), list)
+        for number, meanwhile in enumerate(list_in(step.get("meanwhile"))):
+            if isinstance(meanwhile, dict):
+                way = (*place, "meanwhile", number) if several else (*place, "meanwhile")
+                yield from _in_the_middle(document, way, meanwhile)
     expect = mapping_in(scenario.get("expect"))
     yield from _contradictions(("expect",), expect)
     for key in ("exit", "refused", "says"):  # the end of a drill is no command: it has none of these
@@ -178,11 +183,28 @@ def _done(document: Document, place: Steps, noun: type[Noun], step: dict[str, An
     yield from _contradictions((*place, "expect"), mapping_in(step.get("expect")))
 
 
+def _in_the_middle(document: Document, place: Steps, meanwhile: dict[str, Any]) -> Iterator[Finding]:
+    """What happens in the middle of a step, which may be nothing but that things change."""
+    if any(key in meanwhile for key in ("faults", "probes", "hooks")) and not any(
+        kind in meanwhile for kind in _ACTIONS
+    ):
+        if meanwhile.get("expect"):
+            yield Finding(
+                (*place, "expect"),
+                "nothing is done here that could be judged: put it into the step",
+                at_key=True,
+            )
+    else:
+        yield from _done(document, place, Meanwhile, meanwhile)
+    for way, fault in parts(meanwhile, "faults"):
+        yield from fault_problems(document, (*place, *way), fault)
+
+
 def _process(place: Steps, step: dict[str, Any]) -> Iterator[Finding]:
     """Only what somebody types has a process that can die, and in the middle of which something can happen."""
     typed = any(kind in step for kind in _COMMANDS)
     world = [kind for kind in _ACTIONS if kind in step and kind not in _COMMANDS]
-    for key in ("dies", "meanwhile"):
+    for key in ("dies", "stops", "meanwhile"):
         if key in step and world and not typed:
             yield Finding(
                 (*place, key),

@@ -92,6 +92,9 @@ def then(turn: Callable[[Any], object]) -> Meta:
 AT_LEAST_ONE = Meta(min_length=1)
 """A list or mapping that must not be empty."""
 
+ONE_WILL_DO = Meta(extra={"one_will_do": True})
+"""A list of which one item may stand there as it is."""
+
 NO_KEY = Meta(extra={"no_key": True})
 """A field that is no key of a file."""
 
@@ -252,6 +255,8 @@ def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:
             return _value(kind.types[0], definitions)
         case Metadata(extra_json_schema=dict() as schema):
             return dict(sorted(schema.items()))
+        case Metadata(extra={"one_will_do": True}, type=VarTupleType() as many):
+            return {"anyOf": [_value(many.item_type, definitions), _value(many, definitions)]}
         case Metadata():
             return _value(kind.type, definitions)
         case StructType():

@@ -104,6 +104,10 @@ class _Validating:
         match kind:
             case UnionType():  # of a type and None, which says that the key may be left out
                 return self.read(kind.types[0], value, steps)
+            case Metadata(extra={"one_will_do": True}, type=VarTupleType() as many) if isinstance(
+                value, dict
+            ):
+                return [self.read(many.item_type, value, steps)]
             case Metadata():
                 return self._read_with(kind, value, steps)
             case StructType():

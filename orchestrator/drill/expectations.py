@@ -22,7 +22,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import Expectation
 from orchestrator.model.run import Stamp
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Role
+from orchestrator.model.status import Role, Status
 from orchestrator.model.words import counted, span
 
 OURS = "hamr"
@@ -49,6 +49,8 @@ class Observed(Struct, frozen=True):
     sent_to: frozenset[Role] = frozenset()
     """The orgs to which a write was sent meanwhile, taken or not."""
     owed: Owed | None = None
+    statuses: Mapping[Role, Status] | None = None
+    """What each org's record shows; None where nobody looked."""
     names: Mapping[Role, str] | None = None
     """The `modified_by` of each org's record; None where nobody looked."""
     our_names: frozenset[str] = frozenset()
@@ -104,6 +106,10 @@ def _of_the_end(expect: Expect, seen: Observed) -> Iterator[Expectation]:
             yield _held(seen, "nothing is owed", seen.owed is None, owed, *_OWED)
         case None:
             pass
+    for role, status in expect.statuses.items():
+        shown = None if seen.statuses is None else seen.statuses[role]
+        words = f"it shows {shown or 'nothing that was seen'}"
+        yield _held(seen, f"the {role} shows {status}", shown is status, words, *_WRITES, "change.seen")
     for role, name in expect.changed_by.items():
         found = "" if seen.names is None else seen.names[role]
         ours = Stamp.parse(found) is not None or found in seen.our_names

@@ -111,9 +111,16 @@ class OpenDrill(Struct):
             controls=self.controls,
         )
 
-    async def adopt(self, truth: Role, reason: str) -> RunResult:
+    async def adopt(self, truth: Role, reason: str, overrides: Mapping[str, str] | None = None) -> RunResult:
         """As `hamr adopt`."""
-        return await adopt(self.session, truth, reason, watchers=self.watchers, controls=self.controls)
+        return await adopt(
+            self.session,
+            truth,
+            reason,
+            overrides=dict(overrides or {}),
+            watchers=self.watchers,
+            controls=self.controls,
+        )
 
     def tell(self, event: Event) -> None:
         """Tell those who watch."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.config.messages import meant
 from orchestrator.config.scenario import (
+    Command,
     ConfirmWaits,
     DoRun,
     Expect,
@@ -204,13 +205,17 @@ class _Play(Struct):
 
 
 def check_names(scenario: Scenario, playbook: Playbook) -> None:
-    """Make sure that the probes and guards of which a scenario speaks are the playbook's.
+    """Make sure that the probes, guards and hooks of which a scenario speaks are the playbook's.
 
     Raises:
         UsageError: one is not; with the nearest name.
     """
     guards = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
+    hooks = {
+        hook.name for transition in playbook.transitions for hook in (*transition.before, *transition.after)
+    }
     unknown = [
+        *_strangers("hook", _hooks_of(scenario), hooks),
         *_strangers("probe", _probes_of(scenario), set(playbook.probes)),
         *_strangers("guard", _guards_of(scenario), guards),
     ]
@@ -236,16 +241,21 @@ def _strangers(what: str, names: Iterator[str], known: set[str]) -> Iterator[str
 def _probes_of(scenario: Scenario) -> Iterator[str]:
     yield from scenario.probes
     for step in scenario.steps:
-        yield from step.probes
+        for part in step.parts:
+            yield from part.probes
+
+
+def _hooks_of(scenario: Scenario) -> Iterator[str]:
+    for step in scenario.steps:
+        for part in step.parts:
+            yield from part.hooks
 
 
 def _guards_of(scenario: Scenario) -> Iterator[str]:
     for step in scenario.steps:
-        for part in (step, step.meanwhile):
-            if part is None:
-                continue
+        for part in step.parts:
             yield from part.expect.refused or ()
-            if isinstance(part.action, DoRun):
+            if isinstance(part.action, Command):
                 yield from part.action.overrides
 
 

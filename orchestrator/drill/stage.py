@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -14,14 +14,14 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from orchestrator.config import load_inventory
-from orchestrator.config.scenario import At, RegionSettings, Scenario, Waits
+from orchestrator.config.scenario import At, Death, RegionSettings, Scenario, Waits
 from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
     Fault,
     MetricShows,
@@ -74,17 +74,16 @@ class Stage(Struct):
         self,
         by: str = "",
         *,
-        dies: At | None = None,
-        meanwhile: At | None = None,
-        happens: Callable[[], None] = lambda: None,
+        dies: Death | None = None,
+        moments: Sequence[tuple[At, Callable[[], None]]] = (),
     ) -> Person:
         """Somebody ("" is whoever drills) with a process of their own, which may die.
 
-        When `meanwhile` has come, `happens` is called.
+        What stands beside a moment is called when that has come.
         """
         context = self.context
         number = next(self.numbers)
-        store = ProcessStore(context.store, dies, meanwhile, happens)
+        store = ProcessStore(context.store, dies, moments)
         host = FakeHost(context.operator.host, os.getpid(), f"rehearsed {number}", self.gone)
         session = RehearsedSession(
             self.pair,
@@ -110,6 +109,14 @@ class Stage(Struct):
         records = {role: self.simulation.record(role) for role in Role}
         return {role: "" if record is None else record.modified_by for role, record in records.items()}
 
+    def statuses(self) -> Mapping[Role, Status]:
+        """What each org's record shows."""
+        records = {role: self.simulation.record(role) for role in Role}
+        return {
+            role: Status.ABSENT if record is None else Status.of(record.status) or Status.UNSPECIFIED
+            for role, record in records.items()
+        }
+
     def our_names(self) -> frozenset[str]:
         """How the server calls us, where it puts a name of its own in the place of ours."""
         if not self.scenario.regions.renames_author:
@@ -122,7 +129,10 @@ class Stage(Struct):
 
 
 def _scripted(scenario: Scenario) -> bool:
-    faults = (*scenario.faults, *(fault for step in scenario.steps for fault in step.faults))
+    faults = (
+        *scenario.faults,
+        *(fault for step in scenario.steps for part in step.parts for fault in part.faults),
+    )
     return any(isinstance(fault.kind, MetricShows | MonitorShows) for fault in faults)
 
 

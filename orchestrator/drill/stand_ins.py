@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as data_field
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from orchestrator.config.scenario import At, Unknown
+from orchestrator.config.scenario import At, Death, Unknown
 from orchestrator.datadog.transport import Transport
 from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.model.guard import (
@@ -42,6 +43,8 @@ class ProbeStubs(Struct):
     """What lets the guards pass, for the probes that the scenario does not name."""
     dark: Callable[[Role], bool]
     """Whether an org's region does not answer just now."""
+    hooks: dict[str, int] = field(default_factory=dict)
+    """What hooks' programs end with, by the hook's name."""
 
 
 def guards_over(probe: str, playbook: Playbook) -> tuple[str, ...]:
@@ -83,17 +86,20 @@ class StubProber(Struct):
 class NoPrograms(Struct, frozen=True):
     """Programs of hooks are not started: a rehearsal must not move anybody's traffic."""
 
+    codes: Mapping[str, int]
+    """As the scenario has it, by the hook's name."""
+
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
-        """Ended well, at once, without having run."""
-        del program, about
-        return ProgramEnded(0, NOT_RUN, 0.0)
+        """Ended at once, without having run: well, where the scenario does not say otherwise."""
+        del program
+        return ProgramEnded(self.codes.get(about["HAMR_HOOK"], 0), NOT_RUN, 0.0)
 
 
 @dataclass(slots=True)
 class RehearsedSession(Session):
     """A Session on simulated regions, around which nothing is real."""
 
-    stubs: ProbeStubs = field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
+    stubs: ProbeStubs = data_field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
     scripted: bool = False
     """Whether the scenario scripts metrics or monitors of the regions."""
 
@@ -109,7 +115,7 @@ class RehearsedSession(Session):
 
     def programs(self) -> Programs:
         """Programs that are not started."""
-        return NoPrograms()
+        return NoPrograms(self.stubs.hooks)
 
 
 class FakeHost(Struct):
@@ -149,22 +155,18 @@ def _index(at: At | None, kinds: Sequence[str]) -> int | None:
 
 
 class ProcessStore:
-    """A Store that counts the records of one process, and lets something happen at one of them.
+    """A Store that counts the records of one process, and lets something happen at some of them.
 
-    `happens` is called once, when `meanwhile` has come. What only reads is the journal's own.
+    What is to happen at a moment is called once, when that has come. What only reads is the journal's own.
     """
 
     def __init__(
-        self,
-        store: Store,
-        dies: At | None,
-        meanwhile: At | None,
-        happens: Callable[[], None],
+        self, store: Store, dies: Death | None, moments: Sequence[tuple[At, Callable[[], None]]]
     ) -> None:
         self._store = store
         self._dies = dies
-        self._meanwhile = meanwhile
-        self._happens = happens
+        self._moments = moments
+        self._is_last = False
         self.records_written: list[Record] = []
         self.dead = False
         self.place = store.place
@@ -198,16 +200,22 @@ class ProcessStore:
             ProcessDied: the moment has come, or had come before.
         """
         self._must_live()
+        if self._is_last:
+            self.dead = True
+            raise ProcessDied(f"before it wrote down {entries[0].kind}")
         before = len(self.records_written)
         kinds = [*(record.kind for record in self.records_written), *(entry.kind for entry in entries)]
         dies = _index(self._dies, kinds)
         kept = entries if dies is None else entries[: dies + 1 - before]
         records = self._store.append_all(kept, holding=holding)
         self.records_written += records
-        happens = _index(self._meanwhile, kinds)
-        if happens is not None and before <= happens < len(self.records_written):
-            self._happens()
-        if dies is not None:
+        for at, happens in self._moments:
+            index = _index(at, kinds)
+            if index is not None and before <= index < len(self.records_written):
+                happens()
+        if dies is not None and self._dies is not None and self._dies.sent:
+            self._is_last = True
+        elif dies is not None:
             self.dead = True
             raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
         return records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import assert_never
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
 )
 from orchestrator.errors import HamrError, Interrupted
+from orchestrator.model.hook import Question, Reply
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, Stamp
@@ -59,32 +61,61 @@ class StepRunner(Struct):
 
     async def step(self, step: ScenarioStep) -> tuple[StepResult, ...]:
         """Do one step, and what happens in the middle of it; what the step itself came to stands first."""
-        stage, meanwhile = self.stage, step.meanwhile
-        stage.stubs.values.update(step.probes)
-        stage.simulation.faults.add(*step.faults)
-        beside: list[asyncio.Task[StepResult]] = []
-
-        def happens() -> None:
-            assert meanwhile is not None  # noqa: S101 - it is only called then
-            beside.append(self._begin(meanwhile))
-
-        moment = None if meanwhile is None else meanwhile.at
-        person = stage.person(step.by, dies=step.dies, meanwhile=moment, happens=happens)
+        stage = self.stage
+        if step.later is not None:
+            await stage.context.clock.sleep(step.later.total_seconds())
+        self._change(step)
+        beside: dict[str, asyncio.Task[StepResult | None]] = {}
+        moments = [(each.at, partial(self._begin, each, beside)) for each in step.meanwhile]
+        stopped: list[At] = []
+        if step.stops is not None:
+            moments.append((step.stops, partial(self._stop, step.stops, stopped)))
+        person = stage.person(step.by, dies=step.dies, moments=moments)
+        self.opened.controls.asker = partial(_reply, step.answers) if step.answers else None
         done = await self._do(step.name, step.action, step.expect, person)
-        others = [await task for task in beside]
-        if meanwhile is not None and not beside:
-            done.expectations += (_never_came(f"{step.name}: {meanwhile.name}", meanwhile.at, done.seen),)
+        others = [await task for task in beside.values()]
+        for each in step.meanwhile:
+            if each.name not in beside:
+                done.expectations += (_never_came(f"{step.name}: {each.name}", each.at, done.seen),)
         if step.dies is not None and not person.process.dead:
             done.expectations += (_never_came(f"{step.name}: its process dies", step.dies, done.seen),)
-        return (done, *others)
+        if step.stops is not None and not stopped:
+            done.expectations += (_never_came(f"{step.name}: it is stopped", step.stops, done.seen),)
+        return (done, *(each for each in others if each is not None))
 
-    def _begin(self, meanwhile: Meanwhile) -> asyncio.Task[StepResult]:
+    def _change(self, part: ScenarioStep | Meanwhile) -> None:
+        """What is otherwise from here on."""
+        self.stage.stubs.values.update(part.probes)
+        self.stage.stubs.hooks.update(part.hooks)
+        self.stage.simulation.faults.add(*part.faults)
+
+    def _stop(self, at: At, stopped: list[At]) -> None:
+        """Somebody presses Ctrl-C."""
+        stopped.append(at)
+        engine = self.opened.controls.engine
+        if engine is not None:
+            engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
+
+    def _begin(self, meanwhile: Meanwhile, beside: dict[str, asyncio.Task[StepResult | None]]) -> None:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""
-        person = self.stage.person(meanwhile.by)
-        if not isinstance(meanwhile.action, Command):
+        at_once = meanwhile.later is None
+        if at_once:
+            self._happens(meanwhile)
+        beside[meanwhile.name] = asyncio.get_running_loop().create_task(self._beside(meanwhile))
+
+    def _happens(self, meanwhile: Meanwhile) -> None:
+        self._change(meanwhile)
+        if meanwhile.action is not None and not isinstance(meanwhile.action, Command):
             change_world(self.stage, meanwhile.action)
-        work = self._do(meanwhile.name, meanwhile.action, meanwhile.expect, person, beside=True)
-        return asyncio.get_running_loop().create_task(work)
+
+    async def _beside(self, meanwhile: Meanwhile) -> StepResult | None:
+        if meanwhile.later is not None:
+            await self.stage.context.clock.sleep(meanwhile.later.total_seconds())
+            self._happens(meanwhile)
+        if meanwhile.action is None:
+            return None
+        person = self.stage.person(meanwhile.by)
+        return await self._do(meanwhile.name, meanwhile.action, meanwhile.expect, person, beside=True)
 
     async def _do(
         self,
@@ -133,14 +164,21 @@ async def _type(command: Command, opened: OpenDrill) -> Ended:
             case DoRun(to=to, emergency=emergency, reason=reason, overrides=overrides):
                 mode = Mode.EMERGENCY if emergency else Mode.PLANNED
                 return await opened.run(to, overrides, mode=mode, reason=reason)
-            case DoResume(emergency=emergency, reason=reason):
-                return await opened.resume(mode=Mode.EMERGENCY if emergency else None, reason=reason)
-            case DoAdopt(truth=truth, reason=reason):
-                return await opened.adopt(truth, reason)
+            case DoResume(emergency=emergency, reason=reason, overrides=overrides):
+                chosen = Mode.EMERGENCY if emergency else None
+                return await opened.resume(mode=chosen, reason=reason, overrides=overrides)
+            case DoAdopt(truth=truth, reason=reason, overrides=overrides):
+                return await opened.adopt(truth, reason, overrides)
             case _ as never:
                 assert_never(never)
     except (HamrError, ProcessDied) as error:
         return error
+
+
+async def _reply(answers: Mapping[str, bool], question: Question) -> Reply | None:
+    """What somebody says who is asked."""
+    yes = answers.get(question.subject)
+    return None if yes is None else Reply(yes, "as the scenario has it")
 
 
 def _exit_and_words(ended: Ended) -> tuple[int | None, str]:
@@ -185,6 +223,7 @@ def observe(
         sent_to=frozenset(request.role for request in writes),
         owed=stage.person().session.history().owed,
         names=stage.authors(),
+        statuses=stage.statuses(),
         our_names=stage.our_names(),
     )
 

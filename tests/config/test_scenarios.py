@@ -14,9 +14,9 @@ from orchestrator.config import check_file, scenario_schema
 from orchestrator.config.compose import compose
 from orchestrator.config.faults import AnswerLost, Fault, Slow
 from orchestrator.config.scenario import (
-    At,
     ComesBack,
     ConfirmWaits,
+    Death,
     DoAdopt,
     DoResume,
     DoRun,
@@ -136,13 +136,15 @@ def test_everything_that_a_scenario_says() -> None:
         "alice",
         (Fault(Slow(0.02)),),
         {"agents": 0.0, "page": True},
-        Meanwhile(
-            "write.intended",
-            DoRun(Status.ACTIVE),
-            2,
-            "out, during out",
-            "bob",
-            Expect(exit=5, says="is locked by"),
+        (
+            Meanwhile(
+                "write.intended",
+                DoRun(Status.ACTIVE),
+                2,
+                "out, during out",
+                "bob",
+                Expect(exit=5, says="is locked by"),
+            ),
         ),
         None,
         Expect(
@@ -158,7 +160,7 @@ def test_everything_that_a_scenario_says() -> None:
         ),
     )
     assert back == ScenarioStep(ComesBack(P), "the primary's region is back")
-    assert dies == ScenarioStep(DoResume(), "resume", dies=At("write.answered"))
+    assert dies == ScenarioStep(DoResume(), "resume", dies=Death("write.answered"))
     assert again == ScenarioStep(DoResume(True, "again"), "resume 2")
     assert adopt == ScenarioStep(DoAdopt(S, "a drill"), "adopt the secondary")
     assert stranger == ScenarioStep(

@@ -1,0 +1,709 @@
+"""A scenario from a journalled run: what it met and when, what people did about it, and what came of it as expectations.
+
+The journal is all that is known: what a read or a write came to is played again at the record before it. What has no
+counterpart among the simulator's faults is said by name, and left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from orchestrator.config import parse_playbook, shipped_playbooks
+from orchestrator.config.faults import (
+    AnswerLost,
+    AppliedLate,
+    ClientError,
+    ConnectionReset,
+    Fault,
+    FaultKind,
+    Redirect,
+    RegionDark,
+    ServerError,
+    Silence,
+    StaleRead,
+    Throttle,
+    TruncatedBody,
+)
+from orchestrator.config.fields import NAME_PATTERN
+from orchestrator.config.scenario import (
+    At,
+    ComesBack,
+    Command,
+    Death,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    GoesDark,
+    Meanwhile,
+    OrgStatus,
+    RegionSettings,
+    Returning,
+    Scenario,
+    ScenarioStep,
+    SomebodyWrites,
+    Unknown,
+)
+from orchestrator.errors import DocumentError, ExitCode
+from orchestrator.journal.history import event_of
+from orchestrator.model.events import (
+    ApprovalAsked,
+    ChangeSeen,
+    Event,
+    GuardsJudged,
+    HookEnded,
+    HookIntended,
+    LockTaken,
+    LockTakenOver,
+    MirrorFound,
+    NameLearned,
+    OwedSettled,
+    PairAdopted,
+    PersonAnswered,
+    ProbesRead,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SituationRead,
+    TransitionRefused,
+    WriteAnswered,
+    WriteConfirmed,
+    WriteIntended,
+    WriteOwed,
+)
+from orchestrator.model.guard import AllOf, AnyOf, Measured, Metric, Monitor, Not, Outcome, Quiet, Window
+from orchestrator.model.hook import HookOutcome
+from orchestrator.model.journal import Record
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import (
+    Absent,
+    Accepted,
+    Change,
+    Denied,
+    Hampered,
+    HamrRecord,
+    Lost,
+    NotSent,
+    Present,
+    Reading,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unreadable,
+)
+from orchestrator.model.run import Attempt, End, Mode, Stamp
+from orchestrator.model.status import Both, Role, Status
+
+from .rehearsal import SHORT_WAITS
+
+MIRROR = timedelta(milliseconds=50)
+"""How long a write takes to show on the other org of a pair that mirrors."""
+
+_BEGINNINGS = (RunStarted, RunResumed, PairAdopted)
+_OF_OTHERS = re.compile(r"run\.(superseded|acknowledged|approved)|lock\.broken|notice\..*|journal\..*")
+"""Kinds that somebody else wrote about the run, or that no rehearsal writes."""
+
+_CONSEQUENCES = ("wait.ended", "transition.refused", "person.answered", "hook.ended", "run.finished")
+"""What a run still writes that was stopped."""
+
+
+class FromRun(Struct, frozen=True):
+    """A scenario that was made of a run."""
+
+    scenario: Scenario
+    left_out: tuple[str, ...]
+    """What the run met and the scenario does not play, each in a sentence."""
+
+
+def scenario_of_run(run: str, records: Sequence[Record]) -> FromRun:
+    """The scenario of a run, from all its records in order."""
+    told = [record for record in records if not _OF_OTHERS.fullmatch(record.kind)]
+    return _Telling(run, told, [event_of(each) for each in told], [event_of(each) for each in records]).tell()
+
+
+class _Part(Struct):
+    """What one process did of a run."""
+
+    records: Sequence[Record]
+    events: Sequence[Event | None]
+    before: list[ScenarioStep] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
+    meanwhile: list[Meanwhile] = field(default_factory=list)
+    hooks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, bool] = field(default_factory=dict)
+    dark_at_first: set[Role] = field(default_factory=set)
+
+    def at(self, index: int) -> At | None:
+        """The moment right before one of its records; None where that is before it began to look."""
+        if not any(isinstance(event, SituationRead) for event in self.events[:index]):
+            return None
+        kind = self.records[index - 1].kind
+        return At(kind, sum(record.kind == kind for record in self.records[:index]))
+
+    def finished(self) -> RunFinished | None:
+        """How it ended; None where its process died."""
+        return next((event for event in reversed(self.events) if isinstance(event, RunFinished)), None)
+
+
+class _Telling(Struct):
+    """A run, while it is made into a scenario."""
+
+    run: str
+    records: Sequence[Record]
+    events: Sequence[Event | None]
+    every: Sequence[Event | None]
+    left_out: dict[str, None] = field(default_factory=dict)
+    shown: dict[Role, Status] = field(default_factory=dict)
+    """What was read last of each org."""
+    dark: set[Role] = field(default_factory=set)
+    went_dark: bool = False
+    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
+    """What each probe said last."""
+    owed: OrgStatus | None = None
+    strangers: list[HamrRecord] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
+    """Hooks that did not end well the last time."""
+
+    def tell(self) -> FromRun:
+        parts = [*self._parts()]
+        first = parts[0]
+        playbook = self._playbook()
+        home, prelude = self._start(first, playbook)
+        steps = [*prelude]
+        for number, part in enumerate(parts):
+            self._met(part, playbook)
+            by = part.records[0].by
+            steps += part.before
+            steps.append(self._step(part, "" if by == first.records[0].by else _name(by), number, playbook))
+        goal = self._goal(home, playbook)
+        mirrors, reverts = self._mirrors(), self._any_change(Change.REVERTED)
+        scenario = Scenario(
+            f"run-{self.run}",
+            self._summary(first),
+            self._playbook_name(),
+            goal,
+            RegionSettings(
+                status=home,
+                mirror=(timedelta(0) if reverts else MIRROR) if mirrors else None,
+                returning=Returning.REVERT if reverts else Returning.KEEP,
+                advances=self._any_change(Change.SERVER),
+                renames_author=any(isinstance(event, NameLearned) for event in self.events),
+            ),
+            SHORT_WAITS,
+            steps=tuple(steps),
+        )
+        return FromRun(scenario, tuple(self.left_out))
+
+    def _parts(self) -> Iterator[_Part]:
+        """What each process did: from the lock that it took until the next one took it, or the end."""
+        begins = []
+        for index, event in enumerate(self.events):
+            if isinstance(event, _BEGINNINGS):
+                at = index
+                while at > 0 and isinstance(self.events[at - 1], LockTaken | LockTakenOver):
+                    at -= 1
+                begins.append(at)
+        for start, end in zip(begins, [*begins[1:], len(self.records)], strict=True):
+            yield _Part(self.records[start:end], self.events[start:end])
+
+    def _summary(self, first: _Part) -> str:
+        what = next(event for event in first.events if isinstance(event, _BEGINNINGS))
+        goal = f" to {what.goal}" if isinstance(what, RunStarted) else ""
+        return f"Run {self.run} of pair {first.records[0].pair}{goal}, again: as its journal tells it."
+
+    # -- the playbook, and where it all began ------------------------------------------------------------------
+
+    def _started(self) -> RunStarted | None:
+        return next((event for event in self.events if isinstance(event, RunStarted)), None)
+
+    def _playbook(self) -> Playbook | None:
+        """The one that the run went by; None where its journal has none that this version can read."""
+        started = self._started()
+        if started is None:
+            return None
+        try:
+            return parse_playbook(started.playbook_text, f"the playbook of run {self.run}")
+        except DocumentError:
+            return None
+
+    def _playbook_name(self) -> str:
+        started = self._started()
+        return started.playbook if started is not None and started.playbook in shipped_playbooks() else ""
+
+    def _goal(self, home: Status, playbook: Playbook | None) -> Status:
+        started = self._started()
+        if started is not None and started.goal is not home:
+            return started.goal
+        stops = (Status.ACTIVE, Status.PASSIVE) if playbook is None else playbook.stops
+        return next((stop for stop in stops if stop is not home), Status.ACTIVE)
+
+    def _start(self, first: _Part, playbook: Playbook | None) -> tuple[Status, list[ScenarioStep]]:
+        """Where both orgs stand when the drill begins, and what brings them to where the run found them."""
+        look = next((event for event in first.events if isinstance(event, SituationRead)), None)
+        readings = [each for each in look.readings if each is not None] if look is not None else []
+        found = {each.role: each for each in readings if each.status is not None}
+        stops = (Status.PASSIVE, Status.ACTIVE) if playbook is None else playbook.stops
+        statuses = {role: reading.status for role, reading in found.items()}
+        home = next((status for status in statuses.values() if status in stops), stops[0])
+        alone = self._verdict(first, "alone")
+        prelude = []
+        for role, reading in found.items():
+            record, status = reading.record, reading.status
+            assert status is not None  # noqa: S101 - only those are in it
+            young = (
+                record is not None
+                and Stamp.parse(record.modified_by) is not None
+                and alone is not Outcome.PASS
+            )
+            if status is home and not (young and alone is Outcome.FAIL):
+                continue
+            if record is None or status is Status.UNSPECIFIED:
+                self.left_out[f"the {role} had no record when the run began"] = None
+                continue
+            if self._mirrors():
+                self.left_out["the orgs stood apart when the run began, and mirror"] = None
+                continue
+            stamp = Stamp.parse(record.modified_by)
+            plain = (
+                record.modified_by if stamp is None or young else f"{stamp.operator}@{stamp.host or 'host'}"
+            )
+            writes = SomebodyWrites(role, status, plain or "somebody@example.com")
+            prelude.append(ScenarioStep(writes, f"the {role} stands at {status}"))
+        return home, prelude
+
+    def _verdict(self, part: _Part, guard: str) -> Outcome | None:
+        verdicts = (
+            verdict for event in part.events if isinstance(event, GuardsJudged) for verdict in event.verdicts
+        )
+        return next((verdict.outcome for verdict in verdicts if verdict.guard == guard), None)
+
+    def _mirrors(self) -> bool:
+        """Whether a write to one org was seen on the other."""
+        return (
+            self._any_change(Change.ECHO)
+            or self._any_change(Change.REVERTED)
+            or any(
+                (isinstance(event, MirrorFound) and event.mirrors)
+                or (isinstance(event, SituationRead) and _show_one_write(event.readings, self.run))
+                for event in self.events
+            )
+        )
+
+    def _any_change(self, change: Change) -> bool:
+        return any(
+            isinstance(event, ChangeSeen | WriteConfirmed) and event.change is change for event in self.events
+        )
+
+    # -- what one process met ------------------------------------------------------------------------------------
+
+    def _met(self, part: _Part, playbook: Playbook | None) -> None:
+        posts = dict.fromkeys(Role, 0)
+        for index, event in enumerate(part.events):
+            match event:
+                case SituationRead(readings=readings):
+                    for reading in readings:
+                        if reading is not None:
+                            self._read(part, index, reading)
+                case ChangeSeen():
+                    self._changed(part, index, event)
+                case WriteIntended(attempt=attempt):
+                    posts[attempt.role] += 1
+                    kind = self._fault_of(part, attempt, playbook)
+                    if kind is not None:
+                        fault = Fault(kind, posts[attempt.role], attempt.role, "POST")
+                        part.faults.append(fault)
+                case ProbesRead():
+                    self._probed(part, index, event, playbook)
+                case HookEnded(hook=hook, outcome=outcome, code=code):
+                    self._hooked(part, hook, outcome, code)
+                case PersonAnswered(question=question, reply=reply) if reply is not None:
+                    part.answers[question.subject] = reply.yes
+                case WriteOwed(role=role, status=status):
+                    self.owed = OrgStatus(role, status)
+                case OwedSettled():
+                    self.owed = None
+                case _:
+                    pass
+
+    def _read(self, part: _Part, index: int, reading: Reading) -> None:
+        role, at = reading.role, part.at(index)
+        if reading.status is not None and not isinstance(reading.sight, Absent):
+            self.shown[role] = reading.status
+        if isinstance(reading.sight, Present) or (
+            isinstance(reading.sight, Absent) and role not in self.shown
+        ):
+            if role in self.dark:
+                self.dark.discard(role)
+                self._happens(part, at, ComesBack(role))
+            return
+        if role in self.dark:
+            return
+        match reading.sight:
+            case Hampered(reason=reason):
+                self.left_out[f"trouble of the machine that ran it ({reason})"] = None
+                return
+            case _ if self._lasts(part, index, role):
+                self.dark.add(role)
+                self.went_dark = True
+                self._goes_dark(part, at, reading)
+            case _:
+                kind = _passing(reading)
+                part.meanwhile += (
+                    []
+                    if at is None
+                    else [Meanwhile(at.after, None, at.number, faults=(Fault(kind, 1, role, "GET"),))]
+                )
+                part.faults += [Fault(kind, 1, role, "GET")] if at is None else []
+
+    def _lasts(self, part: _Part, index: int, role: Role) -> bool:
+        """Whether no later reading of that process has a record of that org."""
+        later = (
+            event.readings[role] for event in part.events[index + 1 :] if isinstance(event, SituationRead)
+        )
+        return not any(isinstance(each.sight, Present) for each in later if each is not None)
+
+    def _goes_dark(self, part: _Part, at: At | None, reading: Reading) -> None:
+        role, status = reading.role, reading.exchange.http_status
+        if status is not None:
+            fault = Fault(RegionDark(answers=status), 1, role)
+            if at is None:
+                part.faults.append(fault)
+            else:
+                part.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
+            return
+        self._happens(part, at, GoesDark(role, silent=_is_silence(reading.reason or "")))
+
+    def _happens(self, part: _Part, at: At | None, action: GoesDark | ComesBack | SomebodyWrites) -> None:
+        if at is None:
+            part.before.append(ScenarioStep(action))
+        else:
+            part.meanwhile.append(Meanwhile(at.after, action, at.number))
+
+    def _changed(self, part: _Part, index: int, event: ChangeSeen) -> None:
+        record, role = event.record, event.role
+        match event.change:
+            case Change.FOREIGN if record is not None:
+                status = Status.of(record.status)
+                if any(record.same_version(other) for other in self.strangers):
+                    return
+                self.strangers.append(record)
+                if status is None or status is Status.UNSPECIFIED:
+                    self.left_out[f"somebody else wrote a status that is not known ({record.status})"] = None
+                    return
+                seen = self._before_our_own(part, self._first_seen(part, index, role, record), record)
+                self._happens(
+                    part, part.at(seen), SomebodyWrites(role, status, record.modified_by or "somebody")
+                )
+            case Change.STALE:
+                at = part.at(self._first_seen(part, index, role, record))
+                fault = Fault(StaleRead(), 1, role, "GET")
+                if at is None:
+                    self.left_out[f"the {role} showed an older record when the run began"] = None
+                else:
+                    part.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
+            case Change.MISLINKED:
+                self.left_out[f"the {role}'s record was linked otherwise ({event.reason})"] = None
+            case Change.REVERTED if not self.went_dark:
+                self.left_out[f"the {role}'s record was reverted, and no region had been dark"] = None
+            case _:
+                pass
+
+    def _first_seen(self, part: _Part, index: int, role: Role, record: HamrRecord | None) -> int:
+        """Which record of that process is the first reading that shows it."""
+        for at, event in enumerate(part.events[:index]):
+            if isinstance(event, SituationRead) and record is not None:
+                reading = event.readings[role]
+                if reading is not None and reading.record is not None and record.same_version(reading.record):
+                    return at
+        return index
+
+    def _before_our_own(self, part: _Part, index: int, record: HamrRecord) -> int:
+        """The answer to our own write, where that stands right before it and the org dates that write later."""
+        event = part.events[index - 1] if index else None
+        if not (isinstance(event, WriteAnswered) and isinstance(event.answer, Accepted)):
+            return index
+        ours = event.answer.record
+        if ours is None or ours.modified_at is None or record.modified_at is None:
+            return index
+        return index - 1 if record.modified_at < ours.modified_at else index
+
+    def _fault_of(self, part: _Part, attempt: Attempt, playbook: Playbook | None) -> FaultKind | None:
+        """What went wrong with a write; None where it went well, or its process died."""
+        answers = (event for event in part.events if isinstance(event, WriteAnswered))
+        answer = next((each.answer for each in answers if each.attempt.number == attempt.number), None)
+        late = self._came_late(attempt)
+        if answer is None or isinstance(answer, Accepted):
+            if late:
+                return AppliedLate(_LATE)
+            return None
+        status, taken = answer.exchange.http_status, self._was_taken(attempt)
+        match answer:
+            case Throttled(retry_after=seconds):
+                reset = None if seconds is None else _TOO_LONG if self._is_too_long(seconds, playbook) else 0
+                return Throttle(reset, applied=taken)
+            case Rejected():
+                return ClientError(status or 400, applied=taken)
+            case NotSent(reason=reason):
+                self.left_out[
+                    f"a write to the {attempt.role} that no connection was made for ({reason}): played as a reset"
+                ] = None
+                return ConnectionReset()
+            case Lost(reason=reason):
+                return _lost(status, reason, taken=taken, late=late)
+
+    def _is_too_long(self, seconds: float, playbook: Playbook | None) -> bool:
+        """Whether a run does not wait for so long."""
+        return playbook is not None and seconds >= playbook.confirm.within.total_seconds()
+
+    def _was_taken(self, attempt: Attempt) -> bool:
+        """Whether anything shows that the org took it, ever."""
+        for event in self.events:
+            match event:
+                case WriteConfirmed(attempt=number) if number == attempt.number:
+                    return True
+                case SituationRead(readings=readings):
+                    records = (reading.record for reading in readings if reading is not None)
+                    if any(record is not None and attempt.fits(record) for record in records):
+                        return True
+                case _:
+                    pass
+        return False
+
+    def _came_late(self, attempt: Attempt) -> bool:
+        return any(
+            isinstance(event, ChangeSeen)
+            and event.change is Change.LATE
+            and event.record is not None
+            and attempt.fits(event.record)
+            for event in self.events
+        )
+
+    def _probed(self, part: _Part, index: int, event: ProbesRead, playbook: Playbook | None) -> None:
+        said: dict[str, float | str | bool | Unknown] = {}
+        for reading in event.readings:
+            probe = None if playbook is None else playbook.probes.get(reading.probe)
+            kind = None if probe is None else probe.kind
+            if isinstance(kind, Metric | Monitor) and kind.org in self.dark:
+                continue  # it has no answer there, as in the run
+            sight = reading.sight
+            if not isinstance(sight, Measured):
+                said[reading.probe] = Unknown(sight.reason or "no answer")
+            elif sight.value is None or (isinstance(sight.value, str) and not sight.value.strip()):
+                said[reading.probe] = sight.good
+            else:
+                said[reading.probe] = sight.value
+        new = {name: value for name, value in said.items() if self.probes.get(name) != value}
+        self.probes.update(new)
+        at = part.at(index)
+        earlier = {name for name in new if name in part.probes}
+        part.probes.update({name: value for name, value in new.items() if name not in earlier})
+        if earlier and at is not None:
+            part.meanwhile.append(
+                Meanwhile(at.after, None, at.number, probes={name: new[name] for name in sorted(earlier)})
+            )
+
+    def _hooked(self, part: _Part, hook: str, outcome: HookOutcome, code: int | None) -> None:
+        if outcome is HookOutcome.FAILED:
+            part.hooks[hook] = code if code is not None and 0 < code < 256 else 1  # noqa: PLR2004 - an exit code
+            self.failing.add(hook)
+        elif outcome is HookOutcome.DONE and hook in self.failing:
+            self.failing.discard(hook)
+            part.hooks[hook] = 0
+        elif outcome is HookOutcome.CUT_OFF:
+            self.left_out[f"hook {hook} was cut off"] = None
+
+    # -- what people did, and what came of it ----------------------------------------------------------------------
+
+    def _step(self, part: _Part, by: str, number: int, playbook: Playbook | None) -> ScenarioStep:
+        finished = part.finished()
+        dies = self._dies(part) if finished is None else None
+        stops = self._stops(part) if finished is not None and finished.ending.end is End.INTERRUPTED else None
+        return ScenarioStep(
+            self._command(part, playbook),
+            by=by,
+            name="" if number else "the run",
+            faults=tuple(part.faults),
+            probes=part.probes,
+            meanwhile=tuple(self._named(part.meanwhile, number)),
+            dies=dies,
+            expect=self._expect(part, finished),
+            stops=stops,
+            hooks=part.hooks,
+            answers=part.answers,
+        )
+
+    def _named(self, meanwhile: Sequence[Meanwhile], number: int) -> Iterator[Meanwhile]:
+        for count, each in enumerate(meanwhile, 1):
+            yield replace(each, name=f"change {number + 1}.{count}")
+
+    def _command(self, part: _Part, playbook: Playbook | None) -> Command:
+        let_go = self._let_go(part, playbook)
+        began = next(event for event in part.events if isinstance(event, _BEGINNINGS))
+        match began:
+            case RunStarted(goal=goal, mode=mode, reason=reason, overrides=overrides):
+                return DoRun(goal, mode is Mode.EMERGENCY, reason, {**let_go, **overrides})
+            case RunResumed(mode=mode, reason=reason, overrides=overrides):
+                switches = mode is Mode.EMERGENCY and not self._was_emergency(part)
+                return DoResume(switches, reason, {**let_go, **overrides})
+            case PairAdopted(truth=truth, reason=reason, overrides=overrides):
+                return DoAdopt(truth, reason or "as the journal has it", dict(overrides))
+
+    def _was_emergency(self, part: _Part) -> bool:
+        """Whether the run was one already when somebody took it up."""
+        mode = Mode.PLANNED
+        for record, event in zip(self.records, self.events, strict=True):
+            if record.seq >= part.records[0].seq:
+                break
+            if isinstance(event, RunStarted | RunResumed):
+                mode = event.mode
+        return mode is Mode.EMERGENCY
+
+    def _let_go(self, part: _Part, playbook: Playbook | None) -> Mapping[str, str]:
+        """Guards that passed by the clock or by other people's word: neither is the same when it is played."""
+        found: dict[str, str] = {}
+        for event in self.every:
+            if isinstance(event, ApprovalAsked):
+                found[event.guard] = "others had agreed, as the journal has it"
+        for event in part.events:
+            if isinstance(event, GuardsJudged) and playbook is not None:
+                found |= {
+                    verdict.guard: "it passed, as the journal has it"
+                    for verdict in event.verdicts
+                    if verdict.outcome is Outcome.PASS and _is_timed(verdict.guard, playbook)
+                }
+        refused = {
+            name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
+        }
+        return {guard: why for guard, why in found.items() if guard not in refused}
+
+    def _dies(self, part: _Part) -> Death:
+        kind = part.records[-1].kind
+        last = part.events[-1]
+        sent = isinstance(last, HookIntended) or (
+            isinstance(last, WriteIntended) and self._was_taken(last.attempt)
+        )
+        return Death(kind, sum(record.kind == kind for record in part.records), sent)
+
+    def _stops(self, part: _Part) -> At:
+        last = next(
+            index
+            for index in reversed(range(len(part.records)))
+            if part.records[index].kind not in _CONSEQUENCES
+            and not part.records[index].kind.startswith("lock.")
+        )
+        kind = part.records[last].kind
+        return At(kind, sum(record.kind == kind for record in part.records[: last + 1]))
+
+    def _expect(self, part: _Part, finished: RunFinished | None) -> Expect:
+        attempts = [event.attempt for event in part.events if isinstance(event, WriteIntended)]
+        late = any(map(self._came_late, attempts))
+        taken = tuple(OrgStatus(each.role, each.status) for each in attempts if self._reached(part, each))
+        expect = Expect(writes=None if late else taken)
+        if finished is None:
+            return expect
+        refused = {
+            name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
+        }
+        emergency = any(isinstance(each, RunStarted) and each.mode is Mode.EMERGENCY for each in part.events)
+        untold = tuple(role for role in Role if emergency and role not in {each.role for each in attempts})
+        agreed = finished.phase.startswith("agreed(")
+        return replace(
+            expect,
+            exit=int(ExitCode.INTERRUPTED) if finished.ending.end is End.INTERRUPTED else finished.exit_code,
+            phase=finished.phase or None,
+            refused=tuple(sorted(refused)) or None,
+            no_writes_to=untold,
+            owed=self.owed or "nothing",
+            statuses={} if agreed else dict(self.shown),
+        )
+
+    def _reached(self, part: _Part, attempt: Attempt) -> bool:
+        answered = (event for event in part.events if isinstance(event, WriteAnswered))
+        accepted = any(
+            each.attempt.number == attempt.number and isinstance(each.answer, Accepted) for each in answered
+        )
+        return accepted or self._was_taken(attempt)
+
+
+_LATE = 1.5
+"""Seconds after which a late write is there: past the time in which it must be seen."""
+
+
+_TOO_LONG = 2
+"""Seconds that a server asks to wait who asks for longer than is allowed."""
+
+
+def _show_one_write(readings: Both[Reading | None], run: str) -> bool:
+    """Whether both orgs show one and the same write of a run: each of its attempts was sent to one of them."""
+    authors = [
+        reading.record.modified_by
+        for reading in readings
+        if reading is not None and reading.record is not None
+    ]
+    stamp = Stamp.parse(authors[0]) if authors else None
+    return len(authors) == len(Role) and authors[0] == authors[1] and stamp is not None and stamp.run == run
+
+
+def _lost(status: int | None, reason: str, *, taken: bool, late: bool) -> FaultKind:
+    """What a write met whose answer was none."""
+    if late:
+        return AppliedLate(_LATE, status if status is not None and status >= 500 else None)  # noqa: PLR2004 - a server's error
+    match status:
+        case None if _is_silence(reason):
+            return Silence(applied=taken)
+        case None:
+            return AnswerLost() if taken else ConnectionReset()
+        case 408:
+            return ClientError(status, applied=taken)
+        case _ if 300 <= status < 400:  # noqa: PLR2004 - a redirect
+            return Redirect(status, applied=taken)
+        case _ if status >= 500:  # noqa: PLR2004 - a server's error
+            return ServerError(status, applied=taken)
+        case _:
+            return TruncatedBody() if taken else ConnectionReset()
+
+
+def _passing(reading: Reading) -> FaultKind:
+    """What one look met, after which the org answered well again."""
+    status = reading.exchange.http_status
+    match reading.sight:
+        case Denied():
+            return ClientError(status or 403)
+        case Absent():
+            return ClientError(404)
+        case Unreadable():
+            return TruncatedBody()
+        case Unreachable(reason=reason) if status is None:
+            return Silence() if _is_silence(reason) else ConnectionReset()
+        case _:
+            return ServerError(status) if status is not None and status >= 500 else Throttle(reset=1)  # noqa: PLR2004 - a server's error
+
+
+def _is_silence(reason: str) -> bool:
+    return reason.startswith("no answer")
+
+
+def _is_timed(guard: str, playbook: Playbook) -> bool:
+    """Whether a guard goes by the clock, itself or through others."""
+    found = playbook.guards.get(guard)
+    match None if found is None else found.kind:
+        case Quiet() | Window():
+            return True
+        case AllOf(guards=guards) | AnyOf(guards=guards):
+            return any(_is_timed(each, playbook) for each in guards)
+        case Not(guard=other):
+            return _is_timed(other, playbook)
+        case _:
+            return False
+
+
+def _name(operator: str) -> str:
+    """An operator, as a scenario may name one."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]", "-", operator).lstrip("._-")
+    return cleaned if re.fullmatch(NAME_PATTERN, cleaned) else "somebody"
