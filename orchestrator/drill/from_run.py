@@ -314,7 +314,7 @@ class _Telling(Struct):
                     self._changed(part, index, event)
                 case WriteIntended(attempt=attempt):
                     posts[attempt.role] += 1
-                    kind = self._fault_of(part, attempt, playbook)
+                    kind = self._fault_of(part, index, attempt, playbook)
                     if kind is not None:
                         fault = Fault(kind, posts[attempt.role], attempt.role, "POST")
                         part.faults.append(fault)
@@ -433,7 +433,9 @@ class _Telling(Struct):
             return index
         return index - 1 if record.modified_at < ours.modified_at else index
 
-    def _fault_of(self, part: _Part, attempt: Attempt, playbook: Playbook | None) -> FaultKind | None:
+    def _fault_of(
+        self, part: _Part, index: int, attempt: Attempt, playbook: Playbook | None
+    ) -> FaultKind | None:
         """What went wrong with a write; None where it went well, or its process died."""
         answers = (event for event in part.events if isinstance(event, WriteAnswered))
         answer = next((each.answer for each in answers if each.attempt.number == attempt.number), None)
@@ -449,11 +451,11 @@ class _Telling(Struct):
                 return Throttle(reset, applied=taken)
             case Rejected():
                 return ClientError(status or 400, applied=taken)
-            case NotSent(reason=reason):
-                self.left_out[
-                    f"a write to the {attempt.role} that no connection was made for ({reason}): played as a reset"
-                ] = None
-                return ConnectionReset()
+            case NotSent():
+                if attempt.role not in self.dark:
+                    self.dark.add(attempt.role)
+                    self._happens(part, part.at(index), GoesDark(attempt.role))
+                return None
             case Lost(reason=reason):
                 return _lost(status, reason, taken=taken, late=late)
 

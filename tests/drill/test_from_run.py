@@ -1,0 +1,216 @@
+"""A run of every kind of end, made into a scenario: played on the simulator it meets the same, and ends the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from orchestrator.config import parse_playbook
+from orchestrator.config.scenario_text import scenario_text
+from orchestrator.config.scenarios import load_scenario, parse_scenario, shipped_scenarios
+from orchestrator.drill.from_run import FromRun, scenario_of_run
+from orchestrator.errors import ExitCode
+from orchestrator.model.journal import Record
+from orchestrator.model.playbook import Playbook
+
+from .rehearsals import Room, missed
+
+TEXT = """
+schema: 1
+name: again
+stops: [PASSIVE, ACTIVE]
+confirm: {within: 20s, every: 2s}
+probes:
+  agents: {metric: {org: secondary, query: "sum:agents{*}"}}
+  page: {http: {url: "http://127.0.0.1:9/"}}
+guards:
+  agents_seen: {probe: {name: agents, above: 5}, within: 10m}
+  well: {probe: {name: page}}
+transitions:
+  - name: declare
+    from: PASSIVE
+    to: FAILOVER
+    survivor: secondary
+    guards: [well]
+    before:
+      - {name: flip, run: [./flip], again: safe}
+  - name: activate
+    from: FAILOVER
+    to: ACTIVE
+    survivor: secondary
+    guards: [agents_seen]
+    after:
+      - {name: press, manual: Press the button.}
+  - {name: abort, from: FAILOVER, to: PASSIVE}
+  - {name: recover, from: ACTIVE, to: RECOVERY}
+  - {name: settle, from: RECOVERY, to: PASSIVE}
+"""
+HEAD = (
+    "schema: 1\nname: met\n"
+    "waits: {confirm: {within: 500ms, every: 10ms}, emergency: 200ms, read: 300ms, guards: 500ms, mirror: 200ms}\n"
+)
+PLAYBOOK = parse_playbook(TEXT, "again.yaml")
+
+
+class Case(Struct, frozen=True):
+    """What was met, and how the run ended each time."""
+
+    body: str
+    ends: tuple[str, ...]
+
+
+CASES = {
+    "done": Case("steps: [{run: {to: ACTIVE}}]\n", ("DONE",)),
+    "lost answer": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{answer_lost: {}, org: primary, method: POST, at: 2}]}]\n",
+        ("DONE",),
+    ),
+    "lost on its way": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{connection_reset: {}, org: primary, method: POST}]}]\n",
+        ("DONE",),
+    ),
+    "5xx, and taken": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    faults: [{server_error: {status: 502, applied: true}, org: secondary, method: POST}]\n",
+        ("DONE",),
+    ),
+    "5xx, and not taken": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{server_error: {status: 504}, org: secondary, method: POST}]}]\n",
+        ("DONE",),
+    ),
+    "4xx": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{client_error: {status: 422}, org: primary, method: POST}]}]\n",
+        ("INCOMPLETE",),
+    ),
+    "a redirect, and taken": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    faults: [{redirect: {applied: true}, org: primary, method: POST}]\n",
+        ("DONE",),
+    ),
+    "rate limited": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{throttle: {reset: 0}, org: primary, method: POST, times: 2}]}]\n",
+        ("DONE",),
+    ),
+    "rate limited for too long": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{throttle: {reset: 60}, org: secondary, method: POST}]}]\n",
+        ("INCOMPLETE",),
+    ),
+    "unknown": Case(
+        "steps: [{run: {to: ACTIVE}, faults: [{silence: {}, org: secondary, method: POST, times: 2}]}]\n",
+        ("UNKNOWN",),
+    ),
+    "unknown, and resumed": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    faults: [{connection_reset: {}, org: secondary, method: POST, times: 2}]\n"
+        "  - {resume: {}, by: bob}\n",
+        ("UNKNOWN", "DONE"),
+    ),
+    "refused": Case("probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n", ("REFUSED",)),
+    "refused for want of an answer": Case(
+        "probes: {page: {unknown: no page}}\nsteps: [{run: {to: ACTIVE}}]\n", ("REFUSED",)
+    ),
+    "overridden": Case(
+        "probes: {page: false}\nsteps: [{run: {to: ACTIVE, override: {well: Bob has seen it}}}]\n", ("DONE",)
+    ),
+    "waited for": Case(
+        "probes: {agents: 3}\nsteps:\n  - run: {to: ACTIVE}\n    meanwhile: {after: wait.began, probes: {agents: 12}}\n",
+        ("DONE",),
+    ),
+    "waited for in vain, and resumed": Case(
+        "probes: {agents: 3}\nsteps:\n  - {run: {to: ACTIVE}}\n  - {resume: {}, probes: {agents: 9}}\n",
+        ("INCOMPLETE", "DONE"),
+    ),
+    "a hook failed": Case("steps: [{run: {to: ACTIVE}, hooks: {flip: 3}}]\n", ("INCOMPLETE",)),
+    "a hook failed, and ended well": Case(
+        "steps:\n  - {run: {to: ACTIVE}, hooks: {flip: 3}}\n  - {resume: {}, hooks: {flip: 0}}\n",
+        ("INCOMPLETE", "DONE"),
+    ),
+    "a person said no": Case("steps: [{run: {to: ACTIVE}, answers: {press: false}}]\n", ("OWING",)),
+    "interrupted, and resumed": Case(
+        "steps:\n  - {run: {to: ACTIVE}, stops: {after: write.confirmed}}\n  - {resume: {}, by: bob}\n",
+        ("INTERRUPTED", "DONE"),
+    ),
+    "killed before it was sent": Case(
+        "steps:\n  - {run: {to: ACTIVE}, dies: {after: write.intended, number: 2}}\n  - {resume: {}, by: bob}\n",
+        ("DONE",),
+    ),
+    "killed after it was sent": Case(
+        "steps:\n  - {run: {to: ACTIVE}, dies: {after: write.intended, number: 2, sent: true}}\n"
+        "  - {resume: {}, by: bob}\n",
+        ("DONE",),
+    ),
+    "killed, and left": Case("steps: [{run: {to: ACTIVE}, dies: {after: transition.made}}]\n", ()),
+    "somebody else writes": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    meanwhile:\n"
+        "      {after: write.confirmed, number: 2, somebody_writes: {org: primary, status: PASSIVE, by: carol@example.com}}\n",
+        ("MOVED",),
+    ),
+    "an emergency, and delivered": Case(
+        "steps:\n  - dark: {org: primary, silent: true}\n  - run: {to: ACTIVE, emergency: true, reason: us1 is dark}\n"
+        "  - back: {org: primary}\n  - resume: {}\n",
+        ("OWING", "DONE"),
+    ),
+    "an emergency behind a page": Case(
+        "steps:\n  - run: {to: ACTIVE, emergency: true, reason: us1 is ill}\n"
+        "    faults: [{region_dark: {answers: 503}, org: primary}]\n",
+        ("OWING",),
+    ),
+    "dark in the middle, and an emergency": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    meanwhile: {after: write.confirmed, dark: {org: primary}}\n"
+        "  - resume: {emergency: true, reason: us1 is dark}\n",
+        ("INCOMPLETE", "OWING"),
+    ),
+    "a look that met 5xx": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    meanwhile:\n"
+        "      - {after: write.answered, faults: [{server_error: {status: 500}, org: primary, method: GET}]}\n",
+        ("DONE",),
+    ),
+    "a mirror": Case("simulator: {mirror: 20ms, mirrors: auto}\nsteps: [{run: {to: ACTIVE}}]\n", ("DONE",)),
+}
+
+
+def play_again(room: Room, run: str, playbook: Playbook = PLAYBOOK) -> tuple[FromRun, list[Record]]:
+    """The scenario of a run as its file has it, and what was journalled when that was played."""
+    made = scenario_of_run(run, list(room.store.records(run=run)))
+    scenario = parse_scenario(scenario_text(made.scenario, made.left_out), "again.yaml")
+    before = room.store.head().seq
+    result = room.play(scenario, playbook=playbook)
+    assert missed(result) == []
+    assert result.exit_code is ExitCode.DONE
+    after = [record for record in room.store.records(after=before) if record.run != result.score.drill]
+    return made, [record for record in after if record.run == after[0].run]
+
+
+def first_run(room: Room) -> str:
+    return next(room.store.records(kinds=("run.started",))).run
+
+
+def course(records: list[Record]) -> list[Any]:
+    """What became of each write, and how it ended each time."""
+    told: list[Any] = []
+    for record in records:
+        data: Any = record.data
+        match record.kind:
+            case "write.answered":
+                attempt = data["attempt"]
+                told.append((attempt["role"], attempt["status"], data["answer"]["is"]))
+            case "write.confirmed" | "write.owed" | "write.settled":
+                told.append((record.kind, data["role"], data["status"]))
+            case "write.unknown" | "wait.began" | "guard.overridden" | "lock.taken_over" | "hook.ended":
+                told.append((record.kind, data.get("outcome")))
+            case "run.finished":
+                told.append((data["ending"]["end"], data["phase"], data["exit_code"]))
+    return told
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_is_met_again_as_it_was_and_ends_the_same(room: Room, name: str) -> None:
+    case = CASES[name]
+    room.play(parse_scenario(HEAD + case.body, "met.yaml"), playbook=PLAYBOOK)
+    run = first_run(room)
+    records = list(room.store.records(run=run))
+    ends = tuple(record.data["ending"]["end"] for record in records if record.kind == "run.finished")  # type: ignore[index,call-overload]
+    assert ends[: len(case.ends)] == case.ends
+    made, again = play_again(room, run)
+    assert made.left_out == ()
+    assert course(again)[: len(course(records))] == course(records)
