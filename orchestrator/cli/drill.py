@@ -1,6 +1,8 @@
-"""`hamr drill run | list | close`."""
+"""`hamr drill run | from | list | close`."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -107,6 +109,27 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
     if pair is None:
         return on_simulator(invocation, scenario, seed, goal, notes, html=html, junit=junit)
     return on_live_pair(invocation, pair, goal, notes, yes=yes, html=html, junit=junit)
+
+
+@drill.command("from")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs_and_drills)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the scenario to a file, in place of stdout.",
+)
+@options.takes(*options.READING)
+def from_(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
+    """Make a scenario of a run in the journal.
+
+    What it met and at which record, what people did about it, and what came of it as expectations: played with the same
+    playbook, it ends the same. What the simulator cannot play is said, and left out. RUN is the id of a run, the
+    beginning of one, or last, the newest run. Asks no org.
+    """
+    from .drilling import scenario_from_run
+
+    return scenario_from_run(invocation, run, out)
 
 
 @drill.command("list")

@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
+from orchestrator.config.scenario_text import scenario_text
 from orchestrator.config.scenarios import load_scenario, named_scenarios
 from orchestrator.drill import (
     DrillContext,
@@ -21,10 +24,12 @@ from orchestrator.drill import (
     home_of,
     refuse_undrillable,
     rehearse,
+    scenario_of_run,
 )
 from orchestrator.errors import ExitCode, Interrupted, UsageError
-from orchestrator.journal.history import DrillHistory, History
+from orchestrator.journal.history import KINDS, DrillHistory, History, histories_of
 from orchestrator.model import next_step
+from orchestrator.model.events import DrillStarted
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
@@ -39,12 +44,16 @@ from orchestrator.report.drill import (
     drill_page,
     drills_json,
     drills_page,
+    scenario_json,
     scenario_lines,
+    scenario_page,
+    scenario_remarks,
+    steps_to_play,
     worst,
 )
 
 from .invocation import Invocation
-from .output_files import refuse_misplaced_files
+from .output_files import SCENARIO, refuse_misplaced, refuse_misplaced_files, written_whole
 from .report_files import read_report, write_html, write_junit
 from .run_command import RunCommand
 from .signals import supervised
@@ -233,6 +242,46 @@ def close_drill(
     invocation.console.facts(
         closed_page(found.drill, words),
         closed_json(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs),
+    )
+    return ExitCode.DONE
+
+
+def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
+    """Make a scenario of a journalled run, and write it to a file or to stdout.
+
+    Raises:
+        UsageError: there is no such run, or it is a drill, which has several.
+        PreparationError: the file cannot be written.
+    """
+    if out is not None:
+        refuse_misplaced(out, SCENARIO)
+    with invocation.store_with(run, next_step.again) as (store, found):
+        records = list(store.records(run=found))
+        if any(record.kind == DrillStarted.kind for record in records):
+            legs = next(iter(histories_of(store.records(kinds=KINDS)).values())).drills[found].legs
+            raise UsageError(
+                f"{found} is a drill, and a scenario is made of one run: say which one.",
+                next_steps=tuple(map(next_step.again, legs)),
+            )
+        holder = store.holder(records[0].pair)
+    made = scenario_of_run(found, records)
+    at_work = holder is not None and holder.run == found
+    if at_work:
+        made = replace(made, left_out=(*made.left_out, "how it ended: it still holds its pair's lock"))
+    text = invocation.redactor.clean(scenario_text(made.scenario, scenario_remarks(found, made.left_out)))
+    if out is not None:
+        with written_whole(out, SCENARIO) as file:
+            file.write(text.encode())
+    steps = steps_to_play(None if out is None else str(out), made.scenario.playbook)
+    console = invocation.console
+    if out is None and not console.json:
+        console.out.text(text)
+        for each in made.left_out:
+            console.note(f"Not in it: {each}.", "warn")
+        return ExitCode.DONE
+    console.facts(
+        scenario_page(found, str(out), made.left_out, steps),
+        scenario_json(found, text, "" if out is None else str(out), made.left_out, steps),
     )
     return ExitCode.DONE
 

@@ -47,6 +47,7 @@ PAGE = Kind("the page", b'<meta name="generator" content="hamr">', "--html")
 JUNIT = Kind("the JUnit file", b"<!-- made by hamr -->", "--junit")
 PROOF = Kind("the proof", b'"schema": "hamr/proof/')
 METRICS = Kind("the metrics file", b"# HELP hamr_ready ", "--metrics", mode=0o644)
+SCENARIO = Kind("the scenario", b"# a scenario that hamr made of ")
 EXPORT = Kind("the export", b'"prev":"0000000000000000000000000000000000000000000000000000000000000000"')
 
 

@@ -449,6 +449,8 @@ class Scenario(Noun, frozen=True):
     """What is rehearsed, in a sentence or two."""
     playbook: Text = ""
     """A playbook's path, or the name of one that ships with hamr; left out: whichever is drilled."""
+    made_of: Text = ""
+    """The run or the proof that it was made of: what it names and the playbook has no more is then passed over."""
     goal: TargetStatus = Status.ACTIVE
     """Where the drill goes before it comes home (ACTIVE)."""
     regions: RegionSettings = field(name="simulator", default_factory=RegionSettings)

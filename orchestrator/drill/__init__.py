@@ -1,9 +1,11 @@
 """Drills: out and home again with a score, live on a pair that may be drilled, or as a scenario on the simulator.
 
-`rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open.
+`rehearse` plays a scenario, `drill` takes a live pair, `close` cleans up what stayed open; `scenario_of_run` makes a
+scenario of what a journal holds.
 """
 
 from .failback import FailbackResult, check_routes, close, close_rehearsed, drill_named, refuse_undrillable
+from .from_run import FromRun, scenario_of_run
 from .live import drill, home_of
 from .rehearsal import Watching, check_names, out_and_home, rehearse
 from .stage import DrillContext
@@ -11,6 +13,7 @@ from .stage import DrillContext
 __all__ = [
     "DrillContext",
     "FailbackResult",
+    "FromRun",
     "Watching",
     "check_names",
     "check_routes",
@@ -22,4 +25,5 @@ __all__ = [
     "out_and_home",
     "refuse_undrillable",
     "rehearse",
+    "scenario_of_run",
 ]

@@ -187,6 +187,7 @@ class _Telling(Struct):
             f"run-{self.run}",
             self._summary(first),
             self._playbook_name(),
+            f"run {self.run}",
             goal,
             RegionSettings(
                 status=home,
@@ -215,7 +216,7 @@ class _Telling(Struct):
     def _summary(self, first: _Part) -> str:
         what = next(event for event in first.events if isinstance(event, _BEGINNINGS))
         goal = f" to {what.goal}" if isinstance(what, RunStarted) else ""
-        return f"Run {self.run} of pair {first.records[0].pair}{goal}, again: as its journal tells it."
+        return f"Run {self.run} of pair {first.records[0].pair}{goal}, again: what it met, and how it ended."
 
     # -- the playbook, and where it all began ------------------------------------------------------------------
 
@@ -302,8 +303,7 @@ class _Telling(Struct):
 
     # -- what one process met ------------------------------------------------------------------------------------
 
-    def _met(self, part: _Part, playbook: Playbook | None) -> None:
-        posts = dict.fromkeys(Role, 0)
+    def _met(self, part: _Part, playbook: Playbook | None) -> None:  # noqa: C901 - a case for each
         for index, event in enumerate(part.events):
             match event:
                 case SituationRead(readings=readings):
@@ -313,23 +313,25 @@ class _Telling(Struct):
                 case ChangeSeen():
                     self._changed(part, index, event)
                 case WriteIntended(attempt=attempt):
-                    posts[attempt.role] += 1
-                    kind = self._fault_of(part, index, attempt, playbook)
-                    if kind is not None:
-                        fault = Fault(kind, posts[attempt.role], attempt.role, "POST")
-                        part.faults.append(fault)
+                    self._wrote(part, index, attempt, playbook)
                 case ProbesRead():
                     self._probed(part, index, event, playbook)
                 case HookEnded(hook=hook, outcome=outcome, code=code):
                     self._hooked(part, hook, outcome, code)
                 case PersonAnswered(question=question, reply=reply) if reply is not None:
                     part.answers[question.subject] = reply.yes
-                case WriteOwed(role=role, status=status):
-                    self.owed = OrgStatus(role, status)
-                case OwedSettled():
-                    self.owed = None
+                case WriteOwed() | OwedSettled():
+                    owes = isinstance(event, WriteOwed)
+                    self.owed = OrgStatus(event.role, event.status) if owes else None
                 case _:
                     pass
+
+    def _wrote(self, part: _Part, index: int, attempt: Attempt, playbook: Playbook | None) -> None:
+        kind = self._fault_of(part, index, attempt, playbook)
+        if kind is not None:
+            sent = [event.attempt for event in part.events[: index + 1] if isinstance(event, WriteIntended)]
+            number = sum(each.role is attempt.role for each in sent)
+            part.faults.append(Fault(kind, number, attempt.role, "POST"))
 
     def _read(self, part: _Part, index: int, reading: Reading) -> None:
         role, at = reading.role, part.at(index)

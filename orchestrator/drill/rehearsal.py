@@ -89,7 +89,8 @@ async def rehearse(
     """
     home = scenario.regions.status
     check_routes(playbook, home, scenario.goal)
-    check_names(scenario, playbook)
+    if not scenario.made_of:  # else a name that is gone is one more thing that is not as it was
+        check_names(scenario, playbook)
     drill = new_run_id(context.clock.now(), context.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
     faults = () if seed is None else _short_faults(seed)

@@ -145,6 +145,11 @@ def play(scenario: str) -> NextStep:
     return NextStep("drill run", options=("--scenario", scenario), why="play it on the simulator")
 
 
+def again(run_id: str) -> NextStep:
+    """A run as a scenario."""
+    return NextStep("drill from", run_id, why="make a scenario of it, to be met again in a drill")
+
+
 def acknowledge(run_id: str) -> NextStep:
     """End a cooling down."""
     return NextStep("ack", run_id, why="end the cooling down")

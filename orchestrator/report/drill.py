@@ -266,3 +266,38 @@ def scenarios_json(scenarios: Mapping[str, str]) -> dict[str, JSON]:
     """The same as a document: hamr/scenarios/1."""
     listed = [{"name": name, "summary": summary} for name, summary in scenarios.items()]
     return document("hamr/scenarios/1", {"scenarios": listed})
+
+
+# -- a scenario that was made of something else ----------------------------------------------------------------
+
+
+def scenario_remarks(what: str, left_out: Sequence[str]) -> tuple[str, ...]:
+    """What stands at the head of its file; `what` it was made of."""
+    return (f"a scenario that hamr made of {what}", *(f"not in it: {shortened(each)}" for each in left_out))
+
+
+def steps_to_play(file: str | None, playbook: str) -> tuple[NextStep, ...]:
+    """How it is played, with the playbook that it names, or else one that whoever types it has to name."""
+    if file is None:
+        return ()
+    named = next_step.play(file)
+    return (named if playbook else named.with_options("--playbook", "PLAYBOOK"),)
+
+
+def scenario_page(what: str, file: str, left_out: Sequence[str], steps: Sequence[NextStep]) -> Page:
+    """Where it is, and what is not in it."""
+    return (
+        (Span(f"A scenario of {what} is in "), Span(file, "bold"), Span(".")),
+        *(each for words in left_out for each in paragraph(f"Not in it: {shortened(words)}.", "warn")),
+        *next_commands(steps),
+    )
+
+
+def scenario_json(
+    what: str, text: str, file: str, left_out: Sequence[str], steps: Sequence[NextStep]
+) -> dict[str, JSON]:
+    """The same as a document: hamr/scenario-made/1."""
+    return document(
+        "hamr/scenario-made/1",
+        {"of": what, "scenario": text, "file": file, "left_out": left_out, "next": steps},
+    )

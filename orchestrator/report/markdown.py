@@ -41,7 +41,9 @@ def markdown(report: ReportView) -> str:
         lines += _transitions(run)
     lines += _not_passed(report)
     lines += ["", f"Checked: {report.checked}."]
-    lines += [f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}", ""]
+    lines += [f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}"]
+    lines += [f"To {step.why}: {code(step.command)}" for step in report.next_steps]
+    lines += [""]
     return "\n".join(lines)
 
 

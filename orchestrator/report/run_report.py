@@ -22,6 +22,7 @@ from .layout import (
     labelled,
     line,
     listed_under,
+    next_commands,
     paragraph,
     shortened,
     table,
@@ -61,6 +62,7 @@ def report_page(report: ReportView) -> Page:
         *_checks(report),
         *head_lines(report.head, report.verify),
         *labelled("checked", report.checked),
+        *next_commands(report.next_steps),
     )
 
 
@@ -183,6 +185,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "broken": report.warning,
             "checked": report.checked,
             "verify": report.verify,
+            "next": report.next_steps,
         },
     )
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     DrillStarted,
     HookEnded,
@@ -25,6 +26,7 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import ProbeReading, Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.reading import Answer, Reading, Request
 from orchestrator.model.result import Score, StepTime
 from orchestrator.model.run import Attempt, Mode, Objective
@@ -416,6 +418,14 @@ class ReportView(Struct):
             f"the {self.records:,} records that this was made from, each by its own hash and that of the one before; "
             "not the rest of the chain"
         )
+
+    @property
+    def next_steps(self) -> tuple[NextStep, ...]:
+        """What can be made of a run; a drill is several."""
+        if self.drill is not None:
+            return ()
+        again = next_step.again(self.subject)
+        return (again.with_options("--journal", self.journal) if self.journal else again,)
 
     def command(self, command: str) -> str:
         """A command of hamr that finds the same journal."""

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
 from orchestrator.config.scenario_text import scenario_text
-from orchestrator.config.scenarios import load_scenario, parse_scenario, shipped_scenarios
+from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill.from_run import FromRun, scenario_of_run
 from orchestrator.errors import ExitCode
 from orchestrator.model.journal import Record
@@ -179,6 +178,34 @@ def play_again(room: Room, run: str, playbook: Playbook = PLAYBOOK) -> tuple[Fro
     assert result.exit_code is ExitCode.DONE
     after = [record for record in room.store.records(after=before) if record.run != result.score.drill]
     return made, [record for record in after if record.run == after[0].run]
+
+
+def test_another_playbook_shows_what_is_otherwise_expectation_by_expectation(room: Room) -> None:
+    room.play(parse_scenario(HEAD + CASES["refused"].body, "met.yaml"), playbook=PLAYBOOK)
+    made = scenario_of_run(first_run(room), list(room.store.records(run=first_run(room))))
+    gone = (
+        '  page: {http: {url: "http://127.0.0.1:9/"}}\n',
+        "  well: {probe: {name: page}}\n",
+        "    guards: [well]\n",
+    )
+    mended = parse_playbook(without(TEXT, *gone), "mended.yaml")
+    result = room.play(parse_scenario(scenario_text(made.scenario), "again.yaml"), playbook=mended)
+    assert [(each.name, each.found) for each in missed(result)] == [
+        ("the run: exit code 3", f"exit code 0: pair {result.score.pair} stands at ACTIVE, on both orgs"),
+        ("the run: phase agreed(PASSIVE)", "the pair stands at agreed(ACTIVE)"),
+        ("the run: refused by well", "refused by none"),
+        (
+            "the run: writes taken: none",
+            "writes taken: secondary FAILOVER, primary FAILOVER, secondary ACTIVE, primary ACTIVE",
+        ),
+    ]
+
+
+def without(text: str, *lines: str) -> str:
+    for each in lines:
+        assert each in text
+        text = text.replace(each, "")
+    return text
 
 
 def first_run(room: Room) -> str:
