@@ -17,7 +17,7 @@ from orchestrator.model.events import DrillStarted
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
-from orchestrator.simulator import RECORD_PATH
+from orchestrator.simulator import RECORD_PATH, AnswerLost, Fault
 from tests.report.happened import STARTED
 
 from .lab import Lab
@@ -91,6 +91,41 @@ def test_a_missed_expectation_ends_with_11_and_shows_the_journal(lab: Lab) -> No
     missed = result.stdout.split("MISSED  out: exit code 3\n")[1].splitlines()
     assert missed[0].startswith("          exit code 0: pair sim-")
     assert "run.finished: Ended: done" in missed[1]
+
+
+def test_a_run_of_the_journal_becomes_a_scenario_that_ends_the_same(lab: Lab) -> None:
+    lab.fault(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    posts = lab.posts()
+    report = lab.run("report", "last", code=0).stdout
+    (offered,) = (each for each in report.splitlines() if each.startswith("  hamr drill from "))
+    printed = lab.run(*offered.split()[1:], code=0).stdout
+    written = lab.run("drill", "from", "last", "--out", "again.yaml", code=0).stdout
+    assert "hamr drill run --scenario again.yaml --playbook PLAYBOOK" in written
+    assert (lab.folder / "again.yaml").read_text() == printed
+    assert "answer_lost: {}" in printed
+    assert lab.run("check", "again.yaml", code=0).stdout.startswith("fine  again.yaml")
+    played = lab.json("drill", "run", "--scenario", "again.yaml")
+    assert (played["passed"], lab.posts()) == (True, posts)
+    made = lab.json("drill", "from", "last")
+    assert (made["schema"], made["scenario"], made["file"], made["left_out"]) == (
+        "hamr/scenario-made/1",
+        printed,
+        "",
+        [],
+    )
+
+
+def test_a_scenario_takes_no_other_files_place_and_is_made_of_one_run(lab: Lab) -> None:
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    said = lab.run("drill", "from", "last", "--out", "pairs.yaml", code=2).stderr
+    assert "a file stands there that is something else" in " ".join(said.split())
+    drill = lab.json("drill", "run", "--playbook", "regional-failover")
+    said = lab.run("drill", "from", drill["drill"], code=2).stderr
+    assert "is a drill, and a scenario is made of one run" in " ".join(said.split())
+    for leg in drill["legs"]:
+        assert f"hamr drill from {leg['run']}" in said
+        assert "made_of: run " in lab.run("drill", "from", leg["run"], code=0).stdout
 
 
 def test_the_files_that_are_asked_for_are_written(lab: Lab, tmp_path: Path) -> None:
