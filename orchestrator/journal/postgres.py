@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Protocol, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
+from msgspec.structs import replace
+
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.journal import Witness
 
@@ -262,3 +264,38 @@ def lay_out_team(address: Address) -> LaidOut:
     """
     with PostgresDatabase(_Line(address), writes=True, patience=BUSY_SECONDS) as database:
         return database.write(lambda statements: lay_out(statements, address))
+
+
+def lay_out_beside(address: Address, schema: str, made_by: str, sql: str) -> bool:
+    """Lay out tables of something else in a schema of its own, in one transaction; whether anything was to be done.
+
+    What another version of it has made there goes with all that it holds: nothing is kept in it that the journal lacks.
+
+    Args:
+        address: the journal beside which they are.
+        schema: theirs.
+        made_by: who makes them, with its version, as the schema's comment says.
+        sql: what makes them.
+
+    Raises:
+        JournalUnavailable: it cannot be reached, we may not, or others have a schema of that name.
+    """
+
+    def work(statements: Statements) -> bool:
+        found = statements.execute(
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?", (schema,)
+        ).fetchone()
+        there = None if found is None else str(found[0])
+        if there == made_by:
+            return False
+        if there is not None and there.partition(",")[0] != made_by.partition(",")[0]:
+            raise unavailable(address, f"has a schema {schema} beside it that is another program's")
+        statements.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+        statements.execute(f'CREATE SCHEMA "{schema}"')
+        statements.execute(f"COMMENT ON SCHEMA \"{schema}\" IS '{made_by}'")
+        statements.execute(sql)
+        return True
+
+    beside = replace(address, schema=schema)
+    with PostgresDatabase(_Line(beside), writes=True, patience=BUSY_SECONDS) as database:
+        return database.write(work)
