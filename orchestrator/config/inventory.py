@@ -95,7 +95,7 @@ def read_inventory(document: Document, *, here: bool = False) -> Inventory:
         )
         for pair in inventory.pairs
     )
-    return Inventory(document.file, tuple(pairs), inventory.waves)
+    return Inventory(document.file, tuple(pairs), inventory.waves, inventory.schedule)
 
 
 def _placed(org: Org, folder: Path) -> Org:

@@ -25,6 +25,7 @@ from orchestrator.model.org import (
     Occasion,
     Org,
     Pair,
+    Schedule,
     Wave,
     Webhook,
     Wire,
@@ -49,6 +50,7 @@ from .fields import (
     text_of,
 )
 from .messages import did_you_mean, found, looks_like_key, one_of, shown
+from .schedule_form import ScheduleForm
 from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
 
 
@@ -227,19 +229,23 @@ def _pair(
     return Pair("", orgs, tell=_told(tell or {}), **settings), tell is not None
 
 
+_NEVER = Schedule()
+
+
 def _inventory(
     *,
     _schema: int,
     pairs: Mapping[str, tuple[Pair, bool]],
     tell: Mapping[str, Channel] = EMPTY,
     waves: Iterable[Wave] = (),
+    schedule: Schedule = _NEVER,
 ) -> Inventory:
     """An inventory, but for its place."""
     everybody = _told(tell)
     named = (
         replace(pair, name=name, tell=pair.tell if own else everybody) for name, (pair, own) in pairs.items()
     )
-    return Inventory("", tuple(named), tuple(waves))
+    return Inventory("", tuple(named), tuple(waves), schedule)
 
 
 class KeyForm(Form, frozen=True):
@@ -357,5 +363,7 @@ class InventoryForm(Form, frozen=True, kw_only=True):
     """Who else is told what runs do, by name: for every pair that does not say so itself."""
     waves: Annotated[tuple[WaveItem, ...], AT_LEAST_ONE, then(_waves)] | None = None
     """In which waves hamr fleet moves many pairs: numbers of pairs, shares such as 10%, and rest."""
+    schedule: ScheduleForm | None = None
+    """What hamr worker does in peace, and when."""
     pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

@@ -264,6 +264,18 @@ class Wave(Struct, frozen=True):
         return "rest" if self.pairs is None else str(self.pairs)
 
 
+class Schedule(Struct, frozen=True):
+    """What workers do in peace, each at times as cron has them, in UTC; None: never."""
+
+    doctor: str | None = None
+    drill: str | None = None
+    """On the simulator."""
+    live_drill: str | None = None
+    """On the pairs that may be drilled."""
+    window: timedelta = timedelta(hours=2)
+    """How long after its time a live drill may still begin."""
+
+
 class Inventory(Struct, frozen=True):
     """All pairs of one `pairs.yaml`, by name, in file order."""
 
@@ -271,3 +283,4 @@ class Inventory(Struct, frozen=True):
     pairs: tuple[Pair, ...]
     waves: tuple[Wave, ...] = ()
     """In which waves many pairs are moved, where nothing else is said."""
+    schedule: Schedule = Schedule()
