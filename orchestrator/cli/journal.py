@@ -258,6 +258,8 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     URL is postgresql://USER@HOST/DATABASE; ?schema=NAME keeps several teams apart, in the place of hamr. Passwords come
     from where libpq finds them: PGPASSFILE, a service file, a certificate. Whoever types this owns the tables. What it
     prints at the end gives a role what an operator needs, and no more: to add records and read them, and to hold locks.
+    Where the extra [fleet] is installed, tables for the jobs of hamr worker are laid out, too, in the schema NAME_jobs;
+    those of another version are made anew: a job says nothing that the journal does not know.
     """
     from orchestrator.errors import UsageError
     from orchestrator.journal import Address
@@ -274,15 +276,36 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     done = lay_out_team(place)
     stood = done.before == done.version
     what = "was laid out already" if stood else "is laid out now"
+    try:
+        from orchestrator.fleet.queue import lay_out_jobs
+    except ImportError:  # who has no workers has no use for them
+        jobs, grants, told = (
+            None,
+            (),
+            "Tables for workers need hamr-orchestrator[fleet], which is not installed here.",
+        )
+    else:
+        jobs, grants = lay_out_jobs(place)
+        told = f"Tables for the jobs of workers {'are' if jobs else 'were'} laid out {'now' if jobs else 'already'}."
     invocation.console.facts(
         (
             line(f"The journal {place} {what} (version {done.version})."),
+            line(told),
             line("To let a role use it, a DBA types, with its name for ROLE:"),
             *(line(f"  {grant}") for grant in done.grants),
+            *((line("and to let it work as hamr worker does, too:"),) if grants else ()),
+            *(line(f"  {grant}") for grant in grants),
         ),
         document(
             "hamr/journal-layout/1",
-            {"journal": str(place), "before": done.before, "version": done.version, "grants": [*done.grants]},
+            {
+                "journal": str(place),
+                "before": done.before,
+                "version": done.version,
+                "grants": [*done.grants],
+                "jobs": jobs,
+                "worker_grants": [*grants],
+            },
         ),
     )
     return ExitCode.DONE

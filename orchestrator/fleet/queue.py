@@ -64,8 +64,8 @@ RETRY_SECONDS = 3.0
 _BATCH = 500
 """So many jobs are deferred in one transaction."""
 
-LEFT_SECONDS = 5.0
-"""After so long a job that a worker has left to others may be taken again."""
+LEFT_SECONDS, MOST_LEFT_SECONDS = 2.0, 30.0
+"""After so long a job that a worker has left to others may be taken again; after twice as long when a second one left it, and so on."""
 
 _BRING, _DO, _BEGIN = "bring", "do", "begin"
 _MADE_BY = f"jobs of hamr, layout 1 by procrastinate {version('procrastinate')}"
@@ -85,15 +85,28 @@ ALTER FUNCTION procrastinate_fetch_job_v2(varchar[], bigint) SET enable_sort = o
 _LAID_OUT = "SELECT obj_description(to_regnamespace(%(schema)s), 'pg_namespace') AS by"
 
 
+DOCTOR, DRILL, LIVE_DRILL = "doctor", "drill", "live drill"
+"""The duties of a schedule."""
+
+
+class Duty(Struct, frozen=True):
+    """What a schedule wants of one pair."""
+
+    name: str
+    pair: str
+    """"" where it is of no pair."""
+    due: datetime
+
+
 class Chores(Struct, frozen=True, eq=False):
     """What a worker does for its jobs. None of these raises anything."""
 
     bring: Callable[[Hint, int], Awaitable[bool]]
     """Bring a pair of a fleet run to its goal, which so many workers have left to others; False: this one leaves it, too."""
-    begin: Callable[[str, int], Awaitable[Sequence[str]]]
-    """A duty's time has come, in seconds since 1970: the pairs whose turn it is."""
-    do: Callable[[str, str], Awaitable[None]]
-    """A duty, for a pair."""
+    turn: Callable[[str], Awaitable[Sequence[str]]]
+    """The pairs whose turn it is when a duty's time has come."""
+    do: Callable[[Duty, int], Awaitable[bool]]
+    """A duty, which so many workers have left to others; False: this one leaves it, too."""
 
 
 def lay_out_jobs(address: Address) -> tuple[bool, tuple[str, ...]]:
@@ -182,19 +195,13 @@ class Jobs:
         self._idle: frozenset[int] = frozenset()
         """Its jobs that it was not at when it swept last."""
 
-    async def defer(self, hints: Iterable[Hint], *, left: int = 0, after: float = 0.0) -> None:
-        """Tell workers to bring these pairs on; one that waits to be taken for the same fleet run already is not told twice.
-
-        Args:
-            hints: which.
-            left: how many workers have left it to others.
-            after: seconds until anybody may take it.
+    async def defer(self, hints: Iterable[Hint]) -> None:
+        """Tell workers to bring these pairs on; where one waits to be taken for the same fleet run already, that will do.
 
         Raises:
             JournalUnavailable: they cannot be told.
         """
-        wanted = [_bringing(hint, left, after) for hint in hints]
-        await self._defer(wanted)
+        await self._defer([_bringing(hint, 0) for hint in hints])
 
     async def _defer(self, wanted: Sequence[jobs.Job]) -> None:
         manager = self._app.job_manager
@@ -294,18 +301,20 @@ class Jobs:
             hint = Hint(fleet, pair)
             with at(context):
                 if not await chores.bring(hint, left):
-                    await self.defer([hint], left=left + 1, after=LEFT_SECONDS)
+                    await self._defer([_bringing(hint, left + 1)])
 
         @app.task(name=_DO, queue=QUEUE, pass_context=True)
-        async def do(context: procrastinate.JobContext, duty: str, pair: str) -> None:
+        async def do(context: procrastinate.JobContext, duty: str, pair: str, due: int, left: int) -> None:
+            task = Duty(duty, pair, datetime.fromtimestamp(due, UTC))
             with at(context):
-                await chores.do(duty, pair)
+                if not await chores.do(task, left):
+                    await self._defer([_doing(task, left + 1)])
 
         @app.task(name=_BEGIN, queue=QUEUE, pass_context=True)
         async def begin(context: procrastinate.JobContext, timestamp: int, duty: str) -> None:
+            due = datetime.fromtimestamp(timestamp, UTC)
             with at(context):
-                pairs = await chores.begin(duty, timestamp)
-                await self._defer([_doing(duty, pair) for pair in pairs])
+                await self._defer([_doing(Duty(duty, pair, due), 0) for pair in await chores.turn(duty)])
 
         for duty, cron in duties.items():
             app.periodic(
@@ -313,28 +322,32 @@ class Jobs:
             )(begin)
 
 
-def _bringing(hint: Hint, left: int, after: float) -> jobs.Job:
+def _bringing(hint: Hint, left: int) -> jobs.Job:
+    return _job(
+        _BRING, hint.pair, f"{hint.fleet}/{hint.pair}", left, {"fleet": hint.fleet, "pair": hint.pair}
+    )
+
+
+def _doing(duty: Duty, left: int) -> jobs.Job:
+    name = f"{duty.name}/{duty.pair}"
+    due = int(duty.due.timestamp())
+    # Live drills move real pairs: one after the other.
+    lock = duty.name if duty.name == LIVE_DRILL else name
+    return _job(_DO, lock, name, left, {"duty": duty.name, "pair": duty.pair, "due": due})
+
+
+def _job(task: str, lock: str, queueing_lock: str, left: int, about: dict[str, Any]) -> jobs.Job:
+    """A job; one that others have left waits for a while, and for whatever nobody has left."""
+    after = min(LEFT_SECONDS * left, MOST_LEFT_SECONDS)
     return jobs.Job(
         id=None,
         queue=QUEUE,
         priority=-left,
-        lock=hint.pair,
-        queueing_lock=f"{hint.fleet}/{hint.pair}",
-        task_name=_BRING,
-        task_kwargs={"fleet": hint.fleet, "pair": hint.pair, "left": left},
-        scheduled_at=datetime.now(UTC) + timedelta(seconds=after) if after else None,
-    )
-
-
-def _doing(duty: str, pair: str) -> jobs.Job:
-    name = f"{duty}/{pair}"
-    return jobs.Job(
-        id=None,
-        queue=QUEUE,
-        lock=name,
-        queueing_lock=name,
-        task_name=_DO,
-        task_kwargs={"duty": duty, "pair": pair},
+        lock=lock,
+        queueing_lock=queueing_lock,
+        task_name=task,
+        task_kwargs={**about, "left": left},
+        scheduled_at=datetime.now(UTC) + timedelta(seconds=after) if left else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A laboratory of a few pairs for each test."""
+"""A laboratory of a few pairs for each test; a team's journal with jobs beside it, on a server of the tests' own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.fleet.queue import lay_out_jobs
+from orchestrator.journal import Address
+from orchestrator.journal.address import parse_address
+from orchestrator.journal.postgres import lay_out_team
 from orchestrator.system import log
+from tests.postgres import Cluster, cluster
 
 from .lab import FleetLab, laboratory
 
@@ -29,3 +34,23 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
     with laboratory(tmp_path, NAMES, latency=0.1) as found:
         yield found
     log.configure()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Cluster) -> str:
+    """A team's journal's, with tables for jobs."""
+    address = parse_address(url := server.new_database(), "--journal")
+    lay_out_team(address)
+    lay_out_jobs(address)
+    return url
+
+
+@pytest.fixture
+def team(url: str) -> Address:
+    return parse_address(url, "--journal")
