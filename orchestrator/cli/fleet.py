@@ -36,6 +36,12 @@ _at_once = click.option(
     help="How many pairs are under way at the same time. [default: 8]",
 )
 
+_workers = click.option(
+    "--workers",
+    is_flag=True,
+    help="Let workers bring the pairs (hamr worker), and look on; each of them has its own --at-once. Wants a team's journal.",
+)
+
 _fleet_id = click.argument("fleet_id", metavar="[FLEET]", required=False)
 
 
@@ -90,6 +96,7 @@ def plan(
     metavar="N",
     help="Begin nothing new once so many pairs of a wave did not arrive. [default: go on]",
 )
+@_workers
 @options.yes
 @options.takes(*options.LOOKING)
 def run(  # noqa: PLR0917 - click passes each flag by its name
@@ -100,6 +107,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
     waves: str | None,
     at_once: int,
     stop_after: int | None,
+    workers: bool,
     yes: bool,
     **flags: Any,
 ) -> ExitCode:
@@ -116,15 +124,18 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
 
     pairs = selected(invocation, names, labels, everything=everything)
     request = request_of(invocation, **flags)
-    return run_fleet(invocation, pairs, request, waves, at_once=at_once, stop_after=stop_after, yes=yes)
+    return run_fleet(
+        invocation, pairs, request, waves, at_once=at_once, stop_after=stop_after, workers=workers, yes=yes
+    )
 
 
 @fleet.command()
 @_fleet_id
 @options.reason
+@_workers
 @options.yes
 @options.takes(*options.LOOKING)
-def resume(invocation: Invocation, fleet_id: str | None, reason: str, yes: bool) -> ExitCode:
+def resume(invocation: Invocation, fleet_id: str | None, reason: str, workers: bool, yes: bool) -> ExitCode:
     """Go on with a fleet that stopped, or whose process died.
 
     FLEET is an id, the beginning of one, or last; without it, the only one that is not through. Pairs that have arrived are left;
@@ -133,7 +144,7 @@ def resume(invocation: Invocation, fleet_id: str | None, reason: str, yes: bool)
     """
     from .fleet_run import resume_fleet
 
-    return resume_fleet(invocation, fleet_id, reason, yes=yes)
+    return resume_fleet(invocation, fleet_id, reason, workers=workers, yes=yes)
 
 
 @fleet.command()

@@ -16,6 +16,7 @@ from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
 from orchestrator.fleet.waves import AT_ONCE, CAREFULLY, waves_named
+from orchestrator.journal import Address
 from orchestrator.model import next_step
 from orchestrator.model.events import (
     Event,
@@ -51,6 +52,7 @@ from .console import Stream, forget_typed
 from .invocation import Invocation
 from .requests import request_from
 from .signals import supervised
+from .worker import team_of_workers
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether the fleet is to stop, while a question stands."""
@@ -129,11 +131,13 @@ def run_fleet(
     *,
     at_once: int,
     stop_after: int | None,
+    workers: bool,
     yes: bool,
 ) -> ExitCode:
     """Show what a fleet would do, ask, and do it."""
     if not yes:
         invocation.require_somebody()
+    team = team_of_workers(invocation) if workers else None
     wanted = _waves(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
     with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
@@ -156,13 +160,16 @@ def run_fleet(
         supervised(crew.append(plan.fleet, began))
         view = read_fleet(store, plan.fleet)
         assert view is not None  # noqa: S101 - as was just journalled
-        return _drive(invocation, crew, view, asks=not yes)
+        return _drive(invocation, crew, view, asks=not yes, team=team)
 
 
-def resume_fleet(invocation: Invocation, name: str | None, reason: str, *, yes: bool) -> ExitCode:
+def resume_fleet(
+    invocation: Invocation, name: str | None, reason: str, *, workers: bool, yes: bool
+) -> ExitCode:
     """Go on with a fleet."""
     if not yes:
         invocation.require_somebody()
+    team = team_of_workers(invocation) if workers else None
     console = invocation.console
     with invocation.store(writes=False, emergency=True) as store:
         view = fleet_named(store, name)
@@ -192,7 +199,7 @@ def resume_fleet(invocation: Invocation, name: str | None, reason: str, *, yes: 
         crew = _crew(invocation, store, pairs, playbook)
         supervised(crew.append(view.fleet, FleetResumed(reason)))
         supervised(crew.catch_up(view))
-        return _drive(invocation, crew, view, asks=not yes)
+        return _drive(invocation, crew, view, asks=not yes, team=team)
 
 
 def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCode:
@@ -252,10 +259,22 @@ def approve_fleet(invocation: Invocation, view: FleetView, reason: str, *, yes: 
     return ExitCode.DONE
 
 
-def _drive(invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool) -> ExitCode:
+def _drive(
+    invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool, team: Address | None
+) -> ExitCode:
+    """Bring its pairs in this process, or where a team's journal is named have workers do it."""
     console = invocation.console
     board = Board(console.aside, view)
     drive = Drive(crew, view, board, _Asking(invocation).ask if asks else None)
+
+    async def through() -> ExitCode:
+        if team is None:
+            return await drive.run()
+        from orchestrator.fleet.queue import open_jobs
+
+        async with open_jobs(team) as jobs:
+            drive.jobs = jobs
+            return await drive.run()
 
     def interrupt(code: ExitCode) -> bool:
         drive.interrupt(code)
@@ -273,9 +292,9 @@ def _drive(invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool) -
         if console.aside.redraws:
             from .frames import beside
 
-            code = supervised(beside(drive.run(), (board,)), interrupt)
+            code = supervised(beside(through(), (board,)), interrupt)
         else:
-            code = supervised(drive.run(), interrupt)
+            code = supervised(through(), interrupt)
     finally:
         console.aside.end()
     invocation.outcome = code

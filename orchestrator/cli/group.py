@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Many pairs": {
         "fleet": "Look at many pairs, and move them in waves.",
+        "worker": "Bring pairs on for fleet runs, and do what the schedule wants, until it is stopped.",
     },
     "Journal": {
         "runs": "List the runs in the journal.",

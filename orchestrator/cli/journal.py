@@ -276,17 +276,15 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     done = lay_out_team(place)
     stood = done.before == done.version
     what = "was laid out already" if stood else "is laid out now"
+    jobs: bool | None = None
+    grants: tuple[str, ...] = ()
     try:
         from orchestrator.fleet.queue import lay_out_jobs
-    except ImportError:  # who has no workers has no use for them
-        jobs, grants, told = (
-            None,
-            (),
-            "Tables for workers need hamr-orchestrator[fleet], which is not installed here.",
-        )
+    except ImportError as error:  # who has no workers has no use for them
+        told = f"No tables for workers: hamr-orchestrator[fleet] is not installed here ({error})."
     else:
         jobs, grants = lay_out_jobs(place)
-        told = f"Tables for the jobs of workers {'are' if jobs else 'were'} laid out {'now' if jobs else 'already'}."
+        told = f"Tables for the jobs of workers {'are laid out now' if jobs else 'were laid out already'}."
     invocation.console.facts(
         (
             line(f"The journal {place} {what} (version {done.version})."),

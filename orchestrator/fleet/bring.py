@@ -13,10 +13,10 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, Refused
+from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Refused
 from orchestrator.journal.history import History, RunHistory, event_of
 from orchestrator.model import next_step
-from orchestrator.model.events import FleetPairEnded, FleetResumed, RunFinished, RunStarted
+from orchestrator.model.events import FleetPairEnded, FleetResumed, RunFinished, RunResumed, RunStarted
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.reading import Unreachable
@@ -45,7 +45,8 @@ async def bring_pair(
 
     What the fleet's last taking up has already brought to an end is left at that. A run of this fleet that is open is resumed,
     by whomever it was begun; else one begins, as the fleet was asked for. Where another process is at this very pair for
-    this very fleet, the outcome says `elsewhere` and is not journalled: ask again later.
+    this very fleet, or is to go on with it, the outcome says `elsewhere` and is not journalled: ask again later. So it does
+    where the end of its run could not be journalled.
 
     Args:
         session: the pair's, with the playbook of the fleet's own record.
@@ -65,6 +66,10 @@ async def bring_pair(
         if known is not None:
             return known
         outcome = await _bring(session, fleet, resumed, watchers, controls)
+        if not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls)):
+            return replace(outcome, elsewhere=True)
+    except JournalUnavailable:  # it says nothing of this pair
+        raise
     except HamrError as error:
         outcome = _kept_from(pair, error)
         if isinstance(error, Locked) and await session.calls(partial(_is_ours, session)):
@@ -76,6 +81,22 @@ async def bring_pair(
         )
     await session.calls(partial(session.append, fleet.fleet, FleetPairEnded(outcome)))
     return outcome
+
+
+def _goes_on(session: Session, outcome: PairOutcome, controls: RunControl | None) -> bool:
+    """Whether another process goes on with its run, or could not be told by this one that it ended."""
+    if (
+        controls is not None
+        and controls.hands_on
+        and outcome.resumable
+        and outcome.exit_code == controls.code
+    ):
+        return True
+    kinds = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
+    said = (
+        [record.kind for record in session.store.records(run=outcome.run, kinds=kinds)] if outcome.run else []
+    )
+    return bool(said) and said[-1] != RunFinished.kind
 
 
 def _resumed(session: Session, fleet: FleetView) -> int:

@@ -7,15 +7,16 @@ workers brought) is looked at every second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from orchestrator.datadog.connections import SharedConnections
-from orchestrator.errors import ExitCode, HamrError
+from orchestrator.errors import ExitCode, HamrError, JournalUnavailable
 from orchestrator.model.events import (
     FleetFinished,
     FleetPairEnded,
+    FleetStopAsked,
     FleetStopped,
     FleetWaveBegan,
 )
@@ -29,6 +30,7 @@ from orchestrator.system.log import logger
 
 from .bring import bring_pair
 from .crew import Crew
+from .sweep import Hint, QueuedJob
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled."""
@@ -43,6 +45,16 @@ class Audience(Watcher, Protocol):
 
     def of(self, pair: Pair) -> Sequence[Watcher]:
         """Who is told what happens to a pair that begins now."""
+
+
+class Jobs(Protocol):
+    """How workers are told: `orchestrator.fleet.queue.Jobs`, whose library is an extra."""
+
+    async def defer(self, hints: Iterable[Hint]) -> None:
+        """Tell them of these."""
+
+    async def listed(self) -> list[QueuedJob]:
+        """What they were told, and are at."""
 
 
 Confirm = Callable[[FleetView, int], Awaitable[bool]]
@@ -64,6 +76,8 @@ class Drive:
     ) -> None:
         self.view = view
         self._crew, self._audience, self._confirm = crew, audience, confirm
+        self.jobs: Jobs | None = None
+        """Tells workers, which bring the pairs in the place of this process; None where it does it itself."""
         self._under_way: dict[str, RunControl] = {}
         self.asked = 0
         self._signal: ExitCode | None = None
@@ -111,7 +125,10 @@ class Drive:
             if not pairs or (began and not await self._confirmed(wave)):
                 continue
             began = True
-            await self._note(FleetWaveBegan(wave))
+            await self._note(FleetWaveBegan(wave, workers=self.jobs is not None))
+            if self.jobs is not None:
+                await self._watch(self.jobs, pairs, wave)
+                continue
             waiting = iter(pairs)
             lanes = min(self.view.started.at_once, len(pairs))
             await asyncio.gather(*(self._lane(waiting, wave) for _ in range(lanes)))
@@ -120,6 +137,38 @@ class Drive:
         if not self.stopping and self._confirm is not None and not await self._confirm(self.view, wave):
             self.stop(f"wave {wave} was not confirmed")
         return not self.stopping
+
+    async def _watch(self, jobs: Jobs, pairs: Sequence[str], wave: int) -> None:
+        """Have workers bring a wave's pairs, and look on until they did, or until what they are at has ended."""
+        fleet, told = self.view.fleet, False
+        try:
+            await jobs.defer(Hint(fleet, pair) for pair in pairs)
+        except (
+            JournalUnavailable
+        ) as error:  # the wave is journalled: whichever worker sweeps next finds its pairs
+            logger().warning("workers could not be told", error=error.message)
+        waiting = pairs
+        while waiting:
+            await self._crew.clock.sleep(LOOK_EVERY)
+            left = frozenset(self.view.waiting(wave))
+            for outcome in (self.view.members[pair].outcome for pair in waiting if pair not in left):
+                if outcome is not None:
+                    self._ended(outcome, wave)
+            waiting = [pair for pair in waiting if pair in left]
+            if self.stopping and not told:
+                told = True
+                await self._note(FleetStopAsked(self.view.stop_asked))
+            if self.stopping and (self.asked > 1 or not await self._at_work(jobs)):
+                return
+
+    async def _at_work(self, jobs: Jobs) -> bool:
+        """Whether a worker that lives is at any of its pairs."""
+        try:
+            listed = await jobs.listed()
+        except JournalUnavailable:
+            return True  # nobody knows: a second signal gives up waiting
+        at_it = (job.hint for job in listed if job.doing and job.heard)
+        return any(hint is not None and hint.fleet == self.view.fleet for hint in at_it)
 
     async def _lane(self, waiting: Iterator[str], wave: int) -> None:
         # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
@@ -143,6 +192,9 @@ class Drive:
             return
         member = self.view.members[pair]
         member.outcome, member.since = outcome, self.view.upto
+        self._ended(outcome, wave)
+
+    def _ended(self, outcome: PairOutcome, wave: int) -> None:
         self._audience.tell(FleetPairEnded(outcome))
         most = self.view.started.stop_after
         failed = self.view.failed(wave)
@@ -173,7 +225,7 @@ class Drive:
             if self.stopping:
                 self.stop(self.view.stop_asked)
 
-    async def _note(self, event: FleetWaveBegan | FleetStopped | FleetFinished) -> None:
+    async def _note(self, event: FleetWaveBegan | FleetStopAsked | FleetStopped | FleetFinished) -> None:
         await self._crew.append(self.view.fleet, event)
         await self._crew.catch_up(self.view)
         self._audience.tell(event)

@@ -52,6 +52,9 @@ QUEUE = f"hamr-{__version__}"
 BEAT_SECONDS = 5.0
 """Between two heartbeats of a worker."""
 
+POLL_SECONDS = 1.0
+"""Between two looks at what may be taken by now: of that, the server tells nobody."""
+
 SILENT_SECONDS = 20.0
 """After so long without one a worker is taken to be gone: a little after the journal's own witness says so of its locks."""
 
@@ -64,8 +67,10 @@ RETRY_SECONDS = 3.0
 _BATCH = 500
 """So many jobs are deferred in one transaction."""
 
-LEFT_SECONDS, MOST_LEFT_SECONDS = 2.0, 30.0
-"""After so long a job that a worker has left to others may be taken again; after twice as long when a second one left it, and so on."""
+LEFT_SECONDS, LEFT_OFTEN_SECONDS = 2.0, 15.0
+"""After so long a job that a worker has left to others may be taken again, maybe by the same one; and once it was left often."""
+
+LEFT_OFTEN = 10
 
 _BRING, _DO, _BEGIN = "bring", "do", "begin"
 _MADE_BY = f"jobs of hamr, layout 1 by procrastinate {version('procrastinate')}"
@@ -273,6 +278,7 @@ class Jobs:
                     delete_jobs="always",
                     update_heartbeat_interval=BEAT_SECONDS,
                     stalled_worker_timeout=SILENT_SECONDS,
+                    fetch_job_polling_interval=POLL_SECONDS,
                 )
             except exceptions.ConnectorException as error:
                 reason = " ".join(str(error.__cause__ or error).split())
@@ -338,7 +344,7 @@ def _doing(duty: Duty, left: int) -> jobs.Job:
 
 def _job(task: str, lock: str, queueing_lock: str, left: int, about: dict[str, Any]) -> jobs.Job:
     """A job; one that others have left waits for a while, and for whatever nobody has left."""
-    after = min(LEFT_SECONDS * left, MOST_LEFT_SECONDS)
+    after = LEFT_SECONDS if left < LEFT_OFTEN else LEFT_OFTEN_SECONDS
     return jobs.Job(
         id=None,
         queue=QUEUE,

@@ -584,6 +584,8 @@ class FleetWaveBegan(Struct, frozen=True):
 
     kind: ClassVar[str] = "fleet.wave_began"
     wave: int
+    workers: bool = False
+    """Whether workers bring them; else the process that says so does it."""
 
 
 class FleetPairEnded(Struct, frozen=True):

@@ -74,6 +74,8 @@ class FleetView(Struct):
     """By pair, wave by wave."""
     wave: int = 0
     """The wave that began last; 0 before the first."""
+    for_workers: int = 0
+    """The wave that workers bring on since the fleet was last taken up; 0 where they do not."""
     resumed: list[tuple[datetime, str]] = field(default_factory=list)
     """When it was taken up again, and by whom."""
     taken_up: int = 0
@@ -141,14 +143,15 @@ def note(view: FleetView | None, record: Record) -> FleetView | None:
     match event:
         case FleetResumed():
             view.resumed.append((at, who))
+            view.for_workers = 0
             view.taken_up, view.stop_asked, view.stopped, view.finished = record.seq, "", "", False
-        case FleetWaveBegan(wave=wave):
-            view.wave = wave
+        case FleetWaveBegan(wave=wave, workers=workers):
+            view.wave, view.for_workers = wave, wave if workers else 0
         case FleetPairEnded(outcome=outcome):
             member = view.members[outcome.pair]
             member.outcome, member.ended_at, member.by, member.since = outcome, at, who, record.seq
         case FleetStopAsked(reason=reason):
-            view.stop_asked = f"{who} asked for it" + (f": {reason}" if reason else "")
+            view.stop_asked = view.stop_asked or f"{who} asked for it" + (f": {reason}" if reason else "")
         case FleetStopped(why=why):
             view.stopped = why
         case FleetFinished():

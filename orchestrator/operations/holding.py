@@ -50,6 +50,8 @@ class RunControl(Struct, eq=False):
     asked: int = 0
     rests: bool = False
     """Whether it was asked to stop before its next transition."""
+    hands_on: bool = False
+    """Whether another process goes on with it then: where it was asked to, this is no end."""
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
@@ -73,6 +75,11 @@ class RunControl(Struct, eq=False):
         self.rests, self.code = True, code
         if self.engine is not None:
             self.engine.ask_to_rest(_RESTS)
+
+    def hand_on(self, code: ExitCode) -> None:
+        """The same, and leave the rest to another process."""
+        self.hands_on = True
+        self.rest(code)
 
     def interrupt(self, code: ExitCode) -> None:
         """Once: stop before the next write. Twice: give up waiting; the write in flight is journalled as unknown."""

@@ -1,0 +1,242 @@
+"""Real workers, a real server, simulated pairs: they share a fleet, take over from each other, and leave what is not theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from orchestrator.journal import Address, JournalStore
+from orchestrator.model.journal import Record, Verified
+from orchestrator.model.status import Status
+from tests import processes
+
+from .lab import FleetLab
+
+ACTIVE = (Status.ACTIVE, Status.ACTIVE)
+PASSIVE = (Status.PASSIVE, Status.PASSIVE)
+AT_ONCE_ALL = ("fleet", "run", "--all", "--to", "ACTIVE", "--waves", "rest", "--workers", "--yes")
+
+
+class Team(Struct):
+    """A laboratory whose journal is a team's."""
+
+    lab: FleetLab
+    address: Address
+
+    def records(self, *kinds: str) -> list[Record]:
+        with JournalStore.open(self.address, create=False, now=lambda: datetime.now(UTC)) as store:
+            return [*store.records(kinds=kinds or None)]
+
+    def verified(self) -> bool:
+        with JournalStore.open(self.address, create=False, now=lambda: datetime.now(UTC)) as store:
+            return isinstance(store.verify(), Verified)
+
+    @contextmanager
+    def worker(self, name: str, *args: str, env: Mapping[str, str] | None = None) -> Iterator[Logged]:
+        """One at work until the block ends."""
+        log = self.lab.folder / f"{name}.log"
+        with log.open("wb") as stderr:
+            process = processes.hamr(
+                ["worker", "--operator", f"{name}@{name}", *args],
+                env={**os.environ, **self.lab.env, **(env or {})},
+                cwd=self.lab.folder,
+                stderr=stderr,
+            )
+        found = Logged(process, log)
+        try:
+            self.lab.wait_for(lambda: found.said("worker begins") != [] or process.poll() is not None)
+            yield found
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
+
+    def fleet(self, *args: str) -> subprocess.Popen[str]:
+        """Whoever begins a fleet run, and looks on."""
+        return self.lab.start(*(args or AT_ONCE_ALL), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+class Logged(Struct):
+    """A worker, and what it logs."""
+
+    process: subprocess.Popen[Any]
+    log: Path
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+
+@pytest.fixture
+def share(lab: FleetLab, team: Address, url: str) -> Team:
+    lab.env["HAMR_JOURNAL"] = url
+    return Team(lab, team)
+
+
+@pytest.fixture
+def slowly(slow: FleetLab, team: Address, url: str) -> Team:
+    slow.env["HAMR_JOURNAL"] = url
+    return Team(slow, team)
+
+
+def ends(process: subprocess.Popen[str], code: int, within: float = 60.0) -> str:
+    out, _ = process.communicate(timeout=within)
+    assert process.returncode == code, out
+    return out
+
+
+def brought_by(team: Team) -> dict[str, set[str]]:
+    """Who journalled the end of which pair."""
+    found: dict[str, set[str]] = {}
+    for record in team.records("fleet.pair_ended"):
+        found.setdefault(record.by, set()).add(record.pair)
+    return found
+
+
+def test_two_workers_share_a_fleet_and_each_pair_is_brought_once(slowly: Team) -> None:
+    with slowly.worker("w1", "--at-once", "1"), slowly.worker("w2", "--at-once", "1"):
+        out = ends(slowly.fleet(), 0)
+    assert "5 of 5 pairs arrived" in out
+    assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert {*slowly.lab.writes().values()} == {4}
+    by = brought_by(slowly)
+    assert {*by} == {"w1", "w2"}
+    assert len([*slowly.records("fleet.pair_ended")]) == 5
+    assert slowly.verified()
+
+
+def test_a_worker_that_is_told_to_stop_ends_its_transition_and_another_goes_on(slowly: Team) -> None:
+    with slowly.worker("w1", "--at-once", "1") as first:
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: slowly.records("transition.intended") != [])
+        first.process.terminate()
+        assert first.process.wait(30) == 0
+    made = [record.data["transition"] for record in slowly.records("transition.made")]
+    assert made == ["declare"]
+    assert [record.data["transition"] for record in slowly.records("transition.intended")] == ["declare"]
+    assert slowly.records("fleet.pair_ended") == []
+    with slowly.worker("w2", "--at-once", "4"):
+        ends(fleet, 0)
+    assert [record.by for record in slowly.records("run.resumed")] == ["w2"]
+    assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert {*slowly.lab.writes().values()} == {4}
+
+
+def test_a_worker_without_a_pairs_keys_leaves_it_to_others_and_says_so(share: Team) -> None:
+    key = next(share.lab.folder.glob("web-1-keys/*"))
+    hidden = key.rename(key.with_suffix(".elsewhere"))
+    with share.worker("w1") as first:
+        fleet = share.fleet()
+        share.lab.wait_for(lambda: len(share.records("fleet.pair_ended")) == 4)
+        share.lab.wait_for(lambda: first.said("pair is left to other workers") != [])
+        (said,) = first.said("pair is left to other workers")
+        assert said["pair"] == "web-1"
+        assert str(key) in said["why"]
+        assert share.lab.statuses()["web-1"] == PASSIVE
+        hidden.rename(key)
+        ends(fleet, 0)
+    assert share.lab.statuses()["web-1"] == ACTIVE
+
+
+def test_a_pair_that_is_not_in_its_inventory_is_left_to_others(share: Team) -> None:
+    text = Path(share.lab.env["HAMR_PAIRS"]).read_text()
+    other = share.lab.folder / "other.yaml"
+    other.write_text(text.replace("  db-1:\n", "  db-9:\n"))
+    with share.worker("w1", "--pairs", str(other)) as first:
+        fleet = share.fleet()
+        share.lab.wait_for(lambda: first.said("pair is left to other workers") != [])
+        assert [said["pair"] for said in first.said("pair is left to other workers")] == ["db-1"]
+        with share.worker("w2"):
+            ends(fleet, 0)
+    assert brought_by(share)["w2"] == {"db-1"}
+
+
+def test_a_job_that_is_done_twice_finds_nothing_to_do(share: Team) -> None:
+    import asyncio
+
+    from orchestrator.fleet.queue import open_jobs
+    from orchestrator.fleet.sweep import Hint
+
+    with share.worker("w1") as first:
+        ends(
+            share.fleet(
+                "fleet", "run", "pay-1", "pay-2", "--to", "ACTIVE", "--waves", "1,rest", "--workers", "--yes"
+            ),
+            0,
+        )
+        before = share.records()
+        fleet = before[-1].run
+
+        async def again() -> None:
+            async with open_jobs(share.address) as jobs:
+                await jobs.defer([Hint(fleet, "pay-1"), Hint(fleet, "pay-2")])
+                async with asyncio.timeout(20):
+                    while await jobs.listed():  # noqa: ASYNC110 - what is waited for is in a database
+                        await asyncio.sleep(0.05)
+
+        asyncio.run(again())
+    assert share.records() == before
+    assert share.lab.writes()["pay-1"] == 4
+
+
+def test_a_fleet_that_is_to_stop_ends_what_is_under_way_and_begins_nothing_new(slowly: Team) -> None:
+    with slowly.worker("w1", "--at-once", "1"):
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: slowly.records("transition.intended") != [])
+        fleet.send_signal(signal.SIGINT)
+        out = ends(fleet, 130)
+        assert "0 of 5 pairs arrived" in out
+        time.sleep(2.5)  # longer than a worker takes to look for what it might begin
+        moved = [pair for pair, at in slowly.lab.statuses().items() if at != PASSIVE]
+        assert len(moved) == 1
+        # What was stopped goes on by whoever says so.
+        resumed = slowly.fleet("fleet", "resume", "--workers", "--yes")
+        assert "5 of 5 pairs arrived" in ends(resumed, 0)
+    assert {*slowly.lab.writes().values()} == {4}
+
+
+@pytest.mark.nightly
+def test_a_killed_workers_pair_is_taken_up_by_another_and_no_pair_is_written_by_two(slowly: Team) -> None:
+    with slowly.worker("w1", "--at-once", "2") as first:
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: len(slowly.records("write.intended")) >= 2)
+        first.process.kill()
+        with slowly.worker("w2", "--at-once", "2") as second:
+            ends(fleet, 0, within=120)
+            assert second.said("jobs mended") != []
+    assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert [record.by for record in slowly.records("lock.taken_over")] != []
+    assert slowly.verified()
+
+
+@pytest.mark.nightly
+def test_a_worker_that_was_stopped_for_long_wakes_finds_its_pairs_with_others_and_works_on(
+    slowly: Team,
+) -> None:
+    with slowly.worker("w1", "--at-once", "2") as first, slowly.worker("w2", "--at-once", "1") as second:
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: len(slowly.records("write.intended")) >= 2)
+        first.process.send_signal(signal.SIGSTOP)
+        slowly.lab.wait_for(lambda: second.said("jobs mended") != [], within=60)
+        slowly.lab.wait_for(lambda: len(slowly.records("fleet.pair_ended")) == 5, within=60)
+        first.process.send_signal(signal.SIGCONT)
+        ends(fleet, 0, within=60)
+        again = slowly.fleet(
+            "fleet", "run", "--all", "--to", "PASSIVE", "--waves", "rest", "--workers", "--yes"
+        )
+        ends(again, 0, within=60)
+        assert first.said("pair ended") != []  # it fetches again
+    assert {*slowly.lab.statuses().values()} == {PASSIVE}
+    assert slowly.verified()
