@@ -23,6 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "jinja2": ("report/html",),
     "prometheus_client": ("fleet/metrics.py",),
     "apprise": ("notices/by_apprise.py",),
+    "procrastinate": ("fleet/queue.py",),
     "chaoslib": ("integrations/chaos",),
     "pytest": ("integrations/pytest_plugin.py",),
     "click": ("cli",),

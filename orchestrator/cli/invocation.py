@@ -46,6 +46,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
             "drill",
             "prove",
             "fleet",
+            "worker",
         ),
         _ALL,
     ),

@@ -169,7 +169,7 @@ def test_a_job_that_is_done_twice_finds_nothing_to_do(share: Team) -> None:
     from orchestrator.fleet.queue import open_jobs
     from orchestrator.fleet.sweep import Hint
 
-    with share.worker("w1") as first:
+    with share.worker("w1"):
         ends(
             share.fleet(
                 "fleet", "run", "pay-1", "pay-2", "--to", "ACTIVE", "--waves", "1,rest", "--workers", "--yes"
