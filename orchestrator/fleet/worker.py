@@ -16,7 +16,7 @@ from orchestrator import __version__
 from orchestrator.config import parse_playbook
 from orchestrator.config.scenario import Scenario
 from orchestrator.datadog.connections import SharedConnections
-from orchestrator.doctor import examine
+from orchestrator.doctor import examine, keeper
 from orchestrator.drill import DrillContext, drill, rehearse
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, KeyUnavailable
 from orchestrator.journal import JournalStore, ThreadCalls
@@ -238,7 +238,7 @@ class Worker:
             return self._leave(pair.name, left, lacking)
         if duty.name == DOCTOR:
             async with self._connected(session):
-                (found,) = await examine((session,))
+                (found,) = await examine((session,), keep=keeper(gear.sources))
             logger().info("doctor ended", planned=found.planned.value, emergency=found.emergency.value)
             return True
         late = datetime.now(UTC) - duty.due

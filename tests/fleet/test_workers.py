@@ -197,10 +197,10 @@ def test_a_fleet_that_is_to_stop_ends_what_is_under_way_and_begins_nothing_new(s
         slowly.lab.wait_for(lambda: slowly.records("transition.intended") != [])
         fleet.send_signal(signal.SIGINT)
         out = ends(fleet, 130)
-        assert "0 of 5 pairs arrived" in out
+        assert "stopped before its next transition" in out
         time.sleep(2.5)  # longer than a worker takes to look for what it might begin
-        moved = [pair for pair, at in slowly.lab.statuses().items() if at != PASSIVE]
-        assert len(moved) == 1
+        still = [pair for pair, at in slowly.lab.statuses().items() if at == PASSIVE]
+        assert len(still) >= 3
         # What was stopped goes on by whoever says so.
         resumed = slowly.fleet("fleet", "resume", "--workers", "--yes")
         assert "5 of 5 pairs arrived" in ends(resumed, 0)
