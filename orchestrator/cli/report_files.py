@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import DocumentError
+from orchestrator.journal.history import certificate_of
 from orchestrator.model.events import (
     DrillClosed,
     DrillScored,
@@ -32,7 +33,11 @@ def read_report(store: Store, subject: str, journal: str) -> ReportView:
     """What is reported of a run or a drill that the journal has, and whether the records that say so hold."""
     records = _records(store, subject)
     view = report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
-    return replace(view, broken=store.first_broken([record.seq for record in records]))
+    return replace(
+        view,
+        broken=store.first_broken([record.seq for record in records]),
+        certificate=certificate_of(store, view.pair, before=records[0].seq),
+    )
 
 
 def _records(store: Store, subject: str) -> list[Record]:

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
-from orchestrator.model.events import PlaybookProven
 from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.proof import Certificate
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
@@ -75,9 +75,8 @@ class JournalFound(Struct, frozen=True):
     holder_dead: bool = False
     """Whether the lock's holder is provably gone."""
     mirrored: Mirrored | None = None
-    proven: PlaybookProven | None = None
-    """The pair's newest certificate; None where its playbook was never proven."""
-    proven_at: datetime | None = None
+    certificate: Certificate | None = None
+    """The pair's newest; None where its playbook was never proven."""
     records: int = 0
 
     @property

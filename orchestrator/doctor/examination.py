@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal import is_address
-from orchestrator.journal.history import event_of
-from orchestrator.model.events import MirrorFound, PlaybookProven
+from orchestrator.journal.history import certificate_of, event_of
+from orchestrator.model.events import MirrorFound
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import KeyReference, Org
@@ -276,8 +276,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
             event = event_of(record)
             if isinstance(event, MirrorFound):
                 mirrored = Mirrored(event.mirrors, record.run, moment(record.at))
-        certificate = session.store.newest(session.pair.name, PlaybookProven.kind)
-        proven = None if certificate is None else event_of(certificate)
+        certificate = certificate_of(session.store, session.pair.name)
         records = session.store.head().seq
     except HamrError as error:
         return replace(found, problem=error)
@@ -287,8 +286,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         holder=holder,
         holder_dead=holder is not None and session.is_gone(holder),
         mirrored=mirrored,
-        proven=proven if isinstance(proven, PlaybookProven) else None,
-        proven_at=None if certificate is None else moment(certificate.at),
+        certificate=certificate,
         records=records,
     )
 

@@ -11,7 +11,7 @@ from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import counted, doing, no_journal, span, utc
+from orchestrator.model.words import counted, doing, no_journal, proof_words, span, utc
 
 from .answers import Answers, JournalFound
 
@@ -224,23 +224,21 @@ def check_here(answers: Answers) -> Iterator[Check]:
 
 def _proof(answers: Answers) -> Iterator[Check]:
     """What a certificate in the journal says of this very playbook; nothing where it was never proven."""
-    proven, at, playbook = answers.journal.proven, answers.journal.proven_at, answers.playbook
-    if proven is None or at is None:
+    certificate, playbook = answers.journal.certificate, answers.playbook
+    if certificate is None:
         return
-    upto = f"proven to {counted(proven.faults, 'fault')} on {at:%Y-%m-%d}"
-    if (proven.playbook_sha256, proven.version) == (playbook.digest, __version__):
-        sentence = f"Playbook {playbook.name} is {upto}, on {counted(proven.routes, 'route')}."
-        yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=upto)
+    words = proof_words(certificate, playbook.digest, __version__)
+    if not certificate.changed_since(playbook.digest, __version__):
+        sentence = f"Playbook {playbook.name} is {words}, on {counted(certificate.proven.routes, 'route')}."
+        yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=words)
         return
-    what = f"Playbook {proven.playbook} was {upto}"
-    changed = "hamr" if proven.playbook_sha256 == playbook.digest else "the playbook"
     again = NextStep(
         "prove",
         playbook.path or playbook.name,
         ("--pair", answers.pair.name, "--record"),
         "prove it as it is now",
     )
-    sentence = f"{what}; {changed} was changed since."
+    sentence = f"Playbook {certificate.proven.playbook} {words}."
     yield Check(Group.HERE, "proof", Level.WARNING, Level.WARNING, sentence, next_steps=(again,))
 
 

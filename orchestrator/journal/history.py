@@ -23,6 +23,7 @@ from orchestrator.model.events import (
     PairAdopted,
     PersonAnswered,
     PersonAsked,
+    PlaybookProven,
     RunAcknowledged,
     RunApproved,
     RunCancelled,
@@ -50,6 +51,8 @@ from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
+from orchestrator.model.proof import Certificate
+from orchestrator.model.protocols import Store
 from orchestrator.model.reading import STOPS_AGAIN, Change, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
@@ -538,6 +541,26 @@ def event_of(record: Record) -> Event | None:
             f"journal record {record.seq} ({record.kind}) can't be understood: {error}",
             next_steps=(next_step.verify(), next_step.show(record.run)),
         ) from error
+
+
+def certificate_of(store: Store, pair: str, *, before: int | None = None) -> Certificate | None:
+    """A pair's newest certificate, or its newest among the records before one; None where its playbook was never proven.
+
+    Raises:
+        JournalDamaged: the record does not hold, or its data does not fit its kind.
+    """
+    if before is None:
+        found = store.newest(pair, PlaybookProven.kind)
+    else:
+        found = max(
+            store.records(pair=pair, kinds=(PlaybookProven.kind,), before=before),
+            key=lambda record: record.seq,
+            default=None,
+        )
+    event = None if found is None else event_of(found)
+    if found is None or not isinstance(event, PlaybookProven):
+        return None
+    return Certificate(event, moment(found.at))
 
 
 def events_of(records: Iterable[Record]) -> list[tuple[Event, datetime]]:

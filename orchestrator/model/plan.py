@@ -12,6 +12,7 @@ from .hook import Hook
 from .next_step import NextStep
 from .plain import EMPTY
 from .playbook import Timeouts
+from .proof import Certificate
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
 from .situation import Stranger, UnderWay
@@ -118,6 +119,8 @@ class Plan(Struct, frozen=True):
     """The org that a run would tell by events what it does; None where the pair wants none, or nothing would be done."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
+    certificate: Certificate | None = None
+    """What the pair's playbook was proven to, at some time; None where it never was."""
     under_way: UnderWay | None = None
     """The run that holds the pair just now: another one is refused. None where there is none."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from .guard import Verdict
 from .journal import Holder, Whereabouts, Witness
+from .proof import Certificate
 from .result import Score
 from .run import End, Objective, Stamp
 from .situation import UnderWay
@@ -192,3 +193,16 @@ def value_words(value: float | str | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else f"{value:.10g}"
+
+
+def proof_words(certificate: Certificate, sha256: str, version: str) -> str:
+    """Whether a playbook is proven, as plan, report and doctor say it: proven to 2 faults on 2026-11-22.
+
+    Args:
+        certificate: what was proven.
+        sha256: the playbook's, as it is asked about.
+        version: of the hamr that it is asked about.
+    """
+    upto = f"proven to {counted(certificate.proven.faults, 'fault')} on {certificate.at:%Y-%m-%d}"
+    changed = certificate.changed_since(sha256, version)
+    return f"was {upto}; {changed} was changed since" if changed else upto

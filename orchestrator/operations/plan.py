@@ -24,7 +24,7 @@ from orchestrator.engine.evaluator import (
     waits_for,
 )
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
-from orchestrator.journal.history import History
+from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.hook import When
@@ -246,6 +246,7 @@ async def _plan_from(
         events_to=_told_by_events(session, transitions, request.mode),
         strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
         under_way=None if assumed is not None else at_work,
+        certificate=certificate_of(session.store, session.pair.name),
     )
     return replace(made, next_steps=after_a_plan(made))
 

@@ -14,6 +14,7 @@ from orchestrator.model.hook import Hook, Manual, Program
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain
 from orchestrator.model.plan import PlannedWrite
+from orchestrator.model.proof import Certificate
 from orchestrator.model.reading import HamrRecord, Present, Reading
 from orchestrator.model.result import StepTime
 from orchestrator.model.run import Objective
@@ -175,6 +176,16 @@ def fields_fact(noun: Struct, *names: str, but: Collection[str] = ()) -> dict[st
 def known_fact(noun: Struct | None, **otherwise: object) -> dict[str, object]:
     """The same of a noun that may not be there: the named ones, each with what stands for it otherwise."""
     return otherwise if noun is None else fields_fact(noun, *otherwise)
+
+
+def proof_fact(certificate: Certificate, sha256: str, version: str) -> dict[str, object]:
+    """A certificate, and what is another since: of the playbook and the hamr that are asked about."""
+    return {
+        "at": certificate.at,
+        **fields_fact(certificate.proven, "faults", "routes"),
+        "sha256": certificate.proven.playbook_sha256,
+        "changed": certificate.changed_since(sha256, version),
+    }
 
 
 def seconds(value: float | None) -> float | None:

@@ -78,6 +78,8 @@ def _facts(report: ReportView) -> list[str]:
         ref = f" ({quoted(started.ref)})" if started is not None and started.ref else ""
         by = quoted(", ".join(run.by))
         lines.append(f"- run {code(run.run)}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}")
+        if proof := report.proof_of(run):
+            lines.append(f"- its playbook: {quoted(proof)}")
     if len(report.runs) > 3:  # noqa: PLR2004 - as above
         lines.append(f"- and {counted(len(report.runs) - 3, 'run')} more")
     return lines

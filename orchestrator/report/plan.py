@@ -15,7 +15,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, span, utc
 
-from .documents import document, fields_fact
+from .documents import document, fields_fact, proof_fact
 from .layout import (
     LABEL,
     Line,
@@ -38,6 +38,7 @@ from .plan_details import (
     details,
     mode_words,
     not_here,
+    proof_lines,
 )
 from .status import unjournalled_lines
 from .verdicts import refusal_lines
@@ -69,6 +70,7 @@ def _in_short(plan: Plan) -> Page:
         *labelled("orgs", ", ".join(called(plan.orgs[role], role) for role in Role), "org"),
         *labelled("route", _route(plan), "bold"),
         *_not_needed(plan),
+        *proof_lines(plan),
         *asked_lines(plan),
         *((line(),) if plan.transitions else ()),
         *(each for transition in plan.transitions for each in _transition(transition)),
@@ -264,5 +266,8 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
             **fields_fact(plan, "remember", "strangers"),
             "journal_exists": not plan.unjournalled,
             "events_to": plan.events_to,
+            "proof": None
+            if plan.certificate is None
+            else proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
         },
     )

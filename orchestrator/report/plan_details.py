@@ -12,7 +12,7 @@ from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, W
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.model.words import age, counted, span, utc, why_waived
+from orchestrator.model.words import age, counted, proof_words, span, utc, why_waived
 
 from .documents import compact
 from .layout import (
@@ -111,12 +111,22 @@ def _header(plan: Plan) -> Page:
         page += labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
     page += labelled("read", _read(plan))
     page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
+    page += proof_lines(plan)
     page += labelled("operator", shortened(str(plan.operator), 120))
     page += asked_lines(plan)
     page += labelled("time-outs", _timeouts(plan))
     page += also_sent_lines(plan)
     own = f"{OWN_ID} below stands for the run's own id, which it gets when it begins"
     return (*page, *labelled("run", own if plan.run == OWN_ID else plan.run))
+
+
+def proof_lines(plan: Plan) -> Page:
+    """Whether its playbook is proven; nothing where it never was."""
+    if plan.certificate is None:
+        return ()
+    words = proof_words(plan.certificate, plan.playbook_sha256, plan.version)
+    changed = plan.certificate.changed_since(plan.playbook_sha256, plan.version)
+    return labelled("proof", words, "warn" if changed else "")
 
 
 def mode_words(mode: Mode) -> str:

@@ -10,7 +10,7 @@ from orchestrator.model.result import StepTime
 from orchestrator.model.timing import Spent
 from orchestrator.model.words import span, utc
 
-from .documents import document, fields_fact, known_fact, noun_fact, seconds
+from .documents import document, fields_fact, known_fact, noun_fact, proof_fact, seconds
 from .layout import (
     LABEL,
     Line,
@@ -58,7 +58,7 @@ def report_page(report: ReportView) -> Page:
         *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
         *to_do_lines(summary.to_do, commands=True, well=summary.verdict.style == "good"),
         *_figures(summary),
-        *(each for run in report.runs for each in _run_lines(run, alone=report.drill is None)),
+        *(each for run in report.runs for each in _run_lines(report, run)),
         *_checks(report),
         *head_lines(report.head, report.verify),
         *labelled("checked", report.checked),
@@ -74,8 +74,8 @@ def _figures(summary: Summary) -> Page:
     return tuple(page)
 
 
-def _run_lines(run: RunView, *, alone: bool) -> Page:
-    started = run.started
+def _run_lines(report: ReportView, run: RunView) -> Page:
+    started, alone, proof = run.started, report.drill is None, report.proof_of(run)
     goal = "" if started is None else f" to {started.goal}, {run.mode.value}"
     name = f"{run.name}: " if run.name else ""
     page: list[Line] = [*heading("Run" if alone else f"{name}run {run.run}")]
@@ -87,6 +87,7 @@ def _run_lines(run: RunView, *, alone: bool) -> Page:
         page += labelled("ref", shortened(started.ref)) if started.ref else ()
         digest = f"{started.playbook}, SHA-256 {started.playbook_sha256[:12]}…, hamr {started.version}"
         page += labelled("playbook", shortened(digest))
+        page += labelled("proof", proof) if proof else ()
     for resume in run.resumes:
         page += labelled("resumed", shortened(f"{utc(resume.at)} by {resume.by}, {resume.mode.value}"))
     return (
@@ -180,7 +181,7 @@ def report_json(report: ReportView) -> dict[str, JSON]:
             "remember": () if report.drill is not None else report.runs[0].remember,
             "checks": checks_of(report),
             "drill": None if report.drill is None else _drill_fact(report.drill),
-            "runs": map(_run_fact, report.runs),
+            "runs": [_run_fact(report, run) for run in report.runs],
             **fields_fact(report, "head", "records"),
             "broken": report.warning,
             "checked": report.checked,
@@ -198,7 +199,7 @@ def _drill_fact(drill: DrillView) -> dict[str, object]:
     }
 
 
-def _run_fact(run: RunView) -> dict[str, object]:
+def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
     started, finished = run.started, run.finished
     ending = None if finished is None else finished.ending
     return {
@@ -206,6 +207,9 @@ def _run_fact(run: RunView) -> dict[str, object]:
         **known_fact(started, goal=None),
         **fields_fact(run, "start", "mode", "by"),
         **known_fact(started, reason="", ref="", since=None, playbook="", playbook_sha256="", version=""),
+        "proof": None
+        if report.certificate is None or started is None
+        else proof_fact(report.certificate, started.playbook_sha256, started.version),
         "orgs": [
             {
                 "org": role,

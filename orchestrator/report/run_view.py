@@ -27,11 +27,13 @@ from orchestrator.model.guard import ProbeReading, Verdict
 from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.next_step import NextStep
+from orchestrator.model.proof import Certificate
 from orchestrator.model.reading import Answer, Reading, Request
 from orchestrator.model.result import Score, StepTime
 from orchestrator.model.run import Attempt, Mode, Objective
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.timing import Spent
+from orchestrator.model.words import proof_words
 
 
 class Judgement(Struct):
@@ -393,6 +395,8 @@ class ReportView(Struct):
     """Each record that it was made from in one line, by its sequence number."""
     journal: str = ""
     """The journal's file, where the report was asked for with --journal: its commands have to say it again."""
+    certificate: Certificate | None = None
+    """What the pair's playbook was proven to before its first record; None where it never was."""
     broken: Broken | None = None
     """The first of its records that did not hold when the report was made; None where all did."""
 
@@ -418,6 +422,12 @@ class ReportView(Struct):
             f"the {self.records:,} records that this was made from, each by its own hash and that of the one before; "
             "not the rest of the chain"
         )
+
+    def proof_of(self, run: RunView) -> str:
+        """Whether the playbook of one of its runs was proven when that began, in words; "" where it never was."""
+        if self.certificate is None or run.started is None:
+            return ""
+        return proof_words(self.certificate, run.started.playbook_sha256, run.started.version)
 
     @property
     def next_steps(self) -> tuple[NextStep, ...]:

@@ -87,3 +87,29 @@ def _row(document: Any) -> Any:
 
 def test_a_certificate_wants_a_pair_to_be_kept_with(good: Path) -> None:
     assert "--pair NAME" in run(str(good), "--record", code=2).stderr
+
+
+def test_plan_and_report_say_that_the_playbook_is_proven_or_was_changed_since(lab: Lab) -> None:
+    file = lab.folder / "good.yaml"
+    file.write_text(GOOD, "utf-8")
+    told = ("--playbook", "good.yaml", "--to", "ACTIVE")
+    assert "proof" not in lab.run("plan", "sim", *told, code=0).stdout
+    assert lab.json("plan", "sim", *told)["proof"] is None
+    lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    plan = lab.json("plan", "sim", *told)["proof"]
+    assert (plan["faults"], plan["changed"]) == (0, "")
+    proven = f"proven to 0 faults on {plan['at'][:10]}"
+    for page in ((), ("--full",)):
+        assert f"  proof         {proven}\n" in lab.run("plan", "sim", *told, *page, code=0).stdout
+    file.write_text(GOOD + "# another text\n", "utf-8")
+    changed = f"was {proven}; the playbook was changed since"
+    assert f"  proof         {changed}\n" in lab.run("plan", "sim", *told, code=0).stdout
+    lab.run("run", "sim", *told, "--yes", code=0)
+    assert f"  proof         {changed}\n" in lab.run("report", "last", code=0).stdout
+    assert f"its playbook: {changed}" in lab.run("report", "last", "--markdown", code=0).stdout
+    assert f"<dd>{changed}</dd>" in lab.run("report", "last", "--html", "-", code=0).stdout
+    assert lab.json("report", "last")["runs"][0]["proof"]["changed"] == "the playbook"
+    lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    assert (
+        changed in lab.run("report", "last", code=0).stdout
+    )  # what was proven afterwards is no news of that run
