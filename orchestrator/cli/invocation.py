@@ -30,7 +30,7 @@ _ALL = ("pairs", "playbook", "journal", "operator")
 
 REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
-    "resume": ("pairs", "journal", "operator"),
+    **dict.fromkeys(("resume", "prove"), ("pairs", "journal", "operator")),
     **dict.fromkeys(
         (
             "status",
@@ -44,7 +44,6 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
             "cancel",
             "ack",
             "drill",
-            "prove",
             "fleet",
             "worker",
         ),
