@@ -52,8 +52,10 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
     "readiness": ("pairs", "playbook", "journal"),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
     "journal": ("journal", "operator"),
+    "journal init": (),
+    "drill from": ("journal",),
 }
-"""Which of the options each verb takes; a test compares them with the verbs themselves."""
+"""Which of the options each verb takes, and a part of one that takes others; a test compares them with the verbs themselves."""
 
 
 class Typed:
@@ -111,7 +113,7 @@ class Typed:
         named = {word.partition("=")[0] for word in words}
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"
-            for name in (() if words[1:3] == ["journal", "init"] else REPEATED[words[1]])
+            for name in REPEATED.get(" ".join(words[1:3]), REPEATED[words[1]])
             if name in self.options and f"--{name}" not in named
         ]
         return " ".join([command, *missing])
