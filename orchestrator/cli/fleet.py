@@ -1,4 +1,4 @@
-"""`hamr fleet status | plan | run | resume | stop`: the pair's own verbs, over many pairs."""
+"""`hamr fleet status | plan | run | resume | stop | doctor | drill | report`: the pair's own verbs, over many pairs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model.readiness import NagiosCode
 
-from . import options
+from . import completion, options
 from .invocation import Invocation
+from .look import NagiosVerb
 
 
 @click.group()
@@ -160,3 +162,59 @@ def stop(invocation: Invocation, fleet_id: str | None, reason: str) -> ExitCode:
     from .fleet_run import stop_fleet
 
     return stop_fleet(invocation, fleet_id, reason)
+
+
+@fleet.command()
+@_fleet_id
+@click.option(
+    "--html",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Write one self-contained page, to be opened in a browser; - for stdout.",
+)
+@click.option(
+    "--junit",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Write JUnit XML, one case for each pair; - for stdout.",
+)
+@options.takes(*options.LOOKING)
+def report(invocation: Invocation, fleet_id: str | None, html: str | None, junit: str | None) -> ExitCode:
+    """Show what became of each pair of a fleet, and what is left to do.
+
+    FLEET is an id, the beginning of one, or last, which is also meant where none is named. Made from the journal alone; asks no
+    org. With --html or --junit, nothing else is printed unless --json asks for it. Exits with 0 whatever it shows.
+    """
+    from .fleet_run import report_fleet
+
+    return report_fleet(invocation, fleet_id, html=html, junit=junit)
+
+
+@fleet.command(cls=NagiosVerb)
+@options.selection
+@click.option(
+    "--record/--no-record",
+    default=None,
+    help="Keep what was found in the journal, or keep nothing, as hamr doctor does. [default: kept where there is a journal]",
+)
+@options.takes(*options.LOOKING)
+def doctor(
+    invocation: Invocation,
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    everything: bool,
+    record: bool | None,
+) -> NagiosCode:
+    """Find out whether these pairs are ready, a line each.
+
+    Each is examined as hamr doctor does it, 16 at a time; those that are worst come first. hamr doctor PAIR says in full what is
+    wrong with one. Exits as Nagios plugins do, with the worst verdict of any pair.
+    """
+    from orchestrator.report.doctor import doctor_code, doctor_json, doctors_page
+
+    from .fleet_run import selected
+    from .look import examined
+
+    found = examined(invocation, selected(invocation, names, labels, everything=everything), record=record)
+    invocation.console.facts(doctors_page(found), doctor_json(found))
+    return doctor_code(found)

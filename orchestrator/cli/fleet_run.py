@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, Refused, UsageError
-from orchestrator.fleet.crew import Crew, agree_to_fleet, fleet_named, read_fleet
+from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, fleet_named, read_fleet
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
@@ -50,6 +50,8 @@ from orchestrator.report.layout import fit, line, line_text
 
 from .console import Stream, forget_typed
 from .invocation import Invocation
+from .output_files import JUNIT, PAGE, STDOUT, refuse_misplaced_files
+from .report_files import write_file
 from .requests import request_from
 from .signals import supervised
 from .worker import team_of_workers
@@ -223,6 +225,33 @@ def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCod
     invocation.console.facts(
         (line(said),), document("hamr/fleet-stop/1", {"fleet": view.fleet, "reason": reason})
     )
+    return ExitCode.DONE
+
+
+def report_fleet(
+    invocation: Invocation, name: str | None, *, html: str | None, junit: str | None
+) -> ExitCode:
+    """Show what became of a fleet, and write the files that were asked for."""
+    console = invocation.console
+    on_stdout = {"--html -": html == STDOUT, "--junit -": junit == STDOUT, "--json": console.json}
+    wanted = [option for option, is_wanted in on_stdout.items() if is_wanted]
+    if len(wanted) > 1:
+        raise UsageError(
+            f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
+        )
+    refuse_misplaced_files(html, junit)
+    with invocation.store(writes=False) as store:
+        view, head = fleet_named(store, name or LAST), store.head()
+    if html is not None:
+        from orchestrator.report.html import fleet_html
+
+        write_file(invocation, fleet_html(view, head), html, PAGE)
+    if junit is not None:
+        from orchestrator.report.junit import fleet_junit
+
+        write_file(invocation, fleet_junit(view), junit, JUNIT)
+    if console.json or (html is None and junit is None):
+        console.facts(fleet_page(view, view.exit_code, datetime.now(UTC)), fleet_json(view, view.exit_code))
     return ExitCode.DONE
 
 

@@ -103,6 +103,7 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     """
     from orchestrator.errors import UsageError
     from orchestrator.model import next_step
+    from orchestrator.operations.finding import is_fleet, unknown_run
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.run_report import report_json, report_page
 
@@ -123,6 +124,8 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
         )
     refuse_misplaced_files(html, junit)
     with invocation.store_with(run, next_step.report) as (store, found):
+        if is_fleet(store, found):
+            raise unknown_run(store, found)
         view = read_report(store, found, invocation.named(store))
     write_html(invocation, view, html)
     write_junit(invocation, junit, view)

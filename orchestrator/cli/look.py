@@ -18,6 +18,7 @@ from .invocation import Invocation
 
 if TYPE_CHECKING:  # loaded when there is a page to show
     from orchestrator.model.org import Pair
+    from orchestrator.model.readiness import Readiness
     from orchestrator.report.layout import Page
 
     from .frames import Watched
@@ -343,13 +344,8 @@ def doctor(  # noqa: PLR0917 - click passes each flag by its name
     All that it writes is one record a pair, of what it found, to a journal that is there. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
-    from orchestrator.doctor import examine, keeper
-    from orchestrator.errors import JournalDamaged, JournalUnavailable, UsageError
-    from orchestrator.journal import JournalStore
+    from orchestrator.errors import UsageError
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
-    from orchestrator.system.clock import SystemClock
-
-    from .signals import supervised
 
     sources, console = invocation.sources, invocation.console
     if tell and pair is None:
@@ -358,7 +354,26 @@ def doctor(  # noqa: PLR0917 - click passes each flag by its name
             next_steps=(next_step.doctor("PAIR").with_options("--tell"),),
         )
     pairs = sources.inventory().pairs if pair is None else (sources.pair(pair),)
-    playbook = invocation.load_playbook()
+    found = examined(invocation, pairs, tell=tell, record=record)
+    if nagios and not console.json:
+        console.out.text(nagios_line(found) + "\n")
+    else:
+        console.facts(doctor_page(found, everything=verbose), doctor_json(found))
+    return doctor_code(found)
+
+
+def examined(
+    invocation: Invocation, pairs: Sequence[Pair], *, tell: bool = False, record: bool | None = None
+) -> tuple[Readiness, ...]:
+    """How ready these pairs are, so many at a time; what was found is kept where there is a journal, or as `record` says."""
+    from orchestrator.doctor import examine_all, keeper
+    from orchestrator.errors import JournalDamaged, JournalUnavailable
+    from orchestrator.journal import JournalStore
+    from orchestrator.system.clock import SystemClock
+
+    from .signals import supervised
+
+    sources, playbook = invocation.sources, invocation.load_playbook()
     unopened: HamrError | None = None
     with ExitStack() as stack:
         try:
@@ -369,9 +384,4 @@ def doctor(  # noqa: PLR0917 - click passes each flag by its name
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
         kept = unopened is None and (store.exists if record is None else record)
         keep = keeper(sources) if kept else None
-        found = supervised(examine(sessions, unopened=unopened, tell=tell, keep=keep))
-    if nagios and not console.json:
-        console.out.text(nagios_line(found) + "\n")
-    else:
-        console.facts(doctor_page(found, everything=verbose), doctor_json(found))
-    return doctor_code(found)
+        return supervised(examine_all(sessions, unopened=unopened, tell=tell, keep=keep))

@@ -68,7 +68,7 @@ def write_html(invocation: Invocation, view: ReportView, where: str | None) -> N
     if where is not None:
         from orchestrator.report.html import page
 
-        _write(invocation, page(view), where, PAGE)
+        write_file(invocation, page(view), where, PAGE)
 
 
 def write_junit(invocation: Invocation, where: str | None, *views: ReportView) -> None:
@@ -76,10 +76,10 @@ def write_junit(invocation: Invocation, where: str | None, *views: ReportView) -
     if where is not None:
         from orchestrator.report.junit import junit
 
-        _write(invocation, junit(*views), where, JUNIT)
+        write_file(invocation, junit(*views), where, JUNIT)
 
 
-def _write(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
+def write_file(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
     """To a file, whole or not at all, or to stdout; without keys either way."""
     if where == STDOUT:
         invocation.console.out.text(text)

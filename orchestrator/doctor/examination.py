@@ -85,6 +85,29 @@ async def examine(
     return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
 
 
+AT_ONCE = 16
+"""How many pairs are examined at the same time: each asks a dozen questions, over connections of its own."""
+
+
+async def examine_all(
+    sessions: Sequence[Session],
+    *,
+    unopened: HamrError | None = None,
+    tell: bool = False,
+    keep: Keep | None = None,
+) -> tuple[Readiness, ...]:
+    """The same of however many pairs, AT_ONCE of them after the other.
+
+    Raises:
+        PreparationError: as `examine`.
+    """
+    found: list[Readiness] = []
+    for begin in range(0, len(sessions), AT_ONCE):
+        part = sessions[begin : begin + AT_ONCE]
+        found += await examine(part, unopened=unopened, tell=tell, keep=keep)
+    return tuple(found)
+
+
 def _keep(
     keep: Keep, sessions: Sequence[Session], orgs: Sequence[OrgAnswers], journals: Sequence[JournalFound]
 ) -> tuple[JournalFound, ...]:

@@ -19,7 +19,7 @@ from orchestrator.journal.history import (
     histories_of,
 )
 from orchestrator.model import next_step
-from orchestrator.model.events import DrillStarted, PairAdopted, RunStarted
+from orchestrator.model.events import DrillStarted, FleetStarted, PairAdopted, RunStarted
 from orchestrator.model.journal import Record
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
@@ -105,10 +105,20 @@ def beginning_of(store: Store, run: str) -> str:
     return f"{utc(moment(first.at))}, {first.pair[:60]}, {what}"
 
 
+def is_fleet(store: Store, run: str) -> bool:
+    """Whether an id is that of a fleet."""
+    return next(store.records(run=run, pair="", kinds=(FleetStarted.kind,)), None) is not None
+
+
 def unknown_run(store: Store, name: str) -> UsageError:
     """What to say where the journal has no run of that name."""
     if name == LAST:
         return UsageError(f"The journal {store.place} holds no run yet.", next_steps=(next_step.runs(),))
+    if is_fleet(store, name):
+        return UsageError(
+            f"{name} is a fleet of many pairs, and not a run of one.",
+            next_steps=(next_step.fleet_report(name), next_step.fleet_resume(name)),
+        )
     close = difflib.get_close_matches(name, store.ids("", 100), 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
 
@@ -24,6 +25,8 @@ from .layout import (
     next_commands,
     padded,
     shortened,
+    table,
+    within,
 )
 
 MEANINGS = {
@@ -87,14 +90,8 @@ def _in_short(readiness: Readiness) -> str:
     """Behind the pair's name: that it is ready, or after a colon what is wrong with it."""
     if readiness.level is Level.OK:
         return " is ready for a planned run and for an emergency"
-    troubles = _alike(
-        check for check in worst_first(readiness.checks) if not check.fine and not check.follows
-    )
-    names = [_all_named(checks) for checks in troubles[:_NAMED]]
-    if len(troubles) > _NAMED:
-        names.append(f"{len(troubles) - _NAMED} more")
     return (
-        f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({', '.join(names)})"
+        f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({_wrong(readiness)})"
     )
 
 
@@ -131,6 +128,52 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
     for readiness in found:
         page += [line(), *_pair(readiness, everything=everything)]
     return tuple(page)
+
+
+_MOST_STEPS = 20
+
+
+def doctors_page(found: Sequence[Readiness]) -> Page:
+    """Many pairs in one table, a line each: what is worst first, with what is wrong by name; and what to type next."""
+    order = list(Level)
+    ordered = sorted(found, key=lambda each: -order.index(each.level))
+    rows = [
+        (
+            Span(each.pair, "bold"),
+            _verdict_word(each.planned),
+            _verdict_word(each.emergency),
+            Span(_wrong(each) or "-"),
+        )
+        for each in ordered
+    ]
+    counts = Counter(each.level for each in found)
+    steps = [
+        step for each in ordered[:_MOST_STEPS] if each.level is not Level.OK for step in each.next_steps[:1]
+    ]
+    said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(order) if counts[level])
+    with within(_WIDTH):
+        return (
+            line(
+                f"HAMR {_worst(found).name} - {counted(len(found), 'pair')}: {said}", _STYLES[_worst(found)]
+            ),
+            line(),
+            *table(("pair", "planned", "emergency", "what is wrong"), rows, (32, 9, 9, 60), most=2),
+            *next_commands(each_once(steps)),
+        )
+
+
+def _verdict_word(level: Level) -> Span:
+    return Span(level.value if level is Level.OK else level.name, _STYLES[level])
+
+
+def _wrong(readiness: Readiness) -> str:
+    """What is wrong with a pair, by the names of its checks; "" where nothing is."""
+    troubles = _alike(
+        check for check in worst_first(readiness.checks) if not check.fine and not check.follows
+    )
+    names = [_all_named(checks) for checks in troubles[:_NAMED]]
+    more = [f"{len(troubles) - _NAMED} more"] if len(troubles) > _NAMED else []
+    return ", ".join((*names, *more))
 
 
 def _pair(readiness: Readiness, *, everything: bool) -> Page:

@@ -236,7 +236,7 @@ def _counts(view: FleetView, doing: Mapping[str, Doing]) -> list[str]:
     counts = [f"{arrived} of {counted(len(members), 'pair')} arrived"]
     counts += [f"{len(doing)} under way"] if doing else []
     counts += [f"{waiting} not begun"] if waiting else []
-    return counts + ([f"{needing} need a person"] if needing else [])
+    return counts + ([f"{needing} need{'s' if needing == 1 else ''} a person"] if needing else [])
 
 
 def _members(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
@@ -276,7 +276,7 @@ def ended_line(member: Member, now: datetime) -> Line:
     return (
         Span(f"{utc(now)}  wave {member.wave}  ", "dim"),
         Span(member.pair, "bold"),
-        Span(f"  {meaning(outcome.exit_code)}", style),
+        Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", style),
         Span(f": {shortened(outcome.message)}{run}"),
     )
 

@@ -213,10 +213,14 @@ def show_page(records: Sequence[Record]) -> Page:
 
 def _title(records: Sequence[Record]) -> Page:
     first, last = records[0], records[-1]
+    is_run = bool(first.pair)
+    what, whose = (
+        ("Run ", f" of pair {shortened(first.pair, 60)}") if is_run else ("Fleet ", " of many pairs")
+    )
     took = span((moment(last.at) - moment(first.at)).total_seconds())
     people = dict.fromkeys(f"{record.by} on {record.host}" for record in records)
     return (
-        (Span("Run ", "heading"), Span(first.run, "bold"), Span(f" of pair {shortened(first.pair, 60)}")),
+        (Span(what, "heading"), Span(first.run, "bold"), Span(whose)),
         *labelled("by", shortened(", ".join(people))),
         *labelled("records", f"{first.seq} to {last.seq}, over {took}"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
+from orchestrator.model.fleet import FleetView, Member
 from orchestrator.model.plain import timestamp
 from orchestrator.model.words import counted
 
@@ -73,6 +74,49 @@ def _check(report: ReportView, check: Check) -> list[str]:
     return [
         f"{head}>",
         f'      <failure type="missed" message={_attribute(check.found)}>{_text(chr(10).join(shown))}</failure>',
+        "    </testcase>",
+    ]
+
+
+def fleet_junit(view: FleetView) -> str:
+    """Many pairs as XML: a suite for each wave, a test case for each pair; one that was not begun is skipped."""
+    members = [*view.members.values()]
+    title = f"fleet {view.fleet} to {view.started.goal}"
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        "<!-- made by hamr -->",
+        f"<testsuites name={_attribute(title)} {_member_counts(members)}>",
+    ]
+    for wave, pairs in enumerate(view.started.waves, 1):
+        of_wave = [view.members[pair] for pair in pairs]
+        lines.append(f'  <testsuite name="wave {wave}" {_member_counts(of_wave)}>')
+        lines += [text for member in of_wave for text in _member(member, view)]
+        lines.append("  </testsuite>")
+    return "\n".join([*lines, "</testsuites>", ""])
+
+
+def _member_counts(members: Sequence[Member]) -> str:
+    begun = [member for member in members if member.outcome is not None]
+    failed = sum(not member.arrived for member in begun)
+    seconds = sum(member.outcome.seconds for member in begun if member.outcome is not None)
+    skipped = len(members) - len(begun)
+    return f'tests="{len(members)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
+
+
+def _member(member: Member, view: FleetView) -> list[str]:
+    outcome = member.outcome
+    seconds = 0.0 if outcome is None else outcome.seconds
+    name = f"{member.pair} stands at {view.started.goal}"
+    head = f'    <testcase name={_attribute(name)} classname={_attribute(f"hamr.{member.pair}")} time="{seconds:.3f}"'
+    if outcome is None:
+        return [f"{head}>", "      <skipped/>", "    </testcase>"]
+    if outcome.arrived:
+        return [f"{head}/>"]
+    said = [outcome.message, *(step.command for step in outcome.next_steps)]
+    found = f"exit code {outcome.exit_code}: {outcome.message}"
+    return [
+        f"{head}>",
+        f'      <failure type="not arrived" message={_attribute(found)}>{_text(chr(10).join(said))}</failure>',
         "    </testcase>",
     ]
 

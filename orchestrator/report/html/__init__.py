@@ -1,12 +1,13 @@
 """A report as one self-contained page: no script, no network, light and dark, on paper and on a phone.
 
-`page` is the whole of a run's or a drill's, `readiness_html` that of how ready pairs are. The only importer of jinja2; everything that came from outside is escaped as its templates, which
-lie beside it, are filled.
+`page` is the whole of a run's or a drill's, `fleet_html` that of many pairs', `readiness_html` that of how ready pairs are. The
+only importer of jinja2; everything that came from outside is escaped as its templates, which lie beside it, are filled.
 """
 
 from __future__ import annotations
 
+from .fleet import fleet_html
 from .page import page
 from .readiness import readiness_html
 
-__all__ = ["page", "readiness_html"]
+__all__ = ["fleet_html", "page", "readiness_html"]

@@ -1,0 +1,100 @@
+"""What is shown of many pairs: the page, the test report, doctor's table; and what the single verbs say of a fleet's id."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from orchestrator.model.status import Role, Status
+
+from .lab import FleetLab
+
+
+def fleet_with_a_refusal(lab: FleetLab) -> str:
+    """Of a fleet that pay-2 was refused in, and that stopped before its last wave."""
+    lab.of("pay-2").do(lambda: lab.sims["pay-2"].foreign_write(Role.PRIMARY, Status.PASSIVE))
+    run = (
+        "fleet",
+        "run",
+        "pay-*",
+        "web-1",
+        "--to",
+        "ACTIVE",
+        "--yes",
+        "--waves",
+        "2,rest",
+        "--at-once",
+        "1",
+        "--stop-after",
+        "1",
+    )
+    lab.run(*run, "--reason", "<b>CHG-77</b>", code=6)
+    return lab.fleet().fleet
+
+
+def test_one_page_for_all_says_who_needs_a_person_and_what_to_type(lab: FleetLab, tmp_path: Path) -> None:
+    fleet = fleet_with_a_refusal(lab)
+    page, junit = tmp_path / "fleet.html", tmp_path / "fleet.xml"
+    lab.run("fleet", "report", "--html", str(page), "--junit", str(junit), code=0)
+    text = page.read_text()
+    assert "1 of 3 pairs arrived" in text
+    assert "It stopped: 1 pair of wave 1 did not arrive (--stop-after 1)." in text
+    assert f"hamr fleet resume {fleet}" in text
+    assert '<code class="command">hamr status pay-2' in text
+    assert "&lt;b&gt;CHG-77&lt;/b&gt;" in text
+    assert "<script" not in text
+    suites = ET.fromstring(junit.read_text())  # noqa: S314 - our own
+    assert (suites.get("tests"), suites.get("failures"), suites.get("skipped")) == ("3", "1", "1")
+    assert [suite.get("name") for suite in suites] == ["wave 1", "wave 2"]
+    (failure,) = suites.iter("failure")
+    assert "settled" in str(failure.get("message"))
+    assert "hamr status pay-2" in str(failure.text)
+
+
+def test_the_report_is_of_the_newest_fleet_where_none_is_named(lab: FleetLab) -> None:
+    fleet = fleet_with_a_refusal(lab)
+    found = lab.json("fleet", "report")
+    assert (found["fleet"], found["exit_code"], found["need_person"]) == (fleet, 6, ["pay-2"])
+    states = {each["pair"]: (each["arrived"], each["exit_code"]) for each in found["pairs"]}
+    assert states == {"pay-1": (True, 0), "pay-2": (False, 3), "web-1": (False, None)}
+    shown = lab.run("fleet", "report", fleet[:15], code=0).stdout
+    assert "1 of 3 pairs arrived, 1 not begun, 1 needs a person" in shown
+    assert all(len(text) <= 80 for text in shown.splitlines())
+
+
+def test_a_journal_without_a_fleet_says_so(lab: FleetLab) -> None:
+    result = lab.run("fleet", "report", code=2)
+    assert "holds no fleet run yet" in result.stderr
+    lab.run("run", "pay-1", "--to", "ACTIVE", "--yes", code=0)
+    result = lab.run("fleet", "report", "nonsense", code=2)
+    assert "holds no fleet run yet" in result.stderr
+
+
+def test_the_verbs_of_one_run_say_that_an_id_is_a_fleets(lab: FleetLab) -> None:
+    fleet = fleet_with_a_refusal(lab)
+    for words in (("resume", fleet, "--yes"), ("report", fleet), ("ack", fleet)):
+        result = lab.run(*words, code=2)
+        assert f"{fleet} is a fleet of many pairs, and not a run of one." in " ".join(result.stderr.split())
+        assert f"hamr fleet resume {fleet}" in result.stderr
+    assert f"Fleet {fleet} of many pairs" in lab.run("show", fleet, code=0).stdout
+
+
+def test_doctor_of_many_is_one_table_with_the_worst_first_and_the_worst_code(lab: FleetLab) -> None:
+    lab.run("fleet", "doctor", "--all", code=0)
+    lab.of("web-1").do(lambda: lab.sims["web-1"].set_dark(Role.SECONDARY, True))
+    result = lab.run("fleet", "doctor", "pay-1", "web-1", code=2)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "HAMR CRITICAL - 2 pairs: 1 CRITICAL, 1 OK"
+    assert [text.split()[0] for text in lines[2:5]] == ["pair", "web-1", "pay-1"]
+    assert [each["pair"] for each in lab.json("fleet", "doctor", "pay-1", "web-1", code=2)["pairs"]] == [
+        "pay-1",
+        "web-1",
+    ]
+
+
+def test_status_of_those_that_are_meant(lab: FleetLab) -> None:
+    assert [each["pair"] for each in lab.json("fleet", "status", "--select", "tier=gold")["pairs"]] == [
+        "pay-1",
+        "pay-2",
+    ]
+    assert sum(lab.writes().values()) == 0
