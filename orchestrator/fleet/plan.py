@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -17,12 +17,12 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.status import Both
+from orchestrator.model.status import Both, Role
 from orchestrator.operations.approval import asked_by_plan
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import refuse_in_drill, refuse_owing
 from orchestrator.operations.session import Session
-from orchestrator.operations.status import PAIRS_AT_ONCE
+from orchestrator.operations.status import PAIRS_AT_ONCE, read_org
 
 from .bring import refuse_busy
 from .crew import Crew
@@ -50,6 +50,8 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
                 found[pair] = await _planned(session, replace(request, pair=pair))
 
     await asyncio.gather(*(plan_on() for _ in range(min(PAIRS_AT_ONCE, len(crew.prepared)))))
+    if request.mode is Mode.EMERGENCY:
+        found |= await _looked_again(crew, _doubted(crew, found))
     planned = [found[pair] for pair in crew.prepared]
     moved = planned
     if request.mode is Mode.EMERGENCY:
@@ -63,6 +65,52 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
         {each.pair: each for each in moved},
         tuple(each for each in planned if each not in moved),
     )
+
+
+def _doubted(crew: Crew, found: Mapping[str, PlannedPair]) -> list[PlannedPair]:
+    """Pairs with an org that gave no answer within an emergency's short time, though its site has answered others.
+
+    Nor is one org's silence alone that of its site.
+    """
+    silent: dict[str, list[bool]] = {}
+    for each in found.values():
+        if each.saw is not None:
+            for role, dark in each.dark.items():
+                silent.setdefault(crew.pair(each.pair)[role].base_url, []).append(dark)
+    dark_sites = {site for site, orgs in silent.items() if all(orgs) and len(orgs) > 1}
+    return [
+        each
+        for each in found.values()
+        if any(
+            dark and crew.pair(each.pair)[role].base_url not in dark_sites for role, dark in each.dark.items()
+        )
+    ]
+
+
+async def _looked_again(crew: Crew, doubted: Sequence[PlannedPair]) -> dict[str, PlannedPair]:
+    """The same pairs, once the silent orgs had all the time that a planned run gives them: slow is not dark."""
+    waiting = iter(doubted)
+    found: dict[str, PlannedPair] = {}
+
+    async def look_on() -> None:
+        async with crew.connections() as shared:
+            for each in waiting:
+                session = await crew.on(each.pair, shared)
+                async with session.reader() as reader:
+                    for role, dark in each.dark.items():
+                        if dark:
+                            reading = await read_org(reader, role, session.clock, within=None)
+                            each = _seen_again(each, role, reading)  # noqa: PLW2901 - goes on with what is known by now
+                found[each.pair] = each
+
+    await asyncio.gather(*(look_on() for _ in range(min(PAIRS_AT_ONCE, len(doubted)))))
+    return found
+
+
+def _seen_again(planned: PlannedPair, role: Role, reading: Reading) -> PlannedPair:
+    saw = planned.saw or Both("", "")
+    dark = isinstance(reading.sight, Unreachable)
+    return replace(planned, saw=saw.with_(role, _seen(reading)), dark=planned.dark.with_(role, dark))
 
 
 async def _planned(session: Session, request: RunRequest) -> PlannedPair:

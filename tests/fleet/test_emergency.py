@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.model.events import FleetStarted
 from orchestrator.model.status import Role, Status
+from orchestrator.simulator import Fault, Slow
 
 from .conftest import NAMES
 from .lab import FleetLab
@@ -57,3 +58,13 @@ def test_where_every_org_answers_there_is_no_emergency(lab: FleetLab) -> None:
     assert "No pair has lost an org" in result.stderr
     assert sum(lab.writes().values()) == 0
     assert lab.records(FleetStarted.kind) == []
+
+
+def test_an_org_that_is_only_slow_is_not_dark(lab: FleetLab) -> None:
+    for role in Role:
+        lab.of("db-1").fault(Fault(Slow(0.5), role=role))
+    darken(lab, "pay-1", Role.PRIMARY)
+    planned = lab.json("fleet", "plan", *RUN[2:-1])
+    assert [each["pair"] for each in planned["pairs"]] == ["pay-1"]
+    (db_1,) = (each for each in planned["left_out"] if each["pair"] == "db-1")
+    assert (db_1["dark"], db_1["saw"]["primary"]) == ({"primary": False, "secondary": False}, "PASSIVE")
