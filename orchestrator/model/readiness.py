@@ -171,7 +171,7 @@ class Stands(Struct, frozen=True):
     since: datetime | None
     """Since when it is ready, or is not; None where nobody has ever looked."""
     or_longer: bool
-    """Whether it was so already when that time began."""
+    """Whether it may have been so before: nobody had looked."""
     not_ready: timedelta
     """How long it was not ready in that time, as far as anybody looked."""
 
@@ -266,11 +266,15 @@ class ReadinessHistory(Struct, frozen=True):
             return Stands(Level.UNKNOWN, None, or_longer=False, not_ready=timedelta())
         told = [(spell, spell.levels[column]) for spell in self.spells]
         level = told[-1][1]
-        alike = [*takewhile(lambda each: is_ready(each[1]) is is_ready(level), reversed(told))]
+
+        def is_so(each: tuple[Spell, Level]) -> bool:
+            return (each[0].looked, is_ready(each[1])) == (told[-1][0].looked, is_ready(level))
+
+        alike = [*takewhile(is_so, reversed(told))]
+        before = told[: -len(alike)]
         lost = [spell.until - spell.since for spell, each in told if spell.looked and not is_ready(each)]
-        return Stands(
-            level, alike[-1][0].since, or_longer=len(alike) == len(told), not_ready=sum(lost, timedelta())
-        )
+        unseen = not before or not before[-1][0].looked
+        return Stands(level, alike[-1][0].since, or_longer=unseen, not_ready=sum(lost, timedelta()))
 
     def last_drill(self, *, simulated: bool) -> Drilled | None:
         """The newest drill on the simulator, or live."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from orchestrator.model import next_step
@@ -20,8 +20,8 @@ WIDTH = 80
 
 STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
 
-_HEADER = ("pair", "planned", "emergency", "since", "not ready", "drilled", "to ACTIVE", "worse")
-_LIMITS = (24, 9, 9, 12, 10, 14, 12, 5)
+_HEADER = ("pair", "planned", "emergency", "for", "not ready", "drilled", "to ACTIVE")
+_LIMITS = (60, 8, 9, 6, 9, 7, 10)
 
 
 def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
@@ -48,22 +48,21 @@ def _window(history: ReadinessHistory) -> str:
 def _row(history: ReadinessHistory) -> tuple[Span, ...]:
     planned, emergency = history.planned, history.emergency
     worst = planned if planned.level is history.level else emergency
-    drill = max((each.at for each in history.drills), default=None)
+    drill, median = max((each.at for each in history.drills), default=None), history.took(0.5)
     return (
         Span(history.pair, "bold"),
         Span(planned.level.value, STYLES[planned.level]),
         Span(emergency.level.value, STYLES[emergency.level]),
-        Span("-" if worst.since is None else span(history.at - worst.since)),
-        Span(span(worst.not_ready) if worst.not_ready else "-"),
-        Span("never" if drill is None else ago(history.at - drill), "warn" if drill is None else ""),
-        Span(_quantiles(history, simulated=False) or _quantiles(history, simulated=True) or "-"),
-        Span(str(len(history.turned)) if history.turned else "-", "bad" if history.turned else ""),
+        Span("-" if worst.since is None else _roughly(history.at - worst.since)),
+        Span(_roughly(worst.not_ready) if worst.not_ready else "-", "bad" if worst.not_ready else ""),
+        Span("never" if drill is None else _roughly(history.at - drill), "warn" if drill is None else ""),
+        Span("-" if median is None else span(median), _took_words(history)[1]),
     )
 
 
-def _quantiles(history: ReadinessHistory, *, simulated: bool) -> str:
-    median = history.took(0.5, simulated=simulated)
-    return "" if median is None else f"{span(median)}{' sim' if simulated else ''}"
+def _roughly(length: timedelta) -> str:
+    """A span in its largest unit alone: 3 d, 20 h."""
+    return " ".join(span(length).split(" ")[:2])
 
 
 def _in_full(history: ReadinessHistory) -> Page:

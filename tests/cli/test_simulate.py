@@ -63,6 +63,22 @@ def test_it_says_where_it_is_and_serves_until_a_signal(tmp_path: Path, number: s
     assert (serving.returncode, out, err) == (0, "", "")
 
 
+def test_many_pairs_are_served_from_one_process_and_selected_by_their_labels(tmp_path: Path) -> None:
+    serving = simulate(tmp_path, "--pairs", "12")
+    assert serving.stdout is not None
+    ready = json.loads(serving.stdout.readline())
+    assert (set(ready), ready["pairs"]) == ({"primary", "secondary", "pairs", "inventory"}, 12)
+    where = ["--pairs", ready["inventory"], "--journal", str(tmp_path / "j.db")]
+    moved = CliRunner().invoke(hamr, ["run", "sim-0007", "--to", "ACTIVE", "--yes", *where])
+    assert moved.exit_code == 0, moved.output
+    shown = CliRunner().invoke(hamr, ["status", *where, "--json"])
+    assert json.loads(shown.stdout)["counts"] == {"PASSIVE": 11, "ACTIVE": 1}
+    gold = CliRunner().invoke(hamr, ["readiness", "--select", "tier=gold", *where, "--json"])
+    assert [pair["pair"] for pair in json.loads(gold.stdout)["pairs"]] == ["sim-0001", "sim-0011"]
+    serving.send_signal(signal.SIGTERM)
+    assert serving.wait(10) == 0
+
+
 def test_a_port_that_is_taken_is_exit_2(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -24,6 +24,7 @@ from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.pairs import pairs_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.proof import proof_json
+from orchestrator.report.readiness import readiness_json
 from orchestrator.report.run import result_json
 from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
@@ -50,6 +51,7 @@ def keys_of(schema: str) -> set[str]:
         pairs_json({"payments": standing()}),
         plan_json(plan()),
         doctor_json([]),
+        readiness_json([], "j.db"),
         result_json(result()),
         runs_json([]),
         show_json([]),

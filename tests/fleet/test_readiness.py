@@ -66,6 +66,11 @@ def test_a_look_speaks_for_a_day_and_then_nobody_knows() -> None:
     assert found.planned == Stands(UNKNOWN, hours(6), or_longer=False, not_ready=timedelta())
 
 
+def test_what_follows_on_a_time_in_which_nobody_looked_may_have_been_so_for_longer() -> None:
+    found = said_of(look(hours(100)), look(hours(30), CRITICAL), look(hours(20), CRITICAL))
+    assert found.planned == Stands(CRITICAL, hours(30), or_longer=True, not_ready=timedelta(hours=30))
+
+
 def test_looks_that_say_the_same_are_one_spell() -> None:
     found = said_of(*(look(hours(20 - number / 2)) for number in range(40)))
     assert [(spell.since, spell.until) for spell in found.spells] == [(hours(20), NOW)]

@@ -17,6 +17,8 @@ WIDTH, LANE, GAP = 720.0, 14.0, 4.0
 """Of a drawing, in its own units: its width, a lane's height, and what lies between two lanes."""
 DOTS = 60.0
 """The height of the drawing of the ways to ACTIVE."""
+_MARGIN = 5.0
+"""What is left free in it above and below, so that no dot is cut off."""
 
 
 class Bar(Struct, frozen=True):
@@ -70,7 +72,7 @@ def readiness_html(found: Sequence[ReadinessHistory]) -> str:
 
 def trend_of(history: ReadinessHistory) -> Trend:
     """What is drawn of one pair. Pure."""
-    top = max([history.objective or 0.0, *(each.seconds for each in history.arrivals), 0.001]) * 1.1
+    top = max([history.objective or 0.0, *(each.seconds for each in history.arrivals), 0.001])
     objective = history.objective if history.arrivals else None
     return Trend(
         history,
@@ -107,4 +109,4 @@ def _dots(arrivals: Sequence[Arrival], top: float) -> Iterator[Dot]:
 
 
 def _height(seconds: float, top: float) -> float:
-    return round(DOTS * (1 - seconds / top), 2)
+    return round(DOTS - _MARGIN - (DOTS - 2 * _MARGIN) * seconds / top, 2)
