@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from orchestrator.errors import ExitCode
 
 from . import completion, options
 from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.model.playbook import Playbook
+    from orchestrator.model.proof import Proof
 
 
 @click.command()
@@ -44,6 +49,12 @@ from .invocation import Invocation
     help="Write the certificate, or what broke, as JSON.",
 )
 @click.option(
+    "--scenario",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the shortest story that breaks a law as a scenario: hamr drill run --scenario FILE fails on it.",
+)
+@click.option(
     "--record", is_flag=True, help="Keep the certificate in the journal of --pair: hamr doctor says so."
 )
 @options.takes("pairs", "journal", "operator", "json")
@@ -55,12 +66,13 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     goals: tuple[str, ...],
     budget: str,
     out: Path | None,
+    scenario: Path | None,
     record: bool,
 ) -> ExitCode:
     """Prove a playbook: the real engine, through every combination of faults, in memory.
 
     PLAYBOOK is a file, or the name of one that ships with hamr (regional-failover). Asks no org and no key, runs no
-    hook, and writes nothing but FILE and, with --record, one record of the journal. Exits with 0 where every law held in everything, with 11 where one broke (the
+    hook, and writes nothing but its FILEs and, with --record, one record of the journal. Exits with 0 where every law held in everything, with 11 where one broke (the
     shortest story is told), and with 10 where the budget ended before the end.
     """
     from msgspec.structs import replace
@@ -76,13 +88,15 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.report.proof import proof_code, proof_json, proof_page, route_line
     from orchestrator.system.log import configure
 
-    from .output_files import PROOF, refuse_misplaced, written_whole
+    from .output_files import PROOF, SCENARIO, refuse_misplaced, written_whole
 
     console = invocation.console
     if record and pair is None:
         raise UsageError("--record keeps the certificate with a pair: name it with --pair NAME.")
     if out is not None:
         refuse_misplaced(out, PROOF)
+    if scenario is not None:
+        refuse_misplaced(scenario, replace(SCENARIO, option="--scenario"))
     invocation.playbook = playbook
     found = invocation.load_playbook()
     mirrors = Mirrors.AUTO if pair is None else invocation.sources.pair(pair).mirrors
@@ -107,8 +121,35 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     if record and pair is not None and proof.holds:
         with invocation.session(pair, writes=True, playbook=found) as session:
             session.append("", proof.certificate)
-    console.facts(proof_page(proof), proof_json(proof))
+    played = None if scenario is None else _as_scenario(invocation, found, proof, scenario)
+    console.facts(proof_page(proof, played), proof_json(proof, played))
     return proof_code(proof)
+
+
+def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: Path) -> str | None:
+    """Write the shortest story that can be played; the file, or None where there is none, which is said."""
+    from msgspec.structs import replace
+
+    from orchestrator.config.scenario_text import scenario_text
+    from orchestrator.drill import scenario_of_story
+    from orchestrator.errors import UsageError
+    from orchestrator.report.drill import scenario_remarks
+
+    from .output_files import SCENARIO, written_whole
+
+    why = [] if proof.counterexamples else ["no law broke"]
+    for found in proof.counterexamples:
+        try:
+            made = scenario_of_story(playbook, found, proof.file)
+        except UsageError as error:
+            why.append(f"{found.broken.law.value}: {error.message}")
+            continue
+        text = scenario_text(made, scenario_remarks(f"the proof of {proof.playbook}", ()))
+        with written_whole(out, replace(SCENARIO, option="--scenario")) as file:
+            file.write(text.encode())
+        return str(out)
+    invocation.console.note(f"No scenario was written: {'; '.join(dict.fromkeys(why))}.", "warn")
+    return None
 
 
 def _seconds(text: str) -> float:

@@ -173,6 +173,7 @@ Mirror = Annotated[
         },
     ),
 ]
+Pace = Annotated[int, whole_number(1, 1_000_000)]
 ReturningName = Annotated[Returning, choice(Returning, "what a region returns with")]
 ExitNumber = Annotated[int, leaf(_exit_code, {"type": "integer", "enum": list(_CODES)})]
 PhaseLabel = Annotated[str, leaf(_phase, {"type": "string", "pattern": f"^{_PHASE.pattern}$"})]
@@ -455,6 +456,8 @@ class Scenario(Noun, frozen=True):
     """Where the drill goes before it comes home (ACTIVE)."""
     regions: RegionSettings = field(name="simulator", default_factory=RegionSettings)
     """What the two simulated regions are like."""
+    pace: Pace | None = None
+    """How many times faster time goes: the playbook's waits, its cooling down, which then binds, and its objectives."""
     waits: Waits = field(default_factory=Waits)
     """What takes the place of the playbook's own waits, so that the rehearsal is short."""
     faults: tuple[Fault, ...] = ()

@@ -83,14 +83,18 @@ class OpenDrill(Struct):
     drill: str
     watchers: Sequence[Watcher] = ()
     controls: RunControl = field(default_factory=RunControl)
+    cools: bool = False
+    """Whether the playbook's cooling down binds it."""
 
     async def run(
         self, goal: Status, overrides: Mapping[str, str], *, mode: Mode = Mode.PLANNED, reason: str = ""
     ) -> RunResult:
-        """As `hamr run`; a playbook's cooling down is for people, and a drill goes on at once."""
+        """As `hamr run`; a playbook's cooling down is for people, and a drill goes on at once, unless that is rehearsed."""
         session = self.session
         cool_down = (
-            {} if session.playbook.cool_down is None else {"cool_down": f"drill {self.drill} goes on at once"}
+            {}
+            if self.cools or session.playbook.cool_down is None
+            else {"cool_down": f"drill {self.drill} goes on at once"}
         )
         request = RunRequest(
             session.pair.name, goal, mode, reason, {**cool_down, **overrides}, ref=self.drill

@@ -196,7 +196,7 @@ class _Telling(Struct):
                 advances=self._any_change(Change.SERVER),
                 renames_author=any(isinstance(event, NameLearned) for event in self.events),
             ),
-            SHORT_WAITS,
+            waits=SHORT_WAITS,
             steps=tuple(steps),
         )
         return FromRun(scenario, tuple(self.left_out))

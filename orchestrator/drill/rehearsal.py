@@ -143,8 +143,9 @@ class _Play(Struct):
         if not controls.asked:
             await self._judge_end(stage.context.clock.monotonic() - began, first)
         played.expectations += self._laws(strangers, first)
-        # The weather clears, both regions are well, and the pair is brought home.
+        # The weather clears, both regions and all hooks are well, and the pair is brought home.
         stage.simulation.faults.clear()
+        stage.stubs.hooks.clear()
         for role in Role:
             stage.simulation.set_dark(role, False)
         held = session.history().drills[opened.drill]

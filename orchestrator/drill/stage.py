@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from msgspec.structs import asdict, replace
 from orchestrator.config import load_inventory
 from orchestrator.config.scenario import At, Death, RegionSettings, Scenario, Waits
 from orchestrator.journal import InlineCalls
-from orchestrator.model.guard import Guard
+from orchestrator.model.guard import Guard, Quiet
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock, Store
@@ -159,7 +160,14 @@ async def staged(
                 assumed_values(playbook),
                 lambda role: simulation.regions.darkness(role) is not None,
             )
-            yield Stage(context, scenario, with_waits(playbook, scenario.waits), pair, simulation, stubs)
+            yield Stage(
+                context,
+                scenario,
+                at_pace(with_waits(playbook, scenario.waits), scenario),
+                pair,
+                simulation,
+                stubs,
+            )
 
 
 def _config(regions: RegionSettings, name: str) -> SimulatorConfig:
@@ -195,6 +203,50 @@ def with_waits(playbook: Playbook, waits: Waits) -> Playbook:
         emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,
         mirror_wait=playbook.mirror_wait if waits.mirror is None else waits.mirror,
         guards={name: _with_wait(guard, waits) for name, guard in playbook.guards.items()},
+    )
+
+
+_LEAST_CONFIRM = timedelta(seconds=1)
+_LEAST_EVERY = timedelta(milliseconds=20)
+_LEAST_WAIT = timedelta(milliseconds=200)
+"""What no pace makes shorter: real sockets and a real disk take their time. Of a write, of a look, of any other wait."""
+
+
+def at_pace(playbook: Playbook, scenario: Scenario) -> Playbook:
+    """The playbook with everything that it waits for, and all that it wants in time, so many times shorter.
+
+    What the scenario's own waits say is real time, and stays.
+    """
+    pace, waits, confirm = scenario.pace, scenario.waits, playbook.confirm
+    if pace is None:
+        return playbook
+
+    def shorter(span: timedelta, least: timedelta = timedelta(0)) -> timedelta:
+        return max(span / pace, min(span, least))
+
+    return replace(
+        playbook,
+        confirm=replace(
+            confirm,
+            within=confirm.within if waits.confirm.within else shorter(confirm.within, _LEAST_CONFIRM),
+            every=confirm.every if waits.confirm.every else shorter(confirm.every, _LEAST_EVERY),
+        ),
+        emergency_deadline=playbook.emergency_deadline
+        if waits.emergency
+        else shorter(playbook.emergency_deadline, _LEAST_WAIT),
+        mirror_wait=playbook.mirror_wait if waits.mirror else shorter(playbook.mirror_wait, _LEAST_WAIT),
+        cool_down=None if playbook.cool_down is None else shorter(playbook.cool_down),
+        objectives={status: shorter(span) for status, span in playbook.objectives.items()},
+        guards={name: _paced(guard, shorter) for name, guard in playbook.guards.items()},
+    )
+
+
+def _paced(guard: Guard, shorter: Callable[[timedelta], timedelta]) -> Guard:
+    kind = guard.kind
+    return replace(
+        guard,
+        within=None if guard.within is None else shorter(guard.within),
+        kind=Quiet(shorter(kind.for_)) if isinstance(kind, Quiet) else kind,
     )
 
 

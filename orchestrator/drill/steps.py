@@ -96,6 +96,9 @@ class StepRunner(Struct):
         if engine is not None:
             engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
 
+    def _at_the_keyboard(self, person: Person) -> OpenDrill:
+        return replace(self.opened, session=person.session, cools=self.stage.scenario.pace is not None)
+
     def _begin(self, meanwhile: Meanwhile, beside: dict[str, asyncio.Task[StepResult | None]]) -> None:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""
         at_once = meanwhile.later is None
@@ -132,7 +135,7 @@ class StepRunner(Struct):
         ended: Ended = None
         if isinstance(action, Command):
             quiet = OpenDrill(person.session, self.opened.drill)
-            ended = await _type(action, quiet if beside else replace(self.opened, session=person.session))
+            ended = await _type(action, quiet if beside else self._at_the_keyboard(person))
         elif not beside:
             change_world(stage, action)
         seconds = clock.monotonic() - began

@@ -4,6 +4,7 @@
 """
 
 from .prove import chosen_routes, prove
+from .retold import Journalled, Retold, retell
 from .search import replay_story, routes_of
 
-__all__ = ["chosen_routes", "prove", "replay_story", "routes_of"]
+__all__ = ["Journalled", "Retold", "chosen_routes", "prove", "replay_story", "retell", "routes_of"]

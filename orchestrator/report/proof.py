@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestrator.errors import ExitCode
+from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.proof import Counterexample, Event, Explored, Moment, Proof, Route, RouteProof, What
@@ -27,14 +28,14 @@ def proof_code(proof: Proof) -> ExitCode:
     return ExitCode.DONE if proof.holds else ExitCode.NOT_PROVEN
 
 
-def proof_page(proof: Proof) -> Page:
-    """The result first; then the stories, shortest first, or what each route came to."""
+def proof_page(proof: Proof, scenario: str | None = None) -> Page:
+    """The result first; then the stories, shortest first, or what each route came to; `scenario` is a file that was written."""
     return (
         *_verdict(proof),
         *(each for found in proof.counterexamples for each in (line(), *story_page(found))),
         line(),
         *(line(f"  {route_line(each)}", "" if each.whole else "warn") for each in proof.routes),
-        *next_commands(next_after(proof)),
+        *next_commands(next_after(proof, scenario)),
     )
 
 
@@ -60,10 +61,11 @@ def _verdict(proof: Proof) -> Page:
     )
 
 
-def next_after(proof: Proof) -> tuple[NextStep, ...]:
+def next_after(proof: Proof, scenario: str | None = None) -> tuple[NextStep, ...]:
     """What to type next."""
     if proof.counterexamples:
         return (
+            *(() if scenario is None else (next_step.play(scenario),)),
             NextStep(
                 "prove", proof.file, ("--faults", str(proof.faults)), "prove it again, once it is mended"
             ),
@@ -173,7 +175,7 @@ def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for eac
 # -- JSON --------------------------------------------------------------------------------------------------------
 
 
-def proof_json(proof: Proof) -> dict[str, JSON]:
+def proof_json(proof: Proof, scenario: str | None = None) -> dict[str, JSON]:
     """The same as a document: the certificate, bound to the playbook's digest, the program's version and the bounds."""
     explored = proof.explored
     return document(
@@ -192,7 +194,8 @@ def proof_json(proof: Proof) -> dict[str, JSON]:
             "left": explored.left,
             "routes": [{**_route(each.route), **_found(each)} for each in proof.routes],
             "counterexamples": [_counterexample(each) for each in proof.counterexamples],
-            "next": list(next_after(proof)),
+            "scenario": scenario,
+            "next": list(next_after(proof, scenario)),
         },
     )
 

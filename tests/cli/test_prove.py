@@ -113,3 +113,27 @@ def test_plan_and_report_say_that_the_playbook_is_proven_or_was_changed_since(la
     assert (
         changed in lab.run("report", "last", code=0).stdout
     )  # what was proven afterwards is no news of that run
+
+
+def test_the_shortest_story_becomes_a_scenario_that_a_drill_fails_on(lab: Lab) -> None:
+    (lab.folder / "wrong.yaml").write_text(BROKEN["guards-that-contradict"].text, "utf-8")
+    flags = ("--faults", "0", "--to", "ACTIVE", "--scenario", "story.yaml")
+    told = lab.run("prove", "wrong.yaml", *flags, code=11).stdout
+    assert "hamr drill run --scenario story.yaml\n" in told
+    assert lab.json("prove", "wrong.yaml", *flags, code=11)["scenario"] == "story.yaml"
+    lab.run("check", "story.yaml", code=0)
+    del lab.env["HAMR_PLAYBOOK"]  # the story names its own
+    drill = lab.json("drill", "run", "--scenario", "story.yaml", code=11)
+    assert [each["name"] for each in drill["expectations"] if not each["held"]] == [
+        "command 1: the primary shows ACTIVE",
+        "command 1: the secondary shows ACTIVE",
+    ]
+
+
+def test_where_nothing_broke_no_scenario_is_written(good: Path) -> None:
+    out = good.with_name("story.yaml")
+    done = run(str(good), "--faults", "0", "--scenario", str(out), code=0)
+    assert "No scenario was written: no law broke." in done.stderr
+    assert not out.exists()
+    good.write_text(GOOD, "utf-8")
+    assert "--scenario" in run(str(good), "--faults", "0", "--scenario", str(good), code=2).stderr
