@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
-from orchestrator.model.readiness import NagiosCode, ReadinessHistory, is_ready
+from orchestrator.model.readiness import NagiosCode, is_ready
+from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.model.run import Mode
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def samples_of(history: ReadinessHistory) -> Iterator[tuple[Metric, Labels, floa
         for share in (0.5, 0.95):
             yield TOOK, (regions, f"{share:g}"), history.took(share, simulated=simulated)
     yield OBJECTIVE, (), history.objective
-    if history.certified is not None:
-        yield PROVEN, (), history.certified.at.timestamp()
-        yield PROVEN_AS_IS, (), not history.certified.changed
+    if history.certificate is not None:
+        changed = history.certificate.changed_since(history.playbook_sha256, history.version)
+        yield PROVEN, (), history.certificate.at.timestamp()
+        yield PROVEN_AS_IS, (), not changed

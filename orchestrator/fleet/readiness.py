@@ -15,16 +15,15 @@ from orchestrator.model.events import DoctorChecked, DrillScored, PlaybookProven
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.readiness import (
+from orchestrator.model.proof import Certificate
+from orchestrator.model.readiness import Level, is_worse
+from orchestrator.model.readiness_history import (
     SPEAKS_FOR,
     Arrival,
-    Certified,
     Drilled,
-    Level,
     ReadinessHistory,
     Spell,
     Turned,
-    is_worse,
 )
 from orchestrator.model.result import Score
 from orchestrator.model.status import Both, Status
@@ -132,7 +131,7 @@ def readiness_of(
         JournalDamaged: a record's data does not fit its kind.
     """
     looks, drills, arrivals = _Looks(), [*rehearsed.drills], [*rehearsed.arrivals]
-    certified: Certified | None = None
+    certificate: Certificate | None = None
     for record in records:
         at, event = moment(record.at), event_of(record)
         match event:
@@ -143,8 +142,7 @@ def readiness_of(
             case RunFinished() if record.pair == pair and any(step.target is GOAL for step in event.steps):
                 arrivals.append(Arrival(record.run, at, _took(event)))
             case PlaybookProven() if record.pair == pair:
-                same = (event.playbook_sha256, event.version) == (playbook.digest, __version__)
-                certified = Certified(at, event.faults, changed=not same)
+                certificate = Certificate(event, at)
             case _:
                 pass
     objective = playbook.objectives.get(GOAL)
@@ -164,7 +162,9 @@ def readiness_of(
         drills=tuple(sorted(drills, key=lambda each: each.at)),
         arrivals=tuple(sorted(arrivals, key=lambda each: each.at)),
         objective=None if objective is None else objective.total_seconds(),
-        certified=certified,
+        playbook_sha256=playbook.digest,
+        version=__version__,
+        certificate=certificate,
     )
 
 

@@ -9,10 +9,11 @@ from itertools import groupby
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
-from orchestrator.model.readiness import Drilled, Level, ReadinessHistory, Stands, Turned, is_ready
-from orchestrator.model.words import ago, counted, span, utc
+from orchestrator.model.readiness import Level, is_ready
+from orchestrator.model.readiness_history import Drilled, ReadinessHistory, Stands, Turned
+from orchestrator.model.words import ago, counted, proof_words, span, utc
 
-from .documents import document, fields_fact, seconds
+from .documents import document, fields_fact, proof_fact, seconds
 from .layout import Line, Page, Span, labelled, line, listed_under, next_commands, table, within
 
 WIDTH = 80
@@ -143,14 +144,11 @@ def _both(history: ReadinessHistory, *, simulated: bool) -> str:
 
 
 def _proof_words(history: ReadinessHistory) -> tuple[str, str]:
-    proven = history.certified
-    if proven is None:
+    certificate = history.certificate
+    if certificate is None:
         return f"{history.playbook} was not proven for this pair", ""
-    changed = "; the playbook or hamr was changed since" if proven.changed else ""
-    return (
-        f"to {counted(proven.faults, 'fault')}, {ago(history.at - proven.at)}{changed}",
-        "warn" if changed else "",
-    )
+    now = history.playbook_sha256, history.version
+    return proof_words(certificate, *now), "warn" if certificate.changed_since(*now) else ""
 
 
 def worse_words(history: ReadinessHistory) -> tuple[str, ...]:
@@ -226,7 +224,9 @@ def _fact(history: ReadinessHistory) -> dict[str, object]:
             },
             "slower": history.slower is not None,
         },
-        "proof": None if history.certified is None else fields_fact(history.certified),
+        "proof": None
+        if history.certificate is None
+        else proof_fact(history.certificate, history.playbook_sha256, history.version),
         "spells": [
             {
                 **fields_fact(each, "since", "until"),

@@ -14,6 +14,7 @@ from .figures import ENVIRONMENT
 from .growth import growth
 from .journal import journal
 from .proofs import proof_speed
+from .readiness import readiness_growth
 from .team import team
 
 
@@ -33,6 +34,7 @@ def main() -> None:
         journal(folder)
         team(folder)
         growth(folder)
+        readiness_growth(folder)
         against_a_script(folder)
         start_up(folder)
 

@@ -10,7 +10,8 @@ from orchestrator.fleet.readiness import Rehearsed, readiness_of, rehearsed_of
 from orchestrator.model.events import DoctorChecked, DrillScored, Event, PlaybookProven, RunFinished, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import timestamp
-from orchestrator.model.readiness import Level, ReadinessHistory
+from orchestrator.model.readiness import Level
+from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.model.result import Expectation, Leg, Score, StepTime
 from orchestrator.model.run import End, Ending, Objective, Step
 from orchestrator.model.status import Both, Status

@@ -12,7 +12,7 @@ from orchestrator.fleet.readiness import first_at, read_readiness
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import PlaybookProven, encode
 from orchestrator.model.journal import Entry
-from orchestrator.model.readiness import Arrival, Stands, Turned, quantile
+from orchestrator.model.readiness_history import Arrival, Stands, Turned, quantile
 from orchestrator.model.status import Status
 
 from .looks import (
@@ -156,13 +156,15 @@ def test_drills_on_the_simulator_are_of_the_playbook_whatever_their_pair() -> No
 
 
 def test_a_certificate_is_of_this_very_playbook_or_it_was_changed_since() -> None:
-    current = said_of(proven(hours(9), PLAYBOOK.digest, __version__)).certified
-    assert current is not None
-    assert (current.at, current.faults, current.changed) == (hours(9), 2, False)
-    for other in (proven(hours(9), "other", __version__), proven(hours(9), PLAYBOOK.digest, "0.0")):
-        certified = said_of(other).certified
-        assert certified is not None
-        assert certified.changed
+    for digest, version, changed in (
+        (PLAYBOOK.digest, __version__, ""),
+        ("other", __version__, "the playbook"),
+        (PLAYBOOK.digest, "0.0", "hamr"),
+    ):
+        found = said_of(proven(hours(9), digest, version))
+        assert found.certificate is not None
+        assert (found.certificate.at, found.certificate.proven.faults) == (hours(9), 2)
+        assert found.certificate.changed_since(found.playbook_sha256, found.version) == changed
 
 
 @pytest.mark.parametrize(
@@ -232,10 +234,10 @@ def test_the_newest_certificate_of_the_pair_is_read(tmp_path: Path) -> None:
             event = PlaybookProven(PLAYBOOK.name, PLAYBOOK.digest, __version__, faults, 1, 1, 1)
             store.append(Entry("", "payments", event.kind, "a", "h", encode(event), hours(9 - faults)))
         (found,) = read_readiness(store, store, ["payments"], PLAYBOOK, since=SINCE, now=NOW)
-    assert found.certified is not None
-    assert found.certified.faults == 2
+    assert found.certificate is not None
+    assert found.certificate.proven.faults == 2
 
 
 def test_records_of_other_kinds_are_passed_over() -> None:
     odd = record(PlaybookProven("p", "x", "1", 1, 1, 1, 1), hours(1), pair="ledger")
-    assert said_of(odd).certified is None
+    assert said_of(odd).certificate is None

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import __version__
 from orchestrator.fleet.readiness import readiness_of, rehearsed_of
 from orchestrator.model.journal import Record
-from orchestrator.model.readiness import ReadinessHistory
+from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.report.html import readiness_html
 from orchestrator.report.html.readiness import trend_of
 from orchestrator.report.layout import plain_text
@@ -81,7 +81,7 @@ there and back  live 12 d 12 h ago (20261110-000000-abcd)
 to ACTIVE       median 3 min 30 s, 95 % within 6 min 40 s, of 5 runs; 15 min
                 allowed
                 on the simulator median 500 ms, 95 % within 500 ms, of 1 run
-proof           to 2 faults, 37 d 12 h ago
+proof           proven to 2 faults on 2026-10-16
 
 Got worse
   - CRITICAL since 2026-11-21 16:00:00 UTC (20 h ago), and OK before: primary
@@ -112,7 +112,7 @@ Next
         ),
         (
             of("payments", proven(hours(2), "other", "1")),
-            "proof           to 2 faults, 2 h ago; the playbook or hamr was changed since\n",
+            "proof           was proven to 2 faults on 2026-11-22; the playbook was changed\n",
         ),
     ],
 )

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.model.readiness import Arrival, ReadinessHistory, Spell, is_ready
+from orchestrator.model.readiness import is_ready
+from orchestrator.model.readiness_history import Arrival, ReadinessHistory, Spell
 from orchestrator.model.words import span, utc
 from orchestrator.report.readiness import STYLES, facts_of, steps_of, worse_words
 
