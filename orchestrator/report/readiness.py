@@ -14,7 +14,7 @@ from orchestrator.model.readiness_history import Drilled, ReadinessHistory, Stan
 from orchestrator.model.words import ago, counted, proof_words, span, utc
 
 from .documents import document, fields_fact, proof_fact, seconds
-from .layout import Line, Page, Span, labelled, line, listed_under, next_commands, table, within
+from .layout import Line, Page, Span, labelled, line, listed_under, next_commands, paragraph, table, within
 
 WIDTH = 80
 """Cells of a line: this page is for narrow terminals, and mails from cron, too."""
@@ -22,7 +22,7 @@ WIDTH = 80
 STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
 
 _HEADER = ("pair", "planned", "emergency", "for", "not ready", "drilled", "to ACTIVE")
-_LIMITS = (60, 8, 9, 6, 9, 7, 10)
+_LIMITS = (60, 8, 9, 6, 9, 7, 14)
 
 
 def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
@@ -37,9 +37,22 @@ def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
             line(f"{ready} of {counted(len(found), 'pair')} ready, {_window(found[0])}", "heading"),
             line(),
             *table(_HEADER, [_row(each) for each in ordered], _LIMITS, most=1),
+            *_legend(found),
             *listed_under("Got worse", worse, longest=400),
             *next_commands(steps_of(found)),
         )
+
+
+def _legend(found: Sequence[ReadinessHistory]) -> Page:
+    """What the last column says, where any pair has something in it."""
+    if all(each.took(0.5) is None for each in found):
+        return ()
+    allowed = found[0].objective
+    limit = "" if allowed is None else f"; {span(allowed)} are allowed"
+    return (
+        line(),
+        *paragraph(f"To ACTIVE live: the median, and within what time 95 % got there{limit}.", "dim"),
+    )
 
 
 def _window(history: ReadinessHistory) -> str:
@@ -49,7 +62,7 @@ def _window(history: ReadinessHistory) -> str:
 def _row(history: ReadinessHistory) -> tuple[Span, ...]:
     planned, emergency = history.planned, history.emergency
     worst = planned if planned.level is history.level else emergency
-    drill, median = max((each.at for each in history.drills), default=None), history.took(0.5)
+    drill = max((each.at for each in history.drills), default=None)
     return (
         Span(history.pair, "bold"),
         Span(planned.level.value, STYLES[planned.level]),
@@ -57,11 +70,16 @@ def _row(history: ReadinessHistory) -> tuple[Span, ...]:
         Span("-" if worst.since is None else _roughly(history.at - worst.since)),
         Span(_roughly(worst.not_ready) if worst.not_ready else "-", "bad" if worst.not_ready else ""),
         Span("never" if drill is None else _roughly(history.at - drill), "warn" if drill is None else ""),
-        Span("-" if median is None else span(median), _took_words(history)[1]),
+        Span(_within(history), _took_words(history)[1]),
     )
 
 
-def _roughly(length: timedelta) -> str:
+def _within(history: ReadinessHistory) -> str:
+    median, late = history.took(0.5), history.took(0.95)
+    return "-" if median is None or late is None else f"{_roughly(median)}, {_roughly(late)}"
+
+
+def _roughly(length: timedelta | float) -> str:
     """A span in its largest unit alone: 3 d, 20 h."""
     return " ".join(span(length).split(" ")[:2])
 
