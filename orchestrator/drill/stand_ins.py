@@ -199,50 +199,72 @@ class ProcessStore:
         Raises:
             ProcessDied: the moment has come, or had come before.
         """
-        self._must_live()
-        if self._is_last:
-            self.dead = True
-            raise ProcessDied(f"before it wrote down {entries[0].kind}")
+        self._must_live(*entries)
         before = len(self.records_written)
-        kinds = [*(record.kind for record in self.records_written), *(entry.kind for entry in entries)]
-        dies = _index(self._dies, kinds)
+        dies = _index(self._dies, [*self._kinds(), *(entry.kind for entry in entries)])
         kept = entries if dies is None else entries[: dies + 1 - before]
         records = self._store.append_all(kept, holding=holding)
-        self.records_written += records
-        for at, happens in self._moments:
-            index = _index(at, kinds)
-            if index is not None and before <= index < len(self.records_written):
-                happens()
-        if dies is not None and self._dies is not None and self._dies.sent:
-            self._is_last = True
-        elif dies is not None:
-            self.dead = True
-            raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
+        self._have_written(records)
         return records
 
-    def _must_live(self) -> None:
+    def _kinds(self) -> list[str]:
+        return [record.kind for record in self.records_written]
+
+    def _have_written(self, records: Sequence[Record]) -> None:
+        before = len(self.records_written)
+        self.records_written += records
+        for at, happens in self._moments:
+            index = _index(at, self._kinds())
+            if index is not None and before <= index:
+                happens()
+        dies = _index(self._dies, self._kinds()) is not None
+        if dies and self._dies is not None and self._dies.sent:
+            self._is_last = True
+        elif dies:
+            self.dead = True
+            raise ProcessDied(f"after record {records[-1].seq} ({records[-1].kind})")
+
+    def _have_said(self, entries: Sequence[Entry]) -> None:
+        written = (self._store.newest(entry.pair, entry.kind) for entry in entries)
+        self._have_written([record for record in written if record is not None])
+
+    def _must_live(self, *entries: Entry) -> None:
         if self.dead:
             raise ProcessDied("it is gone already")
+        if entries and self._is_last:
+            self.dead = True
+            raise ProcessDied(f"before it wrote down {entries[0].kind}")
 
-    def take_lock(self, holder: Holder) -> Holder | None:
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
         """As the journal's own; a process that is gone takes none."""
-        self._must_live()
-        return self._store.take_lock(holder)
+        self._must_live(*entries)
+        present = self._store.take_lock(holder, *entries)
+        if present is None:
+            self._have_said(entries)
+        return present
 
-    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+    def replace_lock(
+        self, old: str, holder: Holder, *entries: Entry, beat_at: datetime | None = None
+    ) -> bool:
         """As the journal's own; a process that is gone takes none."""
-        self._must_live()
-        return self._store.replace_lock(old, holder, beat_at=beat_at)
+        self._must_live(*entries)
+        replaced = self._store.replace_lock(old, holder, *entries, beat_at=beat_at)
+        if replaced:
+            self._have_said(entries)
+        return replaced
 
     def beat(self, lock: str, at: datetime) -> bool:
         """As the journal's own; a process that is gone has no heart."""
         self._must_live()
         return self._store.beat(lock, at)
 
-    def release(self, lock: str) -> bool:
+    def release(self, lock: str, *entries: Entry) -> bool:
         """As the journal's own; a process that is gone leaves its lock behind."""
-        self._must_live()
-        return self._store.release(lock)
+        self._must_live(*entries)
+        released = self._store.release(lock, *entries)
+        if released:
+            self._have_said(entries)
+        return released
 
     def close(self) -> None:
         """Nothing: the journal belongs to the drill."""

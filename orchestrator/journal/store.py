@@ -377,11 +377,18 @@ class JournalStore:
                     return broken
             start = walk.good + 1
 
-    def take_lock(self, holder: Holder) -> Holder | None:
-        """Take the pair's lock: None where it is now the caller's, else its present holder."""
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
+        """Take the pair's lock: None where it is now the caller's, else its present holder; see `Store.take_lock`."""
+
+        def take(statements: Statements) -> Holder | None:
+            present = tables.take(statements, holder)
+            if present is None and entries:
+                self._append(statements, entries, None, [])
+            return present
+
         self._database.attend(holder.lock)
         try:
-            present = self._write(lambda statements: tables.take(statements, holder))
+            present = self._write(take)
         except HamrError:
             self._database.leave(holder.lock)
             raise
@@ -389,10 +396,19 @@ class JournalStore:
             self._database.leave(holder.lock)
         return present
 
-    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+    def replace_lock(
+        self, old: str, holder: Holder, *entries: Entry, beat_at: datetime | None = None
+    ) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now."""
+
+        def change(statements: Statements) -> bool:
+            replaced = tables.replace(statements, old, holder, beat_at)
+            if replaced and entries:
+                self._append(statements, entries, None, [])
+            return replaced
+
         self._database.attend(holder.lock)
-        replaced = self._write(lambda statements: tables.replace(statements, old, holder, beat_at))
+        replaced = self._write(change)
         if not replaced:
             self._database.leave(holder.lock)
         return replaced
@@ -401,9 +417,16 @@ class JournalStore:
         """Renew a heartbeat; False where the lock is no longer held."""
         return self._write(lambda statements: tables.beat(statements, lock, at))
 
-    def release(self, lock: str) -> bool:
+    def release(self, lock: str, *entries: Entry) -> bool:
         """Let go; False where it was not held any more."""
-        released = self._write(lambda statements: tables.release(statements, lock))
+
+        def let_go(statements: Statements) -> bool:
+            released = tables.release(statements, lock)
+            if released and entries:
+                self._append(statements, entries, None, [])
+            return released
+
+        released = self._write(let_go)
         self._database.leave(lock)
         return released
 

@@ -228,10 +228,16 @@ class Store(Protocol):
     def verify_newest(self, count: int) -> Verification:
         """Walk the newest so many records alone, from the hash of the one before them."""
 
-    def take_lock(self, holder: Holder) -> Holder | None:
-        """Take the pair's lock: None where it is now the caller's, else its present holder."""
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
+        """Take the pair's lock: None where it is now the caller's, else its present holder.
 
-    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+        Where it is, the entries are appended in the same transaction: a lock that the journal says nothing of would keep
+        everybody off. So with the two below.
+        """
+
+    def replace_lock(
+        self, old: str, holder: Holder, *entries: Entry, beat_at: datetime | None = None
+    ) -> bool:
         """Hand a dead holder's lock over: True where `old` still held the pair and `holder` has it now.
 
         A heartbeat that came since `beat_at`, the last that was seen, proves the old one alive, and nothing changes.
@@ -240,7 +246,7 @@ class Store(Protocol):
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
 
-    def release(self, lock: str) -> bool:
+    def release(self, lock: str, *entries: Entry) -> bool:
         """Let go; False where it was not held any more."""
 
     def holder(self, pair: str) -> Holder | None:

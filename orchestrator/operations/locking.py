@@ -104,8 +104,7 @@ class Lock(Struct):
             logger().error("the pair's lock could not be released", lock=self.lock, error=error.message)
 
     def _release(self) -> None:
-        if self.session.store.release(self.lock):
-            self.session.append(self.run, LockReleased(self.lock))
+        self.session.store.release(self.lock, self.session.entry(self.run, LockReleased(self.lock)))
 
 
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
@@ -119,16 +118,14 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     """
     lock = session.new_lock()
     holder = _holder(session, run, lock)
-    present = session.store.take_lock(holder)
+    present = session.store.take_lock(holder, session.entry(run, LockTaken(lock)))
     if present is None:
-        return _journalled(Lock(session, run, lock), LockTaken(lock))
+        return Lock(session, run, lock)
     dead = session.is_gone(present)
-    if (
-        dead
-        and (take_over or not left_a_run(session.history(), present))
-        and session.store.replace_lock(present.lock, holder, beat_at=present.beat_at)
-    ):
-        return _journalled(Lock(session, run, lock), LockTakenOver(lock, present.lock, str(present)))
+    if dead and (take_over or not left_a_run(session.history(), present)):
+        taken = session.entry(run, LockTakenOver(lock, present.lock, str(present)))
+        if session.store.replace_lock(present.lock, holder, taken, beat_at=present.beat_at):
+            return Lock(session, run, lock)
     raise locked_by(session, present, dead=dead)
 
 
@@ -146,22 +143,6 @@ def _holder(session: Session, run: str, lock: str) -> Holder:
         taken_at=now,
         beat_at=now,
     )
-
-
-def _journalled(lock: Lock, event: LockTaken | LockTakenOver) -> Lock:
-    """The lock, once the journal says so: one that nobody knows of would keep everybody off while this process lives.
-
-    Raises:
-        JournalUnavailable: it could not be journalled, and is let go again.
-    """
-    session = lock.session
-    try:
-        session.append(lock.run, event)
-    except HamrError:
-        with suppress(HamrError):
-            session.store.release(lock.lock)
-        raise
-    return lock
 
 
 async def hold(session: Session, run: str, *, take_over: bool) -> Lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 from msgspec import Struct, field
@@ -15,7 +16,9 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     OrgGivenUp,
+    RunFinished,
     RunSuperseded,
+    TransitionMade,
     WaitBegan,
     WaitContinued,
     WriteOwed,
@@ -59,6 +62,8 @@ class Recorder(Struct):
     watchers: Sequence[Watcher] = ()
     supersedes: tuple[str, ...] = ()
     """Open runs of the pair that this run closes, by name, once it intends something or is done."""
+    made: tuple[Event, datetime] | None = None
+    """The last transition that this process made, and when."""
     _failed: set[int] = field(default_factory=set)
     """The watchers that have failed, by identity."""
     pressing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,15 +80,44 @@ class Recorder(Struct):
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
+        self._take(event)
+        self._pass_on(event)
+
+    def _take(self, event: Event) -> None:
         if event.kind in INTENTS:
             self.supersede()
+        if isinstance(event, TransitionMade):
+            self.made = event, self.session.clock.now()
         if event.kind:
             self._gather(self.run, event, fenced=event.kind in INTENTS)
             if _is_pressing(event):
                 self.pressing.set()
             if not self.session.gathers and event.kind not in INTENTS:
                 self._write(self._gathered)
-        self._pass_on(event)
+
+    async def finish(self, end: RunFinished | None) -> HamrError | None:
+        """Make all durable, with the run's end where it has one, and read it back (law 16); what went wrong, or None.
+
+        Before the end is written, what was is read back; and whoever watches is told of it after, so that nobody hears of
+        an end that is not kept.
+        """
+        trouble: HamrError | None = None
+        try:
+            if self._unanswered:  # where the lock is not ours, nor is the end
+                await self.commit()
+            await self.check_kept()
+        except HamrError as error:
+            trouble, end = error, None
+        try:
+            if end is not None:
+                self._take(end)
+            await self.commit()
+            await self.check_kept()
+        except HamrError as error:
+            trouble, end = trouble or error, None
+        if end is not None:
+            self._pass_on(end)
+        return trouble
 
     def _pass_on(self, event: Event) -> None:
         for watcher in self.watchers:

@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
-from orchestrator.journal.history import event_of
+from orchestrator.journal.history import events_of
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, RunFinished, TransitionMade
+from orchestrator.model.events import RunFinished, TransitionMade
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import each_once
 from orchestrator.model.org import Pair
-from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
 from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
@@ -212,11 +211,9 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if ending.end.reached:
         active.recorder.supersede()
     outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
-    trouble = await _keep(active)
     objectives = await session.calls(lambda: _objectives(active, ending, now))
-    if trouble is None and not active.lock.is_anothers:
-        finished = RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
-        trouble = await _keep(active, finished)
+    finished = RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+    trouble = await active.recorder.finish(None if active.lock.is_anothers else finished)
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
@@ -280,18 +277,6 @@ def _with_merge(session: Session, ending: Ending) -> Ending:
     merge = next_step.merge(session.store.place)
     first = (merge,) if ending.end.reached else ()
     return replace(ending, next_steps=each_once((*first, *ending.next_steps, merge)))
-
-
-async def _keep(active: ActiveRun, *events: Event) -> HamrError | None:
-    """Record these, make everything durable, and read it back through a fresh handle (law 16); what went wrong, or None."""
-    try:
-        for event in events:
-            active.recorder.tell(event)
-        await active.recorder.commit()
-        await active.recorder.check_kept()
-    except HamrError as error:
-        return error
-    return None
 
 
 async def _head(active: ActiveRun) -> Head:
@@ -384,9 +369,12 @@ def _objectives(active: ActiveRun, ending: Ending, now: datetime) -> tuple[Objec
 
 def _stood_there(active: ActiveRun, goal: Status) -> datetime | None:
     """When this run's last transition brought the pair to its goal: hooks that came after it moved nothing any more."""
-    try:
-        made = [*active.session.store.records(run=active.run, kinds=(TransitionMade.kind,))]
-        last = event_of(made[-1]) if made else None
-    except HamrError:
-        return None
-    return moment(made[-1].at) if isinstance(last, TransitionMade) and last.target is goal else None
+    made = active.recorder.made
+    if made is None:
+        with suppress(HamrError):  # journalling the end meets the same trouble
+            records = active.session.store.records(run=active.run, kinds=(TransitionMade.kind,))
+            made = next(reversed(events_of(records)), None)
+    match made:
+        case TransitionMade(target=target), at if target is goal:
+            return at
+    return None

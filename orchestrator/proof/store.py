@@ -147,22 +147,37 @@ class MemoryStore(Struct, eq=False):
         del count
         return self.verify()
 
-    def take_lock(self, holder: Holder) -> Holder | None:
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
         """Take it, or say who has it."""
         self.alive()
-        if self.kept.holder is None:
-            self.kept.holder = holder
-            return None
-        return self.kept.holder
+        if self.kept.holder is not None:
+            return self.kept.holder
+        self._hand(holder, entries)
+        return None
 
-    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+    def replace_lock(
+        self, old: str, holder: Holder, *entries: Entry, beat_at: datetime | None = None
+    ) -> bool:
         """Hand a dead holder's lock over."""
         del beat_at
+        return self._hand_from(old, holder, entries)
+
+    def _hand_from(self, old: str, to: Holder | None, entries: Sequence[Entry]) -> bool:
         self.alive()
         if self.kept.holder is None or self.kept.holder.lock != old:
             return False
-        self.kept.holder = holder
+        self._hand(to, entries)
         return True
+
+    def _hand(self, to: Holder | None, entries: Sequence[Entry]) -> None:
+        def commit() -> None:
+            self.kept.holder = to
+            self._append(entries)
+
+        if entries:
+            self.around_commit(entries, commit)
+        else:
+            commit()
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew it."""
@@ -172,13 +187,9 @@ class MemoryStore(Struct, eq=False):
         self.kept.holder = replace(self.kept.holder, beat_at=at)
         return True
 
-    def release(self, lock: str) -> bool:
+    def release(self, lock: str, *entries: Entry) -> bool:
         """Let go."""
-        self.alive()
-        if self.kept.holder is None or self.kept.holder.lock != lock:
-            return False
-        self.kept.holder = None
-        return True
+        return self._hand_from(lock, None, entries)
 
     def holder(self, pair: str) -> Holder | None:
         """Who has it."""

@@ -28,7 +28,7 @@ from orchestrator.model.events import (
     WriteOwed,
 )
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
@@ -78,8 +78,23 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
         intents = [record for record in records if record.kind in INTENTS]
         assert len(intents) == 6, "two transitions, two writes each"
         assert len(records) > 25
-        # The lock and its record when it is taken and let go, the start, and what came before the end, and the end.
-        assert len(intents) <= commits - notices <= len(intents) + 8
+        # The lock, the start, each write (the first of a transition with that), the end, and the lock again.
+        assert 8 <= commits <= 8 + notices
+
+
+async def test_law_16_nobody_is_told_of_an_end_that_could_not_be_journalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        before_appending(bench, monkeypatch, full_disk, RunFinished.kind)
+        told: list[str] = []
+        watchers = [
+            On(RunFinished, lambda: told.append("end")),
+            On(TransitionMade, lambda: told.append("made")),
+        ]
+        result = await start(bench.session, TO_ACTIVE, watchers=watchers)
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert told == ["made"]
 
 
 async def test_law_06_a_record_is_dated_with_when_it_happened(tmp_path: Path) -> None:
@@ -247,9 +262,9 @@ async def test_law_12_who_is_interrupted_while_the_lock_is_taken_leaves_none(
         store = bench.session.store
         take_lock = type(store).take_lock
 
-        def slowly(self: object, holder: Holder) -> Holder | None:
+        def slowly(self: object, holder: Holder, *entries: Entry) -> Holder | None:
             time.sleep(0.2)
-            return take_lock(store, holder)
+            return take_lock(store, holder, *entries)
 
         monkeypatch.setattr(type(store), "take_lock", slowly)
         task = asyncio.create_task(hold(bench.session, bench.session.new_run(), take_over=False))

@@ -274,7 +274,7 @@ async def test_law_12_nobody_is_asked_where_the_lock_cannot_be_let_go(
     """The disk is full: whoever came back from a long question would only find that out, with the pair held all the time."""
     async with simulated(tmp_path, playbook=with_button()) as bench:
 
-        def full(_lock: str) -> bool:
+        def full(*_: object) -> bool:
             raise JournalUnavailable("the journal cannot be written: no space left on device", sent="")
 
         async def answer(question: Question) -> Reply:

@@ -169,9 +169,6 @@ def _points(notes: Iterator[Note]) -> Iterator[Point]:
 def _transaction(notes: list[Appended]) -> Iterator[Point]:
     """What was journalled at once: the last of it is why it was journalled just then."""
     *before, last = notes
-    if last.record.kind in ("lock.taken", "lock.released"):
-        # The lock's own transition, in front of its record.
-        yield Point(last.operation - 1, False, f"the lock itself ({last.record.kind})")
     words = f"`{last.record.kind}`{_about(last)}"
     if before:
         words += f", with {counted(len(before), 'record')} of what came before it"

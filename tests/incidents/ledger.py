@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -76,10 +76,17 @@ class Ledger:
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
         number = self._begin()
         records = self._inner.append_all(entries, holding=holding)
-        for record in records:
-            self._tape.appended(self._process, self._machine, record, number)
+        self._appended(records, number)
         self._end(number)
         return records
+
+    def _appended(self, records: Iterable[Record | None], number: int) -> None:
+        for record in records:
+            assert record is not None
+            self._tape.appended(self._process, self._machine, record, number)
+
+    def _said(self, entries: Sequence[Entry], number: int) -> None:
+        self._appended((self._inner.newest(entry.pair, entry.kind) for entry in entries), number)
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
         self._process.alive()
@@ -129,15 +136,21 @@ class Ledger:
     def verify_newest(self, count: int) -> Verification:
         return self._inner.verify_newest(count)
 
-    def take_lock(self, holder: Holder) -> Holder | None:
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
         number = self._begin()
-        present = self._inner.take_lock(holder)
+        present = self._inner.take_lock(holder, *entries)
+        if present is None:
+            self._said(entries, number)
         self._end(number)
         return present
 
-    def replace_lock(self, old: str, holder: Holder, *, beat_at: datetime | None = None) -> bool:
+    def replace_lock(
+        self, old: str, holder: Holder, *entries: Entry, beat_at: datetime | None = None
+    ) -> bool:
         number = self._begin()
-        replaced = self._inner.replace_lock(old, holder, beat_at=beat_at)
+        replaced = self._inner.replace_lock(old, holder, *entries, beat_at=beat_at)
+        if replaced:
+            self._said(entries, number)
         self._end(number)
         return replaced
 
@@ -147,9 +160,11 @@ class Ledger:
             raise JournalUnavailable("the journal cannot be written: no space left on device", sent="")
         return self._inner.beat(lock, at)
 
-    def release(self, lock: str) -> bool:
+    def release(self, lock: str, *entries: Entry) -> bool:
         number = self._begin()
-        released = self._inner.release(lock)
+        released = self._inner.release(lock, *entries)
+        if released:
+            self._said(entries, number)
         self._end(number)
         return released
 

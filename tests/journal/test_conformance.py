@@ -172,6 +172,29 @@ def test_law_12_a_pair_has_one_holder(store: JournalStore) -> None:
     assert store.holder("payments") is None
 
 
+def test_law_12_a_lock_that_changes_hands_and_the_word_of_it_are_one_transaction(store: JournalStore) -> None:
+    def kinds() -> list[str]:
+        return [record.kind for record in store.records()]
+
+    assert store.take_lock(holder("lock-a"), entry("lock.taken")) is None
+    assert store.take_lock(holder("lock-b"), entry("lock.taken")) == holder("lock-a")
+    assert store.replace_lock("lock-a", holder("lock-b"), entry("lock.taken_over"))
+    assert not store.replace_lock("lock-a", holder("lock-c"), entry("lock.taken_over"))
+    assert store.release("lock-b", entry("lock.released"))
+    assert not store.release("lock-b", entry("lock.released"))
+    assert kinds() == ["lock.taken", "lock.taken_over", "lock.released"]
+    unwritable = replace(entry("lock.taken"), data={"deep": object()})
+    with pytest.raises(TypeError):
+        store.take_lock(holder("lock-d"), unwritable)
+    assert store.holder("payments") is None
+    store.take_lock(holder("lock-d"))
+    with pytest.raises(TypeError):
+        store.replace_lock("lock-d", holder("lock-e"), unwritable)
+    with pytest.raises(TypeError):
+        store.release("lock-d", unwritable)
+    assert store.holder("payments") == holder("lock-d")
+
+
 def test_law_06_an_intent_without_the_lock_is_refused_and_nothing_of_it_is_kept(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     assert store.append(entry("write.intended"), holding="lock-a").seq == 1
