@@ -171,20 +171,25 @@ class Checker(Struct):
     def settle_unproven(self) -> None:
         """A record under another name was taken for ours after a lost answer; by now the server has shown how it names us.
 
-        Where it keeps our stamps, that record was somebody else's, and the run stops. Once that was said, and the record is
-        written over, a resumed run goes on.
+        Where it keeps our stamps, or this org names us otherwise, that record was somebody else's, and the run stops. Once
+        that was said, and the record is written over, a resumed run goes on.
         """
         state = self.run.state
-        if not state.keeps_stamps:
-            return
         for role, record in state.unproven.items():
+            names = state.told_names(role)
+            if state.keeps_stamps:
+                shows = "this server keeps our stamps"
+            elif names and record.modified_by.casefold() not in {name.casefold() for name in names}:
+                shows = f"this org shows our writes as by {' or '.join(sorted(names)) or 'nobody'}"
+            else:
+                continue
             shown = self.reader.readings[role].record
             told = record.modified_by in state.strangers
             if role in state.dead or (told and (shown is None or not shown.same_version(record))):
                 continue
             reason = (
                 f"{self.run.pair[role]} was taken for written by us ({describe(record)}), since an answer was lost; "
-                "this server keeps our stamps, so somebody else wrote that"
+                f"{shows}, so somebody else wrote that"
             )
             self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, record))
             raise stopped(End.MOVED, reason, org=role, change=Change.FOREIGN)

@@ -53,10 +53,10 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.proof import Certificate
 from orchestrator.model.protocols import Store
-from orchestrator.model.reading import STOPS_AGAIN, Change, NotSent, Rejected, Throttled
+from orchestrator.model.reading import STOPS_AGAIN, Change, HamrRecord, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 
 ENDS: tuple[str, ...] = tuple(
     event.kind
@@ -142,6 +142,8 @@ class RunHistory(Struct):
     unknown: dict[int, Attempt] = field(default_factory=dict)
     unseen: dict[int, GivenUp] = field(default_factory=dict)
     """Attempts that may have been taken, and that no reading has shown."""
+    unproven: dict[Role, tuple[HamrRecord, GivenUp]] = field(default_factory=dict)
+    """The record that was taken for an attempt whose answer was lost, under a name that nobody taught us, and that attempt."""
     hooks_owed: list[tuple[str, str]] = field(default_factory=list)
     """(transition, `after` hook) of what did not end well yet, in order."""
     hooks_failed: list[tuple[str, str]] = field(default_factory=list)
@@ -498,7 +500,9 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unseen.pop(attempt.number, None)
         case WriteConfirmed(attempt=number) if number is not None:
             run.unknown.pop(number, None)
-            run.unseen.pop(number, None)
+            shown = run.unseen.pop(number, None)
+            if event.change is Change.UNPROVEN and shown is not None:
+                run.unproven[event.role] = (event.record, shown)
         case WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
             history.uncertain.append(run)
@@ -507,6 +511,13 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             came = the_one_that_came((each.attempt for each in run.unseen.values()), role, record)
             if came is not None:
                 del run.unseen[came.number]
+        case ChangeSeen(role=role, change=Change.FOREIGN, record=record) if record is not None:
+            taken, meant = run.unproven.get(role, (None, None))
+            if taken is not None and meant is not None and taken.same_version(record):
+                # It was somebody else's after all: nothing has shown that attempt.
+                del run.unproven[role]
+                run.unknown[meant.attempt.number], run.unseen[meant.attempt.number] = meant.attempt, meant
+                history.uncertain.append(run)
         case WriteOwed(role=role, status=status):
             history.owed = Owed(role, status, run.run, at)
         case OwedSettled():

@@ -289,7 +289,7 @@ class _Shown(Struct, frozen=True):
             or latest.refused
             or latest.overtaken
             or known.keeps_stamps
-            or any(sent.attempt.role is self.role and sent.answered_with is not None for sent in known.sent)
+            or known.told_names(self.role)
             or record.status != latest.attempt.status
             or record.modified_by in known.strangers
             or Stamp.parse(record.modified_by) is not None

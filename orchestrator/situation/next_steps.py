@@ -37,7 +37,7 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     steps = after_asking(steps, pair, standing.strangers)
     if standing.left_a_run and holder is not None:
         steps = _after_unlocking(steps, pair, holder)
-    drill = standing.open_drill
+    steps, drill = each_once(steps), standing.open_drill
     if drill is None:
         return steps
     allowed = [step for step in steps if step.verb not in ("plan", "run") or step.is_emergency]
@@ -290,6 +290,8 @@ def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
         return ()
     if ended.ending.org is coming.survivor and _both_answered(ended):
         return ()  # it is the survivor that fails: alone it would fail as well
+    if ended.readings is not None and ended.readings[coming.survivor].status is None:
+        return ()  # it is the survivor that was not seen: nothing is done with it alone
     if ended.ending.end is End.INTERRUPTED and _both_answered(ended):
         return ()  # a person stopped it, and neither org is dead
     why = f"go on with the {coming.survivor} alone, where the other one stays dead"

@@ -171,6 +171,11 @@ class RunState(Struct):
         answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}
         return self.names | {name for name in answered if Stamp.parse(name) is None}
 
+    def told_names(self, role: Role) -> frozenset[str]:
+        """How this very org named our writes in its 2xx bodies: from then on another name there is somebody else's."""
+        answers = (sent.answered_with for sent in self.sent if sent.attempt.role is role)
+        return frozenset(name for name in answers if name is not None)
+
     def hooks_failed(self) -> tuple[str, ...]:
         """The `before` hooks that did not end well, as "transition/hook": in an emergency their transitions were made all the same."""
         return tuple(
@@ -306,8 +311,24 @@ class RunState(Struct):
                 record.modified_by
             ):
                 self.strangers.add(record.modified_by)
+                self._doubt(role, record)
                 # What was linked elsewhere is copied nowhere.
                 self._overtake(role, by_mirror=self.mirrors is not False and event.change is Change.FOREIGN)
+
+    def _doubt(self, role: Role, record: HamrRecord) -> None:
+        """Whose record was taken for a lost attempt's turns out to be somebody else: nothing has shown that attempt."""
+        taken = self.unproven.get(role)
+        if taken is None or not taken.same_version(record):
+            return
+        meant = [
+            sent.attempt.number
+            for sent in self.sent
+            if sent.lost
+            and sent.confirmed
+            and (sent.attempt.role, sent.attempt.status) == (role, record.status)
+        ]
+        for number in meant[-1:]:
+            self._mark(number, confirmed=False)
 
     def _overtake(self, role: Role, *, by_mirror: bool) -> None:
         for sent in self.sent:

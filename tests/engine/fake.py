@@ -142,6 +142,8 @@ class FakeWorld:
     script: dict[Role, list[str]] = field(default_factory=lambda: {P: [], S: []})
     mirrored: bool = False
     renames: str | None = None
+    renamed: dict[Role, str] = field(default_factory=dict)
+    """As `renames`, of one org."""
     whole_seconds: bool = False
     skew: dict[Role, float] = field(default_factory=dict)
     """Seconds by which an org's own clock is off."""
@@ -259,7 +261,7 @@ class FakeWorld:
             draft.org_uuid,
             int(draft.status),
             draft.is_primary,
-            self.renames or draft.modified_by,
+            self.renamed.get(draft.role, self.renames) or draft.modified_by,
             at.replace(microsecond=0) if self.whole_seconds else at,
             draft.target_uuid,
             draft.target_name,

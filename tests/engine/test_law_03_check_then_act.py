@@ -224,6 +224,34 @@ async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_ke
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
 
 
+async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_names_us_otherwise() -> None:
+    """A server that puts the caller's name there: once it has told which, the other name was somebody else's."""
+    b = bench()
+    b.world.renames = "svc@example.com"
+    b.world.script[S] = ["lost"]
+
+    def instead(draft: Draft) -> None:
+        if len(b.world.posts()) == 1:
+            b.world.foreign(S, FAILOVER)
+
+    b.world.after_write = instead
+    ending = await b.engine.drive(ACTIVE)
+    assert (ending.end, ending.org) == (End.MOVED, S)
+    assert "bob@example.com" in ending.message
+    assert "svc@example.com" in ending.message
+    assert [late.number for late in b.engine.run.state.may_come_late()] == [1], "nothing has shown it"
+    again = resumed(b)
+    assert (await again.engine.drive(ACTIVE)).end is End.DONE, "it was said once, and is written over"
+
+
+async def test_law_03_an_unproven_author_of_one_org_is_not_settled_by_the_name_that_the_other_gives() -> None:
+    """Each org has keys of its own, and their owners may be two."""
+    b = bench()
+    b.world.script[S] = ["lost-applied", "lost-applied"]
+    b.world.renamed = {S: "svc-s@example.com", P: "svc-p@example.com"}
+    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+
+
 async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() -> None:
     """The answer that tells of the stranger is that of the write over it: it is said, and not "done"."""
     b = bench(mirrors=Mirrors.YES)

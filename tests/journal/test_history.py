@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from orchestrator.journal.history import History, fold
-from orchestrator.model.events import HookEnded, RunAcknowledged, RunStarted
+from orchestrator.model.events import ChangeSeen, HookEnded, RunAcknowledged, RunStarted, WriteConfirmed
 from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.reading import Change, Exchange, Lost
 from orchestrator.model.run import End
-from tests.report.journals import HOME, WHOLE, Told, both, finished, journal
+from orchestrator.model.status import Status
+from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
+from tests.report.scenes import S, record
 
 LEFT = HookEnded("declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button.")
 FAILED = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
@@ -60,3 +63,24 @@ def test_whoever_acknowledges_that_run_has_done_it() -> None:
     found = history()
     fold(found, journal([(400.0, RunAcknowledged("all done"))], first=90))
     assert found.last_moved is None
+
+
+def test_law_05_an_attempt_is_unknown_again_once_what_was_taken_for_it_is_a_strangers() -> None:
+    lost, theirs = post(1, S, Status.FAILOVER), record(S, int(Status.FAILOVER), "bob@example.com")
+    taken = WriteConfirmed(S, Status.FAILOVER, theirs, Change.UNPROVEN, 1, 0.5)
+    found = History("payments")
+    fold(
+        found,
+        journal(
+            [
+                (0.0, STARTED),
+                (1.0, lost),
+                (1.5, answered(lost, Lost(Exchange(0.5), "timed out"))),
+                (2.0, taken),
+            ]
+        ),
+    )
+    (run,) = found.runs.values()
+    assert (list(run.unknown), list(run.unseen)) == ([], []), "in effect, author unproven"
+    fold(found, journal([(3.0, ChangeSeen(S, Change.FOREIGN, "it was bob", theirs, theirs))], first=90))
+    assert (list(run.unknown), list(run.unseen)) == ([1], [1])

@@ -7,18 +7,23 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.model.events import TransitionIntended
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
-from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.reading import Unreachable
+from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
-from orchestrator.model.status import Role, Status
-from orchestrator.situation.next_steps import after_a_plan
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run
+from orchestrator.situation.state import RunState
 from tests.report.scenes import (
     ACTIVATE,
     DECLARE,
     LINKED,
     MISLINKED,
     NOW,
+    PAIR,
+    PLAYBOOK,
     RUN,
     UNSEEN,
     UNSETTLED,
@@ -26,6 +31,7 @@ from tests.report.scenes import (
     looked,
     plan,
     planned_transition,
+    reading,
     standing,
 )
 from tests.steps import step, typed
@@ -156,3 +162,30 @@ def test_a_guard_is_gone_over_once() -> None:
 def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
     again, other = step("hamr resume R").so_that("first"), step("hamr status payments")
     assert each_once((again, other, step("hamr resume R"))) == (again, other)
+
+
+@pytest.mark.parametrize("dead", [Role.PRIMARY, Role.SECONDARY])
+def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_answer(dead: Role) -> None:
+    """Its survivor is the secondary: with that one unseen, it would be refused."""
+    state = RunState(RUN, intended=True)
+    state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))
+    silent = reading(dead, Unreachable("timed out"))
+    seen = {role: silent if role is dead else reading(role) for role in Role}
+    of = Ended(
+        Ending(End.UNKNOWN, "nobody knows", org=dead),
+        PAIR,
+        PLAYBOOK,
+        state,
+        Status.ACTIVE,
+        step(f"hamr resume {RUN}"),
+        Both(seen[Role.PRIMARY], seen[Role.SECONDARY]),
+        None,
+        None,
+        owes=False,
+        refused_by=(),
+        strangers=(),
+        left_to_others=False,
+        takes_up=True,
+    )
+    offered = [each for each in after_a_run(of) if each.is_emergency]
+    assert bool(offered) is (dead is Role.PRIMARY)
