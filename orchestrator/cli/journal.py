@@ -162,14 +162,19 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
 
     Exits with 9 where one does not, and names the first.
     """
+    from orchestrator.errors import JournalDamaged
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
     from orchestrator.report.documents import document
     from orchestrator.report.layout import Page, Span, line
 
     kept = None if anchor is None else parse_anchor(anchor)
-    with invocation.existing_store() as store:
-        found = store.verify() if kept is None else check_anchor(store, kept)
+    try:
+        with invocation.existing_store() as store:
+            found = store.verify() if kept is None else check_anchor(store, kept)
+    except JournalDamaged as error:  # of the file itself: asked again, this says the same
+        error.next_steps = tuple(step for step in error.next_steps if step.verb != "audit verify")
+        raise
     fields: dict[str, JSON]
     if isinstance(found, Verified):
         anchored = "" if kept is None else f" The head {kept.seq} that was kept elsewhere is in it."

@@ -198,13 +198,15 @@ class Recorder(Struct):
                 next_steps=(next_step.verify(), next_step.status(self.session.pair.name)),
             )
 
-    async def has_lost_its_beginning(self) -> bool:
-        """Whether the journal's file does not even hold the first record of this process: nobody could take its run up."""
+    async def is_lost(self, *, began_here: bool) -> bool:
+        """Whether nobody could take this run up from the journal's file: it is damaged, or has not even the run's first record."""
         try:
             missing = await self._first_missing()
+        except JournalDamaged:
+            return True
         except HamrError:
             return False
-        return bool(self._kept) and missing == self._kept[0].seq
+        return began_here and bool(self._kept) and missing == self._kept[0].seq
 
     async def _first_missing(self) -> int | None:
         store, kept = self.session.store, tuple(self._kept)

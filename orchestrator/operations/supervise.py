@@ -299,9 +299,11 @@ async def _unkept(
         pass  # what went wrong first says it
     if isinstance(trouble, JournalDamaged):
         end = End.INCOMPLETE if ending.end.reached else ending.end
-        words = f"{ending.message.removesuffix('.')}; but {trouble.message}"
+        words = ending.message
+        if trouble.message != words:
+            words = f"{words.removesuffix('.')}; but {trouble.message}"
         steps = (*trouble.next_steps, *ending.next_steps)
-        if active.purpose.begun is Begun.HERE and await active.recorder.has_lost_its_beginning():
+        if await active.recorder.is_lost(began_here=active.purpose.begun is Begun.HERE):
             resumable = False
             steps = tuple(reversed(trouble.next_steps))
         steps = tuple(dict.fromkeys(steps))

@@ -133,6 +133,7 @@ def test_a_journal_that_was_cut_short(lab: Lab) -> None:
     lab.journal.write_bytes(lab.journal.read_bytes()[:5000])
     for verb in (("run", "sim", "--to", "ACTIVE", "--yes"), ("audit", "verify")):
         assert "damaged" in said(lab, *verb, code=9)
+    assert "hamr audit verify" not in said(lab, "audit", "verify", code=9), "it would say the same again"
 
 
 def test_a_journal_that_is_something_else(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -325,6 +326,22 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
         assert not result.resumable, "no journal holds how it began"
         assert typed(result.ending.next_steps) == ("hamr status sim", "hamr audit verify")
         assert result.head.seq == 0, "a head that is in no journal proves nothing"
+
+
+async def test_law_16_a_run_whose_journal_was_cut_short_offers_nothing_that_would_be_refused_for_it(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        place = Path(bench.session.store.place)
+
+        def cut() -> None:
+            os.truncate(place, place.stat().st_size // 2 // 4096 * 4096)
+
+        result = await start(bench.session, TO_ACTIVE, watchers=[On(TransitionMade, cut, number=1)])
+        assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
+        assert not result.resumable
+        assert result.ending.message.count("is damaged") == 1, "it is said once"
+        assert {step.verb for step in result.ending.next_steps} == {"", "audit verify"}
 
 
 async def test_law_05_no_stamp_is_used_twice_whatever_the_journal_has_forgotten(tmp_path: Path) -> None:
