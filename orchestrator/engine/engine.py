@@ -78,7 +78,10 @@ class Engine:
         except BaseException:
             await self._break_off()
             raise
-        if ending.end is End.REFUSED and state.attempts > state.recalled:
+        if ending.end is End.REFUSED and state.unknown:
+            # Taken up to be read again, and nobody knows yet: "refused" would say that nothing was sent.
+            ending = replace(ending, end=End.UNKNOWN)
+        elif ending.end is End.REFUSED and state.attempts > state.recalled:
             # What this very process has put right before was sent all the same.
             ending = replace(ending, end=End.INCOMPLETE)
         return await self._gather(ending)

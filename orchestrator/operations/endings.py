@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orchestrator.model.run import End, Ending
+from orchestrator.model.words import span
 from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import Ended, after_a_run
 from orchestrator.situation.state import RunState
@@ -74,7 +75,7 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
         own.append((active.state.run, newest))
     return tuple(
         f"Attempt {attempt.number} of run {run} ({attempt.status} to {pair[attempt.role]}) was given up, and may still "
-        f"take effect: look again in {late.total_seconds() / 60:g} min (hamr status {pair.name})."
+        f"take effect: look again in {span(late)} (hamr status {pair.name})."
         for run, attempt in (*earlier, *own)
     )
 

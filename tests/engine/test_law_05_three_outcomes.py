@@ -419,3 +419,14 @@ async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_tim
     (event,) = again.notes.of(WriteUnknown)
     assert (event.attempt.number, event.attempt.role) == (1, S)
     assert unknown_at[0] >= WITHIN - 1
+
+
+async def test_law_05_a_run_that_is_taken_up_beside_a_dead_region_ends_unknown_and_not_refused() -> None:
+    """Exit code 3 says that nothing was sent, and a write of this run may have reached the org that was read for it."""
+    b = bench()
+    b.world.script[P] = ["lost"]
+    dead = await dies(b, ACTIVE, lambda event: isinstance(event, WriteAnswered) and event.attempt.role is P)
+    again = resumed(dead)
+    again.world.sights[S] = Unreachable("connection refused")
+    ending = await again.engine.drive(ACTIVE)
+    assert (ending.end, again.engine.run.state.unknown[0].number) == (End.UNKNOWN, 2), ending
