@@ -190,6 +190,57 @@ def report(invocation: Invocation, fleet_id: str | None, html: str | None, junit
     return report_fleet(invocation, fleet_id, html=html, junit=junit)
 
 
+@fleet.command()
+@options.selection
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Really move these pairs, one after the other; only those whose inventory says drill: true.",
+)
+@click.option(
+    "--to",
+    metavar="STATUS",
+    shell_complete=completion.stops,
+    help="Where to, before they go home. [default: ACTIVE]",
+)
+@click.option(
+    "--notes", metavar="TEXT", default="", help="What the journal keeps with the end of each live drill."
+)
+@_waves
+@_at_once
+@options.yes
+@options.takes(*options.LOOKING)
+def drill(  # noqa: PLR0917 - click passes each flag by its name
+    invocation: Invocation,
+    names: tuple[str, ...],
+    labels: tuple[str, ...],
+    everything: bool,
+    live: bool,
+    to: str | None,
+    notes: str,
+    waves: str | None,
+    at_once: int,
+    yes: bool,
+) -> ExitCode:
+    """Rehearse moving these pairs, out and home again, with a score.
+
+    On the simulator: as many made-up pairs, moved by the fleet's own loop, in the same waves; nothing reaches Datadog, and nobody
+    is asked. With --live, each pair is drilled as hamr drill run PAIR does it, after the goal and the number of pairs were typed. Exits
+    with 11 where an expectation was missed.
+    """
+    from orchestrator.model.status import Status
+    from orchestrator.operations.preflight import status_named
+
+    from .fleet_drill import on_live_pairs, on_simulator
+    from .fleet_run import selected
+
+    pairs = selected(invocation, names, labels, everything=everything)
+    goal = Status.ACTIVE if to is None else status_named(to)
+    if live:
+        return on_live_pairs(invocation, pairs, goal, notes, yes=yes)
+    return on_simulator(invocation, pairs, goal, waves, at_once)
+
+
 @fleet.command(cls=NagiosVerb)
 @options.selection
 @click.option(

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, Refused, UsageError
-from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, fleet_named, read_fleet
+from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named, read_fleet
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
@@ -28,6 +28,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.fleet_plan import FleetPlan
+from orchestrator.model.journal import Head
 from orchestrator.model.org import Pair, Wave
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store, Watcher
@@ -97,7 +98,12 @@ def _crew(invocation: Invocation, store: Store, pairs: Sequence[Pair], playbook:
     return Crew(prepared, store, invocation.redactor)
 
 
-def _waves(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave, ...]:
+def waves_of(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave, ...]:
+    """The waves that a command line names, else the inventory's, else careful ones; an emergency has one alone.
+
+    Raises:
+        UsageError: they cannot be right.
+    """
     if text is not None:
         return waves_named(text)
     if mode is Mode.EMERGENCY:
@@ -109,7 +115,7 @@ def show_plan(
     invocation: Invocation, pairs: Sequence[Pair], request: RunRequest, waves: str | None
 ) -> ExitCode:
     """Show what a fleet would do."""
-    wanted = _waves(invocation, waves, request.mode)
+    wanted = waves_of(invocation, waves, request.mode)
     with invocation.store(writes=False, emergency=True) as store:
         plan = _made(invocation, _crew(invocation, store, pairs, invocation.load_playbook()), request, wanted)
     invocation.console.facts(plan_page(plan), plan_json(plan))
@@ -140,7 +146,7 @@ def run_fleet(
     if not yes:
         invocation.require_somebody()
     team = team_of_workers(invocation) if workers else None
-    wanted = _waves(invocation, waves, request.mode)
+    wanted = waves_of(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
     with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
         crew = _crew(invocation, store, pairs, playbook)
@@ -240,8 +246,7 @@ def report_fleet(
             f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
         )
     refuse_misplaced_files(html, junit)
-    with invocation.store(writes=False) as store:
-        view, head = fleet_named(store, name or LAST), store.head()
+    view, head = _to_report(invocation, name or LAST)
     if html is not None:
         from orchestrator.report.html import fleet_html
 
@@ -253,6 +258,23 @@ def report_fleet(
     if console.json or (html is None and junit is None):
         console.facts(fleet_page(view, view.exit_code, datetime.now(UTC)), fleet_json(view, view.exit_code))
     return ExitCode.DONE
+
+
+def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
+    """The fleet of that name, and its journal's head: where runs are, else where drills on the simulator are.
+
+    Raises:
+        UsageError: neither has it.
+    """
+    try:
+        with invocation.store(writes=False) as store:
+            return fleet_named(store, name), store.head()
+    except UsageError:
+        with invocation.store(writes=False, sources=invocation.sources.beside) as store:
+            view = begun_fleet(store, name)
+            if view is None:
+                raise
+            return view, store.head()
 
 
 def approve_fleet(invocation: Invocation, view: FleetView, reason: str, *, yes: bool) -> ExitCode:

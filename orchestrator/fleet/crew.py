@@ -63,14 +63,14 @@ class Crew:
         """A session on one of its pairs."""
         return self.prepared[name].session(self.store, self.redactor, beside=self.lead)
 
-    async def append(self, fleet: str, event: Event) -> None:
-        """Journal an event of the whole fleet.
+    async def append(self, fleet: str, event: Event, *, pair: str = "") -> None:
+        """Journal an event of the whole fleet, or of `pair`.
 
         Raises:
             JournalUnavailable: it could not be.
         """
         operator, data = self.lead.operator, self.redactor.clean_value(encode(event))
-        entry = Entry(fleet, "", event.kind, operator.name, operator.host, data, self.clock.now())
+        entry = Entry(fleet, pair, event.kind, operator.name, operator.host, data, self.clock.now())
         await self.lead.calls(partial(self.store.append, entry))
 
     async def catch_up(self, view: FleetView) -> None:

@@ -10,11 +10,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model.fleet import FleetView, Member
 from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
 from orchestrator.model.next_step import NextStep, each_once, fleet_resume
+from orchestrator.model.next_step import report as run_report
 from orchestrator.model.plain import JSON
+from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.words import counted, span, utc
 
@@ -325,3 +327,59 @@ def _member_fact(member: Member) -> dict[str, object]:
         | {"next": ()}
     )
     return {"pair": member.pair, "wave": member.wave, "arrived": member.arrived, **ended}
+
+
+Drilled = Mapping[str, DrillResult | HamrError]
+"""What came of each pair's drill; an error of one that could not be drilled."""
+
+
+def drilled_page(found: Drilled, left: Sequence[str], code: ExitCode) -> Page:
+    """What came of the live drills of many pairs; each has had its line."""
+    passed = sum(each.exit_code is ExitCode.DONE for each in found.values())
+    said = f"{passed} of {counted(len(found) + len(left), 'pair')} passed."
+    with within(WIDTH):
+        return (
+            line(),
+            line(said, "good" if passed == len(found) and not left else "bad"),
+            *(paragraph(f"Not drilled: {shortened(', '.join(left))}.", "warn") if left else ()),
+            *exit_lines(code),
+            *next_commands(_after_drills(found)),
+        )
+
+
+def _after_drills(found: Drilled) -> tuple[NextStep, ...]:
+    steps: list[NextStep] = []
+    for each in found.values():
+        if isinstance(each, HamrError):
+            steps += each.next_steps[:1]
+        elif each.exit_code is not ExitCode.DONE:
+            steps += (*each.next_steps[:1], run_report(each.score.drill))
+    return each_once(steps[:_MOST_STEPS])
+
+
+def drilled_json(found: Drilled, left: Sequence[str], code: ExitCode) -> dict[str, JSON]:
+    """The same as a document: hamr/fleet-drill/1."""
+    return document(
+        "hamr/fleet-drill/1",
+        {
+            "passed": code is ExitCode.DONE and not left,
+            **exit_fact(code),
+            "drills": [
+                {
+                    **fields_fact(each.score, "drill", "pair", "passed"),
+                    **exit_fact(each.exit_code),
+                    "closed": each.closed,
+                    "seconds": seconds(sum(leg.seconds for leg in each.score.legs)),
+                }
+                for each in found.values()
+                if isinstance(each, DrillResult)
+            ],
+            "failed": [
+                {"pair": pair, "message": each.message, **exit_fact(each.exit_code)}
+                for pair, each in found.items()
+                if isinstance(each, HamrError)
+            ],
+            "not_drilled": left,
+            "next": _after_drills(found),
+        },
+    )

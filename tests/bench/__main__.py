@@ -11,6 +11,7 @@ from .commands import against_a_script, start_up
 from .drills import drill_seconds
 from .engine import doctor_seconds, plan_seconds, run_seconds, situation_seconds
 from .figures import ENVIRONMENT
+from .fleet import fleet_speed
 from .growth import growth
 from .journal import journal
 from .proofs import proof_speed
@@ -35,6 +36,7 @@ def main() -> None:
         team(folder)
         growth(folder)
         readiness_growth(folder)
+        fleet_speed()
         against_a_script(folder)
         start_up(folder)
 
