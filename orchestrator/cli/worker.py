@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -31,8 +32,13 @@ if TYPE_CHECKING:
     metavar="LEVEL",
     help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: info]",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve what hamr readiness --metrics writes to Prometheus there, read anew at each look; :PORT for every address.",
+)
 @options.takes("pairs", "playbook", "journal", "operator", "log_format")
-def worker(invocation: Invocation, at_once: int, log_level: str) -> ExitCode:
+def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level: str) -> ExitCode:
     """Bring pairs on for fleet runs, and do what the schedule wants, until it is stopped.
 
     On as many machines as are wanted: they share a team's journal, and take the pairs of hamr fleet run --workers from each
@@ -50,12 +56,18 @@ def worker(invocation: Invocation, at_once: int, log_level: str) -> ExitCode:
     invocation.log_level = log_level
     team, sources = team_of_workers(invocation), invocation.sources
     gear_of = (sources, sources.inventory(), invocation.load_playbook(), sources.named_operator())
-    with invocation.store(writes=True) as store:
+    with ExitStack() as stack:
+        store = stack.enter_context(invocation.store(writes=True))
+        gear = Gear(*gear_of, store, invocation.redactor)
+        if metrics is not None:
+            from orchestrator.fleet.metrics import serve
+
+            stack.callback(serve(metrics, gear.readiness))
         workers: list[Worker] = []
 
         async def work() -> None:
             async with open_jobs(team) as jobs:
-                workers.append(Worker(Gear(*gear_of, store, invocation.redactor), jobs, at_once))
+                workers.append(Worker(gear, jobs, at_once))
                 await workers[0].work()
 
         def interrupt(code: ExitCode) -> bool:

@@ -60,12 +60,14 @@ async def bring_pair(
     """
     session.fleet = fleet.fleet
     pair = session.pair.name
+    resumed = await session.calls(partial(_resumed, session, fleet))
     try:
-        resumed = await session.calls(partial(_resumed, session, fleet))
         known = await session.calls(partial(_ended_since, session, resumed))
         if known is not None:
             return known
         outcome = await _bring(session, fleet, resumed, watchers, controls)
+        if outcome.elsewhere:
+            return outcome
         if not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls)):
             return replace(outcome, elsewhere=True)
     except JournalUnavailable:  # it says nothing of this pair
@@ -79,6 +81,8 @@ async def bring_pair(
         outcome = PairOutcome(
             pair, "", int(ExitCode.FAILED), f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
         )
+    if not outcome.arrived and (known := await session.calls(partial(_ended_since, session, resumed))):
+        return known  # another process brought it, while this one was stopped
     await session.calls(partial(session.append, fleet.fleet, FleetPairEnded(outcome)))
     return outcome
 
@@ -227,6 +231,7 @@ def _came_of(result: RunResult) -> PairOutcome:
         result.seconds,
         ending.next_steps,
         result.resumable,
+        elsewhere=result.taken_over,
     )
 
 

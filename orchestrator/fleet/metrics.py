@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from orchestrator.model.run import Mode
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric as Metric_
 
 Labels = tuple[str, ...]
 
@@ -111,6 +112,49 @@ def text_of(registry: CollectorRegistry) -> bytes:
     from prometheus_client import generate_latest  # noqa: PLC0415 - as above
 
     return generate_latest(registry)
+
+
+def serve(address: str, read: Callable[[], Iterable[ReadinessHistory]]) -> Callable[[], None]:
+    """Serve the metrics to Prometheus, read anew at each look; gives what ends that.
+
+    Args:
+        address: HOST:PORT, or :PORT for every address of this machine.
+        read: the pairs' readiness now; called in a thread of the server's.
+
+    Raises:
+        UsageError: the address can't be one, or can't be listened on; or the library is not installed.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit():
+        raise UsageError(
+            f"--metrics {address[:60]!r}: an address is wanted, such as 127.0.0.1:9464, or :9464 for every address of this "
+            "machine."
+        )
+    registry_of(())  # or says that the library is not there
+    from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415 - as above
+    from prometheus_client.registry import Collector  # noqa: PLC0415 - as above
+
+    class Readiness(Collector):
+        def describe(self) -> Iterable[Metric_]:
+            return ()
+
+        def collect(self) -> Iterable[Metric_]:
+            return registry_of(read()).collect()
+
+    registry = CollectorRegistry()
+    registry.register(Readiness())
+    try:
+        server, thread = start_http_server(int(port), host or "0.0.0.0", registry)  # noqa: S104 - as was asked for
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"--metrics {address[:60]}: it can't be listened on: {reason}.") from error
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return end
 
 
 def samples_of(history: ReadinessHistory) -> Iterator[tuple[Metric, Labels, float | None]]:

@@ -6,9 +6,9 @@ A job only says which pair to look at: what is to be done, the journal and the o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -23,6 +23,7 @@ from orchestrator.journal import JournalStore, ThreadCalls
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.org import Inventory, Org, Pair
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.readiness import ReadinessHistory
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
@@ -34,6 +35,7 @@ from orchestrator.system.redaction import Redactor
 from .bring import bring_pair
 from .open_fleets import OpenFleets
 from .queue import DOCTOR, DRILL, LIVE_DRILL, Chores, Duty, Jobs
+from .readiness import read_readiness
 from .sweep import Hint
 
 LOOK_EVERY = 1.0
@@ -41,6 +43,9 @@ LOOK_EVERY = 1.0
 
 SWEEP_EVERY = 10
 """Looks between two sweeps."""
+
+READINESS_DAYS = 30
+"""Of how long a time the metrics tell: as `hamr readiness` does."""
 
 
 class Gear(Struct, frozen=True, eq=False):
@@ -53,6 +58,12 @@ class Gear(Struct, frozen=True, eq=False):
     operator: Operator
     store: JournalStore
     redactor: Redactor
+
+    def readiness(self) -> Iterator[ReadinessHistory]:
+        """How ready each pair is, and was in the last month: drills on the simulator stand in the journal itself, too."""
+        names, now = [pair.name for pair in self.inventory.pairs], datetime.now(UTC)
+        since = now - timedelta(days=READINESS_DAYS)
+        return read_readiness(self.store, self.store, names, self.playbook, since=since, now=now)
 
 
 class Worker:

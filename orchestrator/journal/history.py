@@ -503,6 +503,8 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             shown = run.unseen.pop(number, None)
             if event.change is Change.UNPROVEN and shown is not None:
                 run.unproven[event.role] = (event.record, shown)
+        case WriteUnknown() if run.finished is not None and run.finished.ending.end.reached:
+            pass  # said by a process that was stopped for long: whoever took its run over has settled it
         case WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
             history.uncertain.append(run)

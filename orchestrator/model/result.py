@@ -54,6 +54,8 @@ class RunResult(Struct, frozen=True):
     """Seconds of it in which it waited for people."""
     request: RunRequest | None = None
     """What was asked for, where it was begun here; None for a run that was taken up, and for an adoption."""
+    taken_over: bool = False
+    """Whether somebody took it up from this process meanwhile: how it ends is theirs to say."""
 
 
 class PairOutcome(Struct, frozen=True):

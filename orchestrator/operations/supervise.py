@@ -256,6 +256,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         waited=state.waited,
         asked=state.asked,
         request=purpose.request if purpose.begun is Begun.HERE else None,
+        taken_over=active.lock.is_anothers,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -240,3 +241,52 @@ def test_a_worker_that_was_stopped_for_long_wakes_finds_its_pairs_with_others_an
         assert first.said("pair ended") != []  # it fetches again
     assert {*slowly.lab.statuses().values()} == {PASSIVE}
     assert slowly.verified()
+
+
+def test_what_the_schedule_wants_is_done_and_kept_and_served_to_prometheus(share: Team) -> None:
+    import urllib.request
+
+    pairs = Path(share.lab.env["HAMR_PAIRS"])
+    with share.worker("w1"):
+        pass  # without a schedule nothing is due
+    assert share.records() == []
+    pairs.write_text(pairs.read_text() + 'schedule:\n  doctor: "* * * * *"\n  drill: "* * * * *"\n')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with share.worker("w1", "--metrics", f"127.0.0.1:{port}"), share.worker("w2"):
+        share.lab.wait_for(lambda: len(share.records("doctor.checked")) >= 5, within=90)
+        share.lab.wait_for(lambda: share.records("drill.scored") != [], within=60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    checked = [record.pair for record in share.records("doctor.checked")]
+    assert sorted(checked[:5]) == ["db-1", "pay-1", "pay-2", "web-1", "web-2"]
+    assert 'hamr_ready{mode="planned",pair="pay-1"}' in text
+    (score, *_) = [record.data["score"] for record in share.records("drill.scored")]
+    assert isinstance(score, dict)
+    assert score["simulated"] is True
+    assert {*share.lab.writes().values()} == {0}
+
+
+def test_a_live_drill_whose_window_is_over_is_not_begun(share: Team) -> None:
+    import asyncio
+    from datetime import timedelta
+
+    from orchestrator.fleet.queue import LIVE_DRILL, Duty, _doing, open_jobs
+
+    pairs = Path(share.lab.env["HAMR_PAIRS"])
+    pairs.write_text(pairs.read_text().replace("  pay-1:\n", "  pay-1:\n    drill: true\n", 1))
+
+    async def due(ago: timedelta) -> None:
+        async with open_jobs(share.address) as jobs:
+            await jobs._defer([_doing(Duty(LIVE_DRILL, "pay-1", datetime.now(UTC) - ago), 0)])
+
+    with share.worker("w1") as first:
+        asyncio.run(due(timedelta(hours=3)))
+        share.lab.wait_for(lambda: first.said("live drill is not begun: its window is over") != [])
+        assert share.records("drill.started") == []
+        asyncio.run(due(timedelta(minutes=1)))
+        share.lab.wait_for(lambda: first.said("live drill ended") != [])
+        assert first.said("live drill ended")[0]["exit_code"] == 0
+    assert share.lab.statuses()["pay-1"] == PASSIVE
+    assert share.lab.writes()["pay-1"] == 8

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from orchestrator.journal.history import History, fold
-from orchestrator.model.events import ChangeSeen, HookEnded, RunAcknowledged, RunStarted, WriteConfirmed
+from orchestrator.model.events import (
+    ChangeSeen,
+    HookEnded,
+    RunAcknowledged,
+    RunFinished,
+    RunStarted,
+    WriteConfirmed,
+    WriteIntended,
+    WriteUnknown,
+)
 from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost
 from orchestrator.model.run import End
@@ -57,6 +66,20 @@ def test_a_later_run_that_found_nothing_to_do_takes_nothing_off_it() -> None:
     run = history((nothing, HOME)).last_moved
     assert run is not None
     assert run.by_hand == ["Press the button."]
+
+
+def test_what_a_process_did_not_see_that_was_stopped_for_long_whoever_took_its_run_over_has_settled() -> None:
+    attempt = next(event.attempt for _, event in WHOLE if isinstance(event, WriteIntended))
+    late: Told = [(200.0, WriteUnknown(attempt, "no answer within 3 s"))]
+    found = history()
+    fold(found, journal(late, first=90))
+    assert found.unknown == ()
+    midway = History("payments")
+    fold(
+        midway, journal([(seconds, event) for seconds, event in WHOLE if not isinstance(event, RunFinished)])
+    )
+    fold(midway, journal(late, first=90))
+    assert [known.number for _, known in midway.unknown] == [attempt.number]
 
 
 def test_whoever_acknowledges_that_run_has_done_it() -> None:
