@@ -66,6 +66,13 @@ class Gear(Struct, frozen=True, eq=False):
         return read_readiness(self.store, self.store, names, self.playbook, since=since, now=now)
 
 
+class Lane(Struct, frozen=True, eq=False):
+    """What one pair after the other uses: what several journal at the same time then goes into one transaction."""
+
+    connections: SharedConnections
+    calls: ThreadCalls
+
+
 class Worker:
     """One worker; `work` is its life.
 
@@ -83,8 +90,8 @@ class Worker:
         self._playbooks: dict[str, Playbook] = {}
         self._lead: Session | None = None
         """The session whose keys and certificates the others share."""
-        self._idle: list[SharedConnections] = []
-        """Connections that nobody uses just now."""
+        self._idle: list[Lane] = []
+        """Those that nobody uses just now."""
         self._under_way: dict[Hint, RunControl] = {}
         self._at_work: asyncio.Task[None] | None = None
         self._asked = 0
@@ -113,8 +120,8 @@ class Worker:
             looking.cancel()
             with suppress(asyncio.CancelledError):
                 await looking
-            for connections in self._idle:
-                await connections.__aexit__()
+            for lane in self._idle:
+                await lane.connections.__aexit__()
         logger().info("worker ends")
 
     def interrupt(self, code: ExitCode) -> bool:
@@ -258,7 +265,8 @@ class Worker:
                 "live drill is not begun: its window is over", due=duty.due.isoformat(), late=str(late)
             )
             return True
-        result = await drill(session, Status.ACTIVE, notes="on schedule")
+        async with self._connected(session):
+            result = await drill(session, Status.ACTIVE, notes="on schedule")
         logger().info("live drill ended", drill=result.score.drill, exit_code=int(result.exit_code))
         return True
 
@@ -269,8 +277,6 @@ class Worker:
         prepared = Prepared(pair, playbook, gear.operator, gear.sources.environ)
         session = prepared.session(gear.store, gear.redactor, beside=self._lead)
         self._lead = self._lead or session
-        # Calls of its own: what several pairs journal at the same time then goes into one transaction.
-        session.calls = ThreadCalls()
         return session
 
     async def _lacking(self, session: Session, mode: Mode) -> str:
@@ -289,13 +295,13 @@ class Worker:
 
     @asynccontextmanager
     async def _connected(self, session: Session) -> AsyncIterator[None]:
-        """Connections for a pair, which the next one goes on with."""
-        shared = self._idle.pop() if self._idle else SharedConnections(session.trust)
-        session.transports = shared.to(session.pair.orgs)
+        """A lane for a pair, which the next one goes on with."""
+        lane = self._idle.pop() if self._idle else Lane(SharedConnections(session.trust), ThreadCalls())
+        session.transports, session.calls = lane.connections.to(session.pair.orgs), lane.calls
         try:
             yield
         finally:
-            self._idle.append(shared)
+            self._idle.append(lane)
 
     def _say_once(self, what: str, event: str, **facts: object) -> None:
         if what not in self._said:
