@@ -89,12 +89,7 @@ async def bring_pair(
 
 def _goes_on(session: Session, outcome: PairOutcome, controls: RunControl | None) -> bool:
     """Whether another process goes on with its run, or could not be told by this one that it ended."""
-    if (
-        controls is not None
-        and controls.hands_on
-        and outcome.resumable
-        and outcome.exit_code == controls.code
-    ):
+    if controls is not None and controls.hands_on and outcome.resumable:
         return True
     kinds = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
     said = (

@@ -6,6 +6,7 @@ A job only says which pair to look at: what is to be done, the journal and the o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,9 @@ LOOK_EVERY = 1.0
 
 SWEEP_EVERY = 10
 """Looks between two sweeps."""
+
+STOPPED_SECONDS = 10.0
+"""After so long without a look this process was stopped: deadlines have passed in which nothing could be done."""
 
 READINESS_DAYS = 30
 """Of how long a time the metrics tell: as `hamr readiness` does."""
@@ -144,35 +148,50 @@ class Worker:
 
     async def _look_on(self) -> None:
         """Take note of what others have journalled, and mend what is left of workers that were killed."""
-        looks, lost = 0, False
+        looks, lost, looked = 0, False, time.monotonic()
         while True:
+            self._note_stop(time.monotonic() - looked)
             try:
-                await self._calls(self._fleets.look)
-                for hint, controls in self._under_way.items():
-                    if why := self._fleets.why_not(hint.fleet):
-                        self._say_once(f"{hint.fleet} {why}", "a fleet run stops", fleet=hint.fleet, why=why)
-                        controls.rest(ExitCode.INTERRUPTED)
-                for view in self._fleets.of_other_versions():
-                    self._say_once(
-                        view.fleet,
-                        "a fleet run was planned by another hamr: workers of that version alone take its pairs",
-                        fleet=view.fleet,
-                        planned_by=view.started.version,
-                        this=__version__,
-                    )
-                if looks % SWEEP_EVERY == 0:
-                    found = await self._jobs.sweep(self._fleets.wanted())
-                    if found.lost or found.missing:
-                        logger().info("jobs mended", lost=len(found.lost), missing=len(found.missing))
-                if lost:
-                    logger().info("the journal and its jobs are there again")
-                lost = False
+                await self._look(sweeps=looks % SWEEP_EVERY == 0)
             except JournalUnavailable as error:
                 if not lost:
                     logger().error("worker waits for its database", reason=error.message)
                 lost = True
-            looks += 1
+            else:
+                if lost:
+                    logger().info("the database is there again")
+                lost = False
+            looks, looked = looks + 1, time.monotonic()
             await asyncio.sleep(LOOK_EVERY)
+
+    def _note_stop(self, seconds: float) -> None:
+        """What this process was at when it was stopped for so long may have ended for want of time alone."""
+        if seconds > STOPPED_SECONDS:
+            logger().warning(
+                "worker was stopped for long: what it leaves in the middle is gone on with",
+                seconds=round(seconds),
+            )
+            for controls in self._under_way.values():
+                controls.hands_on = True
+
+    async def _look(self, *, sweeps: bool) -> None:
+        await self._calls(self._fleets.look)
+        for hint, controls in self._under_way.items():
+            if why := self._fleets.why_not(hint.fleet):
+                self._say_once(f"{hint.fleet} {why}", "a fleet run stops", fleet=hint.fleet, why=why)
+                controls.rest(ExitCode.INTERRUPTED)
+        for view in self._fleets.of_other_versions():
+            self._say_once(
+                view.fleet,
+                "a fleet run was planned by another hamr: workers of that version alone take its pairs",
+                fleet=view.fleet,
+                planned_by=view.started.version,
+                this=__version__,
+            )
+        if sweeps:
+            found = await self._jobs.sweep(self._fleets.wanted())
+            if found.lost or found.missing:
+                logger().info("jobs mended", lost=len(found.lost), missing=len(found.missing))
 
     async def _bring(self, hint: Hint, left: int) -> bool:
         with bind(fleet=hint.fleet, pair=hint.pair):

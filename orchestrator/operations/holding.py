@@ -51,7 +51,7 @@ class RunControl(Struct, eq=False):
     rests: bool = False
     """Whether it was asked to stop before its next transition."""
     hands_on: bool = False
-    """Whether another process goes on with it then: where it was asked to, this is no end."""
+    """Whether another process goes on with it, where this one leaves it in the middle: then that is no end."""
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
@@ -77,7 +77,7 @@ class RunControl(Struct, eq=False):
             self.engine.ask_to_rest(_RESTS)
 
     def hand_on(self, code: ExitCode) -> None:
-        """The same, and leave the rest to another process."""
+        """The same, and another process goes on with it."""
         self.hands_on = True
         self.rest(code)
 

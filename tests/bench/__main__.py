@@ -17,6 +17,7 @@ from .journal import journal
 from .proofs import proof_speed
 from .readiness import readiness_growth
 from .team import team
+from .workers import workers
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
         proof_speed()
         journal(folder)
         team(folder)
+        workers(folder)
         growth(folder)
         readiness_growth(folder)
         fleet_speed()
