@@ -56,6 +56,9 @@ class Jobs(Protocol):
     async def listed(self) -> list[QueuedJob]:
         """What they were told, and are at."""
 
+    async def hindrance(self, fleet: str) -> str:
+        """Why a fleet's pairs may have to wait for long, in words; "" where nothing is known."""
+
 
 Confirm = Callable[[FleetView, int], Awaitable[bool]]
 """Asks a person, before a wave that is not the first one here, whether it is to begin."""
@@ -140,15 +143,15 @@ class Drive:
 
     async def _watch(self, jobs: Jobs, pairs: Sequence[str], wave: int) -> None:
         """Have workers bring a wave's pairs, and look on until they did, or until what they are at has ended."""
-        fleet, told = self.view.fleet, False
+        fleet, told, hindrance = self.view.fleet, False, ""
+        waiting = pairs
         try:
             await jobs.defer(Hint(fleet, pair) for pair in pairs)
-        except (
-            JournalUnavailable
-        ) as error:  # the wave is journalled: whichever worker sweeps next finds its pairs
+        except JournalUnavailable as error:
+            # The wave is journalled: whichever worker sweeps next finds its pairs.
             logger().warning("workers could not be told", error=error.message)
-        waiting = pairs
         while waiting:
+            hindrance = await self._say_hindrance(jobs, hindrance)
             await self._crew.clock.sleep(LOOK_EVERY)
             left = frozenset(self.view.waiting(wave))
             for outcome in (self.view.members[pair].outcome for pair in waiting if pair not in left):
@@ -160,6 +163,15 @@ class Drive:
                 await self._note(FleetStopAsked(self.view.stop_asked))
             if self.stopping and (self.asked > 1 or not await self._at_work(jobs)):
                 return
+
+    async def _say_hindrance(self, jobs: Jobs, said: str) -> str:
+        """Say what keeps pairs waiting, where that is news."""
+        with suppress(JournalUnavailable):  # which is said by whoever looks into the journal
+            found = await jobs.hindrance(self.view.fleet)
+            if found and found != said:
+                logger().warning(found, fleet=self.view.fleet)
+            return found
+        return said
 
     async def _at_work(self, jobs: Jobs) -> bool:
         """Whether a worker that lives is at any of its pairs."""

@@ -42,6 +42,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import Address
 from orchestrator.journal.postgres import lay_out_beside
 from orchestrator.model import next_step
+from orchestrator.model.words import counted
 from orchestrator.system.log import logger
 
 from .sweep import Hint, QueuedJob, Sweep, sweep
@@ -80,6 +81,12 @@ SELECT jobs.id, jobs.args ->> 'fleet' AS fleet, jobs.args ->> 'pair' AS pair, jo
 FROM procrastinate_jobs AS jobs LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
 WHERE jobs.status IN ('todo', 'doing') ORDER BY jobs.id
 """  # noqa: S608 - a constant
+_HINDERED = f"""
+SELECT (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '{SILENT_SECONDS:g} seconds') AS workers,
+    count(*) AS pairs, min(args ->> 'pair') AS first
+FROM procrastinate_jobs
+WHERE status = 'todo' AND args ->> 'fleet' = %(fleet)s AND (args ->> 'left')::integer >= {LEFT_OFTEN}
+"""  # noqa: S608 - as above
 _DROPPED = "DELETE FROM procrastinate_jobs WHERE id = ANY(%(ids)s) AND status = 'doing'"
 # Where nobody has counted its rows yet, the server would compare every job that waits with every other at each fetch: 160 ms
 # with 2,000 of them, in the place of one. Read in their order, the first will do.
@@ -239,6 +246,24 @@ class Jobs:
             )
             for row in rows
         ]
+
+    async def hindrance(self, fleet: str) -> str:
+        """Why a fleet's pairs may have to wait for long, in words; "" where nothing is known.
+
+        Raises:
+            JournalUnavailable: the jobs cannot be read.
+        """
+        with _in_words(self._address):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                row = await self._app.connector.execute_query_one_async(_HINDERED, fleet=fleet)
+        if not row["workers"]:
+            return "no worker is at work yet: hamr worker is one"
+        if row["pairs"]:
+            return (
+                f"workers leave {counted(row['pairs'], 'pair')} to each other, {row['first']} the first: for want of keys, or since "
+                "their pairs.yaml does not name it. Their logs say which"
+            )
+        return ""
 
     async def sweep(self, wanted: Collection[Hint]) -> Sweep:
         """Take away what nobody is at any more, and tell workers of what is to be done and has no job; gives what that was.

@@ -24,7 +24,7 @@ from orchestrator.journal import JournalStore, ThreadCalls
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.org import Inventory, Org, Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.readiness import ReadinessHistory
+from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
