@@ -131,7 +131,7 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
     from msgspec.structs import replace
 
     from orchestrator.config.scenario_text import scenario_text
-    from orchestrator.drill import scenario_of_story
+    from orchestrator.drill.from_story import scenario_of_story
     from orchestrator.errors import UsageError
     from orchestrator.report.drill import scenario_remarks
 

@@ -15,21 +15,14 @@ from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook, shipped_playbooks
 from orchestrator.config.faults import (
-    AnswerLost,
     AppliedLate,
     ClientError,
-    ConnectionReset,
     Fault,
     FaultKind,
-    Redirect,
     RegionDark,
-    ServerError,
-    Silence,
     StaleRead,
     Throttle,
-    TruncatedBody,
 )
-from orchestrator.config.fields import NAME_PATTERN
 from orchestrator.config.scenario import (
     At,
     ComesBack,
@@ -76,7 +69,7 @@ from orchestrator.model.events import (
     WriteIntended,
     WriteOwed,
 )
-from orchestrator.model.guard import AllOf, AnyOf, Measured, Metric, Monitor, Not, Outcome, Quiet, Window
+from orchestrator.model.guard import Measured, Metric, Monitor, Outcome
 from orchestrator.model.hook import HookOutcome
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
@@ -84,7 +77,6 @@ from orchestrator.model.reading import (
     Absent,
     Accepted,
     Change,
-    Denied,
     Hampered,
     HamrRecord,
     Lost,
@@ -93,13 +85,22 @@ from orchestrator.model.reading import (
     Reading,
     Rejected,
     Throttled,
-    Unreachable,
-    Unreadable,
 )
 from orchestrator.model.run import Attempt, End, Mode, Stamp
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Role, Status
 
 from .rehearsal import SHORT_WAITS
+from .run_parts import (
+    LATE,
+    TOO_LONG,
+    Part,
+    is_silence,
+    is_timed,
+    lost,
+    operator_name,
+    passing,
+    show_one_write,
+)
 
 MIRROR = timedelta(milliseconds=50)
 """How long a write takes to show on the other org of a pair that mirrors."""
@@ -124,31 +125,6 @@ def scenario_of_run(run: str, records: Sequence[Record]) -> FromRun:
     """The scenario of a run, from all its records in order."""
     told = [record for record in records if not _OF_OTHERS.fullmatch(record.kind)]
     return _Telling(run, told, [event_of(each) for each in told], [event_of(each) for each in records]).tell()
-
-
-class _Part(Struct):
-    """What one process did of a run."""
-
-    records: Sequence[Record]
-    events: Sequence[Event | None]
-    before: list[ScenarioStep] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
-    meanwhile: list[Meanwhile] = field(default_factory=list)
-    hooks: dict[str, int] = field(default_factory=dict)
-    answers: dict[str, bool] = field(default_factory=dict)
-    dark_at_first: set[Role] = field(default_factory=set)
-
-    def at(self, index: int) -> At | None:
-        """The moment right before one of its records; None where that is before it began to look."""
-        if not any(isinstance(event, SituationRead) for event in self.events[:index]):
-            return None
-        kind = self.records[index - 1].kind
-        return At(kind, sum(record.kind == kind for record in self.records[:index]))
-
-    def finished(self) -> RunFinished | None:
-        """How it ended; None where its process died."""
-        return next((event for event in reversed(self.events) if isinstance(event, RunFinished)), None)
 
 
 class _Telling(Struct):
@@ -180,7 +156,9 @@ class _Telling(Struct):
             self._met(part, playbook)
             by = part.records[0].by
             steps += part.before
-            steps.append(self._step(part, "" if by == first.records[0].by else _name(by), number, playbook))
+            steps.append(
+                self._step(part, "" if by == first.records[0].by else operator_name(by), number, playbook)
+            )
         goal = self._goal(home, playbook)
         mirrors, reverts = self._mirrors(), self._any_change(Change.REVERTED)
         scenario = Scenario(
@@ -201,7 +179,7 @@ class _Telling(Struct):
         )
         return FromRun(scenario, tuple(self.left_out))
 
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[Part]:
         """What each process did: from the lock that it took until the next one took it, or the end."""
         begins = []
         for index, event in enumerate(self.events):
@@ -211,9 +189,9 @@ class _Telling(Struct):
                     at -= 1
                 begins.append(at)
         for start, end in zip(begins, [*begins[1:], len(self.records)], strict=True):
-            yield _Part(self.records[start:end], self.events[start:end])
+            yield Part(self.records[start:end], self.events[start:end])
 
-    def _summary(self, first: _Part) -> str:
+    def _summary(self, first: Part) -> str:
         what = next(event for event in first.events if isinstance(event, _BEGINNINGS))
         goal = f" to {what.goal}" if isinstance(what, RunStarted) else ""
         return f"Run {self.run} of pair {first.records[0].pair}{goal}, again: what it met, and how it ended."
@@ -244,7 +222,7 @@ class _Telling(Struct):
         stops = (Status.ACTIVE, Status.PASSIVE) if playbook is None else playbook.stops
         return next((stop for stop in stops if stop is not home), Status.ACTIVE)
 
-    def _start(self, first: _Part, playbook: Playbook | None) -> tuple[Status, list[ScenarioStep]]:
+    def _start(self, first: Part, playbook: Playbook | None) -> tuple[Status, list[ScenarioStep]]:
         """Where both orgs stand when the drill begins, and what brings them to where the run found them."""
         look = next((event for event in first.events if isinstance(event, SituationRead)), None)
         readings = [each for each in look.readings if each is not None] if look is not None else []
@@ -278,7 +256,7 @@ class _Telling(Struct):
             prelude.append(ScenarioStep(writes, f"the {role} stands at {status}"))
         return home, prelude
 
-    def _verdict(self, part: _Part, guard: str) -> Outcome | None:
+    def _verdict(self, part: Part, guard: str) -> Outcome | None:
         verdicts = (
             verdict for event in part.events if isinstance(event, GuardsJudged) for verdict in event.verdicts
         )
@@ -291,7 +269,7 @@ class _Telling(Struct):
             or self._any_change(Change.REVERTED)
             or any(
                 (isinstance(event, MirrorFound) and event.mirrors)
-                or (isinstance(event, SituationRead) and _show_one_write(event.readings, self.run))
+                or (isinstance(event, SituationRead) and show_one_write(event.readings, self.run))
                 for event in self.events
             )
         )
@@ -303,7 +281,7 @@ class _Telling(Struct):
 
     # -- what one process met ------------------------------------------------------------------------------------
 
-    def _met(self, part: _Part, playbook: Playbook | None) -> None:  # noqa: C901 - a case for each
+    def _met(self, part: Part, playbook: Playbook | None) -> None:  # noqa: C901 - a case for each
         for index, event in enumerate(part.events):
             match event:
                 case SituationRead(readings=readings):
@@ -326,14 +304,14 @@ class _Telling(Struct):
                 case _:
                     pass
 
-    def _wrote(self, part: _Part, index: int, attempt: Attempt, playbook: Playbook | None) -> None:
+    def _wrote(self, part: Part, index: int, attempt: Attempt, playbook: Playbook | None) -> None:
         kind = self._fault_of(part, index, attempt, playbook)
         if kind is not None:
             sent = [event.attempt for event in part.events[: index + 1] if isinstance(event, WriteIntended)]
             number = sum(each.role is attempt.role for each in sent)
             part.faults.append(Fault(kind, number, attempt.role, "POST"))
 
-    def _read(self, part: _Part, index: int, reading: Reading) -> None:
+    def _read(self, part: Part, index: int, reading: Reading) -> None:
         role, at = reading.role, part.at(index)
         if reading.status is not None and not isinstance(reading.sight, Absent):
             self.shown[role] = reading.status
@@ -355,7 +333,7 @@ class _Telling(Struct):
                 self.went_dark = True
                 self._goes_dark(part, at, reading)
             case _:
-                kind = _passing(reading)
+                kind = passing(reading)
                 part.meanwhile += (
                     []
                     if at is None
@@ -363,14 +341,14 @@ class _Telling(Struct):
                 )
                 part.faults += [Fault(kind, 1, role, "GET")] if at is None else []
 
-    def _lasts(self, part: _Part, index: int, role: Role) -> bool:
+    def _lasts(self, part: Part, index: int, role: Role) -> bool:
         """Whether no later reading of that process has a record of that org."""
         later = (
             event.readings[role] for event in part.events[index + 1 :] if isinstance(event, SituationRead)
         )
         return not any(isinstance(each.sight, Present) for each in later if each is not None)
 
-    def _goes_dark(self, part: _Part, at: At | None, reading: Reading) -> None:
+    def _goes_dark(self, part: Part, at: At | None, reading: Reading) -> None:
         role, status = reading.role, reading.exchange.http_status
         if status is not None:
             fault = Fault(RegionDark(answers=status), 1, role)
@@ -379,15 +357,15 @@ class _Telling(Struct):
             else:
                 part.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
             return
-        self._happens(part, at, GoesDark(role, silent=_is_silence(reading.reason or "")))
+        self._happens(part, at, GoesDark(role, silent=is_silence(reading.reason or "")))
 
-    def _happens(self, part: _Part, at: At | None, action: GoesDark | ComesBack | SomebodyWrites) -> None:
+    def _happens(self, part: Part, at: At | None, action: GoesDark | ComesBack | SomebodyWrites) -> None:
         if at is None:
             part.before.append(ScenarioStep(action))
         else:
             part.meanwhile.append(Meanwhile(at.after, action, at.number))
 
-    def _changed(self, part: _Part, index: int, event: ChangeSeen) -> None:
+    def _changed(self, part: Part, index: int, event: ChangeSeen) -> None:
         record, role = event.record, event.role
         match event.change:
             case Change.FOREIGN if record is not None:
@@ -416,7 +394,7 @@ class _Telling(Struct):
             case _:
                 pass
 
-    def _first_seen(self, part: _Part, index: int, role: Role, record: HamrRecord | None) -> int:
+    def _first_seen(self, part: Part, index: int, role: Role, record: HamrRecord | None) -> int:
         """Which record of that process is the first reading that shows it."""
         for at, event in enumerate(part.events[:index]):
             if isinstance(event, SituationRead) and record is not None:
@@ -425,7 +403,7 @@ class _Telling(Struct):
                     return at
         return index
 
-    def _before_our_own(self, part: _Part, index: int, record: HamrRecord) -> int:
+    def _before_our_own(self, part: Part, index: int, record: HamrRecord) -> int:
         """The answer to our own write, where that stands right before it and the org dates that write later."""
         event = part.events[index - 1] if index else None
         if not (isinstance(event, WriteAnswered) and isinstance(event.answer, Accepted)):
@@ -436,7 +414,7 @@ class _Telling(Struct):
         return index - 1 if record.modified_at < ours.modified_at else index
 
     def _fault_of(
-        self, part: _Part, index: int, attempt: Attempt, playbook: Playbook | None
+        self, part: Part, index: int, attempt: Attempt, playbook: Playbook | None
     ) -> FaultKind | None:
         """What went wrong with a write; None where it went well, or its process died."""
         answers = (event for event in part.events if isinstance(event, WriteAnswered))
@@ -444,12 +422,12 @@ class _Telling(Struct):
         late = self._came_late(attempt)
         if answer is None or isinstance(answer, Accepted):
             if late:
-                return AppliedLate(_LATE)
+                return AppliedLate(LATE)
             return None
         status, taken = answer.exchange.http_status, self._was_taken(attempt)
         match answer:
             case Throttled(retry_after=seconds):
-                reset = None if seconds is None else _TOO_LONG if self._is_too_long(seconds, playbook) else 0
+                reset = None if seconds is None else TOO_LONG if self._is_too_long(seconds, playbook) else 0
                 return Throttle(reset, applied=taken)
             case Rejected():
                 return ClientError(status or 400, applied=taken)
@@ -459,7 +437,7 @@ class _Telling(Struct):
                     self._happens(part, part.at(index), GoesDark(attempt.role))
                 return None
             case Lost(reason=reason):
-                return _lost(status, reason, taken=taken, late=late)
+                return lost(status, reason, taken=taken, late=late)
 
     def _is_too_long(self, seconds: float, playbook: Playbook | None) -> bool:
         """Whether a run does not wait for so long."""
@@ -488,7 +466,7 @@ class _Telling(Struct):
             for event in self.events
         )
 
-    def _probed(self, part: _Part, index: int, event: ProbesRead, playbook: Playbook | None) -> None:
+    def _probed(self, part: Part, index: int, event: ProbesRead, playbook: Playbook | None) -> None:
         said: dict[str, float | str | bool | Unknown] = {}
         for reading in event.readings:
             probe = None if playbook is None else playbook.probes.get(reading.probe)
@@ -512,7 +490,7 @@ class _Telling(Struct):
                 Meanwhile(at.after, None, at.number, probes={name: new[name] for name in sorted(earlier)})
             )
 
-    def _hooked(self, part: _Part, hook: str, outcome: HookOutcome, code: int | None) -> None:
+    def _hooked(self, part: Part, hook: str, outcome: HookOutcome, code: int | None) -> None:
         if outcome is HookOutcome.FAILED:
             part.hooks[hook] = code if code is not None and 0 < code < 256 else 1  # noqa: PLR2004 - an exit code
             self.failing.add(hook)
@@ -524,7 +502,7 @@ class _Telling(Struct):
 
     # -- what people did, and what came of it ----------------------------------------------------------------------
 
-    def _step(self, part: _Part, by: str, number: int, playbook: Playbook | None) -> ScenarioStep:
+    def _step(self, part: Part, by: str, number: int, playbook: Playbook | None) -> ScenarioStep:
         finished = part.finished()
         dies = self._dies(part) if finished is None else None
         stops = self._stops(part) if finished is not None and finished.ending.end is End.INTERRUPTED else None
@@ -546,7 +524,7 @@ class _Telling(Struct):
         for count, each in enumerate(meanwhile, 1):
             yield replace(each, name=f"change {number + 1}.{count}")
 
-    def _command(self, part: _Part, playbook: Playbook | None) -> Command:
+    def _command(self, part: Part, playbook: Playbook | None) -> Command:
         let_go = self._let_go(part, playbook)
         began = next(event for event in part.events if isinstance(event, _BEGINNINGS))
         match began:
@@ -558,7 +536,7 @@ class _Telling(Struct):
             case PairAdopted(truth=truth, reason=reason, overrides=overrides):
                 return DoAdopt(truth, reason or "as the journal has it", dict(overrides))
 
-    def _was_emergency(self, part: _Part) -> bool:
+    def _was_emergency(self, part: Part) -> bool:
         """Whether the run was one already when somebody took it up."""
         mode = Mode.PLANNED
         for record, event in zip(self.records, self.events, strict=True):
@@ -568,7 +546,7 @@ class _Telling(Struct):
                 mode = event.mode
         return mode is Mode.EMERGENCY
 
-    def _let_go(self, part: _Part, playbook: Playbook | None) -> Mapping[str, str]:
+    def _let_go(self, part: Part, playbook: Playbook | None) -> Mapping[str, str]:
         """Guards that passed by the clock or by other people's word: neither is the same when it is played."""
         found: dict[str, str] = {}
         for event in self.every:
@@ -579,14 +557,14 @@ class _Telling(Struct):
                 found |= {
                     verdict.guard: "it passed, as the journal has it"
                     for verdict in event.verdicts
-                    if verdict.outcome is Outcome.PASS and _is_timed(verdict.guard, playbook)
+                    if verdict.outcome is Outcome.PASS and is_timed(verdict.guard, playbook)
                 }
         refused = {
             name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
         }
         return {guard: why for guard, why in found.items() if guard not in refused}
 
-    def _dies(self, part: _Part) -> Death:
+    def _dies(self, part: Part) -> Death:
         kind = part.records[-1].kind
         last = part.events[-1]
         sent = isinstance(last, HookIntended) or (
@@ -594,7 +572,7 @@ class _Telling(Struct):
         )
         return Death(kind, sum(record.kind == kind for record in part.records), sent)
 
-    def _stops(self, part: _Part) -> At:
+    def _stops(self, part: Part) -> At:
         last = next(
             index
             for index in reversed(range(len(part.records)))
@@ -604,7 +582,7 @@ class _Telling(Struct):
         kind = part.records[last].kind
         return At(kind, sum(record.kind == kind for record in part.records[: last + 1]))
 
-    def _expect(self, part: _Part, finished: RunFinished | None) -> Expect:
+    def _expect(self, part: Part, finished: RunFinished | None) -> Expect:
         attempts = [event.attempt for event in part.events if isinstance(event, WriteIntended)]
         late = any(map(self._came_late, attempts))
         taken = tuple(OrgStatus(each.role, each.status) for each in attempts if self._reached(part, each))
@@ -627,87 +605,9 @@ class _Telling(Struct):
             statuses={} if agreed else dict(self.shown),
         )
 
-    def _reached(self, part: _Part, attempt: Attempt) -> bool:
+    def _reached(self, part: Part, attempt: Attempt) -> bool:
         answered = (event for event in part.events if isinstance(event, WriteAnswered))
         accepted = any(
             each.attempt.number == attempt.number and isinstance(each.answer, Accepted) for each in answered
         )
         return accepted or self._was_taken(attempt)
-
-
-_LATE = 1.5
-"""Seconds after which a late write is there: past the time in which it must be seen."""
-
-
-_TOO_LONG = 2
-"""Seconds that a server asks to wait who asks for longer than is allowed."""
-
-
-def _show_one_write(readings: Both[Reading | None], run: str) -> bool:
-    """Whether both orgs show one and the same write of a run: each of its attempts was sent to one of them."""
-    authors = [
-        reading.record.modified_by
-        for reading in readings
-        if reading is not None and reading.record is not None
-    ]
-    stamp = Stamp.parse(authors[0]) if authors else None
-    return len(authors) == len(Role) and authors[0] == authors[1] and stamp is not None and stamp.run == run
-
-
-def _lost(status: int | None, reason: str, *, taken: bool, late: bool) -> FaultKind:
-    """What a write met whose answer was none."""
-    if late:
-        return AppliedLate(_LATE, status if status is not None and status >= 500 else None)  # noqa: PLR2004 - a server's error
-    match status:
-        case None if _is_silence(reason):
-            return Silence(applied=taken)
-        case None:
-            return AnswerLost() if taken else ConnectionReset()
-        case 408:
-            return ClientError(status, applied=taken)
-        case _ if 300 <= status < 400:  # noqa: PLR2004 - a redirect
-            return Redirect(status, applied=taken)
-        case _ if status >= 500:  # noqa: PLR2004 - a server's error
-            return ServerError(status, applied=taken)
-        case _:
-            return TruncatedBody() if taken else ConnectionReset()
-
-
-def _passing(reading: Reading) -> FaultKind:
-    """What one look met, after which the org answered well again."""
-    status = reading.exchange.http_status
-    match reading.sight:
-        case Denied():
-            return ClientError(status or 403)
-        case Absent():
-            return ClientError(404)
-        case Unreadable():
-            return TruncatedBody()
-        case Unreachable(reason=reason) if status is None:
-            return Silence() if _is_silence(reason) else ConnectionReset()
-        case _:
-            return ServerError(status) if status is not None and status >= 500 else Throttle(reset=1)  # noqa: PLR2004 - a server's error
-
-
-def _is_silence(reason: str) -> bool:
-    return reason.startswith("no answer")
-
-
-def _is_timed(guard: str, playbook: Playbook) -> bool:
-    """Whether a guard goes by the clock, itself or through others."""
-    found = playbook.guards.get(guard)
-    match None if found is None else found.kind:
-        case Quiet() | Window():
-            return True
-        case AllOf(guards=guards) | AnyOf(guards=guards):
-            return any(_is_timed(each, playbook) for each in guards)
-        case Not(guard=other):
-            return _is_timed(other, playbook)
-        case _:
-            return False
-
-
-def _name(operator: str) -> str:
-    """An operator, as a scenario may name one."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]", "-", operator).lstrip("._-")
-    return cleaned if re.fullmatch(NAME_PATTERN, cleaned) else "somebody"

@@ -1,0 +1,135 @@
+"""What one process did of a run, and what a write or a look of it met, as a fault of the simulator. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from orchestrator.config.faults import (
+    AnswerLost,
+    AppliedLate,
+    ClientError,
+    ConnectionReset,
+    Fault,
+    FaultKind,
+    Redirect,
+    ServerError,
+    Silence,
+    Throttle,
+    TruncatedBody,
+)
+from orchestrator.config.fields import NAME_PATTERN
+from orchestrator.config.scenario import At, Meanwhile, ScenarioStep, Unknown
+from orchestrator.model.events import Event, RunFinished, SituationRead
+from orchestrator.model.guard import AllOf, AnyOf, Not, Quiet, Window
+from orchestrator.model.journal import Record
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import Absent, Denied, Reading, Unreachable, Unreadable
+from orchestrator.model.run import Stamp
+from orchestrator.model.status import Both, Role
+
+
+class Part(Struct):
+    """What one process did of a run."""
+
+    records: Sequence[Record]
+    events: Sequence[Event | None]
+    before: list[ScenarioStep] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
+    meanwhile: list[Meanwhile] = field(default_factory=list)
+    hooks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, bool] = field(default_factory=dict)
+    dark_at_first: set[Role] = field(default_factory=set)
+
+    def at(self, index: int) -> At | None:
+        """The moment right before one of its records; None where that is before it began to look."""
+        if not any(isinstance(event, SituationRead) for event in self.events[:index]):
+            return None
+        kind = self.records[index - 1].kind
+        return At(kind, sum(record.kind == kind for record in self.records[:index]))
+
+    def finished(self) -> RunFinished | None:
+        """How it ended; None where its process died."""
+        return next((event for event in reversed(self.events) if isinstance(event, RunFinished)), None)
+
+
+LATE = 1.5
+"""Seconds after which a late write is there: past the time in which it must be seen."""
+
+
+TOO_LONG = 2
+"""Seconds that a server asks to wait who asks for longer than is allowed."""
+
+
+def show_one_write(readings: Both[Reading | None], run: str) -> bool:
+    """Whether both orgs show one and the same write of a run: each of its attempts was sent to one of them."""
+    authors = [
+        reading.record.modified_by
+        for reading in readings
+        if reading is not None and reading.record is not None
+    ]
+    stamp = Stamp.parse(authors[0]) if authors else None
+    return len(authors) == len(Role) and authors[0] == authors[1] and stamp is not None and stamp.run == run
+
+
+def lost(status: int | None, reason: str, *, taken: bool, late: bool) -> FaultKind:
+    """What a write met whose answer was none."""
+    if late:
+        return AppliedLate(LATE, status if status is not None and status >= 500 else None)  # noqa: PLR2004 - a server's error
+    match status:
+        case None if is_silence(reason):
+            return Silence(applied=taken)
+        case None:
+            return AnswerLost() if taken else ConnectionReset()
+        case 408:
+            return ClientError(status, applied=taken)
+        case _ if 300 <= status < 400:  # noqa: PLR2004 - a redirect
+            return Redirect(status, applied=taken)
+        case _ if status >= 500:  # noqa: PLR2004 - a server's error
+            return ServerError(status, applied=taken)
+        case _:
+            return TruncatedBody() if taken else ConnectionReset()
+
+
+def passing(reading: Reading) -> FaultKind:
+    """What one look met, after which the org answered well again."""
+    status = reading.exchange.http_status
+    match reading.sight:
+        case Denied():
+            return ClientError(status or 403)
+        case Absent():
+            return ClientError(404)
+        case Unreadable():
+            return TruncatedBody()
+        case Unreachable(reason=reason) if status is None:
+            return Silence() if is_silence(reason) else ConnectionReset()
+        case _:
+            return ServerError(status) if status is not None and status >= 500 else Throttle(reset=0)  # noqa: PLR2004 - a server's error
+
+
+def is_silence(reason: str) -> bool:
+    """Whether an org was connected to, and said nothing."""
+    return reason.startswith("no answer")
+
+
+def is_timed(guard: str, playbook: Playbook) -> bool:
+    """Whether a guard goes by the clock, itself or through others."""
+    found = playbook.guards.get(guard)
+    match None if found is None else found.kind:
+        case Quiet() | Window():
+            return True
+        case AllOf(guards=guards) | AnyOf(guards=guards):
+            return any(is_timed(each, playbook) for each in guards)
+        case Not(guard=other):
+            return is_timed(other, playbook)
+        case _:
+            return False
+
+
+def operator_name(operator: str) -> str:
+    """An operator, as a scenario may name one."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]", "-", operator).lstrip("._-")
+    return cleaned if re.fullmatch(NAME_PATTERN, cleaned) else "somebody"
