@@ -27,7 +27,6 @@ from orchestrator.config.scenario import (
     At,
     ComesBack,
     Command,
-    ConfirmWaits,
     Death,
     DoAdopt,
     DoResume,
@@ -53,6 +52,8 @@ from orchestrator.situation.assumed import assumed_values
 
 from .failback import check_routes
 from .from_run import MIRROR
+from .rehearsal import SHORT_WAITS
+from .stand_ins import guards_over
 
 OBJECTIVE = 3.0
 """Seconds that the objective of a story about time is shortened to."""
@@ -165,9 +166,6 @@ class _Telling(Struct):
         if home:
             self.steps.append(self._home())
         pace = self._pace()
-        waits = Waits(
-            ConfirmWaits(timedelta(seconds=1), timedelta(milliseconds=20)), read=timedelta(milliseconds=500)
-        )
         return Scenario(
             f"{law.value}-{self.playbook.name}",
             f"{law.value}: {self.found.broken.why}. It is judged by {_TOLD_BY[law]}.",
@@ -176,7 +174,7 @@ class _Telling(Struct):
             route.goal,
             RegionSettings(route.start, MIRROR if route.mirrors else None),
             pace,
-            Waits() if pace is not None else waits,
+            Waits() if pace is not None else SHORT_WAITS,
             steps=tuple(self.steps),
             expect=self._in_the_end(),
         )
@@ -357,13 +355,20 @@ class _Telling(Struct):
         if moment.event is not Event.NEVER_PASSED:
             self.holding_back.add(name)
         if moment.event is Event.PASSED_LATER:
-            waits = [guard.within for guard in self.playbook.guards.values() if guard.within is not None]
-            later = max(waits, default=timedelta(seconds=1)) * _NEARLY / (self._pace() or 1)
+            later = self._longest_wait(name) * _NEARLY
             number = typed.count("wait.began", moment) + 1
             typed.meanwhile.append(
                 Meanwhile("wait.began", None, number, later=later, probes={name: self._good(name)})
             )
             self.holding_back.discard(name)
+
+    def _longest_wait(self, probe: str) -> timedelta:
+        """For how long the guards over a probe are waited for when it is played."""
+        pace, shortest = self._pace(), SHORT_WAITS.guards or timedelta(seconds=1)
+        guards = [self.playbook.guards[name] for name in guards_over(probe, self.playbook)]
+        waits = [guard.within for guard in guards if guard.within is not None]
+        longest = max(waits, default=timedelta(0))
+        return min(longest, shortest) if pace is None else longest / pace
 
     def _hook(self, typed: _Typed, moment: Moment) -> None:
         if moment.event is Event.HOOK_DIED:

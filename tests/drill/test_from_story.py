@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 from msgspec import Struct
@@ -16,9 +17,12 @@ from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Counterexample, Event, Law, Route
 from orchestrator.model.result import DrillResult
-from orchestrator.model.status import Status
-from orchestrator.proof.search import prove_route
-from tests.proof.broken import BROKEN
+from orchestrator.model.status import Role, Status
+from orchestrator.proof.choices import Chooser
+from orchestrator.proof.scene import Scene
+from orchestrator.proof.search import Search, prove_route
+from tests.proof.broken import AGENTS, BROKEN, with_more
+from tests.proof.broken import playbook as playbook_text
 
 from .rehearsals import Room, missed
 
@@ -101,3 +105,50 @@ def test_what_has_no_counterpart_is_said_by_name(law: Law, event: Event, says: s
     playbook = parse_playbook(BROKEN["guards-that-contradict"].text, "one.yaml")
     with pytest.raises(UsageError, match=re.escape(says)):
         scenario_of_story(playbook, Counterexample(OUT, BrokenLaw(law, "why"), (event,), ()), "one.yaml")
+
+
+EVERY = playbook_text(
+    "every",
+    f"probes:\n{AGENTS}guards:\n  some: {{probe: {{name: agents, above: 0}}, within: 30m}}\n",
+    with_more(
+        "activate",
+        "guards: [some], before: [{name: flip, run: [./flip], again: safe}], after: [{name: press, manual: Press it.}]",
+    ),
+)
+NEVER_AT_ITS_GOAL = frozenset(
+    {Event.NEVER_PASSED, Event.HOOK_NEVER_ENDED_WELL, Event.WENT_BACK, Event.RAN_AGAIN}
+)
+"""After these the pair goes home, or what is typed is another command: nothing is missed there for want of trying."""
+
+
+@cache
+def stories() -> dict[Event, Counterexample]:
+    """For each kind of event a story in which nothing else goes wrong, and that ends at its goal."""
+    search = Search(parse_playbook(EVERY, "every.yaml"), OUT, 1, 0.0)
+    chooser, found = Chooser((), 1), dict[Event, Counterexample]()
+    search.follow(search.first(), chooser)
+    for branch in chooser.branches():
+        scene = search.first()
+        follows = search.follow(scene, Chooser(branch))
+        while isinstance(follows, Scene):
+            scene = follows
+            follows = search.follow(scene, Chooser())
+        event = scene.faults[0]
+        if event not in found and all(scene.orgs.status(role) is OUT.goal for role in Role):
+            found[event] = Counterexample(
+                OUT, BrokenLaw(Law.LEADS_ON, "none"), scene.faults, (), scene.scripts
+            )
+    return found
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("event", [event for event in Event if event not in NEVER_AT_ITS_GOAL])
+def test_each_kind_of_fault_of_a_story_is_met_again_and_the_way_on_leads_to_its_goal(
+    room: Room, event: Event
+) -> None:
+    playbook = parse_playbook(EVERY, "every.yaml")
+    if event in (Event.ACCEPTED_LATE, Event.NOT_SENT):
+        with pytest.raises(UsageError, match="the simulator has no fault for"):
+            scenario_of_story(playbook, stories()[event], "every.yaml")
+        return
+    assert missed(play(room, "every", playbook, stories()[event], EVERY)) == []
