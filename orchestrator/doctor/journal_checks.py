@@ -72,7 +72,8 @@ def _unkept(answers: Answers, why: HamrError) -> Check:
             f"{_sentence(why)} This look was not kept. A run waits longer for its turn, "
             "and sends nothing that it cannot journal: see who writes to it all the time."
         )
-        return _left("writable", Level.WARNING, Level.WARNING, sentence)
+        again = next_step.doctor(answers.pair.name)
+        return _left("writable", Level.WARNING, Level.WARNING, sentence, again)
     if is_address(answers.journal.place):
         sentence = (
             f"{_sentence(why)} A planned run is refused; an emergency goes on in a journal on this machine."

@@ -116,3 +116,4 @@ def test_a_busy_journal_is_a_warning() -> None:
     check = checks(answers(journal=found))["writable"]
     assert (check.planned, check.emergency) == (WARNING, WARNING)
     assert check.sentence.startswith("The journal /j is busy. This look was not kept.")
+    assert typed(check.next_steps) == ("hamr doctor payments",)

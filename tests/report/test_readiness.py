@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.fleet.readiness import readiness_of, rehearsed_of
+from orchestrator.fleet.readiness import Rehearsed, readiness_of, rehearsed_of
 from orchestrator.model.journal import Record
 from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.report.html import readiness_html
@@ -177,6 +177,12 @@ def test_a_pairs_time_is_drawn_to_scale() -> None:
     ]
     (dot,) = trend.dots
     assert (dot.x, dot.simulated) == (360.0, True)
+
+
+def test_of_very_many_runs_the_newest_are_drawn() -> None:
+    runs = [ran(hours(200 - number), 10.0 + number, f"r{number}") for number in range(100)]
+    trend = trend_of(readiness_of("payments", runs, PLAYBOOK, Rehearsed(), since=SINCE, now=NOW))
+    assert (len(trend.dots), trend.dots[-1].title[:15]) == (60, "1 min 49 s live")
 
 
 def test_the_page_is_one_file_that_says_all_of_it() -> None:

@@ -22,6 +22,10 @@ _MARGIN = 5.0
 """What is left free in it above and below, so that no dot is cut off."""
 
 
+MOST_DOTS = 60
+"""How many arrivals are drawn of a pair at most, the newest."""
+
+
 class Bar(Struct, frozen=True):
     """A stretch of time in which a pair stood so."""
 
@@ -68,6 +72,7 @@ def readiness_html(found: Sequence[ReadinessHistory]) -> str:
         lane=LANE,
         lanes=2 * LANE + GAP,
         tall=DOTS,
+        most_dots=MOST_DOTS,
     )
 
 
@@ -81,7 +86,7 @@ def trend_of(history: ReadinessHistory) -> Trend:
         worse_words(history),
         STYLES[history.level],
         tuple(bar for spell in history.spells for bar in _bars(history, spell)),
-        tuple(_dots(history.arrivals, top)),
+        tuple(_dots(history.arrivals[-MOST_DOTS:], top)),
         None if objective is None else _height(objective, top),
     )
 
