@@ -240,6 +240,7 @@ class JournalStore:
         if run is None and pair is None and kinds is None:
             yield from self._all(after, newest)
             return
+        run, pair = (text if text is None else storable_text(text) for text in (run, pair))
         found, values = selection(run, pair, kinds)
         yield from self._numbered(
             self._numbers(f"{found} AND seq > ? AND seq <= ? ORDER BY seq", (*values, after, newest))
