@@ -187,7 +187,7 @@ class _Shown(Struct, frozen=True):
         return Comparison(
             Change.STALE,
             f"{self.org} shows {self.words}, which is older than what this journal has seen of it "
-            f"({describe(floor.record)})",
+            f"({describe_newer(floor.record, self.record)})",
         )
 
     def foreign(self) -> Comparison:
@@ -372,3 +372,11 @@ def describe(record: HamrRecord) -> str:
     name = f"unrecognised status {record.status}" if status is None else str(status)
     when = "at an unknown time" if record.modified_at is None else f"at {utc(record.modified_at)}"
     return f"{name} by {author(record.modified_by)} {when}"
+
+
+def describe_newer(newer: HamrRecord, shown: HamrRecord | None) -> str:
+    """The same of a record that is newer than the one that is shown, where the seconds do not tell that."""
+    words, at = describe(newer), newer.modified_at
+    if shown is None or shown.modified_at is None or at is None or shown.modified_at >= at:
+        return words
+    return f"{words}, a moment later" if utc(shown.modified_at) == utc(at) else words

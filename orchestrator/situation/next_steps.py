@@ -187,7 +187,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     elif ending.end is End.OWING and _is_unseen(ended):
         # As a look says it, too: until that org answers, resuming delivers nothing.
         steps = (next_step.watch(pair).so_that(f"look until the {ending.org} answers"), *steps)
-    elif ending.end is End.OWING and not state.attempts:
+    elif (ending.end is End.OWING and not state.attempts) or (ending.end is End.REFUSED and steps):
         steps = after_asking(steps, pair, ended.strangers)
     elif ending.end is End.DONE and not ended.strangers:
         steps = (*steps, *_onward(ended))

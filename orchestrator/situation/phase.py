@@ -36,7 +36,7 @@ from orchestrator.model.status import Both, Role, Status
 from . import commands
 from .answered import phase_of_answers
 from .commands import View
-from .compare import describe
+from .compare import describe, describe_newer
 from .link import LinkUnknown, NotLinked, link_of
 from .silence import phase_of_silence
 
@@ -122,8 +122,9 @@ def _both_answered(view: View) -> bool:
 def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Phase:
     """One org shows less than what was seen of it; `beneath` is where the pair would stand if that were true."""
     org, newest = view.pair[role], floor.record
+    seen = describe_newer(newest, view.readings[role].record)
     sentence = (
-        f"{view.both_say()}. That is not where {org} stands: this journal has seen {describe(newest)} there, which is newer. "
+        f"{view.both_say()}. That is not where {org} stands: this journal has seen {seen} there, which is newer. "
         "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
         "from that only where you say so."
     )

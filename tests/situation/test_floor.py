@@ -50,6 +50,13 @@ def test_law_03_a_reading_below_the_floor_is_stale_though_it_is_what_this_run_wr
     assert "older than what this journal has seen of it (RECOVERY by bob@example.com" in found.reason
 
 
+def test_a_record_that_is_older_by_less_than_a_second_is_told_from_the_newer_one() -> None:
+    later = shows(S, Status.FAILOVER, ONE, 1.2)
+    found = compare(PAIR, reading(S, OURS), knows(RUN, {}, floors=floors_after(later)))
+    assert found.change is Change.STALE
+    assert found.reason.endswith(", a moment later)")
+
+
 def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_one() -> None:
     known = knows(RUN, {}, floors=floors_after(OURS))
     assert compare(PAIR, reading(S, OLD), known).change is Change.STALE

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model.events import TransitionIntended
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
-from orchestrator.model.reading import Unreachable
+from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
@@ -164,6 +164,37 @@ def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
     assert each_once((again, other, step("hamr resume R"))) == (again, other)
 
 
+def ended(
+    ending: Ending, state: RunState, seen: Both[Reading], *, strangers: tuple[Stranger, ...] = ()
+) -> Ended:
+    return Ended(
+        ending,
+        PAIR,
+        PLAYBOOK,
+        state,
+        Status.ACTIVE,
+        step(f"hamr resume {RUN}"),
+        seen,
+        None,
+        None,
+        owes=False,
+        refused_by=(),
+        strangers=strangers,
+        left_to_others=False,
+        takes_up=state.intended,
+    )
+
+
+def test_law_15_what_a_refusal_leads_to_goes_over_somebody_at_work_by_name_as_a_look_says_it() -> None:
+    """An adoption that is refused, say: the run that it names would be refused for them."""
+    refused = Ending(End.REFUSED, "stands midway", next_steps=(step("hamr run payments --to ACTIVE"),))
+    carol = Stranger(Role.SECONDARY, "r", "carol@desk", 12.0)
+    of = ended(
+        refused, RunState(RUN), Both(reading(Role.PRIMARY), reading(Role.SECONDARY)), strangers=(carol,)
+    )
+    assert typed(after_a_run(of))[:2] == (WATCH, "hamr run payments --to ACTIVE --override alone=REASON")
+
+
 @pytest.mark.parametrize("dead", [Role.PRIMARY, Role.SECONDARY])
 def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_answer(dead: Role) -> None:
     """Its survivor is the secondary: with that one unseen, it would be refused."""
@@ -171,21 +202,7 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
     state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))
     silent = reading(dead, Unreachable("timed out"))
     seen = {role: silent if role is dead else reading(role) for role in Role}
-    of = Ended(
-        Ending(End.UNKNOWN, "nobody knows", org=dead),
-        PAIR,
-        PLAYBOOK,
-        state,
-        Status.ACTIVE,
-        step(f"hamr resume {RUN}"),
-        Both(seen[Role.PRIMARY], seen[Role.SECONDARY]),
-        None,
-        None,
-        owes=False,
-        refused_by=(),
-        strangers=(),
-        left_to_others=False,
-        takes_up=True,
-    )
+    unknown = Ending(End.UNKNOWN, "nobody knows", org=dead)
+    of = ended(unknown, state, Both(seen[Role.PRIMARY], seen[Role.SECONDARY]))
     offered = [each for each in after_a_run(of) if each.is_emergency]
     assert bool(offered) is (dead is Role.PRIMARY)
