@@ -36,6 +36,9 @@ from orchestrator.journal.tables import STATEMENTS, Statements
 
 T = TypeVar("T")
 
+ADDRESS = Address("", "postgresql://team/ops", DEFAULT_SCHEMA, 1)
+"""What people see of it."""
+
 _LAYOUT = (
     *(statement for statement in STATEMENTS if not statement.startswith("PRAGMA")),
     "CREATE TABLE layout (version INTEGER NOT NULL)",
@@ -54,7 +57,7 @@ _LAYOUT = (
 
 _LOCK_TIMEOUT = re.compile(r"lock_timeout = (\d+)")
 _STATEMENT_TIMEOUT = re.compile(r"statement_timeout = (\d+)")
-LATE_SECONDS = 1.0
+LATE_SECONDS = 3.0
 """After so long the server gets to what it had not heard when its connection was lost."""
 
 
@@ -73,7 +76,16 @@ class Trouble(enum.Enum):
     REFUSED = "there is no server"
     LATE = "the connection is lost, and the server gets to it only in a while"
 
+    def concerns(self, statement: str) -> bool:
+        """Whether it makes a difference to that one."""
+        if self in (Trouble.FULL, Trouble.READ_ONLY):
+            return statement.startswith(_WRITES)
+        if self is Trouble.CANCELLED:
+            return statement not in ("COMMIT", "ROLLBACK")
+        return self is not Trouble.BUSY or "pg_advisory_xact_lock" in statement
 
+
+_WRITES = ("INSERT", "UPDATE", "DELETE")
 _SAYS: dict[Trouble, tuple[type[psycopg.Error], str]] = {
     Trouble.TERMINATED: (errors.AdminShutdown, "terminating connection due to administrator command"),
     Trouble.CANCELLED: (errors.QueryCanceled, "canceling statement due to statement timeout"),
@@ -85,7 +97,6 @@ _SAYS: dict[Trouble, tuple[type[psycopg.Error], str]] = {
     ),
 }
 _LOST = (psycopg.OperationalError, "server closed the connection unexpectedly")
-_WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Transaction(Struct):
@@ -173,7 +184,7 @@ class FakeLine:
 
     def __init__(self, server: FakeServer, spend: Callable[[float], None]) -> None:
         self._server, self._spend = server, spend
-        self.address = Address("", "postgresql://team/ops", DEFAULT_SCHEMA, 1)
+        self.address = ADDRESS
         self.attended: set[str] = set()
         self.connections: list[FakeConnection] = []
         self._job: Job | None = None
@@ -351,13 +362,15 @@ class FakeConnection:
 
     def _refuse(self, trouble: Trouble | None, query: str) -> None:
         """What the server says no to."""
-        if trouble is Trouble.BUSY and "pg_advisory_xact_lock" in query:
+        if trouble is None or not trouble.concerns(query):
+            return
+        if trouble is Trouble.BUSY:
             self._wait(_lock_timeout(query))
             raise _said(trouble)
-        if trouble is Trouble.CANCELLED and self._timeout and query not in ("COMMIT", "ROLLBACK"):
+        if trouble is Trouble.CANCELLED and self._timeout:
             self._wait(self._timeout)
             raise _said(trouble)
-        if trouble in (Trouble.FULL, Trouble.READ_ONLY) and query.startswith(_WRITES):
+        if trouble in (Trouble.FULL, Trouble.READ_ONLY):
             raise _said(trouble)
 
     def _lose(self, error: psycopg.Error) -> NoReturn:
@@ -428,8 +441,7 @@ class FakeConnection:
         """One that reads, or one that has the journal alone."""
         self._timeout = float(cast("re.Match[str]", _STATEMENT_TIMEOUT.search(query))[1]) / 1000
         self._reads_only = query.startswith("BEGIN READ ONLY")
-        if self._reads_only:
-            self._tables.execute("BEGIN")
+        if self._reads_only:  # each statement sees what is committed by then
             return FakeCursor(None)
         self._wait_for_writers(_lock_timeout(query))
         self._tables.execute("BEGIN IMMEDIATE")

@@ -67,6 +67,7 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
                 f"run {holder.run} of {holder} still holds pair {pair} in {other.place}: merge it when it has ended",
                 next_steps=(next_step.show(holder.run).with_options("--journal", other.place),),
             )
+    store.append_all(())  # what was under way when a connection was lost is through, and seen from here on
     before = _merged_before(store, other)
     fresh = list(other.records(after=before))
     here = _known(store, fresh)

@@ -143,7 +143,7 @@ class TeamSession:
                 stood.execute("ROLLBACK")
                 raise
             self.hang_up()
-            if isinstance(error, _LostAtCommitError) and self._was_committed(transaction, error):
+            if isinstance(error, _LostAtCommitError) and self._was_committed(transaction, jobs, error):
                 return results
             if again and isinstance(error, psycopg.OperationalError) and not _abandoned(jobs):
                 return self._transact(jobs, again=False)
@@ -172,7 +172,7 @@ class TeamSession:
             f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
         )
 
-    def _was_committed(self, transaction: str, lost: _LostAtCommitError) -> bool:
+    def _was_committed(self, transaction: str, jobs: Sequence[Job], lost: _LostAtCommitError) -> bool:
         """What became of a transaction whose COMMIT nobody answered; one that only read has no id, and may be done again.
 
         Raises:
@@ -180,10 +180,16 @@ class TeamSession:
         """
         if not transaction:
             return False
+        connection = self._connected()
         try:
-            status = _last_of(self._connected().execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
+            # It waits its turn among those who write: the server may not even have got to that COMMIT yet.
+            connection.execute(cast("Any", self._begin(jobs)))
+            status = _last_of(connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
         except psycopg.errors.InvalidParameterValue:  # the server crashed, and never heard of it since
             return False
+        finally:
+            if not connection.closed:
+                connection.execute("ROLLBACK")
         if status not in ("committed", "aborted"):
             raise lost
         return status == "committed"

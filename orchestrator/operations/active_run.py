@@ -27,7 +27,7 @@ from orchestrator.situation.state import RunState
 
 from .approval import JournalledApprovals
 from .holding import RunControl
-from .locking import Lock, hold
+from .locking import Lock, hold, left_to
 from .recorder import Recorder
 from .session import Session
 
@@ -172,11 +172,7 @@ class LockReleasingPrompter(Struct):
             lock.take_again(await hold(session, run, take_over=False))
         if taken_up is not None:
             # What this process knows of the run is old by now: it must neither go on, nor say how the run ended.
-            raise Moved(
-                f"{taken_up.by}@{taken_up.host} took run {run} up while it waited for an answer here; "
-                "what this process knows of it is old, so it leaves the run to them",
-                next_steps=(next_step.show(run), next_step.status(session.pair.name)),
-            )
+            raise left_to(taken_up, "it waited for an answer here")
         history = await session.calls(session.history)
         known = history.runs.get(run)
         if known is not None and known.superseded_by:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import HamrError, Locked, UsageError
+from orchestrator.errors import HamrError, Locked, Moved, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
@@ -64,15 +64,15 @@ class Lock(Struct):
         """Hold the pair again, by a lock that was just taken for this run."""
         self.lock, self.is_let_go = lock.lock, False
 
-    def was_taken_over(self) -> bool:
-        """Whether somebody took this very run up from this process, which they had reason to think was gone.
+    def taken_over(self) -> Record | None:
+        """The record by which somebody took this very run up from this process, which they had reason to think was gone.
 
         It was not, but stopped for a while: what it does is fenced off, and what it knows of the run is old.
         """
-        session = self.session
-        records = session.store.records(run=self.run, kinds=(LockTakenOver.kind,))
-        self.is_anothers |= any(record.data.get("from_lock") == self.lock for record in records)
-        return self.is_anothers
+        records = self.session.store.records(run=self.run, kinds=(LockTakenOver.kind,))
+        found = next((record for record in records if record.data.get("from_lock") == self.lock), None)
+        self.is_anothers |= found is not None
+        return found
 
     def take_along(self) -> None:
         """Hold the pair in the journal to which its session has moved, too: others on this machine look there.
@@ -105,6 +105,15 @@ class Lock(Struct):
 
     def _release(self) -> None:
         self.session.store.release(self.lock, self.session.entry(self.run, LockReleased(self.lock)))
+
+
+def left_to(taker: Record, meanwhile: str) -> Moved:
+    """That a run is left to whoever took it up meanwhile ("while …")."""
+    return Moved(
+        f"{taker.by}@{taker.host} took run {taker.run} up while {meanwhile}; "
+        "what this process knows of it is old, so it leaves the run to them",
+        next_steps=(next_step.show(taker.run), next_step.status(taker.pair)),
+    )
 
 
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -32,6 +34,8 @@ from orchestrator.system.log import logger
 from .locking import Lock
 from .session import Session
 
+T = TypeVar("T")
+
 _GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 
 
@@ -41,6 +45,8 @@ class _Gathered(Struct, eq=False):
     entry: Entry
     fenced: bool
     """Whether it may be journalled only while the lock is ours: an intent, or that another run is closed."""
+    grave: bool = False
+    """Whether it says that somebody else has changed an org."""
     refused: HamrError | None = None
     """Why a fenced one was not journalled, and never will be."""
 
@@ -209,11 +215,24 @@ class Recorder(Struct):
         return began_here and bool(self._kept) and missing == self._kept[0].seq
 
     async def _first_missing(self) -> int | None:
-        store, kept = self.session.store, tuple(self._kept)
-        return await self.session.calls(lambda: store.first_missing(kept))
+        return await self.ask(lambda: self.session.store.first_missing(tuple(self._kept)))
+
+    async def ask(self, call: Callable[[], T]) -> T:
+        """What the journal says; an emergency that can't read a team's goes on in this machine's own, as where it can't write.
+
+        Raises:
+            JournalUnavailable: it cannot be read, and this is no emergency, or the journal is no team's.
+        """
+        try:
+            return await self.session.calls(call)
+        except JournalUnavailable as error:
+            await self.session.calls(partial(self._move, error))
+            assert self.session.moved is not None  # noqa: S101 - it has just moved
+            self._pass_on(self.session.moved)
+            return await self.session.calls(call)
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
-        told = _Gathered(self.session.entry(run, event), fenced)
+        told = _Gathered(self.session.entry(run, event), fenced, _is_grave(event))
         self._gathered.append(told)
         if fenced:
             self._unanswered.append(told)
@@ -221,6 +240,11 @@ class Recorder(Struct):
     def _write(self, due: Sequence[_Gathered]) -> None:
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
         batch = [told for told in due if told in self._gathered]
+        if any(told.grave for told in batch) and self._is_anothers():
+            # What is somebody else's for a process that was stopped was done by whoever took its run up: they tell of it.
+            for told in [told for told in batch if told.grave]:
+                batch.remove(told)
+                self._gathered.remove(told)
         fenced = [each for each in batch if each.fenced]
         if not batch:
             return
@@ -237,6 +261,11 @@ class Recorder(Struct):
                 del self._gathered[: len(rest)]
             raise
         del self._gathered[: len(batch)]
+
+    def _is_anothers(self) -> bool:
+        with suppress(HamrError):  # journalling it meets the same trouble
+            return self.lock.taken_over() is not None
+        return False
 
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
         notes = self._notes[:]
@@ -267,10 +296,14 @@ class Recorder(Struct):
         self._kept[:] = [Head(record.seq, record.hash) for record in session.store.append_all(begins)]
 
 
+def _is_grave(event: Event) -> bool:
+    return isinstance(event, ChangeSeen) and event.change in _GRAVE_CHANGES
+
+
 def _is_pressing(event: Event) -> bool:
     match event:
-        case ChangeSeen(change=change):
-            return change in _GRAVE_CHANGES
+        case ChangeSeen():
+            return _is_grave(event)
         case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
             return True
         case _:

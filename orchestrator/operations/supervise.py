@@ -29,6 +29,7 @@ from orchestrator.system.log import bind, logger
 
 from .active_run import ActiveRun, Begun
 from .endings import can_be_taken_up, with_words
+from .locking import left_to
 from .session import Session
 from .status import left_by_hand
 
@@ -192,10 +193,15 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
     with suppress(HamrError):  # journalling the end meets the same trouble
-        if await session.calls(active.lock.was_taken_over):
+        taker = await active.recorder.ask(active.lock.taken_over)
+        if taker is not None:
             active.leave_to_others()
-    left = await session.calls(lambda: _left_owing(active, ending))
-    ending = _with_merge(session, with_words(active, _with_left_owing(ending, left)))
+        if taker is not None and ending.end is End.MOVED:  # by whoever took it up
+            left = left_to(taker, "this process was stopped")
+            end = End.INCOMPLETE if state.intended else End.MOVED
+            ending = Ending(end, left.message, next_steps=left.next_steps)
+    owing = await session.calls(lambda: _left_owing(active, ending))
+    ending = _with_merge(session, with_words(active, _with_left_owing(ending, owing)))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
@@ -248,7 +254,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         resumable=resumable,
         hooks_owed=(
             *(f"{transition}/{hook}" for transition, hook in state.hooks_owed()),
-            *(hook for hooks in left.values() for hook in hooks),
+            *(hook for hooks in owing.values() for hook in hooks),
         ),
         left_to_person=tuple(state.left_to_person),
         hooks_failed=state.hooks_failed(),

@@ -4,6 +4,7 @@ loop       virtual time, processes that can be killed or frozen at any step, clo
 tape       what everybody saw, in one order
 wire       the client's transport: calls the regions, and dies with its process
 ledger     the journal of one machine, as one process sees it: it dies, and fills up, with it
+team       a team's journal: its server's troubles, and what emergencies keep without it
 draw       what an incident is made of, from a seed
 around     what stands around its pair in every third: probes, guards over them, hooks, people
 beside     how that goes: gauges, programs, people who answer
@@ -11,5 +12,6 @@ playbooks  the shipped ones, with less patience
 scene      one machine, one pair, two regions; lives of the program on them
 operators  what people do: start, resume, run again, adopt, unlock
 incident   plays one incident from its beginning to its end
-invariants what must hold, whatever happened; firing, hook_invariants, around_invariants: of what stands around
+invariants what must hold, whatever happened; firing, hook_invariants, around_invariants: of what stands around;
+           team_invariants: of a team's journal
 """

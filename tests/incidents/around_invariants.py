@@ -29,7 +29,8 @@ from orchestrator.proof.virtual_time import Process
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
-from .tape import Appended, Happened, Note, Questioned, Told, Woke, data_of, kind_of
+from .tape import Appended, Happened, Questioned, Told, Woke, data_of, kind_of
+from .witness import holders
 
 LOOK = 45.0
 """Seconds that one look may take: slow probes twice, and both orgs at their time-outs twice."""
@@ -38,21 +39,9 @@ LOOK = 45.0
 # -- questions and the lock -------------------------------------------------------------------------------------
 
 
-def _holders(played: Played) -> Iterator[tuple[Note, dict[str, str]]]:
-    """Every note, with who holds each journal's lock by then."""
-    holding: dict[str, str] = {}
-    for note in played.tape.notes:
-        if isinstance(note, Appended):
-            if note.record.kind in ("lock.taken", "lock.taken_over"):
-                holding[note.machine] = note.process.name
-            elif note.record.kind in ("lock.released", "lock.broken"):
-                holding.pop(note.machine, None)
-        yield note, holding
-
-
 def asks_unlocked(played: Played) -> Iterator[str]:
     standing: set[str] = set()
-    for note, holding in _holders(played):
+    for note, holding in holders(played):
         if isinstance(note, Questioned):
             (standing.discard if note.answered else standing.add)(note.process.name)
         if isinstance(note, Happened) and note.what == "end" and note.process is not None:
@@ -63,7 +52,7 @@ def asks_unlocked(played: Played) -> Iterator[str]:
 
 
 def intends_locked(played: Played) -> Iterator[str]:
-    for note, holding in _holders(played):
+    for note, holding in holders(played):
         if kind_of(note) in ("transition.intended", "write.intended", "hook.intended") and isinstance(
             note, Appended
         ):

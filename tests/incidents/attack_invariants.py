@@ -37,9 +37,9 @@ from tests.steps import typed
 
 from .incident import Played
 from .scene import Outcome, Raised, Returned
-from .tape import Answered, Appended, Asked, Happened, Note, Wrote
+from .tape import Answered, Appended, Asked, Happened, Note, Wrote, data_of, kind_of
 from .typist import first_next
-from .witness import Version, Writers, carried_back, older, records_in, seen_by_then, version
+from .witness import Version, Writers, carried_back, is_split, older, records_in, seen_by_then, version
 
 SEND_SECONDS = 5.0
 SLACK = 0.05
@@ -174,13 +174,13 @@ def _proven(record: Record) -> bool:
     return record.kind == "write.confirmed" and record.data["change"] != "UNPROVEN"
 
 
-def alone_binds(played: Played) -> Iterator[str]:
+def alone_binds(played: Played) -> Iterator[str]:  # noqa: C901 - what is known, read, waived and sent
     """A run that was begun anew, and has first read a young stamp of a run that its journal does not know."""
     config = played.incident.config
     if config.no_times or any(abs(seconds) > 3 for seconds in config.skew):
         return  # nothing tells how young it is
     known: dict[str, set[str]] = defaultdict(set)
-    young: dict[str, str] = {}
+    young: dict[str, tuple[str, str]] = {}
     waived: set[str] = set()
     looked: set[str] = set()  # a first look that found no record was one, too
     for note in played.tape.notes:
@@ -196,11 +196,14 @@ def alone_binds(played: Played) -> Iterator[str]:
                 looked.add(run)
                 for role, (_, at, author) in records_in(data["readings"]):
                     stamp = Stamp.parse(author)
-                    strange = stamp is not None and stamp.run not in known[note.machine]
-                    if strange and at is not None and (EPOCH - at).total_seconds() + note.at < ALONE:
-                        young.setdefault(run, f"{author} on the {role}")
+                    if stamp is None or stamp.run in known[note.machine] or at is None:
+                        continue
+                    if (EPOCH - at).total_seconds() + note.at < ALONE:
+                        young.setdefault(run, (stamp.run, f"{author} on the {role}"))
         elif isinstance(note, Asked) and note.posts and note.run in young and note.run not in waived:
-            yield f"{note.number}: POST of {note.run}, which had first read the young stamp {young[note.run]}"
+            whose, where = young[note.run]
+            if whose not in known[note.machine]:  # by now: it may have been brought in
+                yield f"{note.number}: POST of {note.run}, which had first read the young stamp {where}"
 
 
 def own_orgs(played: Played) -> Iterator[str]:
@@ -237,8 +240,8 @@ def _adoptions(played: Played) -> set[str]:
 
 
 def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not known, and what is
-    if played.incident.attacks.restored is not None:
-        return  # what it wrote after the copy it cannot know
+    if played.incident.attacks.restored is not None or is_split(played):
+        return  # what it wrote after the copy, or into another journal, it cannot know
     config = played.incident.config
     nameless = config.renames_author or config.authors is Authors.EMPTY
     refused = refused_though_taken(played)
@@ -252,9 +255,9 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
             learned[note.record.run].add(note.record.data["name"])
         elif isinstance(note, Appended) and note.record.kind == "write.intended":
             newest[note.record.run] = Status[_attempt(note.record.data)["status"]]
-        if not (isinstance(note, Appended) and note.record.kind == "change.seen"):
+        data: Any = data_of(note)
+        if kind_of(note) != "change.seen" or not isinstance(note, Appended):
             continue
-        data: Any = note.record.data
         if data["change"] != "FOREIGN" or data["record"] is None:
             continue
         record, names = data["record"], learned[note.record.run]

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from msgspec import Struct, field
 
 from orchestrator.datadog.transport import Transport
+from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.journal import Entry
-from orchestrator.model.protocols import Prober, Programs
+from orchestrator.model.protocols import Prober, Programs, Store
 from orchestrator.model.status import Both
 from orchestrator.operations.session import Session
 from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
@@ -205,6 +206,12 @@ class PlayedSession(Session):
     told: Callable[[Entry], None] = lambda _: None
     """Is shown what will be journalled, when it happens."""
     played_programs: Programs | None = None
+    within: Callable[[Store], Store] = lambda store: store
+    """The journal to which it moves, as its process has that."""
+
+    def move_journal(self, why: JournalUnavailable) -> None:
+        Session.move_journal(self, why)
+        self.store = self.within(self.store)
 
     def entry(self, run: str, event: Event) -> Entry:
         entry = Session.entry(self, run, event)

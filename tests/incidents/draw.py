@@ -18,6 +18,7 @@ from orchestrator.simulator import Authors, Fault, ForeignWriter, Returning, Sim
 from .around import Surroundings, draw_around
 from .attacks import NONE, Attacks, Kind, draw_attacks
 from .playbooks import playbook
+from .team import Team, draw_team
 
 
 class Story(enum.Enum):
@@ -115,6 +116,8 @@ class Incident(Struct, frozen=True):
     adopts: Role | None = None
     """The orgs diverge from the start, and the first command adopts this one's status."""
     attacks: Attacks = NONE
+    team: Team | None = None
+    """What befalls a team's journal; None where the journal is a file."""
 
     @property
     def calm(self) -> bool:
@@ -145,7 +148,23 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return (bare, attacked, surrounded)[seed % 3](seed)
+    return teamed((bare, attacked, surrounded)[seed % 3](seed))
+
+
+def teamed(incident: Incident, share: float = 0.2) -> Incident:
+    """The incident, on a team's journal where that is its share; all else of it stays."""
+    dice = Random(f"team {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    hooked = incident.around is not None and incident.mode is Mode.EMERGENCY
+    if dice.random() >= share or incident.story is Story.OTHER_JOURNAL or hooked:
+        return incident
+    if incident.attacks.restored is not None or incident.attacks.repointed_before:
+        return incident
+    lives = tuple(replace(life, disk_full_at=0) for life in incident.lives)
+    team = draw_team(dice)
+    if team.rescued_at is not None and dice.random() < 0.7:
+        stopped = Life(freeze_at_step=dice.randint(20, 400), freeze_for=dice.choice((20.0, 60.0, 900.0)))
+        lives = (stopped, *lives[1:])
+    return replace(incident, lives=lives, team=team)
 
 
 def about(kind: Kind, first: int = 0) -> Iterator[int]:

@@ -20,7 +20,7 @@ from orchestrator.simulator import ForeignWriter
 from .draw import Life, Story
 from .incident import Played, play
 from .scene import Returned
-from .tape import Appended, Asked, Happened, HookRan, Note, Woke, data_of, kind_of
+from .tape import Appended, Asked, Brought, Happened, HookRan, Note, Woke, data_of, kind_of
 
 Key = tuple[str, str, str, str]
 """Run, transition, side, hook."""
@@ -54,7 +54,7 @@ def hooks_first(played: Played) -> Iterator[str]:
             continue
         record = note.record
         if record.kind == "hook.ended":
-            ended[_key(record)] = data_of(note)["outcome"]
+            ended[_key(record)] = str(record.data["outcome"])
         elif record.kind == "write.intended" and modes.get(record.run) == "PLANNED":
             attempt = data_of(note)["attempt"]
             transition = played.scene.playbook.transition(attempt["transition"])
@@ -145,7 +145,7 @@ def _courses(  # noqa: C901 - one branch per kind of record
     """Every run, up to a note."""
     courses: dict[str, Course] = defaultdict(Course)
     for note in played.tape.notes[:until]:
-        if not isinstance(note, Appended):
+        if not isinstance(note, Appended) or isinstance(note, Brought):
             continue
         course, data = courses[note.record.run], data_of(note)
         match note.record.kind:

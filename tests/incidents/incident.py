@@ -38,10 +38,11 @@ from .around import Surroundings, Visit
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .ledger import Dated
-from .operators import acts, begin, break_the_lock, close, look, take_up
+from .operators import acts, begin, break_the_lock, bring_in, close, glance, take_up
 from .playbooks import playbook
 from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of
 from .tape import Tape
+from .team import TeamJournal
 from .typist import Typed, type_on
 from .world import World, patient
 
@@ -105,7 +106,7 @@ def _blank() -> Path:
 
 
 @contextmanager
-def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
+def _journals(loop: VirtualLoop, names: list[str], incident: Incident, tape: Tape) -> Iterator[list[Machine]]:
     folder = Path(tempfile.mkdtemp(dir=_shelf()))
     clock = VirtualClock(loop)
     machines = []
@@ -116,6 +117,12 @@ def _journals(loop: VirtualLoop, names: list[str]) -> Iterator[list[Machine]]:
             dated = Dated(clock)
             store = JournalStore.open(place, durable=False, now=dated.now)
             machines.append(Machine(name, store, dated=dated))
+        if incident.team is not None:
+            team = TeamJournal(names[0], incident.team, folder, loop, tape)
+            team.end_sessions()
+            first = machines[0]
+            first.store.close()
+            first.team, first.store = team, JournalStore(team.server.database(), first.dated.now)
         yield machines
     finally:
         for machine in machines:
@@ -129,9 +136,9 @@ def play(incident: Incident) -> Played:
     log = io.StringIO()
     configure("json", "error", log)
     names = ["laptop", "bastion"] if incident.story is Story.OTHER_JOURNAL else ["laptop"]
-    with _journals(loop, names) as machines:
+    tape = Tape(loop)
+    with _journals(loop, names, incident, tape) as machines:
         regions = Regions(incident.config, VirtualClock(loop), incident.faults)
-        tape = Tape(loop)
         pair = pair_of(incident.config, incident.mirrors, incident.wrong_uuid)
         around = incident.around or Surroundings()
         beside = Beside(loop, regions, tape, around)
@@ -144,6 +151,7 @@ def play(incident: Incident) -> Played:
             patient(around.put_into(playbook(incident.playbook)), incident.attacks),
             beside,
             attacks=incident.attacks,
+            hastens=incident.mode is Mode.EMERGENCY or incident.switches,
         )
         played = Played(incident, tape, regions, scene, machines)
         World(played).take_part()
@@ -151,14 +159,27 @@ def play(incident: Incident) -> Played:
             run_to_the_end(loop, _play(played))
         except (Deadlock, Endless, TimeoutError) as error:
             played.stuck = f"{type(error).__name__} {error}"
+        if machines[0].team is not None:
+            machines[0].team.note_unanswered()
         for machine in machines:
-            played.records[machine.name] = list(machine.store.records())
-            played.verified[machine.name] = machine.store.verify()
-            played.bytes += Path(machine.store.place).read_bytes()
-            ahead = Path(f"{machine.store.place}-wal")
-            played.bytes += ahead.read_bytes() if ahead.exists() else b""
+            _keep(played, machine.name, machine.store)
+        for name, file in machines[0].team.refuges() if machines[0].team is not None else ():
+            with JournalStore.open(file, create=False, now=lambda: EPOCH) as store:
+                _keep(played, name, store)
         played.bytes += log.getvalue().encode()
     return played
+
+
+def _keep(played: Played, name: str, store: JournalStore) -> None:
+    """What a journal holds in the end."""
+    team = played.machines[0].team
+    played.records.setdefault(name, []).extend(store.records())
+    played.verified[store.place] = store.verify()
+    own = team is not None and name == played.machines[0].name
+    place = team.server.path if team is not None and own else Path(store.place)
+    played.bytes += place.read_bytes()
+    ahead = Path(f"{place}-wal")
+    played.bytes += ahead.read_bytes() if ahead.exists() else b""
 
 
 async def _play(played: Played) -> None:
@@ -170,7 +191,9 @@ async def _play(played: Played) -> None:
     scene.tape.listeners.append(lambda _: begun.set() if _time_for_second(scene) else None)
     tasks = [asyncio.create_task(_first(played, machine))]
     if incident.story is not Story.ALONE:
-        tasks.append(asyncio.create_task(_second(played, played.machines[-1], begun)))
+        tasks.append(asyncio.create_task(_second(played, _next(played, played.machines[-1]), begun)))
+    if machine.team is not None and machine.team.team.rescued_at is not None:
+        tasks.append(asyncio.create_task(_rescue(played, machine)))
     visit = asyncio.create_task(_visit(played, machine))
     for task in tasks:
         await task
@@ -183,6 +206,7 @@ async def _play(played: Played) -> None:
     for handle in disturbances:
         handle.cancel()
     await _over(played)
+    await bring_in(scene, machine)
     if incident.attacks.typed:
         played.closed, played.typed, played.standing = await type_on(scene, machine, played.goal, tries=TRIES)
         played.commands = [typed.line for typed in played.typed]
@@ -212,13 +236,27 @@ async def _first(played: Played, machine: Machine) -> None:
             return
         await asyncio.sleep((2.0, 20.0, 0.1)[(incident.seed + number) % 3])
         mode = Mode.EMERGENCY if incident.switches and number == 1 else None
+        await bring_in(scene, machine)
         outcome = await scene.live(
-            machine,
+            _next(played, machine),
             f"bob{number}",
             life,
             lambda present, mode=mode: take_up(present, mode),  # type: ignore[misc]
             what="resume" if mode is None else "resume --emergency",
         )
+
+
+def _next(played: Played, machine: Machine) -> Machine:
+    """Where whoever comes next sits."""
+    team = played.incident.team
+    return machine.elsewhere() if team is not None and team.elsewhere else machine
+
+
+async def _rescue(played: Played, machine: Machine) -> None:
+    """Somebody at another computer takes the run up, whether or not its process is gone."""
+    assert played.incident.team is not None
+    await asyncio.sleep(played.incident.team.rescued_at or 0.0)
+    await played.scene.live(machine.elsewhere(), "frank", Life(), take_up, what="resume")
 
 
 def _worth_resuming(outcome: Outcome) -> bool:
@@ -258,7 +296,7 @@ async def _visits(played: Played, machine: Machine) -> None:
     scene, visits = played.scene, played.incident.attacks.visits
     if visits.looks_at is not None:
         await asyncio.sleep(max(0.0, visits.looks_at - scene.tape.now))
-        await look(scene, machine)
+        await glance(scene, machine)
     if visits.runs_at is not None:
         await asyncio.sleep(max(0.0, visits.runs_at - scene.tape.now))
         goal = played.incident.goal
@@ -277,6 +315,7 @@ async def _turn(played: Played, machine: Machine) -> None:
     played.regions.set_dark(Role.PRIMARY, False)
     played.regions.set_dark(Role.SECONDARY, True)
     played.tape.happened("dark", str(Role.SECONDARY))
+    await bring_in(scene, machine)
     await asyncio.sleep(5.0)
     await scene.live(
         machine,
@@ -295,7 +334,7 @@ async def _visit(played: Played, machine: Machine) -> None:
     if visitor is None or not scene.beside.questions:
         return
     await asyncio.sleep(visitor.after)
-    elsewhere = Machine(machine.name, machine.store, "bastion")
+    elsewhere = machine.elsewhere()
     if visitor.does is Visit.UNLOCK:
         broken = await break_the_lock(scene, elsewhere)
         played.tape.happened("unlock", "a lock is broken" if broken else "there is no lock to break")
@@ -348,6 +387,8 @@ async def _over(played: Played) -> None:
     regions = played.regions
     regions.faults.clear()
     played.scene.beside.over = True
+    if played.machines[0].team is not None:
+        played.machines[0].team.over = True
     for role in Role:
         if regions.darkness(role) is not None:
             regions.set_dark(role, False)

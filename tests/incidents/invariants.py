@@ -22,7 +22,8 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has thirteen more: `around_invariants`; what the world does, eleven: `attack_invariants`.
+What stands around a pair has thirteen more: `around_invariants`; what the world does, eleven: `attack_invariants`; a team's
+journal, five: `team_invariants`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ from .draw import NOBODY, Story
 from .incident import Played
 from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
-from .witness import Writers, carried_back, records_in, seen_by_then, version
+from .team_invariants import TEAM_INVARIANTS
+from .witness import Writers, carried_back, holders, is_split, records_in, seen_by_then, version
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -231,6 +233,8 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             heard[note.asked.run][note.asked.number] = note.asked.process
         elif isinstance(note, Appended):
             run = on[note.process] = note.record.run
+            if played.incident.team is not None and note.record.kind in ("run.started", "run.resumed"):
+                seen.pop(note.process, None)  # where the journal took its time, the look ahead is taken anew
             if note.record.kind in ("change.seen", "situation.read"):
                 told[note.process] = note.number
             if note.record.kind == "write.answered":
@@ -332,15 +336,8 @@ def guards_bind(played: Played) -> Iterator[str]:
 
 
 def locked(played: Played) -> Iterator[str]:
-    holding: dict[str, str] = {}
-    for note in played.tape.notes:
-        if isinstance(note, Appended):
-            record = note.record
-            if record.kind in ("lock.taken", "lock.taken_over"):
-                holding[note.machine] = note.process.name
-            elif record.kind in ("lock.released", "lock.broken"):
-                holding.pop(note.machine, None)
-        elif isinstance(note, Asked) and note.posts and holding.get(note.machine) != note.process.name:
+    for note, holding in holders(played):
+        if isinstance(note, Asked) and note.posts and holding.get(note.machine) != note.process.name:
             yield f"{note.number}: POST by {note.process.name}, while {holding.get(note.machine)} holds the lock"
 
 
@@ -489,6 +486,7 @@ def prompt_emergency(played: Played) -> Iterator[str]:
         or not incident.calm
         or incident.wrong_uuid
         or incident.around is not None  # what stands around it has an invariant of its own
+        or incident.team is not None  # so has a team's journal
         or _leaves_late(played)  # law 6: no write leaves on a reading that is older than its connection took
     ):
         return
@@ -614,6 +612,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "no-keys": no_keys,
     **AROUND_INVARIANTS,
     **ATTACK_INVARIANTS,
+    **TEAM_INVARIANTS,
 }
 
 
@@ -623,7 +622,11 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
 def _disturbed(played: Played) -> bool:
     """Whether somebody else, or something late or going back in time, had a hand in it."""
     incident = played.incident
-    if not incident.calm or (incident.config.returning is Returning.REVERT and _was_dark(played)):
+    if (
+        not incident.calm
+        or is_split(played)
+        or (incident.config.returning is Returning.REVERT and _was_dark(played))
+    ):
         return True
     return any(isinstance(fault.kind, ForeignWriter | AppliedLate) for fault in incident.faults)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import cast
 
 from msgspec import Struct
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification, Witness
 from orchestrator.model.protocols import Store
 from orchestrator.proof.virtual_time import EPOCH, Process, VirtualClock
 
 from .tape import Tape
+from .team import TeamJournal
 from .wire import Doom
 
 
@@ -38,13 +41,19 @@ class Ledger:
         machine: str,
         full_at: int = 0,
         dating: Callable[[], None] = lambda: None,
+        noted: set[str] | None = None,
+        team: TeamJournal | None = None,
     ) -> None:
         self._dating = dating
         self._inner = inner
         self._process = process
         self._tape = tape
         self._doom = doom
-        self._machine = machine
+        self.journal = machine
+        """Its name."""
+        self._team = team
+        self._noted = noted
+        """What the process has journalled, where it may go on in another journal: that one begins with it."""
         self._full_at = full_at
 
     @property
@@ -70,22 +79,33 @@ class Ledger:
             self._process.kill(f"after its journal operation {number}")
             self._process.alive()
 
+    def _note(self, record: Record, number: int) -> None:
+        if self._noted is not None:
+            content = f"{record.run} {record.at} {record.kind} {record.data}"
+            if content in self._noted:
+                return
+            self._noted.add(content)
+        self._tape.appended(self._process, self.journal, record, number)
+
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
         number = self._begin()
         records = self._inner.append_all(entries, holding=holding)
-        self._appended(records, number)
+        self._appended(records if self._team is None else self._team.not_noted(records), number)
         self._end(number)
         return records
 
     def _appended(self, records: Iterable[Record | None], number: int) -> None:
         for record in records:
             assert record is not None
-            self._tape.appended(self._process, self._machine, record, number)
+            self._note(record, number)
 
     def _said(self, entries: Sequence[Entry], number: int) -> None:
+        if self._team is not None:
+            self._team.note_unanswered()
+            return
         self._appended((self._inner.newest(entry.pair, entry.kind) for entry in entries), number)
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:
@@ -94,6 +114,10 @@ class Ledger:
 
     def wait_at_most(self, seconds: float) -> None:
         self._process.alive()
+        self._inner.wait_at_most(seconds)
+
+    def numbered(self, numbers: Sequence[int]) -> Iterator[Record]:
+        return cast("JournalStore", self._inner).numbered(numbers)
 
     def records(
         self,

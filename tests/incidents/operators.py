@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import cast
 
-from orchestrator.errors import HamrError
+from orchestrator.errors import HamrError, Locked
+from orchestrator.journal import JournalStore
+from orchestrator.journal.merge import merge
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Phase, PhaseName, Standing
@@ -18,6 +22,7 @@ from tests.steps import typed
 
 from .draw import Life
 from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
+from .team import TeamJournal
 
 ACCEPTED = {
     "unknown": "the faults are over",
@@ -55,6 +60,25 @@ async def take_up(present: Present, mode: Mode | None = None) -> RunResult:
         reason="us1 is down" if mode is Mode.EMERGENCY else "",
         controls=present.controls,
     )
+
+
+async def bring_in(scene: Scene, machine: Machine) -> None:
+    """Hamr journal merge, at each computer where an emergency went on alone: every command there says so."""
+    if machine.team is None:
+        return
+    for each in (machine, *machine.others.values()):
+        file = machine.team.refuge(each.host or each.name)
+        if not file.exists():
+            continue
+
+        async def merging(present: Present, file: Path = file, team: TeamJournal = machine.team) -> RunResult:
+            session = present.session
+            with JournalStore.open(file, create=False, now=present.clock.now) as other:
+                merged = merge(cast("JournalStore", session.store), other, session.operator, session.host)
+            team.set_aside(file)
+            raise HamrError(f"{merged.added} records are merged, {merged.known} were known")
+
+        await scene.live(each, "merger", Life(), merging, what=f"journal merge '{file.name}'")
 
 
 async def break_the_lock(scene: Scene, machine: Machine) -> bool:
@@ -95,6 +119,12 @@ async def close(
         outcome = await scene.live(machine, f"closer{number}", Life(), acts(command, goal), what=command)
         before = _said(outcome)
         await asyncio.sleep(5.0)  # people read what it says
+        if machine.team is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Locked):
+            before = ""  # whoever held it at another computer may be gone in a while; who is not heard of then, is asked
+            if done.count(command) > 1:
+                await break_the_lock(scene, machine)
+            else:
+                await asyncio.sleep(20.0)
     standing = await look(scene, machine)
     return closed(standing, goal), done, standing
 
@@ -107,7 +137,14 @@ def _within_reach(scene: Scene, standing: Standing, goal: Status) -> Status:
 
 
 async def look(scene: Scene, machine: Machine) -> Standing:
-    """Hamr status, by somebody who only looks."""
+    """Hamr status, by somebody who only looks, when nothing goes wrong any more."""
+    found = await glance(scene, machine)
+    assert found is not None, "hamr status failed"
+    return found
+
+
+async def glance(scene: Scene, machine: Machine) -> Standing | None:
+    """The same at any time; None where a team's journal can't be had."""
     found: list[Standing] = []
 
     async def looking(present: Present) -> RunResult:
@@ -117,9 +154,9 @@ async def look(scene: Scene, machine: Machine) -> Standing:
         raise HamrError("looked")
 
     outcome = await scene.live(machine, "onlooker", Life(), looking, what="status")
-    if not found:
+    if not found and machine.team is None:
         raise AssertionError(f"hamr status failed: {outcome}")
-    return found[0]
+    return found[0] if found else None
 
 
 def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:

@@ -9,17 +9,22 @@ from random import Random
 
 from msgspec import Struct, field
 
-from orchestrator.errors import HamrError
+from orchestrator.errors import HamrError, JournalUnavailable
 from orchestrator.journal import InlineCalls, JournalStore
+from orchestrator.journal.layouts import refuse_other_layouts
+from orchestrator.journal.opening import BUSY_SECONDS
+from orchestrator.journal.postgres import PostgresDatabase
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.protocols import Store
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
+from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS
 from orchestrator.proof.virtual_time import (
     BEGINNING,
     Process,
@@ -30,12 +35,14 @@ from orchestrator.proof.virtual_time import (
     world_context,
 )
 from orchestrator.simulator import Regions, SimulatorConfig
+from tests.fake_postgres import ADDRESS
 
 from .attacks import NONE, Attacks
 from .beside import Beside, Doomed, PlayedProber, PlayedPrograms, PlayedSession, asker
 from .draw import Life
 from .ledger import Dated, Ledger
 from .tape import Tape
+from .team import PlayedCalls, TeamJournal
 from .wire import Doom, RegionTransport
 
 PAIR = "sim"
@@ -100,6 +107,16 @@ class Machine(Struct, eq=False):
     """Of the computer, where that is another name."""
     dated: Dated = field(default_factory=Dated)
     living: dict[int, Process] = field(default_factory=dict)
+    team: TeamJournal | None = None
+    """Where the journal is a team's."""
+    others: dict[str, Machine] = {}
+    """Other computers with the same journal."""
+
+    def elsewhere(self, host: str = "bastion") -> Machine:
+        """Another computer with the same journal."""
+        if host not in self.others:
+            self.others[host] = Machine(self.name, self.store, host, self.dated, team=self.team)
+        return self.others[host]
 
 
 class PlayedHost(Struct, frozen=True):
@@ -131,6 +148,10 @@ class Present(Struct, eq=False):
     controls: RunControl
     process: Process
     clock: VirtualClock
+    calls: PlayedCalls | None = None
+    """Of a team's journal."""
+    database: PostgresDatabase | None = None
+    """The same, as this process alone has it."""
 
 
 class Scene(Struct, eq=False):
@@ -156,6 +177,10 @@ class Scene(Struct, eq=False):
     """What the orgs really showed when a process ended, by its name: since when, and what."""
     looks: list[tuple[Process, Standing]] = field(default_factory=list)
     """What `hamr status` said."""
+    hastens: bool = False
+    """Whether an emergency may be on: whoever takes a run up, or looks, does not wait for a team's journal then."""
+    waited: dict[Process, float] = {}
+    """Seconds for which each process of an emergency waited for a team's journal that failed it."""
     patience: float = 3600.0
     """Virtual seconds that a life may last."""
 
@@ -178,11 +203,13 @@ class Scene(Struct, eq=False):
         process.on_freeze = lambda: self.tape.happened(
             "freeze", f"{process.name} for {life.freeze_for} s", process
         )
-        present = self._present(machine, operator, life, process, pid)
+        looks = what.removeprefix("hamr ").startswith(("resume", "status"))
+        hastens = "emergency" in what or (self.hastens and looks)
+        present = self._present(machine, operator, life, process, pid, hastens=hastens)
         machine.living[pid] = process
         self.tape.happened("life", f"{process.name} on {machine.name}: {what}", process)
         troubles = self._troubles(life, present)
-        task = self.loop.create_task(_acting(act, present), context=own_context(process))
+        task = self.loop.create_task(_acting(act, present, hastens=hastens), context=own_context(process))
         task.add_done_callback(lambda _: process.ended.set(), context=world_context())
         try:
             await asyncio.wait_for(process.ended.wait(), self.patience)
@@ -192,6 +219,11 @@ class Scene(Struct, eq=False):
         outcome = await self._end_of(process, task)
         self.truths[process.name] = Both(self._truth(Role.PRIMARY), self._truth(Role.SECONDARY))
         del machine.living[pid]
+        if present.database is not None:
+            present.database.close()  # the server hears of it, however it ended
+            present.session.store.close()
+            if hastens and present.calls is not None:
+                self.waited[process] = present.calls.waited
         self.lives.append((process, outcome))
         self.tape.happened("end", f"{process.name}: {_in_words(outcome)}", process)
         return outcome
@@ -236,7 +268,9 @@ class Scene(Struct, eq=False):
             case _:
                 return Crashed(error)
 
-    def _present(self, machine: Machine, operator: str, life: Life, process: Process, pid: int) -> Present:
+    def _present(
+        self, machine: Machine, operator: str, life: Life, process: Process, pid: int, *, hastens: bool
+    ) -> Present:
         clock = VirtualClock(self.loop, process)
         wall = self.attacks.wall
         clock.wall_offset = wall[(pid - FIRST_PID - 1) % len(wall)]
@@ -254,7 +288,7 @@ class Scene(Struct, eq=False):
 
         def way(role: Role) -> RegionTransport:
             return RegionTransport(
-                self.regions, role, process, self.tape, requests, clock, machine.name, self
+                self.regions, role, process, self.tape, requests, clock, lambda: _journal_of(session), self
             )
 
         def dating() -> None:
@@ -263,25 +297,39 @@ class Scene(Struct, eq=False):
         if self.beside.drawn.gauges:
             clock.on_wake = lambda seconds: self.tape.woke(process, seconds)
         doom = Doomed(life.hook_begun, life.hook_done, life.asked)
+        calls: PlayedCalls | None = None
+        database: PostgresDatabase | None = None
+        store, team = machine.store, machine.team
+        if team is not None:
+            team.note_unanswered()
+            calls = PlayedCalls(process, team.team.takes)
+            database = team.server.database(spend=calls.spend)
+            store = JournalStore(database, machine.dated.now)
+
+        noted: set[str] | None = None if team is None else set()
+
+        def kept(inner: Store, name: str, team: TeamJournal | None = None) -> Ledger:
+            return Ledger(inner, process, self.tape, operations, name, life.disk_full_at, dating, noted, team)
+
         session = PlayedSession(
             pair=self.pair,
             playbook=self.playbook,
             operator=Operator(operator, host.capitalize() if self.attacks.capitals else host),
-            store=Ledger(
-                machine.store, process, self.tape, operations, machine.name, life.disk_full_at, dating
-            ),
+            store=kept(store, machine.name, team),
+            within=lambda inner: kept(inner, f"{host} alone"),
+            refuge=team.refuge(host) if team is not None and hastens else None,
             environ=environ,
             clock=clock,
             dice=Random(f"{self.seed}/{pid}"),  # noqa: S311 - replayable
             transports=Both(way(Role.PRIMARY), way(Role.SECONDARY)),
             host=PlayedHost(machine, pid),
-            calls=InlineCalls(),
+            calls=calls or InlineCalls(),
             told=partial(self.tape.told, process),
             played_prober=PlayedProber(self.beside, process, clock),
             played_programs=PlayedPrograms(self.beside, process, clock, doom),
         )
         controls = RunControl(asker=asker(self.beside, process, doom))
-        return Present(session, controls, process, clock)
+        return Present(session, controls, process, clock, calls, database)
 
     def _troubles(self, life: Life, present: Present) -> list[asyncio.TimerHandle]:
         """What a clock or a person does to the process, in time."""
@@ -306,7 +354,23 @@ class Scene(Struct, eq=False):
         return handles
 
 
-async def _acting(act: Callable[[Present], Awaitable[RunResult]], present: Present) -> RunResult:
+def _journal_of(session: PlayedSession) -> str:
+    assert isinstance(session.store, Ledger)
+    return session.store.journal
+
+
+async def _acting(
+    act: Callable[[Present], Awaitable[RunResult]], present: Present, *, hastens: bool
+) -> RunResult:
+    session, database = present.session, present.database
+    if database is not None:
+        session.store.wait_at_most(EMERGENCY_BUSY_SECONDS if hastens else BUSY_SECONDS)
+        try:
+            await session.calls(lambda: database.read(lambda made: refuse_other_layouts(made, ADDRESS)))
+        except JournalUnavailable as error:
+            if not hastens:
+                raise
+            session.move_journal(error)  # as `Sources.store_for` does
     return await act(present)
 
 

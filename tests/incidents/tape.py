@@ -13,7 +13,7 @@ from orchestrator.datadog.wire import decode_record
 from orchestrator.model.guard import Measured, Unmeasured
 from orchestrator.model.hook import Question
 from orchestrator.model.journal import Entry, Record
-from orchestrator.model.plain import JSON
+from orchestrator.model.plain import JSON, moment
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status
@@ -37,6 +37,10 @@ class Appended(Note, frozen=True):
     record: Record
     operation: int
     """Which of its process's journal operations it belongs to: several records are one transaction."""
+
+
+class Brought(Appended, frozen=True):
+    """A process brought in what another journal held: it happened there, and then."""
 
 
 class Told(Note, frozen=True):
@@ -156,13 +160,13 @@ def data_of(note: Note, what: type[Appended | Told] | None = None) -> Any:
         what: Told for what a process knows, and when; Appended (the default) for what the journal holds.
     """
     what = Appended if what is None else what
-    return note.record.data if isinstance(note, what) else {}
+    return note.record.data if isinstance(note, what) and not isinstance(note, Brought) else {}
 
 
 def kind_of(note: Note, what: type[Appended | Told] | None = None) -> str:
     """A journal record's kind; "" for any other note. Arguments as for `data_of`."""
     what = Appended if what is None else what
-    return note.record.kind if isinstance(note, what) else ""
+    return note.record.kind if isinstance(note, what) and not isinstance(note, Brought) else ""
 
 
 class Gauged(Note, frozen=True):
@@ -230,13 +234,22 @@ class Tape:
         """Note who replaced a record."""
         self.notes.append(Wrote(self.next, self.now, role, record, author, ours))
 
+    def teller_of(self, record: Record) -> Process:
+        """Who was told what stands there."""
+        for note in reversed(self.notes):
+            if isinstance(note, Told) and _are_same(note.record, record):
+                return note.process
+        raise LookupError(f"nobody was told of record {record.seq}, {record.kind}")
+
     def happened(self, what: str, words: str = "", process: Process | None = None) -> None:
         """Note something in the world."""
         self.notes.append(Happened(self.next, self.now, what, words, process))
 
     def appended(self, process: Process, machine: str, record: Record, operation: int) -> None:
         """Note a journal record."""
-        self.notes.append(Appended(self.next, self.now, process, machine, record, operation))
+        mine = record.by.casefold() == process.name.partition("#")[0]
+        kind = Appended if mine else Brought
+        self.notes.append(kind(self.next, self.now, process, machine, record, operation))
 
     def told(self, process: Process, entry: Entry) -> None:
         """Note what will be journalled."""
@@ -267,6 +280,12 @@ class Tape:
     def answered(self, asked: Asked, effect: Effect | None) -> None:
         """Note an answer."""
         self.notes.append(Answered(self.next, self.now, asked, effect, _record(effect)))
+
+
+def _are_same(told: Entry, record: Record) -> bool:
+    return (told.run, told.kind, told.data) == (record.run, record.kind, record.data) and told.at == moment(
+        record.at
+    )
 
 
 def _record(effect: Effect | None) -> HamrRecord | None:

@@ -131,6 +131,21 @@ ATTACKED: dict[int, str] = {
 """The same for seeds that are attacked."""
 
 
+TEAM: dict[int, str] = {
+    28: "a COMMIT was still under way when an emergency's records were merged: they stand there once",
+    69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
+    1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
+}
+"""The same for seeds whose journal is a team's."""
+
+
+@pytest.mark.parametrize("seed", TEAM, ids=str)
+def test_what_went_wrong_on_a_teams_journal_does_not_again(seed: int) -> None:
+    incident = draw(seed)
+    assert incident.team is not None
+    assert story(incident) == ""
+
+
 @pytest.mark.parametrize("seed", ATTACKED, ids=str)
 def test_what_went_wrong_under_attack_does_not_again(seed: int) -> None:
     assert story(attacked(seed)) == ""

@@ -30,6 +30,7 @@ def trace(played: Played) -> Iterator[str]:
     for fault in incident.faults:
         yield f"  {fault}"
     yield from _attacked(incident)
+    yield from () if incident.team is None else (f"  {incident.team}",)
     around = incident.around or Surroundings()
     for drawn in (*around.gauges, *around.guards, *around.asks, *around.deeds):
         yield f"  {drawn}"

@@ -55,7 +55,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
         tape: Tape,
         doom: Doom,
         clock: VirtualClock,
-        machine: str,
+        machine: Callable[[], str],
         connecting: Connecting | None = None,
     ) -> None:
         self._connecting = connecting
@@ -125,7 +125,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
             tape.next,
             tape.now,
             self._process,
-            self._machine,
+            self._machine(),
             self._role,
             request.method,
             path,

@@ -14,12 +14,12 @@ from orchestrator.model.plain import moment
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
-from orchestrator.proof.virtual_time import EPOCH
+from orchestrator.proof.virtual_time import EPOCH, Process
 from orchestrator.simulator import Returning, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
-from .tape import Appended, Happened, Note, Wrote
+from .tape import Appended, Brought, Happened, Note, Wrote
 from .world import OTHER_ORGS
 
 ROLES = {org.uuid: org.role for seed in (0, OTHER_ORGS) for org in simulated_orgs(seed)}
@@ -73,6 +73,31 @@ class Writers(Struct, frozen=True):
             note.ours and (stamp := Stamp.parse(note.author)) is not None and stamp.run in runs
             for note in notes
         )
+
+
+def is_split(played: Played) -> bool:
+    """Whether a run went on in two journals: an emergency left the team's, and somebody took the run up from there."""
+    moved: dict[str, Process] = {}
+    for note in played.tape.notes:
+        if not isinstance(note, Appended) or isinstance(note, Brought):
+            continue
+        if note.record.kind == "journal.moved":
+            moved[note.record.run] = note.process
+        elif moved.get(note.record.run, note.process) is not note.process:
+            return True
+    return False
+
+
+def holders(played: Played) -> Iterator[tuple[Note, dict[str, str]]]:
+    """Every note, with who holds each journal's lock by then."""
+    holding: dict[str, str] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Appended):
+            if note.record.kind in ("lock.taken", "lock.taken_over", "journal.moved"):
+                holding[note.machine] = note.process.name
+            elif note.record.kind in ("lock.released", "lock.broken"):
+                holding.pop(note.machine, None)
+        yield note, holding
 
 
 class Seen(Struct):

@@ -1,0 +1,123 @@
+"""Tests of the test, for a team's journal: each rule broken once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import merge, store
+from orchestrator.journal.postgres import PostgresDatabase
+from orchestrator.journal.postgres_session import TeamSession
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Role
+from orchestrator.operations.locking import Lock
+from orchestrator.operations.recorder import Recorder
+from orchestrator.operations.session import Session
+from tests.fake_postgres import Trouble
+
+from .draw import Dark, Incident, Life
+from .team import Outage, Snag, Team
+from .test_breakages import Breakage, Patch, notice, plain, unfenced
+from .test_breakages_attacks import rule
+
+# -- where to look ----------------------------------------------------------------------------------------------
+
+
+def _at_commit(trouble: Trouble) -> Any:
+    """Something befalls one COMMIT after the other."""
+
+    def aim(incident: Incident) -> Incident:
+        return plain(incident, team=Team((Snag(3 + incident.seed, trouble, "COMMIT"),)))
+
+    return aim
+
+
+def _woken(incident: Incident) -> Incident:
+    """Stopped for a minute; somebody at another computer takes the run up meanwhile."""
+    lives = (Life(freeze_at_step=60 + 9 * incident.seed, freeze_for=60.0), *(Life(),) * 3)
+    return plain(incident, lives=lives, team=Team(elsewhere=True, rescued_at=30.0))
+
+
+def _gone(trouble: Trouble, after: float = 0.0) -> Any:
+    """An emergency whose team's server is gone sooner or later."""
+
+    def aim(incident: Incident) -> Incident:
+        dark = (Dark(0.0, Role.PRIMARY, 300.0, silent=True),)
+        outage = Outage(after + 0.02 * incident.seed, 600.0, trouble)
+        return plain(incident, mode=Mode.EMERGENCY, dark=dark, team=Team((), (outage,), takes=0.01))
+
+    return aim
+
+
+# -- what is broken ---------------------------------------------------------------------------------------------
+
+
+def _not_committed(patch: Patch) -> None:
+    patch.setattr(TeamSession, "_was_committed", lambda *_: False)
+
+
+def _committed(patch: Patch) -> None:
+    patch.setattr(TeamSession, "_was_committed", lambda *_: True)
+
+
+def _told_again(patch: Patch) -> None:
+    patch.setattr(store, "_stands", lambda *_: False)
+
+
+def _no_fence(patch: Patch) -> None:
+    patch.setattr(Recorder, "_append", unfenced)
+    patch.setattr(Lock, "beat", lambda _: True)
+
+
+def _blames_its_successor(patch: Patch) -> None:
+    patch.setattr(Recorder, "_is_anothers", lambda _: False)
+
+
+def _no_refuge(patch: Patch) -> None:
+    def stays(_: Session, why: JournalUnavailable) -> None:
+        raise why
+
+    patch.setattr(Session, "move_journal", stays)
+
+
+def _reads_in_vain(patch: Patch) -> None:
+    async def ask(self: Recorder, call: Any) -> Any:
+        return await self.session.calls(call)
+
+    patch.setattr(Recorder, "ask", ask)
+
+
+def _waits_on(patch: Patch) -> None:
+    patch.setattr(PostgresDatabase, "wait_at_most", lambda *_: None)
+
+
+def _known_by_kind(patch: Patch) -> None:
+    patch.setattr(merge, "_content", lambda record: record.kind.encode())
+    patch.setattr(merge, "_want_chain", lambda *_: None)
+
+
+BREAKAGES = (
+    rule(
+        "told-once",
+        "a COMMIT without an answer is done again",
+        _not_committed,
+        _at_commit(Trouble.UNANSWERED),
+    ),
+    rule("kept", "a COMMIT without an answer counts as done", _committed, _at_commit(Trouble.UNHEARD)),
+    rule("told-once", "what was given up is told again", _told_again, _at_commit(Trouble.SWALLOWED_ANSWER)),
+    rule("intends-locked", "a woken holder goes on", _no_fence, _woken),
+    rule("ours-is-ours", "a woken holder blames whoever took its run up", _blames_its_successor, _woken),
+    rule("goes-on", "an emergency stays with a team's journal", _no_refuge, _gone(Trouble.REFUSED)),
+    rule(
+        "goes-on", "an emergency ends for what it can't read", _reads_in_vain, _gone(Trouble.SWALLOWED, 2.2)
+    ),
+    rule("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1)),
+    rule("merged", "what an emergency did alone is left out", _known_by_kind, _gone(Trouble.READ_ONLY, 2.05)),
+)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: each.name)
+def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
+    notice(breakage, monkeypatch)
