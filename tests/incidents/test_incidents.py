@@ -132,7 +132,6 @@ ATTACKED: dict[int, str] = {
 
 
 TEAM: dict[int, str] = {
-    28: "a COMMIT was still under way when an emergency's records were merged: they stand there once",
     69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
 }

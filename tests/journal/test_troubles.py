@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.journal import JournalStore
+from orchestrator.journal import JournalStore, ThisHost
+from orchestrator.journal.merge import merge
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.plain import JSON
+from orchestrator.model.run import Operator
 from tests.fake_postgres import FakeServer, Trouble
 
 from .conftest import STARTED, entry, holder, opened, ticking
@@ -81,3 +83,20 @@ def test_law_11_whatever_befalls_a_statement_what_was_told_stands_there_once(
             store.append(told(2), holding="lock-a")
         assert STATEMENTS[after] in moment.met
         assert numbers(place) == [0, 1, 2]
+
+
+def test_law_16_what_is_still_under_way_is_not_merged_beside_itself(
+    place: FakeServer, moment: Moment, tmp_path: Path
+) -> None:
+    with team(place, moment) as store:
+        store.wait_at_most(2.0)
+        store.head()
+        moment.comes(4, Trouble.LATE)
+        with pytest.raises(JournalUnavailable, match="is busy"):
+            store.append(told(0))
+        assert moment.met == "COMMIT"
+    with opened(tmp_path / "own.db") as own:
+        own.append(told(0))
+        with team(place, moment) as store:
+            merge(store, own, Operator("bob", "desk"), ThisHost())
+            assert len([record for record in store.records() if record.data.get("number") == 0]) == 1
