@@ -93,9 +93,14 @@ def request_of(invocation: Invocation, **flags: Any) -> RunRequest:
     return request
 
 
-def _crew(invocation: Invocation, store: Store, pairs: Sequence[Pair], playbook: Playbook) -> Crew:
+def _crew(
+    invocation: Invocation, store: Store, pairs: Sequence[Pair], playbook: Playbook, mode: Mode
+) -> Crew:
     prepared = {pair.name: invocation.sources.prepare(pair, playbook) for pair in pairs}
-    return Crew(prepared, store, invocation.redactor)
+    crew = Crew(prepared, store, invocation.redactor)
+    if mode is Mode.EMERGENCY:
+        crew.lead.refuge, crew.lead.moved = invocation.sources.refuge(), invocation.moved
+    return crew
 
 
 def waves_of(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave, ...]:
@@ -117,7 +122,8 @@ def show_plan(
     """Show what a fleet would do."""
     wanted = waves_of(invocation, waves, request.mode)
     with invocation.store(writes=False, emergency=True) as store:
-        plan = _made(invocation, _crew(invocation, store, pairs, invocation.load_playbook()), request, wanted)
+        crew = _crew(invocation, store, pairs, invocation.load_playbook(), request.mode)
+        plan = _made(invocation, crew, request, wanted)
     invocation.console.facts(plan_page(plan), plan_json(plan))
     return ExitCode.DONE
 
@@ -149,7 +155,7 @@ def run_fleet(
     wanted = waves_of(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
     with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
-        crew = _crew(invocation, store, pairs, playbook)
+        crew = _crew(invocation, store, pairs, playbook, request.mode)
         plan = _made(invocation, crew, request, wanted)
         console.aside.page((*plan_page(plan), line()))
         if not plan.pairs:
@@ -204,7 +210,7 @@ def resume_fleet(
             f"what is wanted is {words}",
         )
     with invocation.store(writes=True, emergency=view.started.mode is Mode.EMERGENCY) as store:
-        crew = _crew(invocation, store, pairs, playbook)
+        crew = _crew(invocation, store, pairs, playbook, view.started.mode)
         supervised(crew.append(view.fleet, FleetResumed(reason)))
         supervised(crew.catch_up(view))
         return _drive(invocation, crew, view, asks=not yes, team=team)
@@ -223,6 +229,7 @@ def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCod
             store,
             pairs[:1] or invocation.sources.inventory().pairs[:1],
             invocation.load_playbook(),
+            Mode.PLANNED,
         )
         supervised(crew.append(view.fleet, FleetStopAsked(reason)))
     said = (

@@ -70,8 +70,12 @@ async def bring_pair(
             return outcome
         if not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls)):
             return replace(outcome, elsewhere=True)
-    except JournalUnavailable:  # it says nothing of this pair
-        raise
+    except JournalUnavailable as error:  # it says nothing of this pair
+        if fleet.started.mode is not Mode.EMERGENCY:
+            raise
+        # Where there is none to move to, or it has moved already, this raises it again (law 9).
+        await session.calls(partial(session.move_journal, error))
+        return await bring_pair(session, fleet, watchers=watchers, controls=controls)
     except HamrError as error:
         outcome = _kept_from(pair, error)
         if isinstance(error, Locked) and await session.calls(partial(_is_ours, session)):

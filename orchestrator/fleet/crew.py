@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from orchestrator.datadog.connections import SharedConnections, Sites
-from orchestrator.errors import UsageError
+from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, FleetFinished, FleetStarted, RunApproved, encode
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
@@ -38,11 +38,18 @@ class Crew:
         redactor: Redactor,
         clock: Clock | None = None,
     ) -> None:
-        self.prepared, self.store, self.redactor = prepared, store, redactor
+        self.prepared, self.redactor = prepared, redactor
         self.clock = clock or SystemClock()
         self.lead = next(iter(prepared.values())).session(store, redactor)
-        """The session whose keys, certificates and thread for the journal the others share."""
+        """The session whose journal, keys, certificates and thread for the journal the others share."""
         self._sites = Sites(self.clock)
+        self._read = store
+        """What the fleet was last read from."""
+
+    @property
+    def store(self) -> Store:
+        """The journal; this machine's own, once an emergency has left a team's."""
+        return self.lead.store
 
     def connections(self) -> SharedConnections:
         """Connections for one pair after the other. Use them as a context manager."""
@@ -61,17 +68,30 @@ class Crew:
 
     def session(self, name: str) -> Session:
         """A session on one of its pairs."""
-        return self.prepared[name].session(self.store, self.redactor, beside=self.lead)
+        session = self.prepared[name].session(self.store, self.redactor, beside=self.lead)
+        session.refuge, session.moved = self.lead.refuge, self.lead.moved
+        return session
+
+    def follow(self, session: Session) -> None:
+        """Go on in the journal to which a pair's session has moved, where a team's could not be reached (law 9)."""
+        if session.moved is not None and self.lead.moved is None:
+            self.lead.store, self.lead.moved, self.lead.verified = session.store, session.moved, False
 
     async def append(self, fleet: str, event: Event, *, pair: str = "") -> None:
         """Journal an event of the whole fleet, or of `pair`.
+
+        An emergency whose team's journal can't be reached goes on in this machine's own.
 
         Raises:
             JournalUnavailable: it could not be.
         """
         operator, data = self.lead.operator, self.redactor.clean_value(encode(event))
         entry = Entry(fleet, pair, event.kind, operator.name, operator.host, data, self.clock.now())
-        await self.lead.calls(partial(self.store.append, entry))
+        try:
+            await self.lead.calls(partial(self.store.append, entry))
+        except JournalUnavailable as error:
+            await self.lead.calls(partial(self.lead.move_journal, error))
+            await self.lead.calls(partial(self.store.append, entry))
 
     async def catch_up(self, view: FleetView) -> None:
         """Go on with a view, in place, by what was journalled since, by whomever.
@@ -79,6 +99,9 @@ class Crew:
         Raises:
             JournalUnavailable: the journal cannot be read.
         """
+        if self._read is not self.store:  # another journal, whose numbers begin anew
+            self._read = self.store
+            view.upto = view.taken_up = 1
         await self.lead.calls(partial(catch_up, self.store, view))
 
 

@@ -221,6 +221,7 @@ class Drive:
         while True:
             session = await self._crew.on(pair, shared)
             outcome = await bring_pair(session, self.view, watchers=watchers, controls=controls)
+            self._crew.follow(session)
             if not outcome.elsewhere:
                 return outcome
             if self.stopping:

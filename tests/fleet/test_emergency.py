@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from orchestrator.model.events import FleetStarted
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import JournalStore
+from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved
+from orchestrator.model.journal import Entry, Record
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.sources import Sources
 from orchestrator.simulator import Fault, Slow
 
 from .conftest import NAMES
@@ -68,3 +77,55 @@ def test_an_org_that_is_only_slow_is_not_dark(lab: FleetLab) -> None:
     assert [each["pair"] for each in planned["pairs"]] == ["pay-1"]
     (db_1,) = (each for each in planned["left_out"] if each["pair"] == "db-1")
     assert (db_1["dark"], db_1["saw"]["primary"]) == ({"primary": False, "secondary": False}, "PASSIVE")
+
+
+def test_law_09_an_emergency_of_many_does_not_wait_for_a_teams_journal(lab: FleetLab) -> None:
+    lab.env["HAMR_JOURNAL"] = "postgresql://hamr@127.0.0.1:9/hamr"
+    lab.env["XDG_STATE_HOME"] = str(lab.folder / "state")
+    lab.run("fleet", "run", "--all", "--to", "ACTIVE", "--yes", code=1)
+    assert sum(lab.writes().values()) == 0, "a planned one does"
+    darken(lab, "pay-1", Role.PRIMARY)
+    darken(lab, "pay-2", Role.PRIMARY)
+    result = lab.run(*RUN, "--waves", "1,rest", code=8)
+    assert "NEITHER ITS LOCK NOR ITS HISTORY IS SEEN" in " ".join(result.stderr.split())
+    assert [shows[1] for pair, shows in lab.statuses().items() if pair.startswith("pay")] == [
+        Status.ACTIVE
+    ] * 2
+    (refuge,) = (lab.folder / "state" / "hamr").glob("emergency-*.db")
+    with JournalStore.open(refuge, create=False, now=lambda: datetime.now(UTC)) as store:
+        moved = [*store.records(kinds=(JournalMoved.kind,))]
+        assert sorted(each.pair for each in moved) == ["pay-1", "pay-2"]
+        (begun,) = store.records(kinds=(FleetStarted.kind,))
+        assert [each.pair for each in store.records(run=begun.run, kinds=(FleetPairEnded.kind,))] == [
+            "pay-1",
+            "pay-2",
+        ]
+
+
+def test_law_09_a_teams_journal_that_is_lost_on_the_way_is_left(
+    lab: FleetLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    darken(lab, "pay-1", Role.PRIMARY)
+    darken(lab, "pay-2", Role.PRIMARY)
+    refuge, journal = lab.folder / "refuge.db", lab.folder / "journal.db"
+    monkeypatch.setattr(Sources, "refuge", lambda _: refuge)
+    append_all = JournalStore.append_all
+
+    def lost(
+        self: JournalStore, entries: Sequence[Entry], *, holding: str | None = None
+    ) -> tuple[Record, ...]:
+        ended = any(each.kind == FleetPairEnded.kind for each in lab.records(FleetPairEnded.kind))
+        if ended and self.place == str(journal):
+            raise JournalUnavailable("the server is gone")
+        return append_all(self, entries, holding=holding)
+
+    monkeypatch.setattr(JournalStore, "append_all", lost)
+    lab.run(*RUN, "--waves", "1,rest", code=8)
+    assert [shows[1] for pair, shows in lab.statuses().items() if pair.startswith("pay")] == [
+        Status.ACTIVE
+    ] * 2
+    assert [each.pair for each in lab.records(FleetPairEnded.kind)] == ["pay-1"]
+    with JournalStore.open(refuge, create=False, now=lambda: datetime.now(UTC)) as store:
+        kinds = [record.kind for record in store.records(pair="")]
+        assert kinds == ["fleet.wave_began", "fleet.finished"]
+        assert [each.pair for each in store.records(kinds=(FleetPairEnded.kind,))] == ["pay-2"]
