@@ -19,12 +19,24 @@ from orchestrator.fleet.waves import AT_ONCE, CAREFULLY, waves_named
 from orchestrator.journal import Address
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    ChangeSeen,
     Event,
     FleetPairEnded,
     FleetResumed,
     FleetStopAsked,
     FleetWaveBegan,
-    RunStarted,
+    HookIntended,
+    OrgGivenUp,
+    PersonAsked,
+    SituationRead,
+    TransitionIntended,
+    TransitionMade,
+    WaitBegan,
+    WaitContinued,
+    Waiting,
+    WriteIntended,
+    WriteThrottled,
+    WriteUnknown,
 )
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.fleet_plan import FleetPlan
@@ -394,6 +406,23 @@ class Board:
         self._stream.passing(frame(self._view, self._doing, datetime.now(UTC)))
 
 
+_TOLD = (
+    ChangeSeen,
+    HookIntended,
+    OrgGivenUp,
+    PersonAsked,
+    TransitionIntended,
+    TransitionMade,
+    WaitBegan,
+    WaitContinued,
+    Waiting,
+    WriteIntended,
+    WriteThrottled,
+    WriteUnknown,
+)
+"""What is worth a word beside a pair."""
+
+
 class _Following:
     """A watcher that knows what is being done to one pair."""
 
@@ -402,9 +431,13 @@ class _Following:
 
     def tell(self, event: Event) -> None:
         """Keep what there is to say of it now."""
-        if isinstance(event, RunStarted):
-            return
-        self._doing.what = line_text(describe_event(event))
+        if isinstance(event, SituationRead):
+            seen = {None if reading is None else reading.status for reading in event.readings}
+            self._doing.stands = str(*seen) if len(seen) == 1 and None not in seen else "midway"
+        elif isinstance(event, TransitionMade):
+            self._doing.stands = str(event.target)
+        if isinstance(event, _TOLD):
+            self._doing.what = line_text(describe_event(event))
 
 
 class _Asking:

@@ -244,12 +244,12 @@ class Drive:
         self._audience.tell(event)
 
     async def _end(self) -> ExitCode:
-        code = self.view.exit_code
-        if self._signal is not None and code not in _WORSE_THAN_A_SIGNAL:
+        code, through = self.view.exit_code, all(member.settled for member in self.view.members.values())
+        if self._signal is not None and not through and code not in _WORSE_THAN_A_SIGNAL:
             code = self._signal
         arrived = sum(member.arrived for member in self.view.members.values())
         try:
-            if self.stopping:
+            if self.stopping and not through:
                 await self._note(FleetStopped(self.view.stop_asked))
             else:
                 await self._note(FleetFinished(int(code), arrived))

@@ -34,7 +34,8 @@ class Doing(Struct):
 
     since: datetime
     what: str = ""
-    run: str = ""
+    stands: str = ""
+    """The status that its orgs showed last, where that was the same."""
 
 
 def plan_page(plan: FleetPlan) -> Page:
@@ -256,7 +257,12 @@ def _row(member: Member, doing: Doing | None, now: datetime) -> tuple[Span, ...]
     outcome = member.outcome
     if doing is not None:
         took = span(float(int((now - doing.since).total_seconds())))
-        return (*head, Span("-"), Span(took), Span(shortened(doing.what or "at work"), "warn"))
+        return (
+            *head,
+            Span(doing.stands or "-"),
+            Span(took),
+            Span(shortened(doing.what or "at work"), "warn"),
+        )
     if outcome is None:
         return (*head, Span("-"), Span("-"), Span("not begun", "dim"))
     style = "good" if member.settled else "warn" if outcome.arrived else "bad"
