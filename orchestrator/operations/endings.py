@@ -54,6 +54,8 @@ def _sent_words(state: RunState) -> str:
             if state.attempts
             else "Nothing was sent to the orgs; hooks were run."
         )
+    if not seen:
+        return f"{unseen} {'write' if unseen == 1 else 'writes'} may have reached an org; none was seen by reading back."
     words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."
     return words + (f" {unseen} more may have reached an org." if unseen else "")
 
