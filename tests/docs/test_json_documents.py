@@ -10,16 +10,20 @@ import pytest
 from msgspec import Struct
 
 from orchestrator.cli.plan_files import save_plan
-from orchestrator.errors import DocumentError, Problem
+from orchestrator.errors import DocumentError, ExitCode, Problem
+from orchestrator.model.fleet import FleetView
+from orchestrator.model.fleet_plan import FleetPlan
 from orchestrator.model.plain import JSON
 from orchestrator.model.proof import Proof
-from orchestrator.model.run import Attempt
+from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import trial_of
 from orchestrator.notices.forms import notice_json
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
+from orchestrator.report.fleet import fleet_json
+from orchestrator.report.fleet import plan_json as fleet_plan_json
 from orchestrator.report.journal import runs_json, show_json
 from orchestrator.report.pairs import pairs_json
 from orchestrator.report.plan import plan_json
@@ -30,6 +34,7 @@ from orchestrator.report.run_report import report_json
 from orchestrator.report.status import status_json
 from orchestrator.system.redaction import Redactor
 from tests.notices.facts import AT, about
+from tests.report.happened import FLEET
 from tests.report.journals import drill
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
 
@@ -50,6 +55,8 @@ def keys_of(schema: str) -> set[str]:
         status_json(standing()),
         pairs_json({"payments": standing()}),
         plan_json(plan()),
+        fleet_json(FleetView("f", "alice@laptop", AT, FLEET, {}), ExitCode.DONE),
+        fleet_plan_json(FleetPlan("f", AT, Status.ACTIVE, Mode.PLANNED, (), {})),
         doctor_json([]),
         readiness_json([], "j.db"),
         result_json(result()),

@@ -161,3 +161,29 @@ def test_bad_input_is_one_error_and_nothing_is_sent(lab: FleetLab, args: tuple[s
     assert "Nothing was sent." in result.stderr
     assert sum(lab.writes().values()) == 0
     assert lab.records(FleetStarted.kind) == []
+
+
+def test_a_run_that_somebody_left_in_the_middle_is_theirs_and_stops_no_other(slow: FleetLab) -> None:
+    process = slow.start("run", "pay-1", "--to", "ACTIVE", "--yes")
+    slow.wait_for(lambda: slow.writes()["pay-1"] == 1)
+    process.kill()
+    process.wait(10)
+    found = slow.json("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "rest", code=5)
+    codes = {each["pair"]: each["exit_code"] for each in found["pairs"]}
+    assert codes == {"pay-1": 5, "pay-2": 0}
+    (left,) = (record.run for record in slow.records(RunStarted.kind) if record.pair == "pay-1")
+    assert found["pairs"][0]["next"][0]["command"] == f"hamr resume {left}"
+    assert slow.writes()["pay-1"] == 1
+    slow.run("resume", left, "--yes", code=0)
+    assert slow.json("fleet", "resume", found["fleet"], "--yes")["arrived"] == 2
+    assert slow.writes() == {**dict.fromkeys(NAMES, 0), "pay-1": 4, "pay-2": 4}
+
+
+def test_a_drill_or_a_debt_of_one_pair_is_that_pairs_refusal(lab: FleetLab) -> None:
+    lab.of("pay-1").do(lambda: lab.sims["pay-1"].set_dark(Role.PRIMARY, True))
+    lab.run("run", "pay-1", "--to", "ACTIVE", "--emergency", "--reason", "dark", "--yes", code=8)
+    lab.of("pay-1").do(lambda: lab.sims["pay-1"].set_dark(Role.PRIMARY, False))
+    found = lab.json("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "rest", code=3)
+    assert {each["pair"]: each["exit_code"] for each in found["pairs"]} == {"pay-1": 3, "pay-2": 0}
+    assert found["pairs"][0]["next"][0]["command"] == "hamr resume pay-1"
+    assert lab.statuses()["pay-2"] == ACTIVE
