@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.model.floor import Floor
 from orchestrator.model.reading import (
     Absent,
     Change,
@@ -401,6 +402,20 @@ def test_law_03_a_mirrors_copy_of_what_the_other_org_was_told_before_is_late_and
     )
     assert change(shows(P, Status.FAILOVER, "svc", 1), known, P).change is Change.LATE
     assert change(shows(P, Status.ACTIVE, "svc", 5), known, P).change is Change.ECHO
+
+
+def test_law_03_an_older_copy_of_the_other_org_lags_where_a_newer_one_was_seen() -> None:
+    first, second = shows(S, Status.FAILOVER, ONE, 1), shows(S, Status.ACTIVE, TWO, 5)
+    seen = shows(P, Status.ACTIVE, TWO, 5)
+    known = knows(
+        RUN,
+        {P: seen, S: second},
+        sent=(sent(1, S, Status.FAILOVER, confirmed=True), sent(2, S, Status.ACTIVE, confirmed=True)),
+        confirmed={S: (first, second)},
+        floors={US: Floor(seen)},
+        mirrors=True,
+    )
+    assert change(shows(P, Status.FAILOVER, ONE, 1), known, P).change is Change.STALE
 
 
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])
