@@ -167,6 +167,8 @@ class Notices:
 
     def tell(self, event: Event) -> None:
         """Have whoever wants it told of an event. Never raises, never waits."""
+        if not self._queues:
+            return
         try:
             self._about = self._about.after(event)
             notice = notice_of(event, self._about)
