@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,12 @@ from .invocation import Invocation
 
 if TYPE_CHECKING:
     from orchestrator.model.playbook import Playbook
-    from orchestrator.model.proof import Proof
+    from orchestrator.model.proof import Explored, Proof, Route
+
+    from .console import Stream
+
+EVERY, SELDOM = 0.2, 30.0
+"""Seconds between two times at which it is shown how far a proof is: in place, and by a line more."""
 
 
 @click.command()
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     metavar="DURATION",
-    default="60s",
+    default="10m",
     show_default=True,
     help="How long it may take, such as 10m.",
 )
@@ -79,13 +85,11 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
 
     from orchestrator.errors import UsageError
     from orchestrator.model.org import Mirrors
-    from orchestrator.model.proof import RouteProof
     from orchestrator.operations.preflight import status_named
     from orchestrator.proof import chosen_routes
     from orchestrator.proof import prove as prove_all
     from orchestrator.report.documents import to_json
-    from orchestrator.report.layout import line
-    from orchestrator.report.proof import proof_code, proof_json, proof_page, route_line
+    from orchestrator.report.proof import proof_code, proof_json, proof_page
     from orchestrator.system.log import configure
 
     from .output_files import PROOF, SCENARIO, refuse_misplaced, written_whole
@@ -103,16 +107,9 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     routes = chosen_routes(found, tuple(map(status_named, goals)), mirrors.known)
     seconds = _seconds(budget)
     configure("json", "critical")  # what goes wrong is the point of it
-    done = 0
-
-    def told(route: RouteProof) -> None:
-        nonlocal done
-        done += 1
-        console.err.passing((line(f"{done} of {len(routes)} routes; {route_line(route)}", "dim"),))
-
-    console.err.passing((line(f"{len(routes)} routes, to {faults} faults, {budget} at most …", "dim"),))
-    workers = min(os.cpu_count() or 1, len(routes))
-    proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=workers, told=told)
+    progress = _Progress(None if console.json else console.err, len(routes))
+    cores = os.cpu_count() or 1
+    proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=cores, told=progress.tell)
     console.err.end()
     proof = replace(proof, file=playbook or proof.file)
     if out is not None:
@@ -150,6 +147,34 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
         return str(out)
     invocation.console.note(f"No scenario was written: {'; '.join(dict.fromkeys(why))}.", "warn")
     return None
+
+
+class _Progress:
+    """How far a proof is: in place on a terminal; else a line now and then, and nothing where a program reads along.
+
+    Args:
+        stream: where to.
+        routes: how many there are.
+    """
+
+    def __init__(self, stream: Stream | None, routes: int) -> None:
+        self._stream = stream
+        self._routes = routes
+        self._told = 0.0
+
+    def tell(self, done: Sequence[Route], explored: Explored) -> None:
+        """Show how far it is, where it was not shown just now."""
+        from orchestrator.report.proof import progress_line
+
+        stream = self._stream
+        if stream is None or explored.seconds < self._told + (EVERY if stream.redraws else SELDOM):
+            return
+        self._told = explored.seconds
+        page = (progress_line(len(done), self._routes, explored),)
+        if stream.redraws:
+            stream.passing(page)
+        else:
+            stream.page(page)
 
 
 def _seconds(text: str) -> float:

@@ -154,9 +154,9 @@ class Explored(Struct, frozen=True):
     """How much was explored."""
 
     interleavings: int = 0
-    """Lives of the program that were run to their end, each another combination of events."""
+    """Lives of the program, each another combination of events, to their end or into a state that was met before."""
     states: int = 0
-    """Distinct states between them, and at each transition and write within them."""
+    """Distinct states in which they ended, and went on, and at each transition and write within them."""
     left: int = 0
     """Combinations that were known and not run when the budget ended."""
     seconds: float = 0.0

@@ -39,22 +39,26 @@ class Canon(Struct):
     now: datetime
     ages: tuple[float, ...]
     names: dict[str, str] = field(default_factory=dict)
-    times: set[datetime] = field(default_factory=set)
+    times: dict[datetime, str] = field(default_factory=dict)
+    """What stands for each, in the order in which they turned up."""
+    _forms: dict[int, object] = field(default_factory=dict)
+    """Of nouns that were met already, by identity: the same record stands in many places."""
+    _texts: dict[str, str] = field(default_factory=dict)
 
     def digest(self, *values: object) -> bytes:
         """The same for states from which everything goes on the same."""
         form = self.form(values)
-        ranks = {moment: rank for rank, moment in enumerate(sorted(self.times))}
-        text = repr((form, sorted((rank, self._age(moment)) for moment, rank in ranks.items())))
-        for moment, rank in ranks.items():
-            text = text.replace(f"<{moment.isoformat()}>", f"<{rank}>")
-        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+        in_order = [(self.times[moment], self._age(moment)) for moment in sorted(self.times)]
+        return hashlib.blake2b(repr((form, in_order)).encode(), digest_size=16).digest()
 
-    def form(self, value: object) -> object:  # noqa: C901 - a case for each kind of value
+    def form(self, value: object) -> object:  # noqa: C901, PLR0912 - a case for each kind of value
         """A value with its names and times replaced, as tuples all the way down."""
         match value:
             case str():
-                return self._text(value)
+                known = self._texts.get(value)
+                if known is None:
+                    known = self._texts[value] = self._text(value)
+                return known
             case enum.Enum():
                 return value.name
             case None | bool() | int() | timedelta():
@@ -62,15 +66,15 @@ class Canon(Struct):
             case float():
                 return round(value)
             case datetime():
-                self.times.add(value)
-                return f"<{value.isoformat()}>"
+                return self.times.setdefault(value, f"<{len(self.times)}>")
             case RunStarted():
                 return ("RunStarted", value.goal.name, value.mode.name, self.form(value.overrides))
             case Struct():
-                return (
-                    type(value).__name__,
-                    *(self.form(getattr(value, name)) for name in value.__struct_fields__),
-                )
+                found = self._forms.get(id(value))
+                if found is None:
+                    parts = [self.form(getattr(value, name)) for name in value.__struct_fields__]
+                    found = self._forms[id(value)] = (type(value).__name__, *parts)
+                return found
             case Mapping():
                 return tuple((self.form(key), self.form(item)) for key, item in value.items())
             case set() | frozenset():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 
 from orchestrator.errors import HamrError, UsageError
 from orchestrator.model.result import RunResult
@@ -28,6 +29,7 @@ BECAUSE = "the region's own people say so"
 _BARE = ("--emergency", "--yes")
 
 
+@cache
 def verb_of(line: str) -> str:
     """The verb of a line to type; "" where it is none of hamr's."""
     words = shlex.split(line)

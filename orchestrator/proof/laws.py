@@ -35,7 +35,9 @@ from orchestrator.model.words import span
 from .orgs import is_strangers
 
 if TYPE_CHECKING:
-    from .life import Life, Outcome
+    from .ends import Outcome
+    from .life import Life
+    from .scene import Scene
 
 LOOKED_AT = frozenset(
     {"guard.judged", "guard.waived", "guard.overridden", TransitionIntended.kind, WriteIntended.kind}
@@ -180,8 +182,10 @@ def _is_unsure(life: Life, draft: Draft) -> None:
 
 def at_the_end(life: Life, outcome: Outcome) -> None:  # noqa: C901 - a case for each end
     """How a command ended."""
-    from .life import Crashed, Died, Raised, Returned  # noqa: PLC0415 - a life asks the laws
+    from .ends import Crashed, Died, Raised, Returned  # noqa: PLC0415 - a life asks the laws
 
+    watch = life.scene.watch
+    watch.bases = {of: record for of, record in watch.bases.items() if of[0] in watch.begun}
     match outcome:
         case Died():
             for draft in life.sent:  # what it was answered died with it, unless that was journalled
@@ -206,13 +210,15 @@ def at_the_end(life: Life, outcome: Outcome) -> None:  # noqa: C901 - a case for
 
 
 def _done(life: Life, goal: Status) -> None:
+    scene = life.scene
+    accepted = "unknown=" in scene.step.command  # by name: that write may be there, or come
     for role in Role:
         record = life.served.get(role)
         if record is None or record.status != goal:
             life.breaks(Law.DONE_IS_SEEN, f"it says done, and had not read {goal} on the {role}")
-        elif not (life.scene.meddled or life.scene.came_late) and life.scene.orgs.status(role) is not goal:
+        elif not (accepted or scene.meddled or scene.came_late) and scene.orgs.status(role) is not goal:
             life.breaks(Law.DONE_IS_SEEN, f"it says done, and the {role} does not show {goal}")
-    life.scene.watch.owed = None
+    scene.watch.owed = None
 
 
 def _owing(life: Life, owed: Any, goal: Status | None) -> None:
@@ -235,9 +241,13 @@ def _reaches(life: Life, code: ExitCode, message: str) -> None:
         life.breaks(Law.REACHES, f"with nothing going wrong, it ends with {int(code)}: {message}")
 
 
+def is_timed(scene: Scene) -> bool:
+    """Whether nothing went wrong but waits in the only command until now: then it has to be in time."""
+    return scene.number == 1 and set(scene.faults) <= {Event.PASSED_LATER}
+
+
 def _in_time(life: Life, objectives: Sequence[Any]) -> None:
-    scene = life.scene
-    if scene.number > 1 or not set(scene.faults) <= {Event.PASSED_LATER}:
+    if not is_timed(life.scene):
         return
     for objective in objectives:
         if not objective.met:

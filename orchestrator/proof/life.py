@@ -1,27 +1,19 @@
-"""One command from its beginning to its end, or to its death: the real engine, in memory, in virtual time."""
+"""The life of a process: what each thing that it asks comes to, and where something may go otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from random import Random
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from orchestrator.datadog.transport import Transport
-from orchestrator.errors import HamrError
-from orchestrator.journal import InlineCalls
-from orchestrator.model.events import Event as Told
-from orchestrator.model.events import Remembered, TransitionIntended, WriteIntended
-from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
-from orchestrator.model.hook import Program, ProgramEnded, Question, Reply, When
-from orchestrator.model.journal import Entry, Holder, Whereabouts
-from orchestrator.model.plain import plain
+from orchestrator.model.events import TransitionIntended, WriteIntended
+from orchestrator.model.guard import Measured, Probe, Unmeasured
+from orchestrator.model.hook import ProgramEnded, Question, Reply, When
+from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
-from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.reading import (
     Absent,
     Accepted,
@@ -30,31 +22,24 @@ from orchestrator.model.reading import (
     Draft,
     Exchange,
     HamrRecord,
-    Identity,
     Lost,
     NotSent,
     Present,
-    Reading,
     Rejected,
-    Request,
     Sight,
     Throttled,
     Unreachable,
     Unreadable,
 )
-from orchestrator.model.result import RunResult
-from orchestrator.model.run import Operator
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.operations.session import KeyedWorld, Session
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
 from . import laws
 from .choices import Chooser
-from .keyboard import type_line
+from .ends import Died, Ended, ends
 from .scene import Scene
-from .store import MemoryStore
-from .virtual_time import BEGINNING, Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
+from .virtual_time import BEGINNING, ProcessDied, VirtualClock, VirtualLoop
 
 ANSWER_SECONDS = 0.02
 """How long an org takes for an answer."""
@@ -86,31 +71,6 @@ _GUARDS = (Event.FAILED, Event.UNMEASURED, Event.NEVER_PASSED)
 _PEOPLE = (Event.SAID_NO, Event.NOBODY_ANSWERED)
 
 
-class Returned(Struct, frozen=True):
-    """It ended with a result."""
-
-    result: RunResult
-
-
-class Raised(Struct, frozen=True):
-    """It ended with an error that says why nothing was done."""
-
-    error: HamrError
-
-
-class Died(Struct, frozen=True):
-    """Its process died."""
-
-
-class Crashed(Struct, frozen=True):
-    """Something came out of it that no person should ever see, or nothing ever."""
-
-    why: str
-
-
-Outcome = Returned | Raised | Died | Crashed
-
-
 class Life(Struct, eq=False):
     """One process, on a scene of its own."""
 
@@ -120,9 +80,12 @@ class Life(Struct, eq=False):
     chooser: Chooser
     loop: VirtualLoop
     clock: VirtualClock
-    met: Callable[[Life], None]
-    """Is asked at each intent whether an equal state was met before."""
+    met: Callable[[Life, Sequence[Entry]], bool]
+    """Is asked at each intent whether another life goes on from an equal state."""
     dead: bool = False
+    was_met: bool = False
+    ended: list[Ended] = field(default_factory=list)
+    """What it would have left, had it died on its way, or had something outlasted it."""
     looks: dict[Role, int] = field(default_factory=dict)
     """At each org since anything was last written."""
     warned: dict[tuple[str, Role], HamrRecord] = field(default_factory=dict)
@@ -137,6 +100,10 @@ class Life(Struct, eq=False):
     unmeasured: bool = False
     """Whether probes that hold back have no data, rather than a bad answer."""
     wrote: bool = False
+    hooks: int = 0
+    """How many hooks' programs have run."""
+    left: tuple[Any, ...] = ()
+    """What would have outlived it when it committed last."""
     run: str = ""
     controls: RunControl = field(default_factory=RunControl)
     broken: list[BrokenLaw] = field(default_factory=list)
@@ -177,6 +144,25 @@ class Life(Struct, eq=False):
             self.tell(what, event=found[0], **facts)
         return found
 
+    def _had_died(self, chooser: Chooser, what: What, draft: Draft | None = None, **facts: Any) -> None:
+        """Take note of what this life would leave, had it died here: all that lives on is a copy."""
+        event, scene = chooser.chosen[-1], self.scene.copy()
+        scene.faults, scene.since_fault = (*scene.faults, event), 0
+        scene.scripts = (*scene.scripts[:-1], chooser.script)
+        moments = [*self.moments, Moment(self.loop.time() - BEGINNING, what, event=event, **facts)]
+        dead = replace(
+            self,
+            scene=scene,
+            chooser=chooser,
+            moments=moments,
+            broken=[],
+            warned=dict(self.warned),
+            sent=[*self.sent],
+        )
+        if draft is not None:
+            dead.leave_write(draft, event)
+        self.ended += ends(dead, Died())
+
     def breaks(self, law: Law, why: str) -> None:
         """Take note of a law that broke."""
         self.broken.append(BrokenLaw(law, why))
@@ -194,18 +180,40 @@ class Life(Struct, eq=False):
     def around_commit(self, entries: Sequence[Entry], commit: Callable[[], None]) -> None:
         """One transaction of the journal: the process may die before it or after it."""
         subject = entries[-1].kind
-        options = ((Event.DIED_BEFORE, None), (Event.DIED_AFTER, None))
-        found = self.choose(What.COMMIT, options, subject=subject)
+        ways = self._ways_to_die()
+        found = self.choose(What.COMMIT, ways, subject=subject)
         if found is not None and found[0] is Event.DIED_BEFORE:
             self.die()
+        point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
+        if self.chooser.branches_here and ways[0][0] is Event.DIED_BEFORE:
+            self._had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
         laws.before_commit(self, entries)
         commit()
+        self.left = self._leaves()
         laws.after_commit(self, entries)
         if found is not None:
             self.die()
+        if self.chooser.branches_here:
+            self._had_died(point, What.COMMIT, subject=subject)
         if any(entry.kind in (TransitionIntended.kind, WriteIntended.kind) for entry in entries):
             self.looks.clear()
-            self.met(self)
+            if self.met(self, entries):
+                self.was_met = True
+                self.die()
+
+    def _ways_to_die(self) -> list[tuple[Event, None]]:
+        """Before a commit it leaves what it left after the one before, unless something else has changed since."""
+        died: list[tuple[Event, None]] = [(Event.DIED_BEFORE, None), (Event.DIED_AFTER, None)]
+        return died if self.left != self._leaves() else died[1:]
+
+    def _leaves(self) -> tuple[object, ...]:
+        """What outlives it, but for what it commits: the orgs, what is on its way, hooks that ran, the lock, and the time."""
+        orgs, holder = self.scene.orgs, self.scene.kept.holder
+        lock = None if holder is None else holder.lock
+        now, before = self.loop.time(), self.left[-1] if self.left else 0.0
+        at_once = now - before < self.playbook.confirm.within.total_seconds() / 2
+        since = before if at_once else now
+        return (orgs.written, len(orgs.coming), tuple(orgs.dark.items()), self.hooks, lock, since)
 
     def is_true(self, role: Role) -> Sight:
         """What an org holds."""
@@ -272,6 +280,10 @@ class Life(Struct, eq=False):
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}
         found = self.choose(What.WROTE, [(event, None) for event in _WRITES], **facts)
+        if self.chooser.branches_here:
+            for event in (Event.DIED_TAKEN, Event.DIED_LATE):
+                chooser = self.chooser.and_then(_WRITES.index(event), event)
+                self._had_died(chooser, What.WROTE, draft, **facts)
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, None if found is None else found[0])
@@ -305,15 +317,19 @@ class Life(Struct, eq=False):
                 return Rejected(Exchange(), "400 Bad Request")
             case Event.THROTTLED:
                 return Throttled(Exchange(), 2.0)
-            case Event.DIED_TAKEN:
-                orgs.take(draft, now)
-                laws.after_write(self, draft, answered=False)
-                self.die()
-            case Event.DIED_LATE:
-                orgs.take_later(draft, now, within / 2)
-                laws.after_write(self, draft, answered=False)
+            case Event.DIED_TAKEN | Event.DIED_LATE as event:
+                self.leave_write(draft, event)
                 self.die()
         return Accepted(Exchange(server_date=self.clock.now()), orgs.take(draft, now))
+
+    def leave_write(self, draft: Draft, event: Event) -> None:
+        """What becomes of a write whose process dies while it waits for the answer."""
+        orgs, now = self.scene.orgs, self.loop.time()
+        if event is Event.DIED_TAKEN:
+            orgs.take(draft, now)
+        else:
+            orgs.take_later(draft, now, self.playbook.confirm.within.total_seconds() / 2)
+        laws.after_write(self, draft, answered=False)
 
     def _stranger_may_write(self, draft: Draft) -> None:
         """Somebody else writes: what we write, what is there, or what the pair is to leave, to either org."""
@@ -384,12 +400,15 @@ class Life(Struct, eq=False):
         self.alive()
         await self.clock.sleep(min(1.0, limit))
         self.alive()
+        self.hooks += 1
         if hook in self.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
         options = [(Event.HOOK_FAILED, None), (Event.HOOK_DIED, None)]
         if when == When.BEFORE.value:  # what comes after a transition is owed until it ends well
             options.append((Event.HOOK_NEVER_ENDED_WELL, None))
         found = self.choose(What.HOOK, options, subject=hook)
+        if self.chooser.branches_here:
+            self._had_died(self.chooser.and_then(1, Event.HOOK_DIED), What.HOOK, subject=hook)
         if found is None:
             return ProgramEnded(0, "", 1.0)
         if found[0] is Event.HOOK_DIED:
@@ -417,176 +436,3 @@ def _not(sight: Measured) -> float | str | bool | None:
             return -1.0
         case _:
             return None
-
-
-class LivingWorld(Struct):
-    """`orchestrator.model.protocols.World` of one process."""
-
-    life: Life
-
-    async def require_keys(self) -> None:
-        """They are there."""
-        self.life.alive()
-
-    async def read(self, role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
-        """GET one org's record."""
-        del anew
-        clock = self.life.clock
-        began = clock.monotonic()
-        sight = await self.life.answered_read(role, within)
-        date = None if isinstance(sight, Unreachable) else clock.now()
-        return Reading(role, sight, clock.now(), began, Exchange(server_date=date))
-
-    async def identify(self, role: Role, *, within: float | None = None) -> Identity:
-        """Whose keys they are."""
-        self.life.alive()
-        if self.life.is_dark(role):
-            await self.life.clock.sleep(within or self.life.playbook.timeouts.read.total_seconds())
-            self.life.alive()
-            return Identity(role, None, "no answer in time")
-        return Identity(role, self.life.scene.orgs.pair[role].uuid)
-
-    def describe(self, draft: Draft) -> Request:
-        """The request, without its body: no two of a proof differ in that."""
-        return Request("POST", f"{self.life.scene.orgs.pair[draft.role].base_url}/api/v2/hamr", None)
-
-    async def write(
-        self, draft: Draft, *, within: float | None = None, leave_by: float | None = None
-    ) -> Answer:
-        """POST one draft."""
-        del leave_by
-        return await self.life.answered_write(draft, within)
-
-
-class LivingProber(Struct):
-    """`orchestrator.model.protocols.Prober` of one process."""
-
-    life: Life
-
-    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
-        """Read one probe."""
-        sight = await self.life.measured(probe, within)
-        clock = self.life.clock
-        return ProbeReading(probe.name, sight, clock.now(), clock.monotonic(), ANSWER_SECONDS)
-
-
-class LivingPrograms(Struct):
-    """`orchestrator.model.protocols.Programs` of one process."""
-
-    life: Life
-
-    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
-        """Run a hook's program."""
-        return await self.life.ran(about["HAMR_HOOK"], about["HAMR_WHEN"], program.timeout.total_seconds())
-
-
-class LivingHost(Struct, frozen=True):
-    """One machine; of its processes the newest lives."""
-
-    pid: int
-    name: str = "laptop"
-
-    def this_process(self) -> tuple[int, str]:
-        """Which one this is."""
-        return self.pid, f"boot-{self.pid}"
-
-    def whereabouts(self, holder: Holder) -> Whereabouts:
-        """What can be told of a holder."""
-        return Whereabouts.RUNS if holder.pid == self.pid else Whereabouts.GONE
-
-    def provably_dead(self, holder: Holder) -> bool:
-        """Whether it is another one."""
-        return holder.pid != self.pid
-
-
-@dataclass(slots=True)
-class LivingSession(Session):
-    """A session whose orgs, probes and programs are those of a life."""
-
-    life: Life | None = None
-
-    def entry(self, run: str, event: Told) -> Entry:
-        """An event as it goes into the journal: as it is, and in plain form where a law looks at it."""
-        looked_at = event.kind in laws.LOOKED_AT
-        data = Remembered(event, plain(event) if looked_at else {})  # type: ignore[arg-type] # a noun's plain form
-        operator = self.operator
-        return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
-
-    def connections(self) -> Both[Transport]:
-        """None are needed: nothing leaves this process."""
-        return cast("Both[Transport]", Both(None, None))
-
-    def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
-        """Both orgs."""
-        del over
-        assert self.life is not None  # noqa: S101 - `session_of` sets it
-        return nullcontext(LivingWorld(self.life))
-
-    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
-        """The playbook's probes."""
-        del over
-        assert self.life is not None  # noqa: S101 - as above
-        return nullcontext(LivingProber(self.life))
-
-    def programs(self) -> Programs:
-        """Its hooks' programs."""
-        assert self.life is not None  # noqa: S101 - as above
-        return LivingPrograms(self.life)
-
-
-def session_of(life: Life) -> LivingSession:
-    """What the commands of a life are given."""
-    scene = life.scene
-    return LivingSession(
-        pair=scene.orgs.pair,
-        playbook=life.playbook,
-        operator=Operator("alice", "laptop"),
-        store=MemoryStore(scene.kept, life.clock.now, life.alive, life.around_commit),
-        environ={},
-        clock=life.clock,
-        dice=Random(scene.number),  # noqa: S311 - replayable
-        host=LivingHost(scene.number),
-        calls=InlineCalls(),
-        verified=True,
-        life=life,
-    )
-
-
-def live(life: Life) -> Outcome:
-    """Type what the scene has next, and follow it to its end."""
-    scene = life.scene
-    scene.number += 1
-    scene.since_fault += 1
-    scene.scripts = (*scene.scripts, life.chooser.script)
-    life.tell(What.TYPED, subject=scene.step.command)
-    life.controls.asker = life.replied
-    outcome = _outcome(life, scene.step.command)
-    scene.time = life.loop.time()
-    _lights(life)
-    laws.at_the_end(life, outcome)
-    scene.story = (*scene.story, *life.moments)
-    life.moments.clear()
-    return outcome
-
-
-def _outcome(life: Life, line: str) -> Outcome:
-    session = session_of(life)
-    try:
-        return Returned(run_to_the_end(life.loop, type_line(line, session, life.controls)))
-    except ProcessDied:
-        return Died()
-    except HamrError as error:
-        return Raised(error)
-    except (Deadlock, Endless) as stuck:
-        return Crashed(f"{type(stuck).__name__.lower()} {stuck}")
-    except Exception as error:  # noqa: BLE001 - whatever it is, that is what the proof is after
-        return Crashed(f"{type(error).__name__}: {error}")
-
-
-def _lights(life: Life) -> None:
-    """Regions come back, as they were."""
-    orgs = life.scene.orgs
-    for role, until in [*orgs.dark.items()]:
-        if life.scene.number >= until:
-            del orgs.dark[role]
-            life.tell(What.BACK, role=role)

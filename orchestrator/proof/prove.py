@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator import __version__
 from orchestrator.config import parse_playbook
 from orchestrator.errors import UsageError
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Proof, Route, RouteProof
+from orchestrator.model.proof import Explored, Proof, Route, RouteProof
 from orchestrator.model.status import Status
 
-from .search import COMMANDS, prove_route, routes_of
+from .following import COMMANDS
+from .search import prove_route, routes_of
+
+MORE = 2.0
+"""How much more of what is left a route may take than seems fair: what it does not need is left to the others."""
 
 SHORTEST_SLICE = 0.5
 """Seconds that a route gets at least, however many there are."""
+
+TOLD_SECONDS = 0.25
+"""After so many it is told how far it is, where nothing else is to be told."""
 
 
 def chosen_routes(
@@ -53,7 +63,7 @@ def prove(
     faults: int,
     seconds: float,
     workers: int,
-    told: Callable[[RouteProof], None] = lambda _: None,
+    told: Callable[[Sequence[Route], Explored], None] = lambda *_: None,
 ) -> Proof:
     """Explore every route to so many faults, within so many seconds for all of them together.
 
@@ -63,26 +73,27 @@ def prove(
         faults: how many events go otherwise at most, in one story.
         seconds: what is left then is counted, and the proof does not hold.
         workers: how many processes share the work.
-        told: is told each route's result as soon as it is there.
+        told: is told now and then which routes were explored, and how much of all of them.
     """
     began = time.monotonic()
     ends_at = time.time() + seconds
-    done: dict[Route, RouteProof] = {}
-    longest_first = sorted(routes, key=lambda route: -len(playbook.route(route.start, route.goal) or ()))
+    workers = min(workers, len(routes))
+    longest_first = sorted(routes, key=lambda route: -_size(playbook, route))
+    sizes = [_size(playbook, route) for route in longest_first]
+    shares = [min(1.0, MORE * size * workers / sum(sizes[number:])) for number, size in enumerate(sizes)]
     jobs = [
-        _Job(
-            playbook.text,
-            playbook.path,
-            route,
-            faults,
-            ends_at,
-            (len(routes) - number) / min(workers, len(routes)),
-        )
+        _Job(number, playbook.text, playbook.path, route, faults, ends_at, shares[number])
         for number, route in enumerate(longest_first)
     ]
-    for found in _all(jobs, min(workers, len(jobs))):
+    counts = multiprocessing.RawArray("Q", len(jobs) * _COUNTS)
+    done: dict[Route, RouteProof] = {}
+
+    def tell() -> None:
+        told(tuple(done), replace(_together(counts), seconds=time.monotonic() - began))
+
+    for found in _all(jobs, workers, counts, tell):
         done[found.route] = found
-        told(found)
+        tell()
     return Proof(
         playbook.name,
         playbook.digest,
@@ -95,33 +106,77 @@ def prove(
     )
 
 
+def _size(playbook: Playbook, route: Route) -> int:
+    """About how long it takes, beside others; what takes longest is begun first, so that the processes end together."""
+    return len(playbook.route(route.start, route.goal) or ()) * (1 if route.mirrors else 2)
+
+
 class _Job(Struct, frozen=True):
     """One route, for whichever process is free."""
 
+    number: int
     text: str
     path: str
     route: Route
     faults: int
     ends_at: float
     """When the budget of all ends, by the wall clock, which processes share."""
-    left: float
-    """How many such jobs a process still has before it."""
+    share: float
+    """How much it may take of the time that is left when it begins."""
 
 
-def _all(jobs: Sequence[_Job], workers: int) -> Iterator[RouteProof]:
+_COUNTS = 3
+"""How many numbers tell of a job how far it is: interleavings, states, and what is left."""
+
+_Counts = Any
+"""Those of each job, in order, in memory that all processes share."""
+
+
+def _together(counts: _Counts) -> Explored:
+    return Explored(*(sum(counts[number::_COUNTS]) for number in range(_COUNTS)))
+
+
+def _all(
+    jobs: Sequence[_Job], workers: int, counts: _Counts, tell: Callable[[], None]
+) -> Iterator[RouteProof]:
+    """What comes of each; `tell` is called now and then meanwhile."""
     if workers <= 1:
-        yield from map(_work, jobs)
+        for job in jobs:
+            yield _explore(job, counts, tell)
         return
     # Whatever ends the block, an interrupt too, ends the processes.
-    with multiprocessing.Pool(workers, _leave_signals) as pool:
-        yield from pool.imap_unordered(_work, jobs)
+    with multiprocessing.Pool(workers, _begin, (counts,)) as pool:
+        found = pool.imap_unordered(_work, jobs)
+        for _ in jobs:
+            while True:
+                try:
+                    yield found.next(timeout=TOLD_SECONDS)
+                    break
+                except multiprocessing.TimeoutError:
+                    tell()
 
 
-def _leave_signals() -> None:
+_shared: _Counts = None
+"""In a process of its own: where it says how far it is."""
+
+
+def _begin(counts: _Counts) -> None:
     """Ctrl-C is for the process that waits: it ends this one."""
+    global _shared  # noqa: PLW0603 - a pool hands what is shared to its processes when they begin, and in no other way
+    _shared = counts
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(job: _Job) -> RouteProof:
-    seconds = max(SHORTEST_SLICE, (job.ends_at - time.time()) / max(1.0, job.left))
-    return prove_route(parse_playbook(job.text, job.path), job.route, job.faults, seconds)
+    return _explore(job, _shared, lambda: None)
+
+
+def _explore(job: _Job, counts: _Counts, tell: Callable[[], None]) -> RouteProof:
+    def passing(explored: Explored) -> None:
+        first = job.number * _COUNTS
+        counts[first : first + _COUNTS] = (explored.interleavings, explored.states, explored.left)
+        tell()
+
+    seconds = max(SHORTEST_SLICE, (job.ends_at - time.time()) * job.share)
+    return prove_route(parse_playbook(job.text, job.path), job.route, job.faults, seconds, passing)

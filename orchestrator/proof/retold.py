@@ -13,7 +13,6 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Counterexample, Moment
 from orchestrator.model.status import Status
 
-from .choices import Chooser
 from .scene import Scene
 from .search import Search
 from .virtual_time import EPOCH
@@ -45,7 +44,7 @@ def retell(playbook: Playbook, found: Counterexample) -> Retold:
     follows: Scene | BrokenLaw | None = scene
     while isinstance(follows, Scene):
         scene = follows
-        follows = search.follow(scene, Chooser(scripts.pop(0) if scripts else ()))
+        follows = search.play(scene, scripts.pop(0) if scripts else ())
     records = [
         Journalled((moment(record.at) - EPOCH).total_seconds(), record.kind, event_of(record))
         for record in scene.kept.records

@@ -120,12 +120,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
 
-    def __init__(self) -> None:
+    def __init__(self, *, processes: bool = True) -> None:
+        """`processes`: whether what runs on it belongs to processes that can be killed; else it is one that can not."""
         super().__init__()
         self.virtual = BEGINNING
+        self.processes = processes
         self.steps = 0
         self.complaints: list[str] = []
-        self.set_task_factory(_enlist)
+        if processes:
+            self.set_task_factory(_enlist)
         self.set_exception_handler(self._complain)
 
     def time(self) -> float:
@@ -161,7 +164,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if handle.cancelled():
                 continue
-            process = _owner(handle)
+            process = _owner(handle) if self.processes else None
             if process is not None and not process.admit(handle):
                 continue
             handle._run()  # noqa: SLF001 - as asyncio's own loop does
@@ -237,8 +240,10 @@ def run_to_the_end(loop: VirtualLoop, coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(coroutine)
     finally:
-        for task in asyncio.all_tasks(loop):
+        left = asyncio.all_tasks(loop)
+        for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.run_until_complete(asyncio.sleep(0))
+        if left:
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(asyncio.sleep(0))
         loop.close()

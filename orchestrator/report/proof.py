@@ -39,6 +39,19 @@ def proof_page(proof: Proof, scenario: str | None = None) -> Page:
     )
 
 
+BAR = 8
+"""Cells of the bar that shows how much of what is known was explored."""
+
+
+def progress_line(routes: int, of: int, explored: Explored) -> tuple[Span, ...]:
+    """How far a proof is: what is left grows while it goes on, for each thing that goes wrong opens more ways on."""
+    known = explored.interleavings + explored.left
+    full = BAR * explored.interleavings // known if known else 0
+    bar = "█" * full + "░" * (BAR - full)
+    words = f"{routes}/{of} routes, {_counts(explored)}, {explored.left:,} left, {explored.seconds:.0f} s"
+    return Span(f"{bar} ", "dim"), Span(words)
+
+
 def _verdict(proof: Proof) -> Page:
     explored = proof.explored
     counts = f"{_counts(explored)} in {proof.seconds:.1f} s"

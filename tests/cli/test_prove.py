@@ -31,6 +31,7 @@ def good(tmp_path: Path) -> Path:
 def test_a_playbook_that_holds_is_proven_and_the_certificate_is_bound_to_its_text(good: Path) -> None:
     out = good.with_name("proof.json")
     done = run(str(good), "--faults", "0", "--out", str(out), "--json", code=0)
+    assert not done.stderr
     document = json.loads(done.stdout)
     assert document == json.loads(out.read_text("utf-8"))
     assert document["schema"] == "hamr/proof/1"

@@ -9,11 +9,11 @@ import pytest
 from orchestrator.config import check_file, load_playbook, parse_playbook
 from orchestrator.errors import ExitCode
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Event, Law, Proof, Route
+from orchestrator.model.proof import Event, Explored, Law, Proof, Route
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import chosen_routes, prove, replay_story, routes_of
 from orchestrator.report.layout import plain_text
-from orchestrator.report.proof import proof_code, proof_page, shortened
+from orchestrator.report.proof import progress_line, proof_code, proof_page, shortened
 
 from .broken import BROKEN, GOOD
 
@@ -89,6 +89,34 @@ def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
     page = plain_text(proof_page(proof))
     assert page.startswith("NOT PROVEN")
     assert "left out: at least" in page
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_is_told_how_far_a_proof_is(workers: int) -> None:
+    playbook = parse_playbook(GOOD, "good.yaml")
+    routes = chosen_routes(playbook, mirrors=False)
+    told: list[tuple[int, Explored]] = []
+    proof = prove(
+        playbook,
+        routes,
+        faults=1,
+        seconds=120,
+        workers=workers,
+        told=lambda done, explored: told.append((len(done), explored)),
+    )
+    counts = [explored.interleavings for _, explored in told]
+    assert counts == sorted(counts)
+    assert told[-1][0] == len(routes)
+    last, whole = told[-1][1], proof.explored
+    assert (last.interleavings, last.states, last.left) == (whole.interleavings, whole.states, 0)
+    assert any(0 < count < whole.interleavings for count in counts)
+
+
+def test_how_far_a_proof_is_fits_a_line_of_a_terminal() -> None:
+    assert plain_text((progress_line(1, 3, Explored(30, 12, 30, 4.2)),)) == (
+        "████░░░░ 1/3 routes, 30 interleavings, 12 states, 30 left, 4 s\n"
+    )
+    assert len(plain_text((progress_line(12, 12, Explored(123_456, 109_876, 12_345, 99.0)),))) <= 81
 
 
 def test_two_processes_find_what_one_finds() -> None:

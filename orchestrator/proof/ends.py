@@ -1,0 +1,120 @@
+"""How a command ends, and what it leaves: for those that come after it, and for the laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.proof import BrokenLaw, Moment, What
+from orchestrator.model.result import RunResult
+
+from . import laws
+from .choices import Chooser
+from .keyboard import DONE
+from .scene import Scene
+from .virtual_time import BEGINNING
+
+if TYPE_CHECKING:
+    from .life import Life
+
+
+class Returned(Struct, frozen=True):
+    """It ended with a result."""
+
+    result: RunResult
+
+
+class Raised(Struct, frozen=True):
+    """It ended with an error that says why nothing was done."""
+
+    error: HamrError
+
+
+class Died(Struct, frozen=True):
+    """Its process died."""
+
+
+class Met(Struct, frozen=True):
+    """It came into a state from which another one goes on: what comes after is explored from there."""
+
+
+class Crashed(Struct, frozen=True):
+    """Something came out of it that no person should ever see, or nothing ever."""
+
+    why: str
+
+
+Outcome = Returned | Raised | Died | Met | Crashed
+
+
+class Ended(Struct, frozen=True):
+    """A life that is over: what it leaves, how it ended, and what was chosen in it."""
+
+    scene: Scene
+    outcome: Outcome
+    chooser: Chooser
+    broken: list[BrokenLaw]
+
+    @property
+    def words(self) -> str:
+        """How the command says that it ended; "" where nobody was there to say it."""
+        match self.outcome:
+            case Returned(result=result):
+                return f"exit {int(result.exit_code)}: {result.ending.message}"
+            case Raised(error=error):
+                return f"exit {int(error.exit_code)}: {error.message}"
+            case _:
+                return ""
+
+    @property
+    def says(self) -> tuple[NextStep, ...]:
+        """What it says to type; nothing where it went well."""
+        match self.outcome:
+            case Returned(result=result) if result.exit_code not in (ExitCode.DONE, ExitCode.OWING):
+                steps = result.ending.next_steps
+            case Raised(error=error) if error.message != DONE:
+                steps = error.next_steps
+            case _:
+                return ()
+        return tuple(step for step in steps if step.verb)
+
+
+def ends(life: Life, outcome: Outcome) -> Iterator[Ended]:
+    """What a life leaves; and what it would, had a region stayed dark for longer: until it is over nothing tells them apart."""
+    scene, broken = life.scene, life.broken
+    scene.time = life.loop.time()
+    laws.at_the_end(life, outcome)
+    longer = [_outlasted(life, chooser) for chooser in life.chooser.outlasted()]
+    scene.story = (*scene.story, *life.moments)
+    _lights(scene)
+    yield Ended(scene, outcome, life.chooser, broken)
+    for other, chooser in longer:
+        yield Ended(other, outcome, chooser, broken)
+
+
+def _outlasted(life: Life, chooser: Chooser) -> tuple[Scene, Chooser]:
+    scene = life.scene.copy()
+    before = scene.faults[: len(scene.faults) - len(chooser.chosen)]
+    scene.faults = (*before, *chooser.chosen)
+    scene.scripts = (*scene.scripts[:-1], chooser.script)
+    told = iter(chooser.chosen)
+    for moment in life.moments:
+        event = None if moment.event is None else next(told)
+        if event is not moment.event and moment.role is not None:
+            scene.orgs.dark[moment.role] = scene.number + 1
+        scene.story = (*scene.story, replace(moment, event=event))
+    _lights(scene)
+    return scene, chooser
+
+
+def _lights(scene: Scene) -> None:
+    """Regions come back, as they were."""
+    for role, until in [*scene.orgs.dark.items()]:
+        if scene.number >= until:
+            del scene.orgs.dark[role]
+            scene.story = (*scene.story, Moment(scene.time - BEGINNING, What.BACK, role=role))
