@@ -141,6 +141,9 @@ class _Following(Struct):
         """Whether the pair is at peace where somebody wanted it, at home, or wherever somebody else has put it."""
         scene = self.scene
         places = {scene.goal, scene.route.goal, scene.route.start}
-        if scene.meddled:
-            places |= set(self.lives.playbook.stops)
+        stops = self.lives.playbook.stops
+        if (
+            scene.meddled or scene.route.start not in stops
+        ):  # where nothing leads back, any stop is a place to rest
+            places |= set(stops)
         return any(closed(standing, place) for place in places)

@@ -22,13 +22,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import INTENTS, SituationRead, TransitionIntended, WriteIntended
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law
 from orchestrator.model.reading import Draft, HamrRecord
-from orchestrator.model.run import Stamp
+from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
 
@@ -162,7 +163,11 @@ def after_write(life: Life, draft: Draft, *, answered: bool) -> None:
     life.sent.append(draft)
     if not answered:
         _is_unsure(life, draft)
-    if scene.meddled or scene.went_dark or scene.came_late or "--emergency" in scene.step.command:
+    engine = life.controls.engine
+    alone = (
+        isinstance(engine, Engine) and engine.run.state.mode is Mode.EMERGENCY
+    )  # taken up again, without its flag
+    if scene.meddled or scene.went_dark or scene.came_late or alone:
         return
     primary, secondary = (scene.orgs.status(role) for role in Role)
     if not is_explained(life.playbook, primary, secondary):
