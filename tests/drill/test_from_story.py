@@ -19,6 +19,7 @@ from orchestrator.model.proof import BrokenLaw, Counterexample, Event, Law, Rout
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.choices import Chooser
+from orchestrator.proof.living import live
 from orchestrator.proof.scene import Scene
 from orchestrator.proof.search import Search, prove_route
 from tests.proof.broken import AGENTS, BROKEN, with_more
@@ -125,14 +126,18 @@ NEVER_AT_ITS_GOAL = frozenset(
 def stories() -> dict[Event, Counterexample]:
     """For each kind of event a story in which nothing else goes wrong, and that ends at its goal."""
     search = Search(parse_playbook(EVERY, "every.yaml"), OUT, 1, 0.0)
-    chooser, found = Chooser((), 1), dict[Event, Counterexample]()
-    search.follow(search.first(), chooser)
-    for branch in chooser.branches():
+    found = dict[Event, Counterexample]()
+    lived, *died = live(search.lives.begin(search.first(), Chooser((), 1)))
+    scripts = [*lived.chooser.branches(), *(each.chooser.script for each in died)]
+    for branch in lived.chooser.branches():
+        _, *longer = live(search.lives.begin(search.first(), Chooser(branch)))
+        scripts += [each.chooser.script for each in longer]
+    for script in sorted(scripts):
         scene = search.first()
-        follows = search.follow(scene, Chooser(branch))
+        follows = search.play(scene, script)
         while isinstance(follows, Scene):
             scene = follows
-            follows = search.follow(scene, Chooser())
+            follows = search.play(scene, ())
         event = scene.faults[0]
         if event not in found and all(scene.orgs.status(role) is OUT.goal for role in Role):
             found[event] = Counterexample(
