@@ -187,3 +187,12 @@ def test_a_drill_or_a_debt_of_one_pair_is_that_pairs_refusal(lab: FleetLab) -> N
     assert {each["pair"]: each["exit_code"] for each in found["pairs"]} == {"pay-1": 3, "pay-2": 0}
     assert found["pairs"][0]["next"][0]["command"] == "hamr resume pay-1"
     assert lab.statuses()["pay-2"] == ACTIVE
+
+
+def test_law_02_looking_at_many_pairs_sends_nothing_but_gets_and_leaves_no_journal(lab: FleetLab) -> None:
+    lab.run("fleet", "plan", "--all", "--to", "ACTIVE", code=0)
+    lab.run("fleet", "status", "--all", code=0)
+    lab.run("fleet", "doctor", "--all", code=0)
+    lab.run("fleet", "plan", "--all", "--to", "ACTIVE", "--emergency", "--reason", "what if", code=0)
+    assert {request.method for sim in lab.sims.values() for request in sim.requests} == {"GET"}
+    assert not (lab.folder / "journal.db").exists()
