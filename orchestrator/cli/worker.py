@@ -48,13 +48,14 @@ def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level:
     SIGTERM or Ctrl-C once: what is under way ends its transition, another worker goes on with it, and this one ends with 0.
     Twice: it stops before the next write. docs/howto/many-machines.md shows how to run several.
     """
-    from orchestrator.fleet.queue import open_jobs
-    from orchestrator.fleet.worker import Gear, Worker
-
     from .signals import supervised
 
     invocation.log_level = log_level
-    team, sources = team_of_workers(invocation), invocation.sources
+    team, sources = team_of_workers(invocation), invocation.sources  # which says what is not installed
+
+    from orchestrator.fleet.queue import open_jobs
+    from orchestrator.fleet.worker import Gear, Worker
+
     gear_of = (sources, sources.inventory(), invocation.load_playbook(), sources.named_operator())
     with ExitStack() as stack:
         store = stack.enter_context(invocation.store(writes=True))

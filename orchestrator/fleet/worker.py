@@ -207,7 +207,7 @@ class Worker:
         if self._fleets.view(hint.fleet) is None:
             await self._calls(self._fleets.look)
         view = self._fleets.view(hint.fleet)
-        if view is None or self._fleets.why_not(hint.fleet) or self._asked:
+        if view is None or self._fleets.why_not(hint.fleet):
             return True
         pair = self._pairs.get(hint.pair)
         if pair is None:
@@ -216,6 +216,8 @@ class Worker:
         lacking = await self._lacking(session, view.started.mode)
         if lacking:
             return self._leave(hint.pair, left, lacking)
+        if self._asked:
+            return True  # the sweeper of another one finds that it has no job any more
         controls = self._under_way[hint] = RunControl()
         logger().info("pair taken", goal=str(view.started.goal))
         async with self._connected(session):

@@ -1,0 +1,117 @@
+"""Which pairs workers have still to bring, as the journal says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator import __version__
+from orchestrator.fleet.open_fleets import OpenFleets
+from orchestrator.fleet.sweep import Hint
+from orchestrator.journal import JournalStore
+from orchestrator.model.events import (
+    Event,
+    FleetFinished,
+    FleetPairEnded,
+    FleetResumed,
+    FleetStarted,
+    FleetStopAsked,
+    FleetStopped,
+    FleetWaveBegan,
+    encode,
+)
+from orchestrator.model.journal import Entry
+from orchestrator.model.result import PairOutcome
+from orchestrator.model.run import Mode
+from orchestrator.model.status import Status
+
+FLEET = "20261122-031502-k3f9"
+
+
+def started(version: str = __version__, stop_after: int | None = None) -> FleetStarted:
+    waves = (("a",), ("b", "c"))
+    return FleetStarted(
+        Status.ACTIVE, Mode.PLANNED, "", "", None, {}, waves, 8, stop_after, "quick", "", "", version, ""
+    )
+
+
+def ended(pair: str, code: int = 0) -> FleetPairEnded:
+    return FleetPairEnded(PairOutcome(pair, f"run-{pair}", code, "so it ended"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JournalStore]:
+    with JournalStore.open(tmp_path / "j.db", durable=False, now=lambda: datetime.now(UTC)) as opened:
+        yield opened
+
+
+def say(store: JournalStore, *events: Event) -> None:
+    for event in events:
+        pair = event.outcome.pair if isinstance(event, FleetPairEnded) else ""
+        data = encode(event)
+        store.append(Entry(FLEET, pair, event.kind, "alice", "laptop", data))
+
+
+def wanted(fleets: OpenFleets) -> list[str]:
+    fleets.look()
+    assert all(hint == Hint(FLEET, hint.pair) for hint in fleets.wanted())
+    return [hint.pair for hint in fleets.wanted()]
+
+
+def test_the_pairs_of_the_wave_that_began_for_workers_and_have_not_ended(store: JournalStore) -> None:
+    fleets = OpenFleets(store)
+    say(store, started())
+    assert wanted(fleets) == []
+    say(store, FleetWaveBegan(1, workers=True))
+    assert wanted(fleets) == ["a"]
+    say(store, ended("a"), FleetWaveBegan(2, workers=True), ended("c"))
+    assert wanted(fleets) == ["b"]
+    assert wanted(OpenFleets(store)) == ["b"]
+    say(store, ended("b"), FleetFinished(0, 3))
+    assert wanted(fleets) == []
+    assert fleets.view(FLEET) is None
+
+
+def test_a_wave_that_its_own_process_brings_is_no_affair_of_workers(store: JournalStore) -> None:
+    say(store, started(), FleetWaveBegan(1))
+    fleets = OpenFleets(store)
+    assert wanted(fleets) == []
+    assert fleets.why_not(FLEET) == "no wave of it is for workers now"
+
+
+def test_who_takes_it_up_by_himself_takes_it_from_the_workers(store: JournalStore) -> None:
+    fleets = OpenFleets(store)
+    say(store, started(), FleetWaveBegan(1, workers=True))
+    assert wanted(fleets) == ["a"]
+    say(store, FleetResumed())
+    assert wanted(fleets) == []
+    say(store, FleetWaveBegan(1, workers=True))
+    assert wanted(fleets) == ["a"]
+
+
+def test_nothing_new_begins_once_somebody_wants_it_to_stop_or_too_many_did_not_arrive(
+    store: JournalStore,
+) -> None:
+    fleets = OpenFleets(store)
+    say(store, started(stop_after=1), FleetWaveBegan(2, workers=True), ended("b", 3))
+    assert wanted(fleets) == []
+    assert fleets.why_not(FLEET) == "1 of its wave did not arrive"
+    say(store, FleetStopAsked("dinner"))
+    assert wanted(fleets) == []
+    assert fleets.why_not(FLEET) == "alice@laptop asked for it: dinner"
+    say(store, FleetStopped("alice@laptop asked for it: dinner"))
+    assert wanted(fleets) == []
+    assert fleets.why_not(FLEET) == "it is through, or was stopped"
+    say(store, FleetResumed(), FleetWaveBegan(2, workers=True))
+    assert wanted(fleets) == ["b", "c"]
+
+
+def test_what_another_version_planned_is_left_to_that_versions_workers(store: JournalStore) -> None:
+    fleets = OpenFleets(store)
+    say(store, started(version="9.9.9"), FleetWaveBegan(1, workers=True))
+    assert wanted(fleets) == []
+    assert [view.fleet for view in fleets.of_other_versions()] == [FLEET]
+    assert fleets.why_not(FLEET) == f"hamr 9.9.9 planned it, and this is {__version__}"
