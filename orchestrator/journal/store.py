@@ -427,9 +427,11 @@ class JournalStore:
                 self._append(statements, entries, None, [])
             return released
 
-        released = self._write(let_go)
-        self._database.leave(lock)
-        return released
+        try:
+            return self._write(let_go)
+        finally:
+            # Also where it could not be written: a process that lives on is no witness of a run that is over.
+            self._database.leave(lock)
 
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""

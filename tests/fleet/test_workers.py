@@ -21,6 +21,7 @@ from orchestrator.journal import Address, JournalStore
 from orchestrator.model.journal import Record, Verified
 from orchestrator.model.status import Status
 from tests import processes
+from tests.postgres import Cluster
 
 from .lab import FleetLab
 
@@ -290,3 +291,18 @@ def test_a_live_drill_whose_window_is_over_is_not_begun(share: Team) -> None:
         assert first.said("live drill ended")[0]["exit_code"] == 0
     assert share.lab.statuses()["pay-1"] == PASSIVE
     assert share.lab.writes()["pay-1"] == 8
+
+
+@pytest.mark.nightly
+def test_a_database_that_goes_away_holds_a_fleet_up_and_loses_nothing(slowly: Team, server: Cluster) -> None:
+    with slowly.worker("w1", "--at-once", "2") as first, slowly.worker("w2", "--at-once", "1") as second:
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: len(slowly.records("write.intended")) >= 2)
+        server.end(signal.SIGQUIT)
+        slowly.lab.wait_for(lambda: first.said("worker waits for its database") != [])
+        slowly.lab.wait_for(lambda: second.said("worker waits for its database") != [])
+        server.start()
+        ends(fleet, 0, within=120)
+        assert first.said("the database is there again") != []
+    assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert slowly.verified()

@@ -212,6 +212,25 @@ def test_the_server_itself_ends_the_session_of_a_holder_that_was_stopped(team: A
         assert timeout() == ("0",)
 
 
+def test_law_12_a_lock_that_could_not_be_let_go_loses_its_witness_though_its_process_lives(
+    team: Address, server: Cluster
+) -> None:
+    with opened(team) as store:
+        assert store.take_lock(holder()) is None
+        server.end()
+        try:
+            with pytest.raises(JournalUnavailable):
+                store.release("lock-a")
+        finally:
+            server.start()
+        server.execute(
+            "ALTER TABLE hamr.locks DISABLE TRIGGER ALL",
+            "UPDATE hamr.locks SET heard = heard - interval '1 minute'",
+            database=database(team),
+        )
+        assert store.witness("lock-a") is Witness.GONE
+
+
 def test_behind_a_pooler_nothing_is_witnessed(team: Address, server: Cluster) -> None:
     wire = Wire(server.folder, pooler=True)
     with opened(through(wire, team)) as store:
