@@ -140,9 +140,7 @@ class Ended(Struct, frozen=True):
     phase: Phase | None
     """Where the pair stands by it; None where that can't be told."""
     owed: Owed | None
-    """What was owed when it began."""
-    owes: bool
-    """Whether anything is owed now."""
+    """What is owed now, by this run or by an earlier one."""
     refused_by: tuple[Verdict, ...]
     """The guards that refused it last."""
     strangers: tuple[Stranger, ...]
@@ -220,7 +218,7 @@ def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
 def _out_of_reach(ended: Ended) -> bool:
     """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
     goal = ended.goal
-    if ended.readings is None or goal is None or ended.owes:
+    if ended.readings is None or goal is None or ended.owed is not None:
         return False
     primary, secondary = (reading.status for reading in ended.readings)
     return primary is not None and primary is secondary and ended.playbook.route(primary, goal) is None
@@ -239,7 +237,7 @@ def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
     if any(isinstance(reading.sight, Unreachable) for reading in ended.readings):
         return ()  # the last look was one of many: what it did not see says nothing yet
     onward = tuple(step for step in phase.next_steps if step.verb not in ("resume", "show"))
-    if ended.owed is not None:
+    if ended.owed is not None and _both_answered(ended):
         adopt = next_step.adopt(pair, ended.owed.role.other)
         onward = (adopt.overriding("reverted") if phase.name is PhaseName.LAGGING else adopt,)
     elif (
@@ -248,18 +246,25 @@ def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
         and ended.playbook.route(phase.status, goal) is not None
     ):
         # At its goal, a run has nothing to do but close this one.
-        onward = (_anew(state, next_step.run(pair, goal)),)
+        onward = _anew(state, next_step.run(pair, goal))
     elif phase.name is PhaseName.MIDWAY:
         onward = tuple(
-            _anew(state, step) if step.verb == "run" and "--override" not in step.options else step
+            each
             for step in onward
+            for each in (
+                _anew(state, step) if step.verb == "run" and "--override" not in step.options else (step,)
+            )
         )
     return (*after_asking((), pair, ended.strangers), *onward)
 
 
-def _anew(state: RunState, step: NextStep) -> NextStep:
-    """A new run in the place of this one: in its mode, and accepting what it left unknown."""
-    return _accepting(state, step.as_emergency() if state.dead else step)
+def _anew(state: RunState, step: NextStep) -> tuple[NextStep, ...]:
+    """A new run in the place of this one, accepting what it left unknown, where the last look showed both orgs.
+
+    As an emergency second only: what answers now is not dead (law 21), though this run had given it up.
+    """
+    alone = (step.as_emergency(why="do without the org that this run gave up"),) if state.dead else ()
+    return tuple(_accepting(state, each) for each in (step, *alone))
 
 
 def _accepting(state: RunState, step: NextStep) -> NextStep:

@@ -134,6 +134,7 @@ ATTACKED: dict[int, str] = {
 TEAM: dict[int, str] = {
     69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
+    1813572: "an emergency gave an org up for one write, and stopped for a stranger: it is not offered again first",
 }
 """The same for seeds whose journal is a team's."""
 
