@@ -112,6 +112,8 @@ class JournalStore:
         self._now = now
         self._doubtful: tuple[Link, ...] = ()
         """What may or may not have been written: nobody answered in time."""
+        self._unsure: set[str] = set()
+        """Locks that may have been taken all the same, though whoever wanted them was told that they were not."""
 
     @classmethod
     def open(
@@ -387,12 +389,8 @@ class JournalStore:
                 self._append(statements, entries, None, [])
             return present
 
-        self._database.attend(holder.lock)
-        try:
+        with self._attending(holder.lock):
             present = self._write(take)
-        except HamrError:
-            self._database.leave(holder.lock)
-            raise
         if present is not None:
             self._database.leave(holder.lock)
         return present
@@ -408,11 +406,22 @@ class JournalStore:
                 self._append(statements, entries, None, [])
             return replaced
 
-        self._database.attend(holder.lock)
-        replaced = self._write(change)
+        with self._attending(holder.lock):
+            replaced = self._write(change)
         if not replaced:
             self._database.leave(holder.lock)
         return replaced
+
+    @contextmanager
+    def _attending(self, lock: str) -> Iterator[None]:
+        """Give a lock its witness while it is taken; where that fails, nobody is to hold it, whatever the server makes of it."""
+        self._database.attend(lock)
+        try:
+            yield
+        except HamrError:
+            self._database.leave(lock)
+            self._unsure.add(lock)
+            raise
 
     def beat(self, lock: str, at: datetime) -> bool:
         """Renew a heartbeat; False where the lock is no longer held."""
@@ -456,8 +465,18 @@ class JournalStore:
             return self._database.read(work)
 
     def _write(self, work: Work[T]) -> T:
+        """In one transaction, which first lets go of what nobody was told that they hold: this process may live for long."""
+        unsure = frozenset(self._unsure)
+
+        def without_them(statements: Statements) -> T:
+            for lock in unsure:
+                tables.release(statements, lock)
+            return work(statements)
+
         with self._readable():
-            return self._database.write(work)
+            done = self._database.write(without_them)
+        self._unsure -= unsure
+        return done
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

@@ -22,15 +22,18 @@ class Moment:
     """Trouble at one statement, counted from now on; and the server's clock."""
 
     def __init__(self) -> None:
-        self.left, self.trouble, self.now, self.met = 0, Trouble.UNHEARD, 0.0, ""
+        self.left, self.trouble, self.now, self.met, self.of = 0, Trouble.UNHEARD, 0.0, "", ""
 
-    def comes(self, after: int, trouble: Trouble) -> None:
-        self.left, self.trouble = after, trouble
+    def comes(self, after: int, trouble: Trouble, of: str = "") -> None:
+        """Counted are the statements that begin so."""
+        self.left, self.trouble, self.of = after, trouble, of
 
     def passes(self, seconds: float) -> None:
         self.now += seconds
 
     def befalls(self, statement: str) -> Trouble | None:
+        if not statement.startswith(self.of):
+            return None
         self.left -= 1
         if self.left == 0:
             self.met = statement
@@ -83,6 +86,34 @@ def test_law_11_whatever_befalls_a_statement_what_was_told_stands_there_once(
             store.append(told(2), holding="lock-a")
         assert STATEMENTS[after] in moment.met
         assert numbers(place) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("trouble", [Trouble.SWALLOWED_ANSWER, Trouble.LATE])
+@pytest.mark.parametrize("of", ["nobody", "the dead"])
+def test_law_12_a_lock_that_was_taken_unheard_is_let_go_by_a_process_that_lives_on(
+    place: FakeServer, moment: Moment, trouble: Trouble, of: str
+) -> None:
+    """Whoever wanted it was told that nothing was written; nobody would ever beat it, nor let it go."""
+    with team(place, moment) as store:
+        store.wait_at_most(2.0)
+        if of == "the dead":
+            store.take_lock(holder("lock-dead", pid=4710))
+
+        def takes() -> object:
+            mine = holder("lock-unheard")
+            return store.take_lock(mine) if of == "nobody" else store.replace_lock("lock-dead", mine)
+
+        moment.comes(1, trouble, "COMMIT")
+        with pytest.raises(JournalUnavailable):
+            takes()
+        moment.passes(10.0)
+        held = store.holder("payments")
+        assert held is not None
+        assert held.lock == "lock-unheard"
+        store.append(told(0))
+        assert store.holder("payments") is None
+        moment.passes(60.0)
+        assert store.take_lock(holder("lock-next")) is None
 
 
 def test_law_16_what_is_still_under_way_is_not_merged_beside_itself(
