@@ -42,6 +42,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import Address
 from orchestrator.journal.postgres import lay_out_beside
 from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.words import counted
 from orchestrator.system.log import logger
 
@@ -94,6 +95,7 @@ _IN_ORDER = """;
 CREATE INDEX hamr_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
 ALTER FUNCTION procrastinate_fetch_job_v2(varchar[], bigint) SET enable_sort = off SET enable_bitmapscan = off SET enable_seqscan = off;
 """
+_MAY_USE = 'SELECT FROM "{schema}".procrastinate_jobs LIMIT 0'
 _LAID_OUT = "SELECT obj_description(to_regnamespace(%(schema)s), 'pg_namespace') AS by"
 
 
@@ -140,7 +142,7 @@ def _schema(address: Address) -> str:
 
 
 @contextmanager
-def _in_words(address: Address) -> Iterator[None]:
+def _in_words(address: Address, *next_steps: NextStep) -> Iterator[None]:
     """What the database reports, for a person."""
     try:
         yield
@@ -148,7 +150,7 @@ def _in_words(address: Address) -> Iterator[None]:
         cause = error.__cause__ or error
         reason = " ".join(str(cause).split()) or f"nothing came back within {CONNECT_SECONDS:g} s"
         raise JournalUnavailable(
-            f"The jobs beside the journal {address} can't be reached: {reason}"
+            f"The jobs beside the journal {address} can't be used: {reason}", next_steps=next_steps
         ) from error
 
 
@@ -190,6 +192,8 @@ async def open_jobs(address: Address) -> AsyncIterator[Jobs]:
                 f"The journal {address} has {what}: workers of this version want those for {_MADE_BY}.",
                 next_steps=(next_step.lay_out(str(address)),),
             )
+        with _in_words(address, next_step.lay_out(str(address))):  # it prints which rights a role needs
+            await connector.execute_query_async(_MAY_USE.replace("{schema}", schema))
         yield Jobs(app, address)
     finally:
         await app.close_async()

@@ -230,7 +230,7 @@ async def test_a_database_that_goes_away_is_said_and_workers_go_on_when_it_is_ba
     hands = Hands()
     async with open_jobs(team) as jobs, at_work(jobs, hands) as task:
         server.end()
-        with pytest.raises(JournalUnavailable, match="can't be reached"):
+        with pytest.raises(JournalUnavailable, match="can't be used"):
             await jobs.listed()
         server.start()
         await until(lambda: _told(jobs))

@@ -36,6 +36,23 @@ def test_tables_that_are_missing_are_not_made_in_a_surprise(
     assert {*lab.writes().values()} == {0}
 
 
+def test_a_role_that_may_use_the_journal_and_not_its_jobs_is_told_who_gives_it_the_rights(
+    lab: FleetLab, server: Cluster, url: str
+) -> None:
+    database = url.partition("@/")[2].partition("?")[0]
+    server.execute("DROP ROLE IF EXISTS operator", "CREATE ROLE operator LOGIN", database=database)
+    server.execute(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON hamr.locks TO operator",
+        "GRANT SELECT, INSERT ON hamr.records TO operator",
+        database=database,
+    )
+    theirs = lab.env["HAMR_JOURNAL"] = url.replace("postgres@", "operator@")
+    shown = " ".join(lab.run("worker", code=1).stderr.split())
+    assert "permission denied for schema hamr_jobs" in shown
+    assert f"hamr journal init '{theirs}'" in shown
+    server.execute("DROP OWNED BY operator", "DROP ROLE operator", database=database)
+
+
 @pytest.mark.parametrize("args", [("worker",), WITH_WORKERS])
 def test_a_library_that_is_not_installed_is_named_with_its_extra(
     lab: FleetLab, url: str, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
