@@ -15,7 +15,14 @@ from orchestrator import __version__
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import next_step
-from orchestrator.model.events import GuardOverridden, RunAcknowledged, RunCancelled, RunResumed, RunStarted
+from orchestrator.model.events import (
+    GuardOverridden,
+    JournalMoved,
+    RunAcknowledged,
+    RunCancelled,
+    RunResumed,
+    RunStarted,
+)
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store, Watcher
@@ -215,10 +222,39 @@ async def resume(
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
+    take_up = partial(
+        _resume,
+        session,
+        run,
+        mode=mode,
+        reason=reason,
+        overrides=overrides,
+        watchers=watchers,
+        controls=controls,
+    )
+    try:
+        return await take_up()
+    except JournalUnavailable as error:  # so nothing more was intended yet
+        await session.calls(partial(session.move_journal, error))
+        return await take_up()
+
+
+async def _resume(
+    session: Session,
+    run: RunHistory | None,
+    *,
+    mode: Mode | None,
+    reason: str,
+    overrides: Mapping[str, str],
+    watchers: Sequence[Watcher],
+    controls: RunControl | None,
+) -> RunResult:
     going_on = mode or (run.mode if run is not None else Mode.PLANNED)
     if going_on is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     history = await session.calls(session.history)
+    if session.moved is not None and (run is None or run.run not in history.runs):
+        raise _left_behind(session, session.moved, run)
     if run is None and history.owed is None:
         raise UsageError(
             f"pair {session.pair.name} has no open run, and owes nothing",
@@ -280,6 +316,18 @@ async def resume(
         purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
         engine = active.prepare(purpose, state, history)
         return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
+
+
+def _left_behind(session: Session, moved: JournalMoved, run: RunHistory | None) -> JournalUnavailable:
+    """What is to be resumed stands in a team's journal that can't be reached: a new emergency does without it."""
+    goal = None if run is None or run.started is None else run.started.goal
+    pair, what = session.pair.name, "what is owed" if run is None else f"run {run.run}"
+    anew = () if goal is None else (next_step.run(pair, goal).as_emergency(why=f"go to {goal} without it"),)
+    return JournalUnavailable(
+        f"{moved.reason} This machine's own journal, {session.store.place}, knows nothing of {what}",
+        sent="Nothing more was sent.",
+        next_steps=(*anew, next_step.status(pair)),
+    )
 
 
 def _closed_by(run: RunHistory) -> str:

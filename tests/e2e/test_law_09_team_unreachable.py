@@ -164,6 +164,52 @@ async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_t
         assert bench.posts().count("secondary 4 applied") == 1
 
 
+async def test_law_09_resume_of_an_emergency_leaves_a_journal_whose_server_dies_before_its_first_reads(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    """Where this machine's own journal knows the run, it goes on there; where not, a new emergency does without it."""
+    async with on_a_team(tmp_path, team) as (bench, session):
+        controls = RunControl()
+        stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
+        stopped = await start(session, EMERGENCY, watchers=(stopping,), controls=controls)
+        assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
+        left = session.history().runs[stopped.run]
+        server.end(signal.SIGQUIT)
+        with pytest.raises(JournalUnavailable, match=f"knows nothing of run {stopped.run}") as caught:
+            await resume(session, left)
+        anew = "hamr run sim --to ACTIVE --emergency --reason TEXT"
+        assert caught.value.next_steps[0].command == anew
+        assert bench.posts().count("secondary 4 applied") == 0
+
+
+async def test_law_09_resume_goes_on_in_its_own_journal_with_what_that_one_knows(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (_, session):
+        controls = RunControl()
+
+        class Stopping(Meanwhile):
+            def tell(self, event: Event) -> None:
+                super().tell(event)
+                if isinstance(event, JournalMoved):
+                    controls.interrupt(ExitCode.INTERRUPTED)
+
+        watchers = (Stopping(lambda: server.end(signal.SIGQUIT)),)
+        result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
+        assert result.exit_code is ExitCode.INTERRUPTED, result.ending
+        server.start()
+        with JournalStore.open(team, now=now, patience=2.0) as store:
+            again = Session(
+                session.pair, session.playbook, session.operator, store, os.environ, refuge=session.refuge
+            )
+            left = again.history().runs[result.run]
+            server.end(signal.SIGQUIT)
+            resumed = await resume(again, left)
+            again.store.close()
+            assert resumed.exit_code is ExitCode.DONE, resumed.ending
+            assert again.store.place == str(tmp_path / "emergency.db")
+
+
 async def test_law_09_an_emergency_begins_in_its_own_journal_where_the_server_goes_before_its_lock(
     tmp_path: Path, server: Cluster, team: Address
 ) -> None:
