@@ -136,7 +136,10 @@ def show_plan(
     with invocation.store(writes=False, emergency=True) as store:
         crew = _crew(invocation, store, pairs, invocation.load_playbook(), request.mode)
         plan = _made(invocation, crew, request, wanted)
-    invocation.console.facts(plan_page(plan), plan_json(plan))
+    moves = any(each.transitions and not each.refused for each in plan.pairs.values())
+    why = "do this, after it was shown once more, and the goal and the number typed"
+    onward = (next_step.shell(invocation.typed.as_run(), why),) if moves else ()
+    invocation.console.facts(plan_page(plan, onward), plan_json(plan, onward))
     return ExitCode.DONE
 
 
@@ -215,7 +218,7 @@ def resume_fleet(
     pairs = [known[pair] for pair in view.members if pair in known]
     if not yes:
         words = f"{view.started.goal} {len(left)}"
-        console.aside.page(fleet_page(view, view.exit_code, datetime.now(UTC)))
+        console.aside.page((*frame(view, {}, datetime.now(UTC)), line()))
         console.agree(
             words,
             f"Type the goal and the number of pairs that are left ({words}) to go on: ",

@@ -90,6 +90,14 @@ class Typed:
         place = words.index("--") if "--" in words else len(words)
         return shlex.join(["hamr", *words[:place], "--yes", *words[place:]])
 
+    def as_run(self) -> str:
+        """The command line of a plan as that of the run."""
+        from orchestrator.journal import without_password
+
+        words = [without_password(word) for word in self.arguments if word != "--json"]
+        place = words.index("plan")
+        return shlex.join(["hamr", *words[:place], "run", *words[place + 1 :]])
+
     def complete(self, command: str) -> str:
         """A command with the options that were typed, where its verb takes them and it does not name them itself.
 

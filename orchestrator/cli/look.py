@@ -17,6 +17,8 @@ from . import completion, options
 from .invocation import Invocation
 
 if TYPE_CHECKING:  # loaded when there is a page to show
+    from orchestrator.journal import JournalStore
+    from orchestrator.model.next_step import NextStep
     from orchestrator.model.org import Pair
     from orchestrator.model.readiness import Readiness
     from orchestrator.report.layout import Page
@@ -124,8 +126,20 @@ def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | 
         console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
         found = supervised(read_pairs(sessions))
         console.err.end()
-        console.facts(pairs_page(found), pairs_json(found))
+        steps = _with_a_fleet(opened, pairs, pairs_code(found))
+        console.facts(pairs_page(found, steps=steps), pairs_json(found, steps))
         return pairs_code(found)
+
+
+def _with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> tuple[NextStep, ...]:
+    """How to go on with the fleet that left something to do for these pairs: in one command, not with one for each."""
+    from orchestrator.fleet.crew import newest_fleet
+    from orchestrator.report.fleet import going_on
+
+    view = newest_fleet(store, {pair.name for pair in pairs}) if store.exists else None
+    if view is None or (view.finished and code is ExitCode.DONE):
+        return ()
+    return going_on(view)
 
 
 def _watch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from orchestrator.datadog.connections import SharedConnections, Sites
@@ -114,6 +114,15 @@ def catch_up(store: Store, view: FleetView) -> None:
 def read_fleet(store: Store, fleet: str) -> FleetView | None:
     """A fleet by its whole id; None where the journal has none of it."""
     return fleet_of(store.records(run=fleet, kinds=KINDS))
+
+
+def newest_fleet(store: Store, pairs: Collection[str]) -> FleetView | None:
+    """The newest fleet, where it has something left to do for any of these pairs; else None."""
+    begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
+    view = read_fleet(store, begun[-1]) if begun else None
+    if view is None or all(each.settled or each.pair not in pairs for each in view.members.values()):
+        return None
+    return view
 
 
 def begun_fleet(store: Store, name: str) -> FleetView | None:

@@ -105,6 +105,11 @@ class FleetView(Struct):
             if not self.members[pair].settled and self.members[pair].since < self.taken_up
         )
 
+    def untold(self, pair: str) -> bool:
+        """Whether a pair's wave has begun, and nothing says how it went: it is at work elsewhere, was left midway, or waits."""
+        member = self.members[pair]
+        return member.outcome is None and member.wave <= self.wave and not (self.stopped or self.finished)
+
     def failed(self, wave: int) -> int:
         """How many pairs of a wave were brought since then, and did not arrive."""
         members = (self.members[pair] for pair in self.started.waves[wave - 1])

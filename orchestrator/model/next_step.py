@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +18,10 @@ ANY_REASON = "REASON"
 
 TEXT = "TEXT"
 """Stands where the person has to think."""
+
+
+MANY = 8
+"""More names than that are not said in one line."""
 
 
 class NextStep(Struct, frozen=True):
@@ -230,6 +234,13 @@ def head() -> NextStep:
 def fleet_status(*options: str) -> NextStep:
     """Where many pairs stand."""
     return NextStep("fleet status", options=options, why="see where these pairs stand")
+
+
+def fleet_emergency(pairs: Sequence[str], goal: Status) -> NextStep:
+    """How those of these pairs would go on that have lost an org; of all pairs, where the names would fill the screen."""
+    named = pairs if len(pairs) <= MANY else ("--all",)
+    step = NextStep("fleet plan", options=(*named, "--to", goal.name))
+    return step.as_emergency(why="see which of them have lost an org: an emergency moves those alone")
 
 
 def fleet_resume(fleet: str = "") -> NextStep:

@@ -5,19 +5,20 @@ The pairs that need a person come first, each with what to type next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode, HamrError
+from orchestrator.model import next_step
 from orchestrator.model.fleet import FleetView, Member
 from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
-from orchestrator.model.next_step import NextStep, each_once, fleet_resume
-from orchestrator.model.next_step import report as run_report
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
+from orchestrator.model.status import Status
 from orchestrator.model.words import counted, span, utc
 
 from .documents import document, fields_fact, seconds
@@ -38,8 +39,8 @@ class Doing(Struct):
     """The status that its orgs showed last, where that was the same."""
 
 
-def plan_page(plan: FleetPlan) -> Page:
-    """What a fleet would do, a line for each pair: those that would be refused first."""
+def plan_page(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> Page:
+    """What a fleet would do, a line for each pair: those that would be refused first; and what leads on."""
     with within(WIDTH):
         return (
             line(_plan_title(plan), "heading"),
@@ -51,9 +52,18 @@ def plan_page(plan: FleetPlan) -> Page:
             *paragraph(_plan_counts(plan), "warn" if _refused(plan) else ""),
             *paragraph(f"Plan {plan.digest[:12]}…, made at {utc(plan.made_at)}. Nothing was sent.", "dim"),
             *next_commands(
-                each_once(step for each in _refused(plan)[:_MOST_STEPS] for step in each.next_steps[:1])
+                (*onward, *_steps_of(((e.pair, e.next_steps) for e in _refused(plan)), plan.goal))
             ),
         )
+
+
+def _steps_of(pairs: Iterable[tuple[str, tuple[NextStep, ...]]], goal: Status) -> tuple[NextStep, ...]:
+    """The first step of each pair; of those that have lost an org one for all, which is how a dead region is met."""
+    first = {pair: steps[0] for pair, steps in pairs if steps}
+    dark = [pair for pair, step in first.items() if step.is_emergency]
+    together = (next_step.fleet_emergency(dark, goal),) if len(dark) > 1 else ()
+    each = [step for step in first.values() if not (together and step.is_emergency)]
+    return each_once((*together, *each[:_MOST_STEPS]))
 
 
 def _plan_title(plan: FleetPlan) -> str:
@@ -136,7 +146,7 @@ def _is_there(each: PlannedPair) -> bool:
     return not each.refused and not each.transitions
 
 
-def plan_json(plan: FleetPlan) -> dict[str, JSON]:
+def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSON]:
     """The same as a document: hamr/fleet-plan/1."""
     of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
 
@@ -156,6 +166,7 @@ def plan_json(plan: FleetPlan) -> dict[str, JSON]:
             "waves": plan.waves,
             "pairs": [fact(each) for each in plan.pairs.values()],
             "left_out": [fact(each) for each in plan.left_out],
+            "next": onward,
         },
     )
 
@@ -188,9 +199,10 @@ def needs_person(member: Member) -> bool:
 def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
     """What became of each pair, and what to type next."""
     needing = [each for each in view.members.values() if needs_person(each)]
-    steps = [step for each in needing[:_MOST_STEPS] for step in _steps_of(each)]
+    ended = ((each.pair, each.outcome.next_steps) for each in needing if each.outcome is not None)
+    steps = _steps_of(ended, view.started.goal)
     left = any(not each.settled for each in view.members.values())
-    go_on = (fleet_resume(view.fleet),) if left and (view.stopped or view.finished) else ()
+    go_on = going_on(view) if left else ()
     with within(WIDTH):
         return (
             line(),
@@ -201,8 +213,16 @@ def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
             line(),
             *paragraph(", ".join(_counts(view, {}))),
             *exit_lines(code, "dim"),
-            *next_commands(each_once((*steps, *go_on))),
+            *next_commands(each_once((*go_on, *steps))),
         )
+
+
+def going_on(view: FleetView) -> tuple[NextStep, ...]:
+    """With the whole fleet; where it did not say that it ends, somebody may be at it still."""
+    go_on = next_step.fleet_resume(view.fleet)
+    if view.stopped or view.finished:
+        return (go_on,)
+    return (go_on.so_that("go on with it, where nobody is at it any more"), next_step.fleet_stop(view.fleet))
 
 
 def frame(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
@@ -235,10 +255,12 @@ def _counts(view: FleetView, doing: Mapping[str, Doing]) -> list[str]:
     members = view.members.values()
     arrived = sum(each.arrived for each in members)
     needing = sum(needs_person(each) and each.pair not in doing for each in members)
-    waiting = sum(each.outcome is None and each.pair not in doing for each in members)
+    waiting = [each.pair for each in members if each.outcome is None and each.pair not in doing]
+    untold = sum(map(view.untold, waiting))
     counts = [f"{arrived} of {counted(len(members), 'pair')} arrived"]
     counts += [f"{len(doing)} under way"] if doing else []
-    counts += [f"{waiting} not begun"] if waiting else []
+    counts += [f"{untold} with no end yet"] if untold else []
+    counts += [f"{len(waiting) - untold} not begun"] if len(waiting) > untold else []
     return counts + ([f"{needing} need{'s' if needing == 1 else ''} a person"] if needing else [])
 
 
@@ -248,11 +270,11 @@ def _members(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page
         place = 1 if under_way else 0 if needs_person(member) else 2 if member.outcome is None else 3
         return place, member.wave
 
-    rows = [_row(each, doing.get(each.pair), now) for each in sorted(view.members.values(), key=order)]
+    rows = [_row(view, each, doing.get(each.pair), now) for each in sorted(view.members.values(), key=order)]
     return table(("pair", "wave", "stands at", "took", "what"), rows, (28, 4, 18, 10, 60), most=2)
 
 
-def _row(member: Member, doing: Doing | None, now: datetime) -> tuple[Span, ...]:
+def _row(view: FleetView, member: Member, doing: Doing | None, now: datetime) -> tuple[Span, ...]:
     head = (Span(member.pair, "bold"), Span(str(member.wave)))
     outcome = member.outcome
     if doing is not None:
@@ -264,15 +286,13 @@ def _row(member: Member, doing: Doing | None, now: datetime) -> tuple[Span, ...]
             Span(shortened(doing.what or "at work"), "warn"),
         )
     if outcome is None:
-        return (*head, Span("-"), Span("-"), Span("not begun", "dim"))
+        words = "its wave has begun; no end yet" if view.untold(member.pair) else "not begun"
+        return (*head, Span("-"), Span("-"), Span(words, "dim"))
     style = "good" if member.settled else "warn" if outcome.arrived else "bad"
-    words = outcome.message if member.settled else f"{meaning(outcome.exit_code)}: {outcome.message}"
+    # What is owed stands in the message itself: that of a code that means it would leave no room for it.
+    words = outcome.message if outcome.arrived else f"{meaning(outcome.exit_code)}: {outcome.message}"
     took = span(round(outcome.seconds, 1)) if outcome.seconds else "-"
     return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), style))
-
-
-def _steps_of(member: Member) -> tuple[NextStep, ...]:
-    return () if member.outcome is None else member.outcome.next_steps[:1]
 
 
 def ended_line(member: Member, now: datetime) -> Line:
@@ -359,7 +379,7 @@ def _after_drills(found: Drilled) -> tuple[NextStep, ...]:
         if isinstance(each, HamrError):
             steps += each.next_steps[:1]
         elif each.exit_code is not ExitCode.DONE:
-            steps += (*each.next_steps[:1], run_report(each.score.drill))
+            steps += (*each.next_steps[:1], next_step.report(each.score.drill))
     return each_once(steps[:_MOST_STEPS])
 
 

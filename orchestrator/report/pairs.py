@@ -20,7 +20,7 @@ from orchestrator.model.words import counted, one_reason, span, utc
 
 from .documents import document
 from .errors import error_json, exit_fact
-from .layout import Page, Span, line, listed_under, paragraph, table, within
+from .layout import Page, Span, line, listed_under, next_commands, paragraph, table, within
 from .status import (
     outcome_unknown,
     owes_hooks,
@@ -67,8 +67,8 @@ def _code(look: Standing | HamrError) -> ExitCode:
     return look.exit_code if isinstance(look, HamrError) else status_code(look)
 
 
-def pairs_page(found: Looks, before: Looks | None = None) -> Page:
-    """A table of all pairs in at most 80 columns, how many stand where, and why some could not be read.
+def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextStep] = ()) -> Page:
+    """A table of all pairs in at most 80 columns, how many stand where, why some could not be read, and what is for many at once.
 
     Where `before` is the look before this one, a star marks each line that says something else.
     """
@@ -91,6 +91,7 @@ def pairs_page(found: Looks, before: Looks | None = None) -> Page:
             *unjournalled_lines("".join(unjournalled)),
             *_keyless(found),
             *listed_under("Not read", unread, longest=1200),
+            *next_commands(steps),
         )
 
 
@@ -119,7 +120,7 @@ def changes_page(found: Looks, before: Looks) -> Page:
     return (*map(line, _time(found)), *shown) if shown else ()
 
 
-def pairs_json(found: Looks) -> dict[str, JSON]:
+def pairs_json(found: Looks, steps: Sequence[NextStep] = ()) -> dict[str, JSON]:
     """The same as a document: hamr/pairs/1."""
     rows = _rows(found)
     return {
@@ -129,6 +130,7 @@ def pairs_json(found: Looks) -> dict[str, JSON]:
                 **exit_fact(pairs_code(found)),
                 "counts": _counts(rows),
                 "need_person": [row.pair for row in rows if row.needs_person],
+                "next": steps,
             },
         ),
         "pairs": [

@@ -62,6 +62,22 @@ def test_law_09_those_that_lost_an_org_are_moved_and_owe_and_resume_delivers(lab
     assert lab.statuses() == {**dict.fromkeys(NAMES, PASSIVE), "pay-1": ACTIVE, "pay-2": ACTIVE}
 
 
+def test_a_dark_region_is_met_with_one_command_and_not_with_one_for_each_pair(lab: FleetLab) -> None:
+    for pair in ("pay-1", "pay-2"):
+        darken(lab, pair, Role.PRIMARY)
+    steps = lab.run("fleet", "plan", "--all", "--to", "ACTIVE", code=0).stdout.split("Next\n")[1].splitlines()
+    commands = [text.strip() for text in steps if text.startswith("  hamr")]
+    emergency = "hamr fleet plan pay-1 pay-2 --to ACTIVE --emergency --reason TEXT"
+    assert commands == ["hamr fleet run --all --to ACTIVE", emergency]
+    meant = emergency.replace("TEXT", "INC-7")
+    shown = lab.run(*meant.split()[1:], code=0).stdout
+    assert f"Next\n  {meant.replace('plan', 'run')}\n" in shown
+    assert f"\n  {emergency}\n" in lab.run("fleet", "run", *RUN[2:5], "--yes", code=3).stdout
+    owing = lab.run(*RUN, code=8).stdout
+    assert "is owed ACTIVE" in " ".join(owing.split())
+    assert "done, but owing" not in owing.split("pair   wave")[-1].split("exit code")[0]
+
+
 def test_where_every_org_answers_there_is_no_emergency(lab: FleetLab) -> None:
     result = lab.run(*RUN, code=3)
     assert "No pair has lost an org" in result.stderr

@@ -82,6 +82,14 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     process.wait(10)
     view = slow.fleet()
     assert (view.wave, view.members["pay-1"].arrived, view.members["pay-2"].outcome) == (2, True, None)
+    page = slow.run("fleet", "report", code=0).stdout
+    (row,) = (text for text in page.splitlines() if text.startswith("pay-2"))
+    assert row.split(maxsplit=4) == ["pay-2", "2", "-", "-", "its wave has begun; no end yet"]
+    assert "1 of 5 pairs arrived, 2 with no end yet, 2 not begun" in page
+    assert f"  hamr fleet resume {view.fleet}\n      go on with it, where nobody is at it any more\n" in page
+    shown = slow.run("fleet", "status", "--all").stdout
+    assert f"Next\n  hamr fleet resume {view.fleet}\n" in shown
+    assert slow.json("fleet", "status", "db-1")["next"][0]["command"] == f"hamr fleet resume {view.fleet}"
     begun = slow.records(RunStarted.kind)
     found = slow.json("fleet", "resume", "--yes", "--operator", "bob@desk")
     assert slow.statuses() == ALL_ACTIVE
@@ -93,6 +101,7 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     assert [each["run"] for each in found["pairs"]][:3] == [runs[pair] for pair in NAMES[:3]], (
         "no run began anew"
     )
+    assert slow.json("fleet", "status", "--all")["next"] == [], "nothing is left to do"
     again = slow.json("fleet", "resume", found["fleet"], "--yes")
     assert again["exit_code"] == 0
     assert slow.writes() == dict.fromkeys(NAMES, 4)

@@ -202,6 +202,7 @@ def test_the_document_has_each_pairs_own_in_the_inventorys_order() -> None:
         "exit_meaning": "the journal is damaged",
         "counts": {"PASSIVE": 2, "behind(primary)": 1, "midway(declare)": 1, "not read": 1, "dark": 1},
         "need_person": ["orders", "search", "mail", "maps"],
+        "next": [],
     }
     assert pairs == [
         {**error_json(look), "pair": pair} if isinstance(look, HamrError) else status_json(look)
