@@ -234,18 +234,18 @@ class Invocation:
             )
         opened, self.moved = sources.store_for(writes=writes, emergency=emergency)
         with opened as store:
-            self._note_refuge(store, sources)
+            self._note_refuge(store, sources, writes=writes)
             yield store
 
-    def _note_refuge(self, store: JournalStore, sources: Sources) -> None:
+    def _note_refuge(self, store: JournalStore, sources: Sources, *, writes: bool) -> None:
         refuge = sources.refuge() if self.notes_refuge else None
         self.notes_refuge = False
         if refuge is None:
             return
         if self.moved is not None:
             self.console.note(
-                f"{self.moved.reason} NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone. "
-                f"Afterwards: hamr journal merge {store.place}",
+                f"{self.moved.reason} NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone."
+                + (f" Afterwards: hamr journal merge {store.place}" if writes or store.exists else ""),
                 "bad",
             )
         elif refuge.exists():

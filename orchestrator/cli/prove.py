@@ -118,6 +118,9 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     if record and pair is not None and proof.holds:
         with invocation.session(pair, writes=True, playbook=found) as session:
             session.append("", proof.certificate)
+            console.note(f"The certificate of pair {pair} is in {session.store.place}.")
+    elif record:
+        console.note("No certificate was kept: a proof that holds is one, and nothing less.", "warn")
     played = None if scenario is None else _as_scenario(invocation, found, proof, scenario)
     console.facts(proof_page(proof, played), proof_json(proof, played))
     return proof_code(proof)

@@ -16,6 +16,7 @@ from .invocation import Invocation
 
 if TYPE_CHECKING:
     from orchestrator.config.faults import Fault
+    from orchestrator.model.next_step import NextStep
     from orchestrator.report.layout import Page
 
 _PORT = click.IntRange(0, 65535)
@@ -187,8 +188,6 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
 
     The journal is a new one: these orgs begin anew, and a journal that saw others of the same names calls them outdated.
     """
-    from msgspec.structs import replace
-
     from orchestrator.model import next_step
     from orchestrator.model.status import Status
     from orchestrator.report.layout import next_commands, paragraph
@@ -198,8 +197,11 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
     pairs = () if usual else ("--pairs", inventory.name)
     # What another simulator left behind is no history of these regions.
     told = f"Pair {pair} stands" if number == 1 else f"{number:,} pairs, from {pair} on, stand"
-    journal = f"{pair}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{pair}.db").exists() else f"{pair}.db"
-    look, go = next_step.status(pair), next_step.run(pair, Status.ACTIVE)
+    name = pair if number == 1 else "fleet"
+    journal = f"{name}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{name}.db").exists() else f"{name}.db"
+    steps: tuple[NextStep, ...] = (next_step.status(pair), next_step.run(pair, Status.ACTIVE))
+    if number > 1:
+        steps = (next_step.fleet_status("--all"), next_step.fleet_plan("--all", goal=Status.ACTIVE))
     return (
         *paragraph(
             f"Two simulated regions listen until Ctrl-C. {told} in {inventory}, made-up keys beside it. In another terminal:"
@@ -208,8 +210,7 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
             (
                 *([] if folder == Path().absolute() else [next_step.shell(f"cd {quote(str(folder))}")]),
                 next_step.shell(f"export HAMR_JOURNAL={journal}"),
-                replace(look, options=(*look.options, *pairs)),
-                replace(go, options=(*go.options, *pairs)),
+                *(step.with_options(*pairs) for step in steps),
             )
         ),
     )

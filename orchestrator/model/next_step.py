@@ -236,11 +236,18 @@ def fleet_status(*options: str) -> NextStep:
     return NextStep("fleet status", options=options, why="see where these pairs stand")
 
 
+def fleet_plan(*pairs: str, goal: Status) -> NextStep:
+    """See what moving many pairs would do."""
+    why = f"see what moving them to {goal} would do; sends nothing"
+    return NextStep("fleet plan", options=(*pairs, "--to", goal.name), why=why)
+
+
 def fleet_emergency(pairs: Sequence[str], goal: Status) -> NextStep:
     """How those of these pairs would go on that have lost an org; of all pairs, where the names would fill the screen."""
     named = pairs if len(pairs) <= MANY else ("--all",)
-    step = NextStep("fleet plan", options=(*named, "--to", goal.name))
-    return step.as_emergency(why="see which of them have lost an org: an emergency moves those alone")
+    return fleet_plan(*named, goal=goal).as_emergency(
+        why="see which of them have lost an org: an emergency moves those alone"
+    )
 
 
 def fleet_resume(fleet: str = "") -> NextStep:

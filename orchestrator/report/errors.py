@@ -102,9 +102,10 @@ def told(error: HamrError, facts: Page) -> Page:
     said = paragraph(error.message, indent=2, hanging=2)
     if isinstance(error, DocumentError):
         said = problem_lines(error.problems, indent=2)
+    title = f"{TITLES.get(type(error).__name__, 'It failed')}."
     return (
-        line(f"{TITLES.get(type(error).__name__, 'It failed')}.", "bad"),
-        *said,
+        line(title, "bad"),
+        *(() if error.message == title else said),
         line(),
         *facts,
         *next_commands(error.next_steps),

@@ -85,10 +85,21 @@ def next_after(proof: Proof, scenario: str | None = None) -> tuple[NextStep, ...
         )
     if proof.holds:
         return ()
+    asked, less = ("--faults", str(proof.faults)), _less(proof)
     return (
-        NextStep("prove", proof.file, ("--faults", str(proof.faults), "--budget", "1h"), "give it more time"),
-        NextStep("prove", proof.file, ("--faults", "1"), "or prove less of it to its end"),
+        NextStep("prove", proof.file, (*asked, "--budget", "1h"), "give it more time"),
+        *((NextStep("prove", proof.file, less, "or prove less of it to its end"),) if less else ()),
     )
+
+
+def _less(proof: Proof) -> tuple[str, ...]:
+    """One fault; where that is all that was asked for, one goal, of several: that of the route that is nearest to its end."""
+    if proof.faults > 1:
+        return ("--faults", "1")
+    if len({each.route.goal for each in proof.routes}) == 1:
+        return ()
+    nearest = min((each for each in proof.routes if not each.whole), key=lambda each: each.explored.left)
+    return ("--faults", str(proof.faults), "--to", nearest.route.goal.name)
 
 
 def route_words(route: Route) -> str:
@@ -107,7 +118,8 @@ def route_line(found: RouteProof) -> str:
 
 
 def _counts(explored: Explored) -> str:
-    return f"{explored.interleavings:,} interleavings, {explored.states:,} states"
+    numbers = (("interleaving", explored.interleavings), ("state", explored.states))
+    return ", ".join(f"{number:,} {noun}{'' if number == 1 else 's'}" for noun, number in numbers)
 
 
 # -- a story -----------------------------------------------------------------------------------------------------

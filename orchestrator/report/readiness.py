@@ -204,6 +204,8 @@ def steps_of(found: Iterable[ReadinessHistory]) -> tuple[NextStep, ...]:
     unseen = [each for each in histories if each.last_look is None or not each.spells[-1].looked]
     steps = [next_step.doctor(pair) for pair in wanting[:_NAMED]]
     if unseen and len(unseen) == len(wanting):
+        if len(unseen) == len(histories) > _NAMED:  # of a pair at a time it would never end
+            steps = [next_step.doctor("")]
         steps = [step.with_options("--record", why="look, and keep what is found") for step in steps]
     return each_once(steps)
 

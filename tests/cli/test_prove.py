@@ -56,6 +56,10 @@ def test_a_budget_that_ends_first_is_10_and_never_proven(good: Path) -> None:
     done = run(str(good), "--faults", "3", "--budget", "1ms", code=10)
     assert done.stdout.startswith("NOT PROVEN. ")
     assert "PROVEN to" not in done.stdout
+    one = run(str(good), "--faults", "1", "--budget", "1ms", code=10).stdout.splitlines()
+    less = one[one.index("      or prove less of it to its end") - 1].strip()
+    assert less.startswith(f"hamr prove {good} --faults 1 --to "), "not the same once more"
+    assert "or prove less" not in run(*less.split()[2:], "--budget", "1ms", code=10).stdout
 
 
 def test_a_file_of_another_kind_is_left_as_it_is(good: Path) -> None:
@@ -71,7 +75,8 @@ def test_a_goal_that_no_way_leads_to_is_refused() -> None:
 def test_a_certificate_is_kept_with_a_pair_and_doctor_says_what_changed_since(lab: Lab) -> None:
     book = lab.folder / "good.yaml"
     book.write_text(GOOD, "utf-8")
-    lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    kept = lab.run("prove", "good.yaml", "--faults", "0", "--pair", "sim", "--record", code=0)
+    assert "The certificate of pair sim is in " in kept.stderr
     proven = _row(lab.json("doctor", "sim", "--playbook", "good.yaml", code=1))
     assert proven["planned"] == "ok"
     assert "is proven to 0 faults on" in proven["sentence"]

@@ -100,6 +100,7 @@ def test_law_09_an_emergency_of_many_does_not_wait_for_a_teams_journal(lab: Flee
     lab.env["XDG_STATE_HOME"] = str(lab.folder / "state")
     lab.run("fleet", "run", "--all", "--to", "ACTIVE", "--yes", code=1)
     assert sum(lab.writes().values()) == 0, "a planned one does"
+    assert "journal merge" not in lab.run("fleet", "status", "--all", code=0).stderr, "there is none yet"
     darken(lab, "pay-1", Role.PRIMARY)
     darken(lab, "pay-2", Role.PRIMARY)
     result = lab.run(*RUN, "--waves", "1,rest", code=8)
@@ -108,6 +109,7 @@ def test_law_09_an_emergency_of_many_does_not_wait_for_a_teams_journal(lab: Flee
         Status.ACTIVE
     ] * 2
     (refuge,) = (lab.folder / "state" / "hamr").glob("emergency-*.db")
+    assert f"hamr journal merge {refuge}" in lab.run("fleet", "status", "--all", code=8).stderr
     with JournalStore.open(refuge, create=False, now=lambda: datetime.now(UTC)) as store:
         moved = [*store.records(kinds=(JournalMoved.kind,))]
         assert sorted(each.pair for each in moved) == ["pay-1", "pay-2"]

@@ -39,6 +39,10 @@ def test_an_error_says_what_happened_what_was_sent_and_what_to_type() -> None:
     ]
 
 
+def test_what_the_title_says_is_not_said_again() -> None:
+    assert lines(error_page(Interrupted("Interrupted.")))[:2] == ["Interrupted.", ""]
+
+
 def test_the_org_is_named() -> None:
     error = KeyUnavailable("environment variable API is not set", org="Payments (primary)")
     assert lines(error_page(error)) == [

@@ -63,6 +63,11 @@ def test_the_table_is_the_one_on_the_page_and_those_that_are_not_ready_come_firs
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_where_nobody_looked_at_many_one_command_looks_at_all() -> None:
+    shown = plain_text(readiness_page([of(f"pair-{number}") for number in range(4)]))
+    assert shown.endswith("\nNext\n  hamr doctor --record\n      look, and keep what is found\n")
+
+
 def test_one_pair_is_said_in_full() -> None:
     assert (
         plain_text(readiness_page((PAYMENTS,)))
