@@ -123,6 +123,18 @@ def test_a_person_is_told_what_to_type_and_it_works(lab: Lab, monkeypatch: pytes
         assert person.end() == 0
 
 
+def test_a_person_who_simulates_many_pairs_is_led_to_all_of_them(lab: Lab) -> None:
+    with Person(lab, ("simulate", "--pairs", "3", "--inventory-out", "many.yaml")) as person:
+        person.wait_for("hamr fleet plan --all --to ACTIVE --pairs many.yaml")
+        assert "export HAMR_JOURNAL=fleet.db" in person.seen
+        typed = "fleet plan --all --to ACTIVE --pairs many.yaml --journal fleet.db"
+        shown = lab.run(*typed.split(), code=0)
+        assert "3 would move" in shown.stdout
+        assert f"hamr {typed.replace('plan', 'run')}\n" in shown.stdout
+        person.type("\x03")
+        assert person.end() == 0
+
+
 def test_the_readme_copied_literally_moves_a_simulated_pair(tmp_path: Path) -> None:
     section = re.sub(r"```.*?```", "", README.read_text("utf-8").split("\n## ")[1], flags=re.DOTALL)
     first, second, third = re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)
