@@ -34,7 +34,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
-from orchestrator.operations.finding import all_histories, id_of, playbook_of_drill
+from orchestrator.operations.finding import all_histories, id_of, is_fleet, playbook_of_drill, unknown_run
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.sources import Sources
 from orchestrator.report.drill import (
@@ -250,7 +250,7 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Exi
     """Make a scenario of a journalled run, and write it to a file or to stdout.
 
     Raises:
-        UsageError: there is no such run, or it is a drill, which has several.
+        UsageError: there is no such run, or it is a drill or a fleet, which have several.
         PreparationError: the file cannot be written.
     """
     if out is not None:
@@ -263,6 +263,8 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Exi
                 f"{found} is a drill, and a scenario is made of one run: say which one.",
                 next_steps=tuple(map(next_step.again, legs)),
             )
+        if is_fleet(store, found):
+            raise unknown_run(store, found)
         holder = store.holder(records[0].pair)
     made = scenario_of_run(found, records)
     at_work = holder is not None and holder.run == found

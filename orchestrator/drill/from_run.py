@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -42,8 +43,9 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
     Unknown,
 )
-from orchestrator.errors import DocumentError, ExitCode
+from orchestrator.errors import DocumentError, ExitCode, UsageError
 from orchestrator.journal.history import event_of
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     ApprovalAsked,
     ChangeSeen,
@@ -122,7 +124,11 @@ class FromRun(Struct, frozen=True):
 
 
 def scenario_of_run(run: str, records: Sequence[Record]) -> FromRun:
-    """The scenario of a run, from all its records in order."""
+    """The scenario of a run, from all its records in order.
+
+    Raises:
+        UsageError: it was killed before it began.
+    """
     told = [record for record in records if not _OF_OTHERS.fullmatch(record.kind)]
     return _Telling(run, told, [event_of(each) for each in told], [event_of(each) for each in records]).tell()
 
@@ -148,6 +154,11 @@ class _Telling(Struct):
 
     def tell(self) -> FromRun:
         parts = [*self._parts()]
+        if not parts:
+            raise UsageError(
+                f"Run {self.run} was killed before it began: there is nothing to play.",
+                next_steps=(next_step.show(self.run),),
+            )
         first = parts[0]
         playbook = self._playbook()
         home, prelude = self._start(first, playbook)
@@ -188,7 +199,7 @@ class _Telling(Struct):
                 while at > 0 and isinstance(self.events[at - 1], LockTaken | LockTakenOver):
                     at -= 1
                 begins.append(at)
-        for start, end in zip(begins, [*begins[1:], len(self.records)], strict=True):
+        for start, end in pairwise([*begins, len(self.records)]):
             yield Part(self.records[start:end], self.events[start:end])
 
     def _summary(self, first: Part) -> str:
@@ -224,9 +235,7 @@ class _Telling(Struct):
 
     def _start(self, first: Part, playbook: Playbook | None) -> tuple[Status, list[ScenarioStep]]:
         """Where both orgs stand when the drill begins, and what brings them to where the run found them."""
-        look = next((event for event in first.events if isinstance(event, SituationRead)), None)
-        readings = [each for each in look.readings if each is not None] if look is not None else []
-        found = {each.role: each for each in readings if each.status is not None}
+        found = {role: reading for role in Role if (reading := self._found(role)) is not None}
         stops = (Status.PASSIVE, Status.ACTIVE) if playbook is None else playbook.stops
         statuses = {role: reading.status for role, reading in found.items()}
         home = next((status for status in statuses.values() if status in stops), stops[0])
@@ -238,7 +247,7 @@ class _Telling(Struct):
             young = (
                 record is not None
                 and Stamp.parse(record.modified_by) is not None
-                and alone is not Outcome.PASS
+                and alone in (Outcome.FAIL, Outcome.UNKNOWN)
             )
             if status is home and not (young and alone is Outcome.FAIL):
                 continue
@@ -255,6 +264,20 @@ class _Telling(Struct):
             writes = SomebodyWrites(role, status, plain or "somebody@example.com")
             prelude.append(ScenarioStep(writes, f"the {role} stands at {status}"))
         return home, prelude
+
+    def _found(self, role: Role) -> Reading | None:
+        """How the run found an org: as it was first read, be it after a while in the dark; None where this run wrote it before."""
+        for event in self.events:
+            match event:
+                case SituationRead(readings=readings):
+                    for reading in readings:
+                        if reading is not None and reading.role is role and reading.status is not None:
+                            return reading
+                case WriteIntended(attempt=attempt) if attempt.role is role:
+                    return None
+                case _:
+                    pass
+        return None
 
     def _verdict(self, part: Part, guard: str) -> Outcome | None:
         verdicts = (

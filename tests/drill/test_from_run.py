@@ -11,7 +11,7 @@ from orchestrator.config import parse_playbook
 from orchestrator.config.scenario_text import scenario_text
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill.from_run import FromRun, scenario_of_run
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 
@@ -241,3 +241,27 @@ def test_a_run_is_met_again_as_it_was_and_ends_the_same(room: Room, name: str) -
     made, again = play_again(room, run)
     assert made.left_out == ()
     assert course(again)[: len(course(records))] == course(records)
+
+
+def test_an_org_that_was_not_seen_at_first_stands_where_it_was_seen_later(room: Room) -> None:
+    body = (
+        "steps:\n  - dark: {org: primary, silent: true}\n"
+        "  - {run: {to: ACTIVE, emergency: true, reason: us1 is dark}}\n"
+        "  - {run: {to: ACTIVE, emergency: true, reason: us1 is dark}, name: again}\n"
+        "  - back: {org: primary}\n  - resume: {}\n"
+    )
+    room.play(parse_scenario(HEAD + body, "met.yaml"), playbook=PLAYBOOK)
+    second = [record.run for record in room.store.records(kinds=("run.started",))][1]
+    records = list(room.store.records(run=second))
+    assert ("write.settled", "PRIMARY", "ACTIVE") in course(records)
+    made, again = play_again(room, second)
+    assert made.left_out == ()
+    assert course(again) == course(records)
+
+
+def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:
+    room.play(parse_scenario(HEAD + "steps: [{run: {to: ACTIVE}}]\n", "met.yaml"), playbook=PLAYBOOK)
+    run = first_run(room)
+    (locked,) = room.store.records(run=run, kinds=("lock.taken",))
+    with pytest.raises(UsageError, match="killed before it began"):
+        scenario_of_run(run, [locked])

@@ -72,7 +72,7 @@ def test_a_journal_without_a_fleet_says_so(lab: FleetLab) -> None:
 
 def test_the_verbs_of_one_run_say_that_an_id_is_a_fleets(lab: FleetLab) -> None:
     fleet = fleet_with_a_refusal(lab)
-    for words in (("resume", fleet, "--yes"), ("report", fleet), ("ack", fleet)):
+    for words in (("resume", fleet, "--yes"), ("report", fleet), ("ack", fleet), ("drill", "from", fleet)):
         result = lab.run(*words, code=2)
         assert f"{fleet} is a fleet of many pairs, and not a run of one." in " ".join(result.stderr.split())
         assert f"hamr fleet resume {fleet}" in result.stderr
