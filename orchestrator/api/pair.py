@@ -263,7 +263,7 @@ class OpenPair:
         found, playbook = self._resumable(run)
         check_overrides(overrides or {}, playbook)
         mode = Mode.EMERGENCY if emergency else None
-        hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
+        hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
         async with self._at_work(emergency=hastens, playbook=playbook) as (session, controls):
             result = await resume_run(
                 session,

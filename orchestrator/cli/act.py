@@ -222,7 +222,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     # What an emergency left open on this machine is found there; anything else is then refused where it would begin.
     with invocation.store(writes=False, emergency=True) as store:
         found, began_with = to_resume(store, what, inventory.pairs)
-    hastens = emergency or (found.run is not None and found.run.mode is Mode.EMERGENCY)
+    hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
     with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:

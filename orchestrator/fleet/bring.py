@@ -16,7 +16,14 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Refused
 from orchestrator.journal.history import History, RunHistory, event_of
 from orchestrator.model import next_step
-from orchestrator.model.events import FleetPairEnded, FleetResumed, RunFinished, RunResumed, RunStarted
+from orchestrator.model.events import (
+    FleetPairEnded,
+    FleetResumed,
+    JournalMoved,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.reading import Unreachable
@@ -59,7 +66,7 @@ async def bring_pair(
         JournalDamaged: as above.
     """
     session.fleet = fleet.fleet
-    pair = session.pair.name
+    pair, moved = session.pair.name, session.moved
     resumed = await session.calls(partial(_resumed, session, fleet))
     try:
         known = await session.calls(partial(_ended_since, session, resumed))
@@ -73,8 +80,7 @@ async def bring_pair(
     except JournalUnavailable as error:  # it says nothing of this pair
         if fleet.started.mode is not Mode.EMERGENCY:
             raise
-        # Where there is none to move to, or it has moved already, this raises it again (law 9).
-        await session.calls(partial(session.move_journal, error))
+        await session.calls(partial(_move_since, session, moved, error))
         return await bring_pair(session, fleet, watchers=watchers, controls=controls)
     except HamrError as error:
         outcome = _kept_from(pair, error)
@@ -89,6 +95,16 @@ async def bring_pair(
         return known  # another process brought it, while this one was stopped
     await session.calls(partial(session.append, fleet.fleet, FleetPairEnded(outcome)))
     return outcome
+
+
+def _move_since(session: Session, moved: JournalMoved | None, error: JournalUnavailable) -> None:
+    """Go on in this machine's own journal (law 9), unless that was done since, by a resume whose run it does not know.
+
+    Raises:
+        JournalUnavailable: there is none to move to, or it had moved already.
+    """
+    if session.moved is moved:
+        session.move_journal(error)
 
 
 def _goes_on(session: Session, outcome: PairOutcome, controls: RunControl | None) -> bool:

@@ -135,6 +135,8 @@ class RunHistory(Struct):
     intended: bool = False
     mode: Mode = Mode.PLANNED
     """As it was last taken up."""
+    resumes_as: Mode = Mode.PLANNED
+    """As it began, or made its last write: an emergency that a person asked for, and that was refused, binds nobody after it."""
     finished: RunFinished | None = None
     finished_at: datetime | None = None
     superseded_by: str = ""
@@ -185,7 +187,7 @@ class RunHistory(Struct):
             self.started.goal,
             self.start,
             self.transition,
-            self.mode,
+            self.mode if self.finished is None else self.resumes_as,
             owed,
             stopped_for=stopped_for,
             unknown=bool(self.unknown),
@@ -440,6 +442,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             # Of thousands of runs by the same playbook, its text is in memory once.
             run.started = replace(event, playbook_text=sys.intern(event.playbook_text))
             run.mode, run.orgs = event.mode, event.orgs
+            run.resumes_as = event.mode
             history.scheduled.pop(run.run, None)
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
@@ -491,7 +494,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                 run.by_hand.append(reason)
         case WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
-            run.intended = True
+            run.intended, run.resumes_as = True, run.mode
             run.unknown[attempt.number] = attempt
             history.uncertain.append(run)
             run.unseen[attempt.number] = GivenUp(run.run, attempt, event.server_date)

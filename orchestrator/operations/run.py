@@ -217,7 +217,7 @@ async def resume(
 ) -> RunResult:
     """Take up an open run, with the playbook of its own `run.started`; without one, only deliver what is owed.
 
-    `mode` None keeps the run's; the overrides hold for the rest of it, beside those that it began with.
+    `mode` None keeps the run's, as it made its last write; the overrides hold for the rest of it, beside those that it began with.
 
     Raises:
         HamrError: nothing more was intended; the error says why.
@@ -249,7 +249,7 @@ async def _resume(
     watchers: Sequence[Watcher],
     controls: RunControl | None,
 ) -> RunResult:
-    going_on = mode or (run.mode if run is not None else Mode.PLANNED)
+    going_on = mode or (run.resumes_as if run is not None else Mode.PLANNED)
     if going_on is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
     history = await session.calls(session.history)

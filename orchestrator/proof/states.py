@@ -80,6 +80,7 @@ class States(Struct):
                 (
                     run.open,
                     run.mode,
+                    run.resumes_as,
                     run.transition,
                     run.start,
                     run.started.goal if run.started else None,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
 from orchestrator.errors import ExitCode, Locked, Refused, UsageError
+from orchestrator.model.events import TransitionMade
 from orchestrator.model.journal import Verified
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import plain, restore
@@ -17,6 +18,7 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Confirm, Timeouts
 from orchestrator.model.run import End, Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import acknowledge, apply, resume, start
@@ -26,7 +28,7 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
 from tests.steps import typed
 
-from .pairs import quick_playbook, simulated
+from .pairs import On, quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +119,25 @@ async def test_law_09_an_emergency_owes_the_dead_region_and_resume_pays_when_it_
         assert bench.posts() == ["secondary 3 applied", "secondary 4 applied", "primary 4 applied"]
         assert bench.session.history().owed is None
         assert (await start(bench.session, HOME)).exit_code is ExitCode.DONE
+
+
+async def test_law_09_an_emergency_that_was_refused_binds_no_later_resume(tmp_path: Path) -> None:
+    """Whoever types resume alone means both orgs; once an emergency has written, it stays one."""
+    async with simulated(tmp_path) as bench:
+        controls = RunControl()
+        watchers = (On(TransitionMade, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+        stopped = await start(bench.session, TO_ACTIVE, watchers=watchers, controls=controls)
+        assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
+        bench.sim.set_dark(Role.SECONDARY, True)
+        left = bench.session.history().open_run
+        refused = await resume(bench.session, left, mode=Mode.EMERGENCY, reason="us1 is down")
+        assert refused.exit_code is ExitCode.REFUSED, refused.ending
+        standing = await read_status(bench.session)
+        assert standing.open_run is not None
+        assert standing.open_run.mode is Mode.PLANNED
+        bench.sim.set_dark(Role.SECONDARY, False)
+        again = await resume(bench.session, bench.session.history().open_run)
+        assert (again.mode, again.exit_code) == (Mode.PLANNED, ExitCode.DONE), again.ending
 
 
 async def test_law_03_a_foreign_write_between_plan_and_run_stops_it(tmp_path: Path) -> None:

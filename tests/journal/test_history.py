@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.journal.history import History, fold
 from orchestrator.model.events import (
     ChangeSeen,
     HookEnded,
     RunAcknowledged,
     RunFinished,
+    RunResumed,
     RunStarted,
     WriteConfirmed,
     WriteIntended,
@@ -15,7 +18,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost
-from orchestrator.model.run import End
+from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
 from tests.report.scenes import S, record
@@ -107,3 +110,15 @@ def test_law_05_an_attempt_is_unknown_again_once_what_was_taken_for_it_is_a_stra
     assert (list(run.unknown), list(run.unseen)) == ([], []), "in effect, author unproven"
     fold(found, journal([(3.0, ChangeSeen(S, Change.FOREIGN, "it was bob", theirs, theirs))], first=90))
     assert (list(run.unknown), list(run.unseen)) == ([1], [1])
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_resume_goes_on_in_the_mode_in_which_the_run_last_wrote(writes: bool) -> None:
+    """Killed before the emergency wrote anything, the run is what it began as."""
+    emergency = (1.0, RunResumed(Mode.EMERGENCY, "us1 is down", {}))
+    found = History("payments")
+    told: Told = [(0.0, STARTED), emergency, *([(2.0, post(1, S, Status.FAILOVER))] if writes else [])]
+    fold(found, journal(told))
+    (run,) = found.runs.values()
+    assert run.mode is Mode.EMERGENCY
+    assert run.resumes_as is (Mode.EMERGENCY if writes else Mode.PLANNED)
