@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.proof import BrokenLaw, Moment, What
-from orchestrator.model.result import RunResult
 
-from . import laws
+from . import watching
 from .choices import Chooser
-from .keyboard import DONE
+from .keyboard import Outcome, Raised, Returned, next_steps
 from .scene import Scene
 from .virtual_time import BEGINNING
 
@@ -23,40 +21,15 @@ if TYPE_CHECKING:
     from .life import Life
 
 
-class Returned(Struct, frozen=True):
-    """It ended with a result."""
-
-    result: RunResult
-
-
-class Raised(Struct, frozen=True):
-    """It ended with an error that says why nothing was done."""
-
-    error: HamrError
-
-
-class Died(Struct, frozen=True):
-    """Its process died."""
-
-
 class Met(Struct, frozen=True):
     """It came into a state from which another one goes on: what comes after is explored from there."""
-
-
-class Crashed(Struct, frozen=True):
-    """Something came out of it that no person should ever see, or nothing ever."""
-
-    why: str
-
-
-Outcome = Returned | Raised | Died | Met | Crashed
 
 
 class Ended(Struct, frozen=True):
     """A life that is over: what it leaves, how it ended, and what was chosen in it."""
 
     scene: Scene
-    outcome: Outcome
+    outcome: Outcome | Met
     chooser: Chooser
     broken: list[BrokenLaw]
 
@@ -74,13 +47,7 @@ class Ended(Struct, frozen=True):
     @property
     def says(self) -> tuple[NextStep, ...]:
         """What it says to type; nothing where it went well."""
-        match self.outcome:
-            case Returned(result=result) if result.exit_code not in (ExitCode.DONE, ExitCode.OWING):
-                steps = result.ending.next_steps
-            case Raised(error=error) if error.message != DONE:
-                steps = error.next_steps
-            case _:
-                return ()
+        steps = () if isinstance(self.outcome, Met) else next_steps(self.outcome)
         return tuple(step for step in steps if step.verb)
 
 
@@ -88,7 +55,7 @@ def ends(life: Life, outcome: Outcome) -> Iterator[Ended]:
     """What a life leaves; and what it would, had a region stayed dark for longer: until it is over nothing tells them apart."""
     scene, broken = life.scene, life.broken
     scene.time = life.loop.time()
-    laws.at_the_end(life, outcome)
+    watching.at_the_end(life, outcome)
     longer = [_outlasted(life, chooser) for chooser in life.chooser.outlasted()]
     scene.story = (*scene.story, *life.moments)
     _lights(scene)

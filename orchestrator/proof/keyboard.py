@@ -1,11 +1,15 @@
-"""A person at the keyboard: types a next step letter by letter, and fills in only what stands in capitals."""
+"""A person at the keyboard: types a next step letter by letter, fills in only what stands in capitals, and reads how it ends."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import cache
 
-from orchestrator.errors import HamrError, UsageError
+from msgspec import Struct
+
+from orchestrator.errors import ExitCode, HamrError, UsageError
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
@@ -27,6 +31,49 @@ WORDS = ("TEXT", "REASON")
 BECAUSE = "the region's own people say so"
 
 _BARE = ("--emergency", "--yes")
+
+
+class Returned(Struct, frozen=True):
+    """A command ended with a result."""
+
+    result: RunResult
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nobody has to do anything about it right away."""
+        return self.result.exit_code in (ExitCode.DONE, ExitCode.OWING)
+
+
+class Raised(Struct, frozen=True):
+    """It ended with an error that says why nothing was done."""
+
+    error: HamrError
+
+
+class Died(Struct, frozen=True):
+    """Its process died."""
+
+    why: str = ""
+
+
+class Crashed(Struct, frozen=True):
+    """Something came out of it that no person should ever see, or nothing ever."""
+
+    why: str
+
+
+Outcome = Returned | Raised | Died | Crashed
+
+
+def next_steps(outcome: Outcome) -> Sequence[NextStep]:
+    """What the end of a command says to type; nothing where it went well."""
+    match outcome:
+        case Returned(result=result) if not outcome.is_good:
+            return result.ending.next_steps
+        case Raised(error=error):
+            return error.next_steps
+        case _:
+            return ()
 
 
 @cache

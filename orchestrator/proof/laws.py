@@ -19,26 +19,24 @@ in-time                where nothing goes wrong but waits, the playbook's object
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
-from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import INTENTS, SituationRead, TransitionIntended, WriteIntended
+from orchestrator.model.events import TransitionIntended, WriteIntended
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import BrokenLaw, Event, Law
-from orchestrator.model.reading import Draft, HamrRecord
-from orchestrator.model.run import Mode, Stamp
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import Objective
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
 
-from .orgs import is_strangers
+from .keyboard import Crashed, Outcome, Raised, Returned
 
-if TYPE_CHECKING:
-    from .ends import Outcome
-    from .life import Life
-    from .scene import Scene
+Shown = Mapping[Role, Status | None]
+"""What each org shows, or was read as: ABSENT where it has no record."""
 
 LOOKED_AT = frozenset(
     {"guard.judged", "guard.waived", "guard.overridden", TransitionIntended.kind, WriteIntended.kind}
@@ -49,7 +47,17 @@ ALWAYS_BINDING = frozenset({"linked", "fresh"})
 """Guards that stop even a transition that is half made."""
 
 
-# -- shared with drawn incidents -------------------------------------------------------------------------------
+def shows(record: HamrRecord | None) -> Status | None:
+    """The status of a record, or of none; None where hamr does not know it."""
+    return Status.ABSENT if record is None else Status.of(record.status)
+
+
+def is_older(one: datetime | None, other: datetime | None) -> bool:
+    """Whether one is from before the other, by the org's own times; False where nothing tells."""
+    return one is not None and other is not None and one < other
+
+
+# -- what is begun, and what is sent ---------------------------------------------------------------------------
 
 
 def guards_bind(records: Iterable[Entry | Record]) -> Iterator[str]:
@@ -71,215 +79,129 @@ def guards_bind(records: Iterable[Entry | Record]) -> Iterator[str]:
             return
 
 
-def is_explained(playbook: Playbook, primary: Status | None, secondary: Status | None) -> bool:
-    """Whether both agree, or one transition of the playbook is half made between them, in either direction."""
+def intended(records: Iterable[Entry | Record]) -> dict[str, Any]:
+    """The attempt of each write that the records intend, by its stamp."""
+    attempts: Iterable[Any] = (
+        record.data["attempt"] for record in records if record.kind == WriteIntended.kind
+    )
+    return {attempt["stamp"]: attempt for attempt in attempts}
+
+
+def intent_first(role: Role, status: Status | None, stamp: str, known: Container[str]) -> Iterator[str]:
+    """Of one write: its intent is none of those that the journal held before it."""
+    if stamp not in known:
+        yield f"{status} was sent to the {role} as {stamp!r}, and no intent names it"
+
+
+def locked(role: Role, status: Status | None, whose: str, holder: str | None) -> Iterator[str]:
+    """Of one write: it is not of whoever held the lock."""
+    if whose != holder:
+        yield f"{status} was sent to the {role} by {whose} without the pair's lock, which {holder} had"
+
+
+def never_over_a_stranger(
+    role: Role, status: Status, stranger: HamrRecord, there: HamrRecord | None
+) -> Iterator[str]:
+    """Of one write: what a stranger wrote, and its run was shown, is still there."""
+    if stranger == there:
+        whose = f"the {Status.of(stranger.status)} of {stranger.modified_by}"
+        yield f"{status} was written over {whose} on the {role}, which the run had read"
+
+
+def never_below_the_floor(role: Role, status: Status, read: HamrRecord, floor: HamrRecord) -> Iterator[str]:
+    """Of one write: the last reading of its org is older than what the journal has seen."""
+    if is_older(read.modified_at, floor.modified_at):
+        yield f"{status} was sent to the {role} on a reading that is older than what the journal has seen"
+
+
+def survivor_not_dragged(role: Role, status: Status, owed: Role, survivor: Status | None) -> Iterator[str]:
+    """Of the delivery of what is owed: it is another org's, or not what the survivor shows."""
+    if role is not owed or status is not survivor:
+        yield f"{status} was sent to the {role}; the survivor shows {survivor}, and the {owed} is owed that"
+
+
+def prefix_named(playbook: Playbook, truth: Shown) -> Iterator[str]:
+    """Of what the orgs show after a write: they neither agree, nor is one transition half made, in either direction."""
+    primary, secondary = (truth[role] for role in Role)
     moves = {(transition.source, transition.target) for transition in playbook.transitions}
     moves |= {(source, after) for source, target in moves for after in playbook.server_moves(target)}
-    return primary is secondary or (primary, secondary) in moves or (secondary, primary) in moves
+    if primary is not secondary and moves.isdisjoint({(primary, secondary), (secondary, primary)}):
+        yield f"the primary shows {primary} and the secondary {secondary}, which no transition explains"
 
 
-# -- as a proof asks them ----------------------------------------------------------------------------------------
+# -- how a command ends ------------------------------------------------------------------------------------------
 
 
-def shown(life: Life, role: Role, record: HamrRecord | None, index: int) -> None:
-    """Take note of what a process was shown."""
-    life.served[role] = record
-    life.highest[role] = max(index, life.highest.get(role, 0))
-    run, watch = life.controls.run, life.scene.watch
-    if not run:
-        return
-    if run not in watch.begun:
-        watch.bases[run, role] = record
-        return
-    base = watch.bases.setdefault((run, role), record)
-    if record is not None and is_strangers(record) and record != base:
-        life.warned[run, role] = record
-
-
-def before_commit(life: Life, entries: Sequence[Entry]) -> None:
-    """What is about to be journalled."""
-    intends = [entry for entry in entries if entry.kind == TransitionIntended.kind]
-    if intends:
-        run = intends[0].run
-        told: list[Entry | Record] = [*life.scene.kept.records, *entries]
-        for why in guards_bind(each for each in told if each.run == run):
-            life.breaks(Law.GUARDS_BIND, why)
-
-
-def after_commit(life: Life, entries: Sequence[Entry]) -> None:
-    """What was journalled: whatever a process was shown until now is known to all that come after it."""
-    life.scene.watch.warned |= life.warned
-    life.warned.clear()
-    life.scene.watch.begun |= {entry.run for entry in entries if entry.kind in INTENTS}
-    if any(entry.kind == SituationRead.kind for entry in entries):
-        for role, record in life.served.items():
-            floor = life.scene.watch.floors.get(role)
-            if record is not None and (floor is None or not _older(record, floor)):
-                life.scene.watch.floors[role] = record
-
-
-def before_write(life: Life, draft: Draft) -> None:
-    """A write that is about to leave."""
-    scene, role = life.scene, draft.role
-    stamp = Stamp.parse(draft.modified_by)
-    run = "" if stamp is None else stamp.run
-    intents = [record.data for record in scene.kept.records if record.kind == WriteIntended.kind]
-    attempt: Any = next(
-        (data["attempt"] for data in reversed(intents) if _stamp(data) == draft.modified_by), None
-    )
-    if attempt is None:
-        life.breaks(Law.INTENT_FIRST, f"{draft.status} was sent to the {role}, and no intent names it")
-        return
-    if scene.kept.holder is None or scene.kept.holder.run != run:
-        life.breaks(Law.LOCKED, f"{draft.status} was sent to the {role} without the pair's lock")
-    there = scene.orgs.record(role)
-    warned = life.warned.get((run, role), scene.watch.warned.get((run, role)))
-    unsure = scene.watch.unanswered.get(run, frozenset())
-    if warned is not None and warned == there and Status.of(warned.status) not in unsure:
-        life.breaks(
-            Law.NEVER_OVER_A_STRANGER,
-            f"{draft.status} was written over the {Status(warned.status)} of {warned.modified_by}, which the run had read",
-        )
-    last, floor = life.served.get(role), scene.watch.floors.get(role)
-    over = "reverted=" in scene.step.command or attempt["purpose"] in ("adopt", "repair")
-    if not over and last is not None and floor is not None and _older(last, floor):
-        life.breaks(
-            Law.NEVER_BELOW_THE_FLOOR,
-            f"{draft.status} was sent to the {role} on a reading that is older than what the journal has seen",
-        )
-    owed = scene.watch.owed
-    if attempt["purpose"] == "deliver" and owed is not None and not scene.meddled:
-        survivor = scene.orgs.status(owed[0].other)
-        if role is not owed[0] or draft.status is not survivor:
-            life.breaks(
-                Law.SURVIVOR_NOT_DRAGGED,
-                f"{draft.status} was sent to the {role}; the survivor shows {survivor}, and the {owed[0]} is owed that",
-            )
-
-
-def after_write(life: Life, draft: Draft, *, answered: bool) -> None:
-    """A write that an org took, or not."""
-    scene = life.scene
-    life.sent.append(draft)
-    if not answered:
-        _is_unsure(life, draft)
-    engine = life.controls.engine
-    alone = (
-        isinstance(engine, Engine) and engine.run.state.mode is Mode.EMERGENCY
-    )  # taken up again, without its flag
-    if scene.meddled or scene.went_dark or scene.came_late or alone:
-        return
-    primary, secondary = (scene.orgs.status(role) for role in Role)
-    if not is_explained(life.playbook, primary, secondary):
-        life.breaks(
-            Law.PREFIX_NAMED,
-            f"the primary shows {primary} and the secondary {secondary}, which no transition explains",
-        )
-
-
-def _is_unsure(life: Life, draft: Draft) -> None:
-    """Take note of a write that may be there under any name."""
-    stamp = Stamp.parse(draft.modified_by)
-    if stamp is not None:
-        known = life.scene.watch.unanswered.get(stamp.run, frozenset())
-        life.scene.watch.unanswered[stamp.run] = known | {draft.status}
-
-
-def at_the_end(life: Life, outcome: Outcome) -> None:  # noqa: C901 - a case for each end
-    """How a command ended."""
-    from .ends import Crashed, Died, Raised, Returned  # noqa: PLC0415 - a life asks the laws
-
-    watch = life.scene.watch
-    watch.bases = {of: record for of, record in watch.bases.items() if of[0] in watch.begun}
+def ends(outcome: Outcome) -> Iterator[str]:
+    """It ended with what no person should ever see."""
     match outcome:
-        case Died():
-            for draft in life.sent:  # what it was answered died with it, unless that was journalled
-                _is_unsure(life, draft)
         case Crashed(why=why):
-            life.breaks(Law.ENDS, why)
-        case Raised():
-            if life.wrote:
-                life.breaks(Law.CLEAN_HANDS, "it says that nothing was sent, and something was")
-        case Returned(result=result):
-            if "has a bug" in result.ending.message:
-                life.breaks(Law.ENDS, result.ending.message)
-            code = result.exit_code
-            if life.wrote and code in (ExitCode.FAILED, ExitCode.REFUSED):
-                life.breaks(Law.CLEAN_HANDS, f"it exits with {int(code)}, and has sent something")
-            if code is ExitCode.DONE and result.goal is not None:
-                _done(life, result.goal)
-            if code is ExitCode.OWING:
-                _owing(life, result.owed, result.goal)
-            _reaches(life, code, result.ending.message)
-            _in_time(life, result.objectives)
+            yield why
+        case Returned(result=result) if "has a bug" in result.ending.message:
+            yield result.ending.message
+        case _:
+            pass
 
 
-def _done(life: Life, goal: Status) -> None:
-    scene = life.scene
-    accepted = "unknown=" in scene.step.command  # by name: that write may be there, or come
-    for role in Role:
-        record = life.served.get(role)
-        if record is None or record.status != goal:
-            life.breaks(Law.DONE_IS_SEEN, f"it says done, and had not read {goal} on the {role}")
-        elif not (accepted or scene.meddled or scene.came_late) and scene.orgs.status(role) is not goal:
-            life.breaks(Law.DONE_IS_SEEN, f"it says done, and the {role} does not show {goal}")
-    scene.watch.owed = None
+def clean_hands(outcome: Outcome, *, sent: bool) -> Iterator[str]:
+    """It says that nothing was sent, and something was."""
+    match outcome:
+        case Returned(result=result) if sent and result.exit_code in (ExitCode.FAILED, ExitCode.REFUSED):
+            yield f"it exits with {int(result.exit_code)}, and has sent something: {result.ending.message}"
+        case Raised(error=error) if sent:
+            yield f"it says that nothing was sent, and something was: {error!r}"
+        case _:
+            pass
 
 
-def _owing(life: Life, owed: Any, goal: Status | None) -> None:
-    if owed is None:
-        return  # hooks are owed
-    if life.scene.watch.owed == (owed.role, owed.status):
-        return  # it is owed still, whatever this one could read
-    survivor = life.served.get(owed.role.other)
-    if survivor is None or survivor.status != owed.status or (goal is not None and owed.status is not goal):
-        life.breaks(
-            Law.OWED_EXACTLY,
-            f"the {owed.role} is said to be owed {owed.status}, and the survivor was not read so",
-        )
-    life.scene.watch.owed = (owed.role, owed.status)
+def done_is_seen(outcome: Outcome, read: Shown, truth: Shown | None) -> Iterator[str]:
+    """It says done, and had not read the goal on both orgs; or the truth, where anything could tell it, is not the goal."""
+    match outcome:
+        case Returned(result=result) if result.exit_code is ExitCode.DONE and result.goal is not None:
+            for role in Role:
+                if read.get(role) is not result.goal:
+                    yield f"it says done, and had not read {result.goal} on the {role}"
+                elif truth is not None and truth[role] is not result.goal:
+                    yield f"it says done, and the {role} does not show {result.goal}"
+        case _:
+            pass
 
 
-def _reaches(life: Life, code: ExitCode, message: str) -> None:
-    scene = life.scene
-    if scene.number == 1 and not scene.faults and code not in (ExitCode.DONE, ExitCode.OWING):
-        life.breaks(Law.REACHES, f"with nothing going wrong, it ends with {int(code)}: {message}")
+def owed_exactly(outcome: Outcome, read: Shown) -> Iterator[str]:
+    """It says owing, and not what; or had not read that on the survivor, or it is not the goal."""
+    match outcome:
+        case Returned(result=result) if result.exit_code is ExitCode.OWING and result.owed is not None:
+            owed = result.owed
+            if read.get(owed.role.other) is not owed.status or result.goal not in (None, owed.status):
+                yield f"the {owed.role} is said to be owed {owed.status}, and the survivor was not read so"
+        case Returned(result=result) if result.exit_code is ExitCode.OWING and not result.hooks_owed:
+            yield "it says owing, and not what"
+        case _:
+            pass
 
 
-def is_timed(scene: Scene) -> bool:
-    """Whether nothing went wrong but waits in the only command until now: then it has to be in time."""
-    return scene.number == 1 and set(scene.faults) <= {Event.PASSED_LATER}
+def reaches(result: RunResult) -> Iterator[str]:
+    """Of the first command, with nothing going wrong: it did not get to its goal."""
+    code = result.exit_code
+    if code not in (ExitCode.DONE, ExitCode.OWING):
+        yield f"with nothing going wrong, it ends with {int(code)}: {result.ending.message}"
 
 
-def _in_time(life: Life, objectives: Sequence[Any]) -> None:
-    if not is_timed(life.scene):
-        return
-    for objective in objectives:
-        if not objective.met:
-            life.breaks(
-                Law.IN_TIME,
-                f"{objective.status} is to be reached in {span(objective.wanted)}, and took {span(objective.took)} with "
-                "nothing but waits that the playbook allows",
+def in_time(objectives: Iterable[Objective]) -> Iterator[str]:
+    """Of a run with nothing but waits: its objectives that were missed."""
+    for each in objectives:
+        if not each.met:
+            yield (
+                f"{each.status} is to be reached in {span(each.wanted)}, and took {span(each.took)} with "
+                "nothing but waits that the playbook allows"
             )
 
 
-def home_in_time(playbook: Playbook, home: Status, seconds: float) -> BrokenLaw | None:
-    """How long it took home, right after a run that went well, with nothing but waits."""
+def home_in_time(playbook: Playbook, home: Status, seconds: float) -> Iterator[str]:
+    """Of the way home, right after a run that went well, with nothing but waits: it took longer than its objective."""
     wanted = playbook.objectives.get(home)
-    if wanted is None or seconds <= wanted.total_seconds():
-        return None
-    return BrokenLaw(
-        Law.IN_TIME,
-        f"{home} is to be reached in {span(wanted)}; right after a run that went well the way home is held up for "
-        f"{span(seconds)}",
-    )
-
-
-def _stamp(data: Mapping[str, Any]) -> str:
-    return str(data["attempt"]["stamp"])
-
-
-def _older(one: HamrRecord, other: HamrRecord) -> bool:
-    return (
-        one.modified_at is not None and other.modified_at is not None and one.modified_at < other.modified_at
-    )
+    if wanted is not None and seconds > wanted.total_seconds():
+        yield (
+            f"{home} is to be reached in {span(wanted)}; right after a run that went well the way home is held up for "
+            f"{span(seconds)}"
+        )

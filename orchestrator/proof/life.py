@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -35,9 +35,10 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
-from . import laws
+from . import watching
 from .choices import Chooser
-from .ends import Died, Ended, ends
+from .ends import Ended, ends
+from .keyboard import Died
 from .scene import Scene
 from .virtual_time import BEGINNING, ProcessDied, VirtualClock, VirtualLoop
 
@@ -163,9 +164,9 @@ class Life(Struct, eq=False):
             dead.leave_write(draft, event)
         self.ended += ends(dead, Died())
 
-    def breaks(self, law: Law, why: str) -> None:
-        """Take note of a law that broke."""
-        self.broken.append(BrokenLaw(law, why))
+    def asks(self, law: Law, whys: Iterable[str]) -> None:
+        """Take note of a law, where it broke."""
+        self.broken += [BrokenLaw(law, why) for why in whys]
 
     def catch_up(self) -> None:
         """Let arrive what is due."""
@@ -187,10 +188,10 @@ class Life(Struct, eq=False):
         point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
         if self.chooser.branches_here and ways[0][0] is Event.DIED_BEFORE:
             self._had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
-        laws.before_commit(self, entries)
+        watching.before_commit(self, entries)
         commit()
         self.left = self._leaves()
-        laws.after_commit(self, entries)
+        watching.after_commit(self, entries)
         if found is not None:
             self.die()
         if self.chooser.branches_here:
@@ -242,7 +243,7 @@ class Life(Struct, eq=False):
         match None if found is None else found[0]:
             case Event.LAGGED:
                 record = self.scene.orgs.shown[role][-2]
-                laws.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
+                watching.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
                 return Absent() if record is None else Present(record, Status(record.status))
             case Event.MISSING:
                 return Absent()
@@ -253,7 +254,7 @@ class Life(Struct, eq=False):
             case Event.SILENT:
                 return Unreachable("503 Service Unavailable")
             case _:
-                laws.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
+                watching.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
                 return self.is_true(role)
 
     def _ways_to_read(self, role: Role) -> list[tuple[Event, None]]:
@@ -270,13 +271,13 @@ class Life(Struct, eq=False):
         self.catch_up()
         self.looks.clear()
         self._stranger_may_write(draft)
-        laws.before_write(self, draft)
+        watching.before_write(self, draft)
         self.wrote = True
         if self.is_dark(draft.role):
             limit = self.playbook.timeouts.total.total_seconds()
             await self.clock.sleep(within if within is not None else limit)
             self.alive()
-            laws.after_write(self, draft, answered=False)
+            watching.after_write(self, draft, answered=False)
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}
         found = self.choose(What.WROTE, [(event, None) for event in _WRITES], **facts)
@@ -287,7 +288,7 @@ class Life(Struct, eq=False):
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, None if found is None else found[0])
-        laws.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
+        watching.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
         self._stranger_may_write(draft)
         return answer
 
@@ -329,7 +330,7 @@ class Life(Struct, eq=False):
             orgs.take(draft, now)
         else:
             orgs.take_later(draft, now, self.playbook.confirm.within.total_seconds() / 2)
-        laws.after_write(self, draft, answered=False)
+        watching.after_write(self, draft, answered=False)
 
     def _stranger_may_write(self, draft: Draft) -> None:
         """Somebody else writes: what we write, what is there, or what the pair is to leave, to either org."""

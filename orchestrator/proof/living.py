@@ -29,8 +29,8 @@ from orchestrator.operations.session import KeyedWorld, Session
 
 from . import laws
 from .choices import Chooser
-from .ends import Crashed, Died, Ended, Met, Outcome, Raised, Returned, ends
-from .keyboard import type_line
+from .ends import Ended, Met, ends
+from .keyboard import Crashed, Died, Outcome, Raised, Returned, type_line
 from .life import ANSWER_SECONDS, Life
 from .scene import Scene
 from .store import MemoryStore
@@ -202,7 +202,7 @@ def live(life: Life) -> Iterator[Ended]:
     yield from life.ended
 
 
-def _outcome(life: Life, line: str) -> Outcome:
+def _outcome(life: Life, line: str) -> Outcome | Met:
     session = session_of(life)
     try:
         return Returned(run_to_the_end(life.loop, type_line(line, session, life.controls)))

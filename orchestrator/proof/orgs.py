@@ -85,6 +85,11 @@ class Orgs(Struct):
         record = self.record(role)
         return Status.ABSENT if record is None else Status.of(record.status)
 
+    @property
+    def statuses(self) -> Mapping[Role, Status | None]:
+        """Both."""
+        return {role: self.status(role) for role in Role}
+
     def take(self, draft: Draft, now: float) -> HamrRecord:
         """An org takes a write."""
         record = HamrRecord(

@@ -26,8 +26,9 @@ from orchestrator.situation.guard_kinds import window
 
 from . import laws
 from .choices import Chooser
-from .ends import Ended, Met, Returned
+from .ends import Ended, Met
 from .following import follow, heard
+from .keyboard import Returned
 from .living import Lives, live
 from .orgs import beginning, proven_pair
 from .scene import Scene
@@ -197,7 +198,8 @@ class Search:
             if isinstance(ended.outcome, Returned) and ended.outcome.result.ending.end.reached:
                 break
             scene.time += self.states.ages[-1]
-        return laws.home_in_time(self.playbook, home, scene.time - began)
+        late = next(laws.home_in_time(self.playbook, home, scene.time - began), None)
+        return None if late is None else BrokenLaw(Law.IN_TIME, late)
 
     def _note(self, scene: Scene, broken: BrokenLaw) -> None:
         story = Counterexample(self.route, broken, scene.faults, scene.story, scene.scripts)

@@ -17,9 +17,10 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook
 from orchestrator.situation.state import RunState, replay
 
-from . import laws
+from . import watching
 from .canonical import Canon, ages_that_matter
-from .ends import Died, Ended
+from .ends import Ended
+from .keyboard import Died
 from .life import Life
 from .scene import Scene
 from .store import MemoryStore
@@ -45,7 +46,7 @@ class States(Struct):
             scene.number == 1,
             not scene.went_dark,
             not scene.came_late,
-            scene.time if laws.is_timed(scene) else 0.0,
+            scene.time if watching.is_timed(scene) else 0.0,
         )
         known = self.seen.setdefault(digest, [])
         if any(all(map(operator.ge, other, asked)) for other in known):
