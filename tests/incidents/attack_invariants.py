@@ -30,16 +30,26 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.proof.keyboard import DONE
+from orchestrator.proof.keyboard import DONE, Outcome, Raised, Returned
+from orchestrator.proof.laws import is_older, shows
 from orchestrator.proof.virtual_time import EPOCH, Process
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
 from tests.steps import typed
 
 from .incident import Played
-from .scene import Outcome, Raised, Returned
 from .tape import Answered, Appended, Asked, Happened, Note, Wrote, data_of, kind_of
 from .typist import first_next
-from .witness import Version, Writers, carried_back, is_split, older, records_in, seen_by_then, version
+from .witness import (
+    Version,
+    Writers,
+    attempt_of,
+    carried_back,
+    is_split,
+    records_in,
+    same,
+    seen_by_then,
+    version,
+)
 
 SEND_SECONDS = 5.0
 SLACK = 0.05
@@ -109,17 +119,11 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was r
 def _below(note: Answered, newest: Version | None) -> Version | None:
     """The newer version that the journal had seen; None where there was none, or where the org did go back."""
     truth = note.asked.truth[note.asked.role]
-    if newest is None or _same(note.record, truth):
+    if newest is None or same(note.record, truth):
         return None
-    if note.record is None or older(version(note.record), newest):
+    if note.record is None or is_older(note.record.modified_at, newest[1]):
         return newest
     return None
-
-
-def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one.same_version(other)
 
 
 # -- strangers ----------------------------------------------------------------------------------------------------
@@ -141,8 +145,7 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
         if isinstance(note, Asked) and note.posts:
             began.setdefault(note.run, note.at)
         if isinstance(note, Appended) and note.record.kind == "write.intended":
-            attempt: Any = note.record.data["attempt"]
-            open_statuses[note.record.run].add(Status[attempt["status"]])
+            open_statuses[note.record.run].add(Status[attempt_of(note.record)["status"]])
         elif isinstance(note, Appended) and note.record.kind == "write.answered":
             answer: Any = note.record.data["answer"]
             if answer.get("record") is not None:
@@ -235,7 +238,7 @@ def _adoptions(played: Played) -> set[str]:
         record.run
         for records in played.records.values()
         for record in records
-        if record.kind == "write.intended" and _attempt(record.data)["purpose"] == "adopt"
+        if record.kind == "write.intended" and attempt_of(record)["purpose"] == "adopt"
     }
 
 
@@ -254,7 +257,7 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         if isinstance(note, Appended) and note.record.kind == "name.learned":
             learned[note.record.run].add(note.record.data["name"])
         elif isinstance(note, Appended) and note.record.kind == "write.intended":
-            newest[note.record.run] = Status[_attempt(note.record.data)["status"]]
+            newest[note.record.run] = Status[attempt_of(note.record)["status"]]
         data: Any = data_of(note)
         if kind_of(note) != "change.seen" or not isinstance(note, Appended):
             continue
@@ -313,16 +316,15 @@ def done_is_so(played: Played) -> Iterator[str]:
         goal = outcome.result.goal
         for role in Role if goal is not None else ():
             since, truth = played.scene.truths[process.name][role]
-            shows = Status.ABSENT if truth is None else Status.of(truth.status)
             read = last[process].get(role)
-            if shows is goal or read is None or (process, role) in said:
+            if shows(truth) is goal or read is None or (process, role) in said:
                 continue  # a person may be wrong about what is true
             known = _versions_by_end(played) if known is None else known
             could_be_read = since < read.asked.at - played.incident.config.read_lag
-            shown = _same(read.record, truth)
+            shown = same(read.record, truth)
             seen = truth is not None and version(truth) in known[process][role]
             if could_be_read and (shown or seen):
-                yield f"{process.name} says done at {goal}, and the {role} has shown {shows} for {read.asked.at - since:.1f} s"
+                yield f"{process.name} says done at {goal}, and the {role} has shown {shows(truth)} for {read.asked.at - since:.1f} s"
 
 
 def _versions_by_end(played: Played) -> dict[Process, dict[Role, set[Version]]]:
@@ -425,13 +427,13 @@ def _follow(
     record, data = note.record, note.record.data
     match record.kind:
         case "write.intended":
-            attempt = _attempt(data)
+            attempt = attempt_of(record)
             key = (record.run, attempt["number"])
             attempts[key] = _GivenUp(*key, attempt["stamp"], note.at, note.process.name, note.machine)
         case "write.answered":
             answer: Any = data["answer"]
             if answer["is"] in ("NotSent", "Rejected", "Throttled"):
-                attempts.pop((record.run, _attempt(data)["number"]), None)
+                attempts.pop((record.run, attempt_of(record)["number"]), None)
         case "write.confirmed":
             number: Any = data["attempt"]
             attempts.pop((record.run, number), None)
@@ -489,7 +491,7 @@ def leads_on(played: Played) -> Iterator[str]:
     """The first thing to type, typed again and again, gets somewhere within a few commands."""
     stuck: list[str] = []
     for command in played.typed:
-        good = isinstance(command.outcome, Returned) and command.outcome.result.exit_code in (0, 8)
+        good = isinstance(command.outcome, Returned) and command.outcome.is_good
         acted = isinstance(command.outcome, Raised) and command.outcome.error.message == DONE
         stuck = [] if good or acted or not command.read else [*stuck, command.line]
         if len(stuck) >= AT_MOST:
@@ -508,7 +510,7 @@ def _moved_meanwhile(played: Played, number: int) -> bool:
     if before is None or after is None:
         return False
     looked, read = _last_shown(notes[:number], before.process), _last_shown(notes[number:], after.process)
-    return before.truth != after.truth or any(not _same(looked.get(role), read[role]) for role in read)
+    return before.truth != after.truth or any(not same(looked.get(role), read[role]) for role in read)
 
 
 def _last_shown(notes: Sequence[Note], process: Process) -> dict[Role, HamrRecord | None]:
@@ -629,12 +631,6 @@ def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of
             lost[asked.run, asked.role] += asked.posts  # an org that fails write after write is not well
             if failures[asked.process, asked.role] > 2 or lost[asked.run, asked.role] > 1:
                 found.add(asked.process)
-    return found
-
-
-def _attempt(data: Any) -> dict[str, Any]:
-    found = data["attempt"]
-    assert isinstance(found, dict)
     return found
 
 

@@ -14,12 +14,12 @@ from orchestrator.model.hook import Again, Hook, InEmergency, Program
 from orchestrator.model.journal import Record
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
+from orchestrator.proof.keyboard import Returned
 from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import ForeignWriter
 
 from .draw import Life, Story
 from .incident import Played, play
-from .scene import Returned
 from .tape import Appended, Asked, Brought, Happened, HookRan, Note, Woke, data_of, kind_of
 
 Key = tuple[str, str, str, str]

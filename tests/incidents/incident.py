@@ -21,6 +21,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.proof.keyboard import Died, Outcome, Raised, Returned
 from orchestrator.proof.virtual_time import (
     EPOCH,
     Deadlock,
@@ -38,9 +39,9 @@ from .around import Surroundings, Visit
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .ledger import Dated
-from .operators import acts, begin, break_the_lock, bring_in, close, glance, take_up
+from .operators import EMERGENCY, RESUME, break_the_lock, bring_in, close, glance, line_of, run, types
 from .playbooks import playbook
-from .scene import Died, Machine, Outcome, Raised, Returned, Scene, pair_of
+from .scene import Machine, Scene, pair_of
 from .tape import Tape
 from .team import TeamJournal
 from .typist import Typed, type_on
@@ -222,28 +223,17 @@ async def _first(played: Played, machine: Machine) -> None:
     lives = incident.lives
     if incident.adopts is not None:
         what = f"adopt {incident.adopts}"
-        outcome = await scene.live(machine, "alice", lives[0], acts(what, incident.goal), what=what)
+        outcome = await scene.live(machine, "alice", lives[0], types(line_of(what, incident.goal)), what=what)
     else:
-        outcome = await scene.live(
-            machine,
-            "alice",
-            lives[0],
-            lambda present: begin(present, incident.goal, incident.mode),
-            what=f"run --to {incident.goal} ({incident.mode.value})",
-        )
+        outcome = await run(scene, machine, "alice", lives[0], incident.goal, mode=incident.mode)
     for number, life in enumerate(lives[1:3], 1):
         if not (incident.resumes and _worth_resuming(outcome)):
             return
         await asyncio.sleep((2.0, 20.0, 0.1)[(incident.seed + number) % 3])
-        mode = Mode.EMERGENCY if incident.switches and number == 1 else None
+        switches = incident.switches and number == 1
+        line, what = (f"{RESUME} {EMERGENCY}", "resume --emergency") if switches else (RESUME, "resume")
         await bring_in(scene, machine)
-        outcome = await scene.live(
-            _next(played, machine),
-            f"bob{number}",
-            life,
-            lambda present, mode=mode: take_up(present, mode),  # type: ignore[misc]
-            what="resume" if mode is None else "resume --emergency",
-        )
+        outcome = await scene.live(_next(played, machine), f"bob{number}", life, types(line), what=what)
 
 
 def _next(played: Played, machine: Machine) -> Machine:
@@ -256,7 +246,7 @@ async def _rescue(played: Played, machine: Machine) -> None:
     """Somebody at another computer takes the run up, whether or not its process is gone."""
     assert played.incident.team is not None
     await asyncio.sleep(played.incident.team.rescued_at or 0.0)
-    await played.scene.live(machine.elsewhere(), "frank", Life(), take_up, what="resume")
+    await played.scene.live(machine.elsewhere(), "frank", Life(), types(RESUME), what="resume")
 
 
 def _worth_resuming(outcome: Outcome) -> bool:
@@ -277,13 +267,7 @@ async def _second(played: Played, machine: Machine, begun: asyncio.Event) -> Non
     await asyncio.sleep(attacks.second_delay if attacks.second_after_post else incident.second_at)
     goal = attacks.second_goal or incident.goal
     mode = incident.mode if attacks.second_goal is None else Mode.PLANNED
-    await played.scene.live(
-        machine,
-        "carol",
-        replace(incident.lives[3], interrupts=0),
-        lambda present: begin(present, goal, mode),
-        what=f"run --to {goal} ({mode.value})",
-    )
+    await run(played.scene, machine, "carol", replace(incident.lives[3], interrupts=0), goal, mode=mode)
 
 
 def _time_for_second(scene: Scene) -> bool:
@@ -299,14 +283,7 @@ async def _visits(played: Played, machine: Machine) -> None:
         await glance(scene, machine)
     if visits.runs_at is not None:
         await asyncio.sleep(max(0.0, visits.runs_at - scene.tape.now))
-        goal = played.incident.goal
-        await scene.live(
-            machine,
-            "erin",
-            Life(),
-            lambda present: begin(present, goal, Mode.PLANNED),
-            what=f"run --to {goal} (planned)",
-        )
+        await run(scene, machine, "erin", Life(), played.incident.goal, mode=Mode.PLANNED)
 
 
 async def _turn(played: Played, machine: Machine) -> None:
@@ -317,13 +294,7 @@ async def _turn(played: Played, machine: Machine) -> None:
     played.tape.happened("dark", str(Role.SECONDARY))
     await bring_in(scene, machine)
     await asyncio.sleep(5.0)
-    await scene.live(
-        machine,
-        "erin",
-        Life(),
-        lambda present: begin(present, played.goal, Mode.EMERGENCY),
-        what=f"run --to {played.goal} (emergency)",
-    )
+    await run(scene, machine, "erin", Life(), played.goal, mode=Mode.EMERGENCY)
 
 
 async def _visit(played: Played, machine: Machine) -> None:
@@ -339,15 +310,9 @@ async def _visit(played: Played, machine: Machine) -> None:
         broken = await break_the_lock(scene, elsewhere)
         played.tape.happened("unlock", "a lock is broken" if broken else "there is no lock to break")
     if visitor.does is Visit.RESUME:
-        await scene.live(elsewhere, "dave", Life(), take_up, what="resume")
+        await scene.live(elsewhere, "dave", Life(), types(RESUME), what="resume")
         return
-    await scene.live(
-        elsewhere,
-        "dave",
-        Life(),
-        lambda present: begin(present, incident.goal, incident.mode),
-        what=f"run --to {incident.goal} ({incident.mode.value})",
-    )
+    await run(scene, elsewhere, "dave", Life(), incident.goal, mode=incident.mode)
 
 
 def _disturb(played: Played) -> list[asyncio.TimerHandle]:

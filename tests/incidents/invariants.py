@@ -10,12 +10,12 @@ read-before         no write on a reading of that org older than a few seconds  
 never-over-foreign  no write of a run after a read had shown it a foreign change                           (law 3)
 never-mislinked     no write to an org that was read as belonging to another pair                          (law 10)
 guards-bind         no transition is begun while a guard that binds did not pass, unless waived or overridden     (laws 8, 10)
-prefix-safe         after each write the pair stands in a phase with a name that leads on                  (law 11)
+prefix-named        after each write the pair stands in a phase with a name that leads on                  (law 11)
 locked              no write of a run whose process does not hold the lock                                 (law 12)
 chain-holds         the journal verifies                                                                   (law 16)
 same-story          the journal tells of every write that the regions saw, and of what became of it        (laws 5, 6)
 done-is-seen        a run that says done has read the goal on both orgs                                    (law 4)
-owing-is-seen       a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
+owed-exactly        a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
 clean-hands         a run that says refused or failed has sent nothing                                     (law 5)
 few-sends           at most 1 + resend sends of one write in one life                                      (law 5)
 prompt-emergency    an emergency does not wait for the dead region                                         (law 9)
@@ -40,7 +40,7 @@ from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.proof import laws
-from orchestrator.proof.keyboard import closed
+from orchestrator.proof.keyboard import Returned, closed
 from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import (
     AppliedLate,
@@ -58,10 +58,19 @@ from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
-from .scene import Crashed, Returned
 from .tape import Answered, Appended, Asked, Happened
 from .team_invariants import TEAM_INVARIANTS
-from .witness import Writers, carried_back, holders, is_split, records_in, seen_by_then, version
+from .witness import (
+    Writers,
+    attempt_of,
+    carried_back,
+    holders,
+    is_split,
+    records_in,
+    same,
+    seen_by_then,
+    version,
+)
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
 SEND_SECONDS = 5.0
@@ -90,10 +99,7 @@ def ends(played: Played) -> Iterator[str]:
         yield played.stuck
     yield from played.scene.loop.complaints
     for process, outcome in played.lives:
-        if isinstance(outcome, Crashed):
-            yield f"{process.name}: {outcome.error!r}"
-        if isinstance(outcome, Returned) and "has a bug" in outcome.result.ending.message:
-            yield f"{process.name}: {outcome.result.ending.message}"
+        yield from (f"{process.name}: {why}" for why in laws.ends(outcome))
 
 
 def reaches_goal(played: Played) -> Iterator[str]:
@@ -139,19 +145,20 @@ def writes(played: Played) -> Iterator[Asked]:
 
 
 def intent_first(played: Played) -> Iterator[str]:
-    intended: set[str] = set()
+    known: dict[str, Any] = {}
     for note in played.tape.notes:
-        if isinstance(note, Appended) and note.record.kind == "write.intended":
-            intended.add(_attempt(note.record)["stamp"])
-        elif isinstance(note, Asked) and note.posts and note.stamp not in intended:
-            yield f"{note.number}: POST {note.status} to the {note.role} as {note.stamp!r} was never intended"
+        if isinstance(note, Appended):
+            known |= laws.intended((note.record,))
+        elif isinstance(note, Asked) and note.posts:
+            whys = laws.intent_first(note.role, note.status, note.stamp, known)
+            yield from (f"{note.number}: {why}" for why in whys)
 
 
 def same_request(played: Played) -> Iterator[str]:
     bodies: dict[str, object] = {}
     for record in _records(played, "write.intended"):
         request = record.data["request"]
-        bodies[_attempt(record)["stamp"]] = request["body"] if isinstance(request, dict) else None
+        bodies[attempt_of(record)["stamp"]] = request["body"] if isinstance(request, dict) else None
     for write in writes(played):
         if write.stamp in bodies and bodies[write.stamp] != write.body:
             yield f"{write.number}: the body that was sent is not the one that was intended"
@@ -242,7 +249,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 unanswered[run] -= heard[run].keys()
             if note.record.kind == "write.intended":
                 # Whether the request left is not known to a later process, where this one dies here.
-                sent[run].append(Status[_attempt(note.record)["status"]])
+                sent[run].append(Status[attempt_of(note.record)["status"]])
                 unsent[run].add(note.process)
             elif note.record.kind == "write.answered":
                 unsent[run].discard(note.process)
@@ -263,7 +270,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
-            if any(_same(record, old) for old in first.values()) or carried_back(
+            if any(record is not None and same(record, old) for old in first.values()) or carried_back(
                 played, record, began.get(run)
             ):
                 continue
@@ -276,10 +283,6 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             key = (asked.machine, run, asked.role)
             if key not in warned:
                 warned[key], by[key] = f"{note.number} had shown {note.words} on the {asked.role}", note
-
-
-def _same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
-    return one is not None and other is not None and one.same_version(other)
 
 
 def _passes_for_ours(
@@ -313,7 +316,7 @@ def never_mislinked(played: Played) -> Iterator[str]:
                 yield f"{note.number}: POST to the {note.role}, mislinked as read in {wrong[note.process, note.role]}"
 
 
-def prefix_safe(played: Played) -> Iterator[str]:
+def prefix_named(played: Played) -> Iterator[str]:
     """Only where nobody else and nothing late wrote: then every write's prefix is the program's own doing."""
     incident = played.incident
     if _disturbed(played) or incident.wrong_uuid is not None:
@@ -323,9 +326,8 @@ def prefix_safe(played: Played) -> Iterator[str]:
     for note in played.tape.notes:
         if not isinstance(note, Asked):
             continue
-        primary, secondary = (_status(record) for record in note.truth)
-        if not behind and not laws.is_explained(played.scene.playbook, primary, secondary):
-            yield f"{note.number}: the primary shows {primary}, the secondary {secondary}"
+        for why in () if behind else laws.prefix_named(played.scene.playbook, _shown(note.truth)):
+            yield f"{note.number}: {why}"
             return
 
 
@@ -337,8 +339,9 @@ def guards_bind(played: Played) -> Iterator[str]:
 
 def locked(played: Played) -> Iterator[str]:
     for note, holding in holders(played):
-        if isinstance(note, Asked) and note.posts and holding.get(note.machine) != note.process.name:
-            yield f"{note.number}: POST by {note.process.name}, while {holding.get(note.machine)} holds the lock"
+        if isinstance(note, Asked) and note.posts:
+            whys = laws.locked(note.role, note.status, note.process.name, holding.get(note.machine))
+            yield from (f"{note.number}: {why}" for why in whys)
 
 
 def own_stamps(played: Played) -> Iterator[str]:
@@ -354,7 +357,7 @@ def own_stamps(played: Played) -> Iterator[str]:
 
 def one_repair(played: Played) -> Iterator[str]:
     repairs: dict[str, set[object]] = defaultdict(set)
-    attempts = {_attempt(record)["stamp"]: _attempt(record) for record in _records(played, "write.intended")}
+    attempts = laws.intended(_records(played))
     for write in writes(played):
         attempt = attempts.get(write.stamp)
         if attempt is not None and attempt["purpose"] == "repair":
@@ -366,7 +369,7 @@ def one_repair(played: Played) -> Iterator[str]:
 def few_sends(played: Played) -> Iterator[str]:
     limit = 1 + played.scene.playbook.resend
     sends: dict[tuple[object, ...], int] = defaultdict(int)
-    purposes = {_attempt(record)["stamp"]: _attempt(record) for record in _records(played, "write.intended")}
+    purposes = laws.intended(_records(played))
     ended = {note.asked.number: note for note in played.tape.notes if isinstance(note, Answered)}
     for write in writes(played):
         attempt = purposes.get(write.stamp)
@@ -402,9 +405,9 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
         if record.kind in ("situation.read", "change.seen"):  # its stamp in a reading tells, too
             shown |= {what[2] for _, what in records_in(dict(record.data))}
         elif record.kind == "write.intended":
-            told[_attempt(record)["stamp"]] = {"role": _attempt(record)["role"], "run": record.run}
+            told[attempt_of(record)["stamp"]] = {"role": attempt_of(record)["role"], "run": record.run}
         elif record.kind in ("write.answered", "write.unknown"):
-            outcomes.add((record.run, _attempt(record)["number"]))
+            outcomes.add((record.run, attempt_of(record)["number"]))
         elif record.kind == "write.confirmed" and isinstance(record.data["attempt"], int):
             outcomes.add((record.run, record.data["attempt"]))
         elif record.kind == "run.superseded":
@@ -432,50 +435,25 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
 
 def done_is_seen(played: Played) -> Iterator[str]:
     for process, outcome in played.lives:
-        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
-            continue
-        goal = outcome.result.goal
-        last = _last_seen(played, process)
-        if goal is None:
-            continue
-        for role in Role:
-            if last.get(role) is not goal:
-                yield f"{process.name} said done at {goal}, and had read {last.get(role)} on the {role}"
-        if not _disturbed(played) and not _lags(played):
-            truth = _truth_at_end(played, process)
-            if truth is not None and any(_status(record) is not goal for record in truth):
-                yield f"{process.name} said done at {goal}, and the orgs show {[str(_status(r)) for r in truth]}"
+        truth = None if _disturbed(played) or _lags(played) else _truth_at_end(played, process)
+        whys = laws.done_is_seen(
+            outcome, _last_seen(played, process), None if truth is None else _shown(truth)
+        )
+        yield from (f"{process.name}: {why}" for why in whys)
 
 
-def owing_is_seen(played: Played) -> Iterator[str]:
+def owed_exactly(played: Played) -> Iterator[str]:
     for process, outcome in played.lives:
-        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.OWING:
-            continue
-        result = outcome.result
-        if result.owed is None and result.hooks_owed:
-            continue
-        if result.owed is None:
-            yield f"{process.name} said owing, and not what"
-            continue
-        last = _last_seen(played, process)
-        if not result.steps or result.goal is None:
+        if isinstance(outcome, Returned) and outcome.result.owed is not None and not outcome.result.steps:
             continue  # it only tried to deliver what is owed
-        if last.get(result.owed.role.other) is not result.owed.status:
-            yield f"{process.name} owes {result.owed.status}, and the survivor was read as {last.get(result.owed.role.other)}"
+        whys = laws.owed_exactly(outcome, _last_seen(played, process))
+        yield from (f"{process.name}: {why}" for why in whys)
 
 
 def clean_hands(played: Played) -> Iterator[str]:
     sent = {write.process for write in writes(played)}
     for process, outcome in played.lives:
-        if process not in sent:
-            continue
-        match outcome:
-            case Returned(result=result) if result.exit_code in (ExitCode.FAILED, ExitCode.REFUSED):
-                yield f"{process.name} exits {result.exit_code} and has sent something: {result.ending.message}"
-            case Returned() | Crashed():
-                pass
-            case raised if hasattr(raised, "error"):
-                yield f"{process.name} raised {raised.error!r} and has sent something"
+        yield from (f"{process.name}: {why}" for why in laws.clean_hands(outcome, sent=process in sent))
 
 
 def prompt_emergency(played: Played) -> Iterator[str]:
@@ -565,11 +543,7 @@ def _began_stale(played: Played, process: Process) -> bool:
             continue
         if note.record is not None or note.absent:
             first.setdefault(note.asked.role, note)
-    return any(not _shows(note.record, note.asked.truth[role]) for role, note in first.items())
-
-
-def _shows(record: HamrRecord | None, truth: HamrRecord | None) -> bool:
-    return _same(record, truth) or (record is None and truth is None)
+    return any(not same(note.record, note.asked.truth[role]) for role, note in first.items())
 
 
 def no_keys(played: Played) -> Iterator[str]:
@@ -597,7 +571,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "never-over-foreign": never_over_foreign,
     "never-mislinked": never_mislinked,
     "guards-bind": guards_bind,
-    "prefix-safe": prefix_safe,
+    "prefix-named": prefix_named,
     "locked": locked,
     "own-stamps": own_stamps,
     "one-repair": one_repair,
@@ -605,7 +579,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "chain-holds": chain_holds,
     "same-story": same_story,
     "done-is-seen": done_is_seen,
-    "owing-is-seen": owing_is_seen,
+    "owed-exactly": owed_exactly,
     "clean-hands": clean_hands,
     "prompt-emergency": prompt_emergency,
     "no-false-alarm": no_false_alarm,
@@ -657,11 +631,10 @@ def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool
 def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:
     seen: dict[Role, Status | None] = {}
     for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.process is process and note.asked.reads:
-            if note.record is not None:
-                seen[note.asked.role] = Status.of(note.record.status)
-            elif note.absent:
-                seen[note.asked.role] = Status.ABSENT
+        if not isinstance(note, Answered) or note.asked.process is not process or not note.asked.reads:
+            continue
+        if note.record is not None or note.absent:
+            seen[note.asked.role] = laws.shows(note.record)
     return seen
 
 
@@ -682,8 +655,8 @@ def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] |
     return None if found is None else found.truth
 
 
-def _status(record: HamrRecord | None) -> Status | None:
-    return Status.ABSENT if record is None else Status.of(record.status)
+def _shown(truth: Both[HamrRecord | None]) -> dict[Role, Status | None]:
+    return {role: laws.shows(truth[role]) for role in Role}
 
 
 def _records(played: Played, kind: str = "") -> Iterator[Record]:
@@ -691,12 +664,6 @@ def _records(played: Played, kind: str = "") -> Iterator[Record]:
         for record in records:
             if kind in ("", record.kind):
                 yield record
-
-
-def _attempt(record: Record) -> dict[str, Any]:
-    found = record.data["attempt"]
-    assert isinstance(found, dict)
-    return found
 
 
 def _stamp_of(body: object) -> str:

@@ -1,9 +1,9 @@
-"""What people do, with nothing but the commands that there are: start, resume, run again, adopt."""
+"""What people do, with nothing but the commands that there are: each is typed at the proof's keyboard."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
@@ -11,55 +11,42 @@ from orchestrator.errors import HamrError, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.journal.merge import merge
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.run import Mode
 from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import break_lock
-from orchestrator.operations.run import acknowledge, adopt, resume, start
 from orchestrator.operations.status import read_status
-from orchestrator.proof.keyboard import closed
+from orchestrator.proof.keyboard import Outcome, Raised, Returned, closed, type_line
 from tests.steps import typed
 
 from .draw import Life
-from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
+from .scene import PAIR, Machine, Present, Scene
 from .team import TeamJournal
 
-ACCEPTED = {
-    "unknown": "the faults are over",
-    "alone": "we have talked to each other",
-}
+ACCEPTED = " --override 'unknown=the faults are over' --override 'alone=we have talked to each other'"
 """What a person accepts by name when closing an incident."""
 
+PUT_BACK = " --override 'reverted=it was put back'"
 
-async def begin(
-    present: Present,
-    goal: Status,
-    mode: Mode,
-    *,
-    overriding: bool = False,
-    more: Mapping[str, str] | None = None,
-) -> RunResult:
-    """Hamr run."""
-    request = RunRequest(
-        PAIR,
-        goal,
-        mode,
-        reason="us1 is down" if mode is Mode.EMERGENCY else "",
-        overrides={**(ACCEPTED if overriding else {}), **(more or {})},
-    )
-    return await start(present.session, request, controls=present.controls)
+RESUME = f"hamr resume {PAIR}"
 
 
-async def take_up(present: Present, mode: Mode | None = None) -> RunResult:
-    """Hamr resume."""
-    session = present.session
-    return await resume(
-        session,
-        session.history().open_run,
-        mode=mode,
-        reason="us1 is down" if mode is Mode.EMERGENCY else "",
-        controls=present.controls,
-    )
+def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
+    """What a command does, as it stands there; words in capitals are filled in."""
+
+    async def act(present: Present) -> RunResult:
+        return await type_line(line, present.session, present.controls)
+
+    return act
+
+
+async def run(scene: Scene, machine: Machine, who: str, life: Life, goal: Status, *, mode: Mode) -> Outcome:
+    """Hamr run, in one life."""
+    line = f"hamr run {PAIR} --to {goal}" + (f" {EMERGENCY}" if mode is Mode.EMERGENCY else "")
+    return await scene.live(machine, who, life, types(line), what=f"run --to {goal} ({mode.value})")
+
+
+EMERGENCY = "--emergency --reason TEXT"
 
 
 async def bring_in(scene: Scene, machine: Machine) -> None:
@@ -116,7 +103,9 @@ async def close(
             return True, done, standing
         command = next_command(standing, goal, last=done[-1] if done else "", stuck=before)
         done.append(command)
-        outcome = await scene.live(machine, f"closer{number}", Life(), acts(command, goal), what=command)
+        outcome = await scene.live(
+            machine, f"closer{number}", Life(), types(line_of(command, goal)), what=command
+        )
         before = _said(outcome)
         await asyncio.sleep(5.0)  # people read what it says
         if machine.team is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Locked):
@@ -177,7 +166,7 @@ def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> 
         return "run on from what was put back"  # it stays so: a person has asked, and says so
     offered = _offered(phase)
     if standing.cooling_down_after and not last.startswith("ack"):
-        return "ack"
+        return f"ack {standing.cooling_down_after}"
     if phase.name is PhaseName.MIDWAY and stuck and last.startswith("run") and offered:
         return f"run to {offered[(last == f'run to {offered[0]}') % len(offered)]}"  # as status says
     return "run"
@@ -194,36 +183,24 @@ def _truth(phase: Phase) -> Role:
     return Role.SECONDARY if "--truth secondary" in words or "--truth" not in words else Role.PRIMARY
 
 
-def acts(command: str, goal: Status) -> Callable[[Present], Awaitable[RunResult]]:
-    """What a person does who types a command."""
-
-    async def act(present: Present) -> RunResult:
-        if command == "resume":
-            return await take_up(present)
-        if command == "ack":
-            history = present.session.history()
-            cooling = history.cooling_down(present.session.playbook.cool_down, present.clock.now())
-            if cooling is not None:
-                acknowledge(present.session, cooling[0], "we have looked")
-            raise HamrError("acknowledged")
-        if command.startswith("adopt"):
-            return await adopt(
-                present.session,
-                Role(command.split()[1]),
-                "both teams agree",
-                overrides={"reverted": "it was put back"} if command.endswith("put back") else {},
-                controls=present.controls,
-            )
-        meant = Status[command.split()[2]] if command.startswith("run to") else goal
-        said = {"reverted": "it was put back", "cool_down": "this cannot wait"}
-        more = said if command.startswith("run on") else {}
-        return await begin(present, meant, Mode.PLANNED, overriding=True, more=more)
-
-    return act
+def line_of(command: str, goal: Status) -> str:
+    """What a person types who means a command."""
+    verb, *words = command.split()
+    match verb:
+        case "resume":
+            return RESUME
+        case "ack":
+            return f"hamr ack {words[0]}"
+        case "adopt":
+            return f"hamr adopt {PAIR} --truth {words[0]}" + (PUT_BACK if words[1:] else "")
+        case _:
+            meant = words[1] if words[:1] == ["to"] else goal
+            more = f"{PUT_BACK} --override 'cool_down=this cannot wait'" if words[:1] == ["on"] else ""
+            return f"hamr run {PAIR} --to {meant}{ACCEPTED}{more}"
 
 
 def _said(outcome: Outcome) -> str:
     """What a person makes of it: "" where going on helps, else why another command is wanted."""
     if isinstance(outcome, Returned):
-        return "" if outcome.result.exit_code in (0, 8) else outcome.result.ending.end.value
+        return "" if outcome.is_good else outcome.result.ending.end.value
     return "error"

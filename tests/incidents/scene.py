@@ -25,10 +25,10 @@ from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS
+from orchestrator.proof.keyboard import Crashed, Died, Outcome, Raised, Returned
 from orchestrator.proof.virtual_time import (
     BEGINNING,
     Process,
-    ProcessDied,
     VirtualClock,
     VirtualLoop,
     own_context,
@@ -68,33 +68,6 @@ def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None =
 
     # Nobody is told: events go out beside the run, and an incident counts every request of one.
     return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors, events=False)
-
-
-class Returned(Struct, frozen=True):
-    """The life ended with a result."""
-
-    result: RunResult
-
-
-class Raised(Struct, frozen=True):
-    """The life ended with an error that says why nothing was done."""
-
-    error: HamrError
-
-
-class Died(Struct, frozen=True):
-    """The life was cut off."""
-
-    why: str
-
-
-class Crashed(Struct, frozen=True):
-    """Something escaped that no person should ever see."""
-
-    error: BaseException
-
-
-Outcome = Returned | Raised | Died | Crashed
 
 
 class Machine(Struct, eq=False):
@@ -254,7 +227,7 @@ class Scene(Struct, eq=False):
         if left:
             _, pending = await asyncio.wait(left, timeout=60.0)
             if pending:
-                return Crashed(RuntimeError(f"{pending} would not end"))
+                return Crashed(f"{pending} would not end")
         if process.dead:
             if not task.cancelled():
                 task.exception()
@@ -266,7 +239,7 @@ class Scene(Struct, eq=False):
             case HamrError():
                 return Raised(error)
             case _:
-                return Crashed(error)
+                return Crashed(repr(error))
 
     def _present(
         self, machine: Machine, operator: str, life: Life, process: Process, pid: int, *, hastens: bool
@@ -382,8 +355,5 @@ def _in_words(outcome: Outcome) -> str:
             return f"exit {int(error.exit_code)} {type(error).__name__}: {error.message}"
         case Died(why=why):
             return f"killed {why}"
-        case Crashed(error=error):
-            return f"CRASHED: {error!r}"
-
-
-__all__ = ["Crashed", "Died", "Machine", "Outcome", "Present", "ProcessDied", "Raised", "Returned", "Scene"]
+        case Crashed(why=why):
+            return f"CRASHED: {why}"

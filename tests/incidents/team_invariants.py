@@ -18,9 +18,9 @@ from orchestrator.model.journal import Entry, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS
+from orchestrator.proof.keyboard import Raised, Returned
 
 from .incident import Played
-from .scene import Raised, Returned
 from .tape import Appended, Told
 
 BEGIN = ("alice", "carol", "erin")

@@ -6,20 +6,18 @@ Only a look that showed nothing new when it was typed before is passed over for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from orchestrator.model.result import RunResult
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Status
-from orchestrator.proof.keyboard import LOOKS, closed, type_line, verb_of
+from orchestrator.proof.keyboard import LOOKS, Outcome, closed, next_steps, verb_of
 from orchestrator.report.status import status_json
 from tests.steps import typed
 
 from .draw import Life
-from .operators import look
-from .scene import PAIR, Machine, Outcome, Present, Raised, Returned, Scene
+from .operators import look, types
+from .scene import PAIR, Machine, Scene
 
 
 class Typed(Struct, frozen=True):
@@ -78,17 +76,6 @@ def first_next(standing: Standing) -> str:
     return (*nexts(standing), "")[0]
 
 
-def steps_of(outcome: Outcome) -> tuple[str, ...]:
-    """What the end of a command says to type."""
-    match outcome:
-        case Returned(result=result):
-            return tuple(str(step) for step in typed(result.ending.next_steps))
-        case Raised(error=error):
-            return tuple(str(step) for step in typed(error.next_steps))
-        case _:
-            return ()
-
-
 def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) -> tuple[str, bool]:
     steps = [step for step in nexts(standing) if (step, standing.phase.label) not in looked]
     line = (*steps, first_next(standing))[0]
@@ -99,21 +86,11 @@ def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) ->
 
 
 def _next_after(outcome: Outcome, looked: set[tuple[str, str]]) -> str:
-    steps = steps_of(outcome)
-    good = isinstance(outcome, Returned) and outcome.result.exit_code in (0, 8)
-    if not steps or good:
+    steps = typed(next_steps(outcome))
+    if not steps:
         return f"hamr status {PAIR}"
     if verb_of(steps[0]) in LOOKS:
         if (steps[0], "") in looked:
             return next((step for step in steps if verb_of(step) not in LOOKS), steps[0])
         looked.add((steps[0], ""))
     return steps[0]
-
-
-def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
-    """What a command does, as it stands there; words in capitals are filled in."""
-
-    async def act(present: Present) -> RunResult:
-        return await type_line(line, present.session, present.controls)
-
-    return act

@@ -10,10 +10,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
+from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import EPOCH, Process
 from orchestrator.simulator import Returning, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
@@ -118,15 +120,24 @@ class Seen(Struct):
         if role not in self.bases[run] or (run, role) in self.lagging:
             self.bases[run][role] = seen
             self.lagging.discard((run, role))
-            if newest is not None and older(seen, newest):
+            if newest is not None and is_older(seen[1], newest[1]):
                 self.lagging.add((run, role))
-        if newest is None or older(newest, seen):
+        if newest is None or is_older(newest[1], seen[1]):
             self.newest[role] = seen
 
 
-def older(one: Version, other: Version) -> bool:
-    """Whether one is from before the other, by the org's own times; False where nothing tells."""
-    return one[1] is not None and other[1] is not None and one[1] < other[1]
+def same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
+    """Whether both are the same version, or there is none."""
+    if one is None or other is None:
+        return one is other
+    return one.same_version(other)
+
+
+def attempt_of(record: Record) -> dict[str, Any]:
+    """What a record says of an attempt."""
+    found = record.data["attempt"]
+    assert isinstance(found, dict)
+    return found
 
 
 def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
