@@ -385,7 +385,7 @@ BREAKAGES = (
         10, "wrong keys are good enough", _anything_is_linked, frozenset({"never-mislinked"}), _wrong_keys
     ),
     Breakage(10, "any record is linked", _anything_is_linked, frozenset({"never-mislinked"}), _relinked),
-    Breakage(11, "one side is left behind", _only_one_side_is_written, frozenset({"prefix-safe"}), plain),
+    Breakage(11, "one side is left behind", _only_one_side_is_written, frozenset({"prefix-named"}), plain),
     Breakage(12, "nobody asks for the lock", _no_lock, frozenset({"locked"}), _two_at_once),
     Breakage(
         14, "a failed step is stepped over", _on_after_a_failure, frozenset({"done-is-seen"}), _lost_answers
