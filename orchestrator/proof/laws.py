@@ -96,7 +96,7 @@ def intent_first(role: Role, status: Status | None, stamp: str, known: Container
 def locked(role: Role, status: Status | None, whose: str, holder: str | None) -> Iterator[str]:
     """Of one write: it is not of whoever held the lock."""
     if whose != holder:
-        yield f"{status} was sent to the {role} by {whose} without the pair's lock, which {holder} had"
+        yield f"{status} was sent to the {role} by {whose}, and {holder or 'nobody'} held the pair's lock"
 
 
 def never_over_a_stranger(
@@ -149,7 +149,7 @@ def clean_hands(outcome: Outcome, *, sent: bool) -> Iterator[str]:
         case Returned(result=result) if sent and result.exit_code in (ExitCode.FAILED, ExitCode.REFUSED):
             yield f"it exits with {int(result.exit_code)}, and has sent something: {result.ending.message}"
         case Raised(error=error) if sent:
-            yield f"it says that nothing was sent, and something was: {error!r}"
+            yield f"it says that nothing was sent, and something was: {error.message}"
         case _:
             pass
 

@@ -15,7 +15,7 @@ locked              no write of a run whose process does not hold the lock      
 chain-holds         the journal verifies                                                                   (law 16)
 same-story          the journal tells of every write that the regions saw, and of what became of it        (laws 5, 6)
 done-is-seen        a run that says done has read the goal on both orgs                                    (law 4)
-owed-exactly        a run that says owing has read the goal on the survivor, and the debt is noted         (law 9)
+owed-exactly        a run that says owing says what, and has read that, its goal, on the survivor          (law 9)
 clean-hands         a run that says refused or failed has sent nothing                                     (law 5)
 few-sends           at most 1 + resend sends of one write in one life                                      (law 5)
 prompt-emergency    an emergency does not wait for the dead region                                         (law 9)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
 from orchestrator.engine import check, evaluator
+from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
+from orchestrator.model.journal import Head
 from orchestrator.model.proof import Law
 from orchestrator.model.reading import Change
+from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending
-from orchestrator.model.situation import Comparison
-from orchestrator.model.status import Status
+from orchestrator.model.situation import Comparison, Owed
+from orchestrator.model.status import Role, Status
 from orchestrator.operations import locking
-from orchestrator.proof import chosen_routes, prove
+from orchestrator.proof import chosen_routes, laws, prove
+from orchestrator.proof.keyboard import Crashed, Died, Raised, Returned
+from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.situation.compare import compare
 
 from .broken import AGENTS, GOOD, playbook, with_more
@@ -115,3 +121,51 @@ def test_nothing_breaks_where_nothing_is_taken_out() -> None:
         made = parse_playbook(text, "made.yaml")
         proof = prove(made, chosen_routes(made), faults=1, seconds=120, workers=1)
         assert proof.holds, proof.counterexamples
+
+
+RESULT = RunResult(
+    "run", "pair", Status.ACTIVE, Ending(End.DONE, "it is done"), ExitCode.DONE, "", (), 1.0, Head(1, "")
+)
+OWING = Returned(
+    replace(RESULT, exit_code=ExitCode.OWING, owed=Owed(Role.PRIMARY, Status.ACTIVE, "run", EPOCH))
+)
+SEEN = dict.fromkeys(Role, Status.ACTIVE)
+BEFORE = SEEN | {Role.SECONDARY: Status.FAILOVER}
+
+
+@pytest.mark.parametrize(
+    ("held", "broken"),
+    [
+        (laws.ends(OWING), laws.ends(Crashed("KeyError: 'run'"))),
+        (
+            laws.ends(Died("at its step 3")),
+            laws.ends(Returned(replace(RESULT, ending=Ending(End.UNKNOWN, "hamr has a bug")))),
+        ),
+        (
+            laws.clean_hands(Raised(HamrError("it is held")), sent=False),
+            laws.clean_hands(Raised(HamrError("it is held")), sent=True),
+        ),
+        (
+            laws.clean_hands(Returned(RESULT), sent=True),
+            laws.clean_hands(Returned(replace(RESULT, exit_code=ExitCode.REFUSED)), sent=True),
+        ),
+        (laws.done_is_seen(Returned(RESULT), SEEN, None), laws.done_is_seen(Returned(RESULT), BEFORE, None)),
+        (laws.done_is_seen(Returned(RESULT), SEEN, SEEN), laws.done_is_seen(Returned(RESULT), SEEN, BEFORE)),
+        (laws.owed_exactly(OWING, SEEN), laws.owed_exactly(OWING, BEFORE)),
+        (
+            laws.owed_exactly(Returned(RESULT), {}),
+            laws.owed_exactly(Returned(replace(RESULT, exit_code=ExitCode.OWING)), SEEN),
+        ),
+        (
+            laws.locked(Role.PRIMARY, Status.ACTIVE, "a", "a"),
+            laws.locked(Role.PRIMARY, Status.ACTIVE, "a", None),
+        ),
+        (
+            laws.survivor_not_dragged(Role.PRIMARY, Status.ACTIVE, Role.PRIMARY, Status.ACTIVE),
+            laws.survivor_not_dragged(Role.PRIMARY, Status.ACTIVE, Role.PRIMARY, Status.RECOVERY),
+        ),
+    ],
+)
+def test_a_law_tells_what_holds_from_what_does_not(held: Iterator[str], broken: Iterator[str]) -> None:
+    assert not [*held]
+    assert len([*broken]) == 1
