@@ -269,7 +269,7 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     Where the extra [fleet] is installed, tables for the jobs of hamr worker are laid out, too, in the schema NAME_jobs;
     those of another version are made anew: a job says nothing that the journal does not know.
     """
-    from orchestrator.errors import UsageError
+    from orchestrator.errors import JournalUnavailable, UsageError
     from orchestrator.journal import Address
     from orchestrator.report.documents import document
     from orchestrator.report.layout import line
@@ -281,7 +281,10 @@ def init(invocation: Invocation, url: str) -> ExitCode:
         raise UsageError("hamr journal init wants postgresql://USER@HOST/DATABASE: a file needs no init.")
     from orchestrator.journal.postgres import lay_out_team
 
-    done = lay_out_team(place)
+    try:
+        done = lay_out_team(place)
+    except JournalUnavailable as error:  # another file or address would be another journal
+        raise JournalUnavailable(error.message, sent="Nothing was sent.") from error
     stood = done.before == done.version
     what = "was laid out already" if stood else "is laid out now"
     jobs: bool | None = None

@@ -147,11 +147,15 @@ def _in_words(address: Address, *next_steps: NextStep) -> Iterator[None]:
     try:
         yield
     except (exceptions.ConnectorException, TimeoutError) as error:
-        cause = error.__cause__ or error
-        reason = " ".join(str(cause).split()) or f"nothing came back within {CONNECT_SECONDS:g} s"
+        reason = _reason(error) or f"nothing came back within {CONNECT_SECONDS:g} s"
         raise JournalUnavailable(
             f"The jobs beside the journal {address} can't be used: {reason}", next_steps=next_steps
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the database says, without the statement that it goes on to show."""
+    return " ".join(str(error.__cause__ or error).partition("\nLINE ")[0].split())
 
 
 @asynccontextmanager
@@ -192,7 +196,8 @@ async def open_jobs(address: Address) -> AsyncIterator[Jobs]:
                 f"The journal {address} has {what}: workers of this version want those for {_MADE_BY}.",
                 next_steps=(next_step.lay_out(str(address)),),
             )
-        with _in_words(address, next_step.lay_out(str(address))):  # it prints which rights a role needs
+        rights = "as the owner of its tables: it prints what gives a role the rights that it needs"
+        with _in_words(address, next_step.lay_out(str(address)).so_that(rights)):
             await connector.execute_query_async(_MAY_USE.replace("{schema}", schema))
         yield Jobs(app, address)
     finally:
@@ -310,7 +315,7 @@ class Jobs:
                     fetch_job_polling_interval=POLL_SECONDS,
                 )
             except exceptions.ConnectorException as error:
-                reason = " ".join(str(error.__cause__ or error).split())
+                reason = _reason(error)
                 logger().error("the jobs can't be reached; this worker tries again", reason=reason)
             else:
                 logger().warning("the connection to the jobs was lost; this worker tries again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -19,6 +20,8 @@ from orchestrator.model import next_step
 from .address import SCHEMES, Address, parse_address
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
 from .tables import APPLICATION_ID, VERSION, identity, lay_out
+
+_NEARLY = re.compile(r"postgres(ql)?(:|/)", re.IGNORECASE)
 
 
 def default_place(option: str | None, environ: Mapping[str, str]) -> Path | Address:
@@ -58,6 +61,11 @@ def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
     if separator:
         raise UsageError(
             f"{source} wants the path of a file or postgresql://…, not an address that begins with {scheme}://.",
+            next_steps=advice,
+        )
+    if _NEARLY.match(text):  # a file of that name would hold a journal of one machine
+        raise UsageError(
+            f"{source} is nearly a team's address, which begins with postgresql:// (a file of that name: ./postgres…).",
             next_steps=advice,
         )
     if not text.strip() or "\0" in text:

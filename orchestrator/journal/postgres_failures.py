@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from orchestrator.errors import JournalUnavailable
@@ -26,6 +28,8 @@ _WORDS = {
 }
 
 
+_HINT = re.compile(r"\s*Is the server running[^?]*\?")
+"""What libpq puts on a line of its own below each host that refused."""
 _BUSY = frozenset({"55P03", "57014"})
 
 
@@ -37,7 +41,7 @@ def from_postgres(error: psycopg.Error, address: Address, *, sent: str = UNSENT)
         address: the journal's; no password of it is in the words.
         sent: what was not sent, as a sentence.
     """
-    said = " ".join((error.diag.message_primary or str(error)).split())
+    said = " ".join((error.diag.message_primary or _HINT.sub(";", str(error)).strip(" ;\n")).split())
     for secret in address.secrets:
         said = said.replace(secret, "[redacted]")
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:

@@ -48,9 +48,16 @@ def test_a_role_that_may_use_the_journal_and_not_its_jobs_is_told_who_gives_it_t
     )
     theirs = lab.env["HAMR_JOURNAL"] = url.replace("postgres@", "operator@")
     shown = " ".join(lab.run("worker", code=1).stderr.split())
-    assert "permission denied for schema hamr_jobs" in shown
+    assert "can't be used: permission denied for schema hamr_jobs sent" in shown, "and no statement of ours"
+    assert "as the owner of its tables" in shown
     assert f"hamr journal init '{theirs}'" in shown
     server.execute("DROP OWNED BY operator", "DROP ROLE operator", database=database)
+
+
+def test_a_journal_that_cannot_be_laid_out_leads_to_no_other_one(lab: FleetLab) -> None:
+    shown = " ".join(lab.run("journal", "init", "postgresql://owner@127.0.0.1:9/ops", code=1).stderr.split())
+    assert "failed: Connection refused). sent Nothing was sent." in shown
+    assert "Next" not in shown
 
 
 @pytest.mark.parametrize("args", [("worker",), WITH_WORKERS])

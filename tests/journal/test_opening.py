@@ -53,6 +53,13 @@ def test_what_is_no_path_is_refused_and_names_its_flag(text: str) -> None:
         default_place(text, HOME)
 
 
+@pytest.mark.parametrize("text", ["postgresql:/db/ops", "postgres//alice@db/ops", "postgresql:db"])
+def test_what_is_nearly_a_teams_address_is_no_file(text: str) -> None:
+    with pytest.raises(UsageError, match="HAMR_JOURNAL is nearly a team's address"):
+        default_place(None, {**HOME, "HAMR_JOURNAL": text})
+    assert default_place(f"./{text}", HOME) == Path(text)
+
+
 @contextmanager
 def without_privileges() -> Iterator[None]:
     """Root may write everything: step down to nobody for a moment."""
