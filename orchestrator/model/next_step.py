@@ -252,7 +252,7 @@ def fleet_emergency(pairs: Sequence[str], goal: Status) -> NextStep:
 
 def fleet_resume(fleet: str = "") -> NextStep:
     """Go on with many pairs."""
-    return NextStep("fleet resume", fleet, why="go on with the pairs that have not arrived")
+    return NextStep("fleet resume", fleet, why="go on with what is left to do for its pairs")
 
 
 def fleet_stop(fleet: str) -> NextStep:

@@ -199,7 +199,9 @@ def needs_person(member: Member) -> bool:
 def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
     """What became of each pair, and what to type next."""
     needing = [each for each in view.members.values() if needs_person(each)]
-    ended = ((each.pair, each.outcome.next_steps) for each in needing if each.outcome is not None)
+    ended = (  # of those that have arrived and owe something, the fleet delivers it
+        (each.pair, each.outcome.next_steps) for each in needing if each.outcome and not each.arrived
+    )
     steps = _steps_of(ended, view.started.goal)
     left = any(not each.settled for each in view.members.values())
     go_on = going_on(view) if left else ()

@@ -74,6 +74,9 @@ def test_a_dark_region_is_met_with_one_command_and_not_with_one_for_each_pair(la
     assert f"Next\n  {meant.replace('plan', 'run')}\n" in shown
     assert f"\n  {emergency}\n" in lab.run("fleet", "run", *RUN[2:5], "--yes", code=3).stdout
     owing = lab.run(*RUN, code=8).stdout
+    assert [text for text in owing.splitlines() if text.startswith("  hamr")] == [
+        f"  hamr fleet resume {lab.fleet().fleet}"
+    ]
     assert "is owed ACTIVE" in " ".join(owing.split())
     assert "done, but owing" not in owing.split("pair   wave")[-1].split("exit code")[0]
 
