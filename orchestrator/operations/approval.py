@@ -10,8 +10,16 @@ from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import event_of
 from orchestrator.model import next_step
 from orchestrator.model.approval import Approvable, Approval
-from orchestrator.model.events import ApprovalAsked, ApprovalOwed, RunApproved, RunStarted
+from orchestrator.model.events import (
+    ApprovalAsked,
+    ApprovalOwed,
+    RunApproved,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
 from orchestrator.model.journal import Record
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
@@ -95,6 +103,7 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
 
     Raises:
         UsageError: it asks for nothing, or wants it the other way.
+        Refused: it has ended without: agreeing to it would come to nothing.
     """
     kinds = (ApprovalAsked.kind, ApprovalOwed.kind)
     records = [*store.records(run=run, kinds=kinds)]
@@ -115,7 +124,26 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
         step = next_step.approve(run, afterwards=owed)
         raise UsageError(f"{words}", next_steps=(step,))
     assert isinstance(event, ApprovalAsked | ApprovalOwed)  # noqa: S101 - of these kinds alone
+    if not owed:
+        _refuse_ended(store, run)
     return Asked(run, event.what, newest.by, newest.host, _reason_of(store, run), afterwards=owed)
+
+
+def _refuse_ended(store: Store, run: str) -> None:
+    kinds = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
+    events = [event_of(record) for record in store.records(run=run, kinds=kinds)]
+    if not events or not isinstance(events[-1], RunFinished) or events[-1].resumable:
+        return
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    steps: tuple[NextStep, ...] = (next_step.show(run),)
+    if started is not None and started.fleet:
+        steps = (next_step.approve(started.fleet), next_step.fleet_resume(started.fleet))
+    elif started is not None:
+        steps = (next_step.run(started.pair, started.goal),)
+    raise Refused(
+        f"run {run} has ended, and does not wait any more: an approval counts for the run that asks for it",
+        next_steps=steps,
+    )
 
 
 def _reason_of(store: Store, run: str) -> str:

@@ -69,6 +69,10 @@ def test_nobody_else_agrees_in_time_and_nothing_is_sent(team: Lab) -> None:
     assert "another person must approve exactly this" in " ".join(result.stdout.split())
     assert "hamr approve 2" in " ".join(result.stdout.split())
     assert team.writes() == 0
+    late = team.run("approve", "last", "--yes", code=3, env=BOB).stderr
+    assert "has ended, and does not wait any more" in " ".join(late.split())
+    assert "hamr run sim --to ACTIVE" in late
+    assert not [record for record in records(team) if record["kind"] == "run.approved"]
 
 
 def test_a_saved_plan_is_approved_beforehand_and_by_another_person_alone(team: Lab) -> None:

@@ -57,6 +57,17 @@ def test_what_was_agreed_to_for_one_fleet_counts_for_no_other(team: FleetLab) ->
     assert set(team.statuses().values()) == {ACTIVE}
 
 
+def test_where_nobody_agreed_in_time_the_fleet_is_what_is_agreed_to(team: FleetLab) -> None:
+    (team.folder / "quick.yaml").write_text(TWO_PEOPLE.replace("within: 30s", "within: 5s"))
+    team.run(*RUN, code=3)
+    fleet = team.fleet().fleet
+    for ended in {record.run for record in team.records("approval.asked")}:
+        assert f"hamr approve {fleet}" in team.run("approve", ended, "--yes", *BOB, code=3).stderr
+    team.run("approve", fleet, "--yes", *BOB, code=0)
+    team.run("fleet", "resume", fleet, "--yes", code=0)
+    assert set(team.statuses().values()) == {ACTIVE}
+
+
 def test_a_fleet_that_asks_for_nothing_cannot_be_approved(lab: FleetLab) -> None:
     lab.run("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes", code=0)
     result = lab.run("approve", lab.fleet().fleet, "--yes", *BOB, code=2)
