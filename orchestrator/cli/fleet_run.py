@@ -233,11 +233,12 @@ def resume_fleet(
 
 def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCode:
     """Journal that somebody wants a fleet to stop."""
-    with invocation.store(writes=True) as store:
+    with invocation.store(writes=False) as store:  # of a journal that is not there, none is made
         view = fleet_named(store, name)
-        if view.finished or view.stopped:
-            how = "is through" if view.finished else f"has stopped already: {view.stopped}"
-            raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
+    if view.finished or view.stopped:
+        how = "is through" if view.finished else f"has stopped already: {view.stopped}"
+        raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
+    with invocation.store(writes=True) as store:
         pairs = [pair for pair in invocation.sources.inventory().pairs if pair.name in view.members]
         crew = _crew(
             invocation,

@@ -127,7 +127,7 @@ def scenario_of_run(run: str, records: Sequence[Record]) -> FromRun:
     """The scenario of a run, from all its records in order.
 
     Raises:
-        UsageError: it was killed before it began.
+        UsageError: it did not begin.
     """
     told = [record for record in records if not _OF_OTHERS.fullmatch(record.kind)]
     return _Telling(run, told, [event_of(each) for each in told], [event_of(each) for each in records]).tell()
@@ -156,7 +156,7 @@ class _Telling(Struct):
         parts = [*self._parts()]
         if not parts:
             raise UsageError(
-                f"Run {self.run} was killed before it began: there is nothing to play.",
+                f"Run {self.run} was killed before it began, or is a plan that was only approved: there is nothing to play.",
                 next_steps=(next_step.show(self.run),),
             )
         first = parts[0]

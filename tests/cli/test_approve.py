@@ -84,6 +84,16 @@ def test_a_saved_plan_is_approved_beforehand_and_by_another_person_alone(team: L
     assert team.statuses() == ACTIVE
 
 
+def test_a_plan_that_was_only_approved_is_no_incident_to_be_played_again(team: Lab) -> None:
+    team.run("plan", "sim", "--to", "ACTIVE", "--out", "p.json", code=0)
+    team.run("approve", "p.json", "--yes", code=0, env=BOB)
+    refused = " ".join(team.run("drill", "from", "last", code=2).stderr.split())
+    assert (
+        "was killed before it began, or is a plan that was only approved: there is nothing to play."
+        in refused
+    )
+
+
 def test_an_approval_is_void_where_the_playbook_changed(team: Lab) -> None:
     team.run("plan", "sim", "--to", "ACTIVE", "--out", "p.json", code=0)
     team.run("approve", "p.json", "--yes", code=0, env=BOB)

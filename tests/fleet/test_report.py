@@ -70,6 +70,12 @@ def test_a_journal_without_a_fleet_says_so(lab: FleetLab) -> None:
     assert "holds no fleet run yet" in result.stderr
 
 
+def test_a_journal_that_is_not_there_is_not_made_by_a_wish_to_stop(lab: FleetLab) -> None:
+    result = lab.run("fleet", "stop", "--journal", "mistyped.db", code=2)
+    assert "holds no fleet run yet" in result.stderr
+    assert not (lab.folder / "mistyped.db").exists()
+
+
 def test_the_verbs_of_one_run_say_that_an_id_is_a_fleets(lab: FleetLab) -> None:
     fleet = fleet_with_a_refusal(lab)
     for words in (("resume", fleet, "--yes"), ("report", fleet), ("ack", fleet), ("drill", "from", fleet)):
