@@ -122,9 +122,6 @@ def one_line(text: str, redactor: Redactor) -> str:
     return visible if len(visible) <= LONGEST else visible[: LONGEST - 1] + "…"
 
 
-LONGEST_WAIT = 3600.0
-"""Seconds. Whatever a header says, nobody is told to wait for longer than this."""
-
 _SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _LONGEST_HEADER = 100
@@ -156,7 +153,8 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
     `X-RateLimit-Reset` is a delta in seconds [doc] and `Retry-After` seconds or an HTTP date; either has been seen as
     a Unix time, in seconds or milliseconds, too, and may come as an ISO date, or more than once. A time is counted
-    from the server's own `Date` where there is one. The longest one counts, up to LONGEST_WAIT.
+    from the server's own `Date` where there is one. The longest one counts, however long it is: whoever waits has a bound
+    of their own, and whoever is told hears what the server said.
 
     Args:
         headers: the answer's; repeated ones joined with commas.
@@ -165,7 +163,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     since = http_date(header(headers, "date")) or now
     found = (header(headers, name) for name in ("x-ratelimit-reset", "retry-after"))
     waits = [wait for text in found if text is not None for wait in _waits(text, since)]
-    return min(max(waits), LONGEST_WAIT) if waits else None
+    return max(waits) if waits else None
 
 
 def _waits(text: str, since: datetime) -> list[float]:

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from msgspec import Struct, field
 
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     MirrorFound,
     NameLearned,
@@ -33,6 +34,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import span
 from orchestrator.situation.answered import prefix_trouble
 from orchestrator.situation.link import draft
 
@@ -295,9 +297,14 @@ class Writer(Struct):
                 if wait > deadline.left or given_up:
                     raise stopped(
                         End.INCOMPLETE,
-                        f"{org} asks to wait {wait:g} s before the next request (429), longer than this "
+                        f"{org} asks to wait {span(wait)} before the next request (429), longer than this "
                         "playbook's confirm time allows",
                         org=role,
+                        next_steps=(
+                            next_step.resume(self.run.state.run).so_that(
+                                f"go on, in {span(wait)} at the soonest"
+                            ),
+                        ),
                     )
                 self.run.tell(WriteThrottled(role, wait))
                 await self.run.clock.sleep(wait)

@@ -16,11 +16,13 @@ from .active_run import ActiveRun, Begun
 def with_words(active: ActiveRun, ending: Ending) -> Ending:
     """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
     unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
-    words = " ".join((_sent_words(active.state), *_may_come_late(active, unknown=unknown)))
-    return replace(ending, next_steps=after_a_run(_ended(active, ending)), sent=ending.sent or words)
+    late = _may_come_late(active, unknown=unknown)
+    words = " ".join((_sent_words(active.state), *late))
+    steps = after_a_run(_ended(active, ending, late=bool(late)))
+    return replace(ending, next_steps=steps, sent=ending.sent or words)
 
 
-def _ended(active: ActiveRun, ending: Ending) -> Ended:
+def _ended(active: ActiveRun, ending: Ending, *, late: bool) -> Ended:
     """What is known when a run ends."""
     session, reader, run = active.session, active.engine.reader, active.engine.run
     known = reader.last is not None and reader.identities is not None
@@ -37,6 +39,7 @@ def _ended(active: ActiveRun, ending: Ending) -> Ended:
         refused_by=active.engine.evaluator.awaited or active.engine.evaluator.refused_by(),
         strangers=() if reader.last is None else strangers(reader.last, run.known_runs, run.clock.now()),
         left_to_others=active.left_to_others,
+        may_come_late=late,
         takes_up=can_be_taken_up(active, ending),
     )
 

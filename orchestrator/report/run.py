@@ -106,7 +106,7 @@ def result_page(result: RunResult) -> Page:
         line(),
         *_facts(result),
         *_head(result),
-        *to_do_lines(_left_to_do(result), well=ending.end is End.DONE),
+        *to_do_lines(_left_to_do(result), well=ending.end is End.DONE and not _to_be_looked_at(result)),
         *next_commands(result.ending.next_steps),
     )
 
@@ -195,6 +195,11 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
             remember=result.remember,
         )
     )
+
+
+def _to_be_looked_at(result: RunResult) -> bool:
+    """Whether the first thing to type after a run that is done is a look: something may still take effect."""
+    return any(step.verb == "status" for step in result.ending.next_steps[:1])
 
 
 def _head(result: RunResult) -> Page:

@@ -74,8 +74,10 @@ def after_asking(steps: Iterable[NextStep], pair: str, found: tuple[Stranger, ..
 def _after_unlocking(steps: tuple[NextStep, ...], pair: str, holder: Holder) -> tuple[NextStep, ...]:
     """Where a holder died in the middle of its run, no new run has the lock before it is broken.
 
-    What takes the lock over by itself (resume, adopt, an emergency) stays as it is.
+    What takes the lock over by itself (resume, adopt, an emergency) stays as it is; where resume does, no new run is needed.
     """
+    if any(step.verb == "resume" for step in steps):
+        return tuple(step for step in steps if not step.begins_anew)
     new = next((at for at, step in enumerate(steps) if step.begins_anew), len(steps))
     unlock = (next_step.unlock(pair, holder.lock),) if new < len(steps) else ()
     return (*steps[:new], *unlock, *steps[new:])
@@ -145,6 +147,8 @@ class Ended(Struct, frozen=True):
     """The guards that refused it last."""
     strangers: tuple[Stranger, ...]
     left_to_others: bool
+    may_come_late: bool
+    """Whether an attempt of this run or an earlier one was given up, and may still take effect."""
     takes_up: bool
     """Whether it stays open, and can be taken up again."""
 
@@ -156,7 +160,9 @@ class Ended(Struct, frozen=True):
 def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - one case per kind of end
     """Resuming, going back, switching to emergency (law 14), or what the end itself calls for."""
     ending, state, pair = ended.ending, ended.state, ended.pair.name
-    steps, again, look = ending.next_steps, ended.again, next_step.status(pair)
+    steps, look = ending.next_steps, next_step.status(pair)
+    # Where the engine itself says to resume, it says when.
+    again = next((step for step in steps if step.command == ended.again.command), ended.again)
     stopped = ending.end in (End.INCOMPLETE, End.UNKNOWN, End.MOVED, End.INTERRUPTED, End.REFUSED)
     if state.intended and not ended.left_to_others and stopped:
         match ending.change:
@@ -188,13 +194,18 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     elif (ending.end is End.OWING and not state.attempts) or (ending.end is End.REFUSED and steps):
         steps = after_asking(steps, pair, ended.strangers)
     elif ending.end is End.DONE and not ended.strangers:
-        steps = (*steps, *_onward(ended))
+        late = look.so_that("look again: what was given up may still take effect")
+        steps = (*((late,) if ended.may_come_late else ()), *steps, *_onward(ended))
     elif ending.end is End.INTERRUPTED and ended.takes_up:
         steps = (again, *_over_what_refuses(ended), look)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
         steps = (again, look) if ended.takes_up else (look,)
     if ended.strangers and any(step.verb == "status" for step in steps[:1]):
         steps = (*after_asking((), pair, ended.strangers), *steps)
+    if again in steps:  # the same run, by the name of its pair
+        steps = tuple(
+            step for step in steps if (step.verb, step.subject, step.options) != ("resume", pair, ())
+        )
     return each_once((*steps, next_step.show(state.run)))
 
 
@@ -279,10 +290,16 @@ def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
         here is None
         or playbook.between(here.target, here.source) is None
         or here.source not in playbook.stops
+        or _stands_at(ended, here.source)
     ):
         return ()
     back = next_step.run(ended.pair.name, here.source).so_that(f"go back to {here.source}")
     return (_accepting(ended.state, back),)
+
+
+def _stands_at(ended: Ended, status: Status) -> bool:
+    """Whether the last look showed both orgs there: nothing is to be gone back from."""
+    return ended.readings is not None and all(reading.status is status for reading in ended.readings)
 
 
 def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
@@ -297,8 +314,8 @@ def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
         return ()  # it is the survivor that fails: alone it would fail as well
     if ended.readings is not None and ended.readings[coming.survivor].status is None:
         return ()  # it is the survivor that was not seen: nothing is done with it alone
-    if ended.ending.end is End.INTERRUPTED and _both_answered(ended):
-        return ()  # a person stopped it, and neither org is dead
+    if _both_answered(ended) and (ended.ending.end is End.INTERRUPTED or ended.ending.org is None):
+        return ()  # a person stopped it, or a hook or the journal did, and neither org is dead
     why = f"go on with the {coming.survivor} alone, where the other one stays dead"
     return (next_step.resume(state.run).as_emergency(why=why),)
 

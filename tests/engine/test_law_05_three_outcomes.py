@@ -238,7 +238,8 @@ async def test_law_05_a_429_that_asks_for_too_long_is_refused_at_once() -> None:
     b.world.script[S] = ["429-long"]
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.INCOMPLETE
-    assert "3600 s" in ending.message
+    assert "1 h" in ending.message
+    assert ending.next_steps[0].why == "go on, in 1 h at the soonest"
     assert b.clock.monotonic() - 1000 < 1.0
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model.events import TransitionIntended
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
-from orchestrator.model.reading import Reading, Unreachable
+from orchestrator.model.reading import Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
@@ -32,6 +32,7 @@ from tests.report.scenes import (
     plan,
     planned_transition,
     reading,
+    record,
     standing,
 )
 from tests.steps import step, typed
@@ -70,7 +71,7 @@ def test_law_12_a_holder_that_is_silent_for_long_may_be_gone_and_a_person_has_to
         (
             ("hamr resume payments", "hamr run payments --to ACTIVE"),
             True,
-            ("hamr resume payments", UNLOCK, "hamr run payments --to ACTIVE"),
+            ("hamr resume payments",),
         ),
         (
             ("hamr run payments --to ACTIVE --emergency",),
@@ -180,6 +181,7 @@ def ended(
         refused_by=(),
         strangers=strangers,
         left_to_others=False,
+        may_come_late=False,
         takes_up=state.intended,
     )
 
@@ -205,3 +207,51 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
     of = ended(unknown, state, Both(seen[Role.PRIMARY], seen[Role.SECONDARY]))
     offered = [each for each in after_a_run(of) if each.is_emergency]
     assert bool(offered) is (dead is Role.PRIMARY)
+
+
+def midway() -> RunState:
+    state = RunState(RUN, intended=True)
+    state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))
+    return state
+
+
+BOTH = Both(reading(Role.PRIMARY), reading(Role.SECONDARY))
+
+
+@pytest.mark.parametrize("org", [None, Role.PRIMARY])
+def test_law_15_no_emergency_is_offered_where_a_hook_or_the_journal_failed_and_both_orgs_answer(
+    org: Role | None,
+) -> None:
+    steps = after_a_run(ended(Ending(End.INCOMPLETE, "hook stop-sync failed", org=org), midway(), BOTH))
+    assert any(each.is_emergency for each in steps) is (org is not None)
+
+
+def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_pair_stands() -> None:
+    wait = step(f"hamr resume {RUN}").so_that("go on, in 42 s at the soonest")
+    throttled = Ending(End.INCOMPLETE, "429", org=Role.PRIMARY, next_steps=(wait,))
+    state = RunState(RUN, intended=True)
+    state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    back = "hamr run payments --to PASSIVE"
+    steps = after_a_run(ended(throttled, state, Both(shows(Role.PRIMARY), shows(Role.SECONDARY))))
+    assert steps[0] == wait
+    assert steps[0].why == "go on, in 42 s at the soonest"
+    assert back not in typed(steps)
+    half = Both(shows(Role.PRIMARY), shows(Role.SECONDARY, Status.FAILOVER))
+    assert back in typed(after_a_run(ended(throttled, state, half)))
+
+
+def shows(role: Role, status: Status = Status.PASSIVE) -> Reading:
+    return reading(role, Present(record(role, int(status)), status))
+
+
+def test_law_15_a_run_and_its_pair_are_not_both_to_be_resumed() -> None:
+    refused = Ending(End.UNKNOWN, "nobody knows", next_steps=(step("hamr resume payments"),))
+    assert [each for each in typed(after_a_run(ended(refused, midway(), BOTH))) if "resume" in each][:1] == [
+        f"hamr resume {RUN}"
+    ]
+    assert "hamr resume payments" not in typed(after_a_run(ended(refused, midway(), BOTH)))
+
+
+def test_law_05_while_something_given_up_may_still_come_a_run_that_is_done_leads_to_a_look_first() -> None:
+    done = replace(ended(Ending(End.DONE, "stands"), midway(), BOTH), may_come_late=True)
+    assert typed(after_a_run(done))[0] == "hamr status payments"
