@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -26,7 +26,6 @@ from msgspec import Struct
 from orchestrator.errors import ExitCode, Locked
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
@@ -37,21 +36,23 @@ from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refus
 from tests.steps import typed
 
 from .incident import Played
-from .tape import Answered, Appended, Asked, Happened, Note, Wrote, data_of, kind_of
+from .tape import Answered, Appended, Asked, Happened, Wrote, data_of, kind_of
 from .typist import first_next
 from .witness import (
+    SEND_SECONDS,
     Version,
     Writers,
     attempt_of,
     carried_back,
     is_split,
+    last_read,
     records_in,
+    records_of,
     same,
     seen_by_then,
     version,
 )
 
-SEND_SECONDS = 5.0
 SLACK = 0.05
 
 ALONE = 540.0
@@ -95,7 +96,7 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was r
         played.incident.mode is Mode.EMERGENCY or played.incident.switches or played.incident.attacks.turns
     )
     for note, journals in seen_by_then(played):
-        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+        if isinstance(note, Answered) and note.is_good_read:
             asked = note.asked
             newest = journals[asked.machine].newest.get(asked.role)
             read[asked.process][asked.role] = _Read(note, _below(note, newest))
@@ -213,9 +214,7 @@ def own_orgs(played: Played) -> Iterator[str]:
     """What a run may write is the orgs that it began on, whatever the inventory says by now."""
     began = {
         record.run: {str(uuid) for uuid in _both(record.data["orgs"])}
-        for records in played.records.values()
-        for record in records
-        if record.kind == "run.started"
+        for record in records_of(played, "run.started")
     }
     for note in played.tape.notes:
         if isinstance(note, Asked) and note.posts and note.run in began:
@@ -229,17 +228,9 @@ def _both(data: Any) -> tuple[Any, Any]:
 
 
 def _adoptions(played: Played) -> set[str]:
-    return {
-        record.run
-        for records in played.records.values()
-        for record in records
-        if record.kind == "pair.adopted"
-    } | {
-        record.run
-        for records in played.records.values()
-        for record in records
-        if record.kind == "write.intended" and attempt_of(record)["purpose"] == "adopt"
-    }
+    writes = records_of(played, "write.intended")
+    adopted = {record.run for record in writes if attempt_of(record)["purpose"] == "adopt"}
+    return adopted | {record.run for record in records_of(played, "pair.adopted")}
 
 
 def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not known, and what is
@@ -302,21 +293,19 @@ def _is(seen: Version, record: dict[str, Any]) -> bool:
 
 
 def done_is_so(played: Played) -> Iterator[str]:
-    last: dict[Process, dict[Role, Answered]] = defaultdict(dict)
-    said: set[tuple[Process, Role]] = set()
-    for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
-            last[note.asked.process][note.asked.role] = note
-        elif isinstance(note, Appended) and note.record.data.get("accepted"):
-            said.add((note.process, Role[str(note.record.data["role"])]))
+    said = {
+        (note.process, Role[str(note.record.data["role"])])
+        for note in played.tape.notes
+        if isinstance(note, Appended) and note.record.data.get("accepted")
+    }
     known: dict[Process, dict[Role, set[Version]]] | None = None
     for process, outcome in played.lives:
         if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
             continue
-        goal = outcome.result.goal
+        goal, last = outcome.result.goal, last_read(played.tape.notes, process)
         for role in Role if goal is not None else ():
             since, truth = played.scene.truths[process.name][role]
-            read = last[process].get(role)
+            read = last.get(role)
             if shows(truth) is goal or read is None or (process, role) in said:
                 continue  # a person may be wrong about what is true
             known = _versions_by_end(played) if known is None else known
@@ -345,7 +334,7 @@ def _versions_by_end(played: Played) -> dict[Process, dict[Role, set[Version]]]:
 def leaves_in_time(played: Played) -> Iterator[str]:
     read_at: dict[tuple[Process, Role], float] = {}
     for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+        if isinstance(note, Answered) and note.is_good_read:
             read_at[note.asked.process, note.asked.role] = note.asked.wanted
         elif isinstance(note, Asked) and note.posts:
             wanted = read_at.get((note.process, note.role))
@@ -509,20 +498,11 @@ def _moved_meanwhile(played: Played, number: int) -> bool:
     after = next((note for note in notes[number:] if isinstance(note, Asked) and note.reads), None)
     if before is None or after is None:
         return False
-    looked, read = _last_shown(notes[:number], before.process), _last_shown(notes[number:], after.process)
-    return before.truth != after.truth or any(not same(looked.get(role), read[role]) for role in read)
-
-
-def _last_shown(notes: Sequence[Note], process: Process) -> dict[Role, HamrRecord | None]:
-    """What each org showed a process last."""
-    return {
-        note.asked.role: note.record
-        for note in notes
-        if isinstance(note, Answered)
-        and note.asked.process is process
-        and note.asked.reads
-        and (note.record is not None or note.absent)
-    }
+    looked, read = last_read(notes[:number], before.process), last_read(notes[number:], after.process)
+    if before.truth != after.truth:
+        return True
+    shown = {role: note.record for role, note in looked.items()}
+    return any(not same(shown.get(role), note.record) for role, note in read.items())
 
 
 def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said

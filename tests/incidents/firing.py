@@ -59,7 +59,7 @@ def _follow(seen: Seen, note: Note) -> None:  # noqa: C901, PLR0912 - one branch
     match note:
         case Gauged():
             seen.gauged[note.probe] = note
-        case Answered(asked=asked) if asked.reads and (note.record is not None or note.absent):
+        case Answered(asked=asked) if note.is_good_read:
             seen.read[asked.role] = note
         case Woke(seconds=seconds) if seen.waiting and seconds not in ASK_AGAIN_AFTER:
             seen.since = note.at  # not after a bad answer, when the same look asks that org again

@@ -35,7 +35,7 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.journal import Record, Verified
+from orchestrator.model.journal import Verified
 from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
@@ -61,19 +61,21 @@ from .incident import Played
 from .tape import Answered, Appended, Asked, Happened
 from .team_invariants import TEAM_INVARIANTS
 from .witness import (
+    SEND_SECONDS,
     Writers,
     attempt_of,
     carried_back,
     holders,
     is_split,
+    last_read,
     records_in,
+    records_of,
     same,
     seen_by_then,
     version,
 )
 
 FOREIGN = frozenset({*NOBODY, "someone.else@example.com"})
-SEND_SECONDS = 5.0
 
 
 class Broken(Struct, frozen=True):
@@ -156,7 +158,7 @@ def intent_first(played: Played) -> Iterator[str]:
 
 def same_request(played: Played) -> Iterator[str]:
     bodies: dict[str, object] = {}
-    for record in _records(played, "write.intended"):
+    for record in records_of(played, "write.intended"):
         request = record.data["request"]
         bodies[attempt_of(record)["stamp"]] = request["body"] if isinstance(request, dict) else None
     for write in writes(played):
@@ -167,7 +169,7 @@ def same_request(played: Played) -> Iterator[str]:
 def read_between(played: Played) -> Iterator[str]:
     unread: dict[tuple[str, Role], int] = {}
     for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+        if isinstance(note, Answered) and note.is_good_read:
             place = (note.asked.machine, note.asked.role)
             if note.asked.number > unread.get(place, -1):
                 unread.pop(place, None)
@@ -185,7 +187,7 @@ def read_before(played: Played) -> Iterator[str]:
     for note in played.tape.notes:
         if isinstance(note, Appended) and note.record.kind == "write.intended":
             intended[note.process] = (note.at - note.process.lost, note.at)
-        elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+        elif isinstance(note, Answered) and note.is_good_read:
             place = (note.asked.process, note.asked.role)
             read_at[place], wall[place] = note.asked.seconds, note.asked.at
         elif isinstance(note, Asked) and note.posts:
@@ -257,7 +259,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 continue
             for role, record in seen[note.process].items():
                 kept[note.machine, note.record.run].setdefault(role, record)
-        elif isinstance(note, Answered) and note.asked.reads and (note.record is not None or note.absent):
+        elif isinstance(note, Answered) and note.is_good_read:
             asked, record = note.asked, note.record
             run = on[asked.process]
             if asked.number < frozen[asked.process]:
@@ -333,8 +335,8 @@ def prefix_named(played: Played) -> Iterator[str]:
 
 def guards_bind(played: Played) -> Iterator[str]:
     """Unknown is not pass: what did not pass is waived or overridden in the journal, by name, or the transition is not begun."""
-    for run in {record.run for record in _records(played)}:
-        yield from laws.guards_bind(record for record in _records(played) if record.run == run)
+    for run in {record.run for record in records_of(played)}:
+        yield from laws.guards_bind(record for record in records_of(played) if record.run == run)
 
 
 def locked(played: Played) -> Iterator[str]:
@@ -357,7 +359,7 @@ def own_stamps(played: Played) -> Iterator[str]:
 
 def one_repair(played: Played) -> Iterator[str]:
     repairs: dict[str, set[object]] = defaultdict(set)
-    attempts = laws.intended(_records(played))
+    attempts = laws.intended(records_of(played))
     for write in writes(played):
         attempt = attempts.get(write.stamp)
         if attempt is not None and attempt["purpose"] == "repair":
@@ -369,7 +371,7 @@ def one_repair(played: Played) -> Iterator[str]:
 def few_sends(played: Played) -> Iterator[str]:
     limit = 1 + played.scene.playbook.resend
     sends: dict[tuple[object, ...], int] = defaultdict(int)
-    purposes = laws.intended(_records(played))
+    purposes = laws.intended(records_of(played))
     ended = {note.asked.number: note for note in played.tape.notes if isinstance(note, Answered)}
     for write in writes(played):
         attempt = purposes.get(write.stamp)
@@ -401,7 +403,7 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
     outcomes: set[tuple[str, int]] = set()
     shown: set[str] = set()
     superseded: set[str] = set()
-    for record in _records(played):
+    for record in records_of(played):
         if record.kind in ("situation.read", "change.seen"):  # its stamp in a reading tells, too
             shown |= {what[2] for _, what in records_in(dict(record.data))}
         elif record.kind == "write.intended":
@@ -539,9 +541,7 @@ def _began_stale(played: Played, process: Process) -> bool:
     """Whether the first that a life saw of an org was old: nothing tells that from a change that came after."""
     first: dict[Role, Answered] = {}
     for note in played.tape.notes:
-        if not isinstance(note, Answered) or note.asked.process is not process or not note.asked.reads:
-            continue
-        if note.record is not None or note.absent:
+        if isinstance(note, Answered) and note.asked.process is process and note.is_good_read:
             first.setdefault(note.asked.role, note)
     return any(not same(note.record, note.asked.truth[role]) for role, note in first.items())
 
@@ -629,13 +629,7 @@ def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool
 
 
 def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:
-    seen: dict[Role, Status | None] = {}
-    for note in played.tape.notes:
-        if not isinstance(note, Answered) or note.asked.process is not process or not note.asked.reads:
-            continue
-        if note.record is not None or note.absent:
-            seen[note.asked.role] = laws.shows(note.record)
-    return seen
+    return {role: laws.shows(note.record) for role, note in last_read(played.tape.notes, process).items()}
 
 
 def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] | None:
@@ -657,13 +651,6 @@ def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] |
 
 def _shown(truth: Both[HamrRecord | None]) -> dict[Role, Status | None]:
     return {role: laws.shows(truth[role]) for role in Role}
-
-
-def _records(played: Played, kind: str = "") -> Iterator[Record]:
-    for records in played.records.values():
-        for record in records:
-            if kind in ("", record.kind):
-                yield record
 
 
 def _stamp_of(body: object) -> str:

@@ -119,6 +119,11 @@ class Answered(Note, frozen=True):
         return isinstance(self.effect, Response) and self.effect.status == 404
 
     @property
+    def is_good_read(self) -> bool:
+        """Whether it shows the record, or that there is none."""
+        return self.asked.reads and (self.record is not None or self.absent)
+
+    @property
     def words(self) -> str:
         """For the trace."""
         match self.effect:

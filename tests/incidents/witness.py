@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -21,13 +21,16 @@ from orchestrator.simulator import Returning, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
-from .tape import Appended, Brought, Happened, Note, Wrote
+from .tape import Answered, Appended, Brought, Happened, Note, Wrote
 from .world import OTHER_ORGS
 
 ROLES = {org.uuid: org.role for seed in (0, OTHER_ORGS) for org in simulated_orgs(seed)}
 
 SEES = frozenset({"situation.read", "write.confirmed", "change.seen"})
 """Record kinds that hold what was read."""
+
+SEND_SECONDS = 5.0
+"""How old a reading may be on which something is sent."""
 
 Version = tuple[int, datetime | None, str]
 """Status, modified_at and modified_by: what tells one write from another."""
@@ -124,6 +127,18 @@ class Seen(Struct):
                 self.lagging.add((run, role))
         if newest is None or is_older(newest[1], seen[1]):
             self.newest[role] = seen
+
+
+def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
+    """What showed a process each org last."""
+    found = (note for note in notes if isinstance(note, Answered) and note.asked.process is process)
+    return {note.asked.role: note for note in found if note.is_good_read}
+
+
+def records_of(played: Played, *kinds: str) -> Iterator[Record]:
+    """What all journals hold in the end, of some kinds, or of all."""
+    for records in played.records.values():
+        yield from (record for record in records if not kinds or record.kind in kinds)
 
 
 def same(one: HamrRecord | None, other: HamrRecord | None) -> bool:
