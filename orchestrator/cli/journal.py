@@ -28,12 +28,22 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
     The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below. Runs on
     the simulator are left out: hamr report DRILL has those of a drill.
     """
+    from orchestrator.journal import provably_dead
+    from orchestrator.model.journal import Witness
     from orchestrator.operations.finding import drills_of, outlines, summaries
     from orchestrator.report.journal import runs_json, runs_page
 
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
         unjournalled = "" if store.ids("", 1) else store.place
+        holders = [store.holder(name) for name in histories]
+        held = {
+            holder.run
+            for holder in holders
+            if holder is not None
+            and not provably_dead(holder)
+            and store.witness(holder.lock) is not Witness.GONE
+        }
     rehearsed: Mapping[str, History] = {}
     if drills:
         with invocation.store(writes=False, sources=invocation.sources.beside) as beside:
@@ -51,7 +61,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
         invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
     listed = found if drills else None
     invocation.console.facts(
-        runs_page(rows, still_open, listed, unjournalled=unjournalled),
+        runs_page(rows, still_open, listed, unjournalled=unjournalled, held=held),
         runs_json(rows, still_open, listed, unjournalled=unjournalled),
     )
     return ExitCode.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -88,11 +88,12 @@ def runs_page(
     drills: Sequence[DrillSummary] | None = None,
     *,
     unjournalled: str = "",
+    held: Collection[str] = (),
 ) -> Page:
     """A line per run, in the order given; then what is open, and a line per drill, where drills are asked for.
 
     `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
-    where nothing was ever written to it.
+    where nothing was ever written to it; `held` are the runs that somebody's process, which may well live, is at work on.
     """
     told: Page = ()
     if unjournalled:
@@ -100,7 +101,7 @@ def runs_page(
     elif not runs and not open_drills:
         told = (line("This journal holds no runs."), line(), command("hamr status PAIR"))
     else:
-        told = (*_runs(runs), *_open_drills(open_drills))
+        told = (*_runs(runs, held), *_open_drills(open_drills))
     return told if drills is None else (*told, *_drills(drills))
 
 
@@ -125,12 +126,16 @@ def _drill(drill: DrillSummary) -> tuple[Span, ...]:
     )
 
 
-def _runs(runs: Sequence[RunSummary]) -> Page:
+def _runs(runs: Sequence[RunSummary], held: Collection[str]) -> Page:
     if not runs:
         return (line("This journal holds no runs."),)
     header = ("run", "pair", "goal", "started, UTC", "by", "took", "end")
     page = table(header, [_run(run) for run in runs], WIDTHS, whole=1)
-    commands = [command(next_step.resume(run.run).command) for run in runs if run.open]
+    watched = [command(next_step.watch(run.pair).command) for run in runs if run.open and run.run in held]
+    commands = [
+        command(next_step.resume(run.run).command) for run in runs if run.open and run.run not in held
+    ]
+    page = (*page, *heading("Under way, by a process that may well live"), *watched) if watched else page
     return (*page, *heading("Open, and can be resumed"), *commands) if commands else page
 
 

@@ -381,3 +381,9 @@ def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_
             "home": "PASSIVE",
         }
     ]
+
+
+def test_law_15_a_run_that_a_process_is_at_work_on_is_watched_and_not_offered_to_be_resumed() -> None:
+    page = lines(runs_page([DONE, OPEN], held={OPEN.run}))
+    assert page[-2:] == ["Under way, by a process that may well live", f"  hamr status {OPEN.pair} --watch"]
+    assert not any("hamr resume" in each for each in page)
