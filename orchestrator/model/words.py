@@ -59,7 +59,7 @@ NO_APPRISE = "Apprise is not installed here: pip install 'hamr-orchestrator[noti
 def no_journal(place: str) -> str:
     """That no run was ever journalled here: not the same as that nothing ever happened (law 20)."""
     return (
-        f"no run is journalled here yet ({place}): what is owed or unknown, and who holds the lock, is not known on "
+        f"there is no journal of a run here yet ({place}): what is owed or unknown, and who holds the lock, is not known on "
         "this machine"
     )
 

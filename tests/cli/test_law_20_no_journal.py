@@ -38,7 +38,7 @@ def elsewhere(lab: Lab) -> dict[str, str]:
 )
 def test_law_20_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str, ...]) -> None:
     page = said(lab.run(*words).stdout)
-    assert "o run is journalled here yet" in page
+    assert "here is no journal of a run here yet" in page
     assert WORDS in page
     for false in (
         "nothing is owed",

@@ -29,7 +29,7 @@ def test_law_20_a_journal_of_looks_alone_knows_nothing_of_runs(lab: Lab) -> None
     assert lab.journal.exists()
     for words in (("status", "sim"), ("runs",), ("plan", "sim", "--to", "ACTIVE"), ("doctor", "sim", "-v")):
         page = " ".join(lab.run(*words).stdout.split())
-        assert "o run is journalled here yet" in page, words
+        assert "here is no journal of a run here yet" in page, words
         assert "obody holds" not in page
     status = lab.json("status", "sim")
     assert (status["journal_exists"], status["unknown"]) == (False, None)

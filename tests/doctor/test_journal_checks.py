@@ -210,7 +210,7 @@ def test_a_journal_that_is_not_there_yet_is_made_by_the_first_run() -> None:
     found = JournalFound("/j", exists=False, history=history())
     assert (
         checks(answers(journal=found))["journal"].sentence
-        == "No run is journalled here yet (/j): what is owed or unknown, and who holds the lock, is not known on this "
+        == "There is no journal of a run here yet (/j): what is owed or unknown, and who holds the lock, is not known on this "
         "machine. The first run makes it."
     )
     assert verdicts(answers(journal=found)) == {}

@@ -156,7 +156,7 @@ def test_law_20_where_there_is_no_journal_nothing_is_called_clean() -> None:
     look = replace(called("a"), head=Head(0, GENESIS), journal="j.db")
     shown = lines(pairs_page({"a": look, "b": called("b", look)}))
     assert shown[3] == "   a     PASSIVE    1 d 7 h  not known     plan --to ACTIVE"
-    assert shown[7] == "  journal says  nothing: no run is journalled here yet (j.db): what is owed or"
+    assert shown[7] == "  journal says  nothing: there is no journal of a run here yet (j.db): what is"
     assert not any("come first" in each for each in shown)
 
 

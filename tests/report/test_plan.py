@@ -462,7 +462,7 @@ def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
 def test_a_plan_without_a_journal_says_so_above_the_question() -> None:
     page = " ".join(" ".join(lines(preview_page(replace(plan(), unjournalled="/j")))).split())
     assert (
-        "nothing: no run is journalled here yet (/j): what is owed or unknown, and who holds the lock, is not known"
+        "nothing: there is no journal of a run here yet (/j): what is owed or unknown, and who holds the lock, is not known"
         in page
     )
     assert "no journal" not in " ".join(lines(preview_page(plan())))
