@@ -1,7 +1,8 @@
 """A scenario from a journalled run: what it met and when, what people did about it, and what came of it as expectations.
 
-The journal is all that is known: what a read or a write came to is played again at the record before it. What has no
-counterpart among the simulator's faults is said by name, and left out.
+The journal is all that is known: what a read or a write came to is played again at the record before it. A second Ctrl-C is
+played as the death of its process, which is what it does to a write in flight, and said. What has no counterpart among the
+simulator's faults is said by name, and left out.
 """
 
 from __future__ import annotations
@@ -527,8 +528,18 @@ class _Telling(Struct):
 
     def _step(self, part: Part, by: str, number: int, playbook: Playbook | None) -> ScenarioStep:
         finished = part.finished()
-        dies = self._dies(part) if finished is None else None
-        stops = self._stops(part) if finished is not None and finished.ending.end is End.INTERRUPTED else None
+        given_up = part.given_up()
+        if given_up is not None:
+            self.left_out["the second Ctrl-C, and its exit code: there its process dies"] = None
+            finished = None
+        dies = self._dies(part, given_up) if finished is None else None
+        stops = None
+        if finished is not None and finished.ending.end is End.INTERRUPTED:
+            stops = self._stops(part)
+            if finished.exit_code in (ExitCode.TERMINATED, ExitCode.CLOSED_TERMINAL):
+                self.left_out[f"the signal that it ended by ({finished.exit_code}): there it is Ctrl-C"] = (
+                    None
+                )
         return ScenarioStep(
             self._command(part, playbook),
             by=by,
@@ -587,13 +598,14 @@ class _Telling(Struct):
         }
         return {guard: why for guard, why in found.items() if guard not in refused}
 
-    def _dies(self, part: Part) -> Death:
-        kind = part.records[-1].kind
-        last = part.events[-1]
+    def _dies(self, part: Part, end: int | None) -> Death:
+        """When its process dies: after its last record, or the last one before `end`."""
+        records = part.records[:end]
+        kind, last = records[-1].kind, part.events[len(records) - 1]
         sent = isinstance(last, HookIntended) or (
             isinstance(last, WriteIntended) and self._was_taken(last.attempt)
         )
-        return Death(kind, sum(record.kind == kind for record in part.records), sent)
+        return Death(kind, sum(record.kind == kind for record in records), sent)
 
     def _stops(self, part: Part) -> At:
         last = next(

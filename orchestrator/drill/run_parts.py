@@ -22,7 +22,7 @@ from orchestrator.config.faults import (
 )
 from orchestrator.config.fields import NAME_PATTERN
 from orchestrator.config.scenario import At, Meanwhile, ScenarioStep, Unknown
-from orchestrator.model.events import Event, RunFinished, SituationRead
+from orchestrator.model.events import WRITE_INTERRUPTED, Event, RunFinished, SituationRead, WriteUnknown
 from orchestrator.model.guard import AllOf, AnyOf, Not, Quiet, Window
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
@@ -54,6 +54,17 @@ class Part(Struct):
     def finished(self) -> RunFinished | None:
         """How it ended; None where its process died."""
         return next((event for event in reversed(self.events) if isinstance(event, RunFinished)), None)
+
+    def given_up(self) -> int | None:
+        """Which of its records says that somebody gave up waiting for a write in flight, by a second Ctrl-C; None where nobody did."""
+        return next(
+            (
+                index
+                for index, event in enumerate(self.events)
+                if isinstance(event, WriteUnknown) and event.reason == WRITE_INTERRUPTED
+            ),
+            None,
+        )
 
 
 LATE = 1.5

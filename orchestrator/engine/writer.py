@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    WRITE_INTERRUPTED,
     MirrorFound,
     NameLearned,
     Waiting,
@@ -101,7 +102,7 @@ class Writer(Struct):
             raise self._unknown(flight, also=stop.ending.message) from stop
         except asyncio.CancelledError:
             if flight.newest is not None:
-                self.run.tell(WriteUnknown(flight.newest[0], "interrupted before a reading showed it"))
+                self.run.tell(WriteUnknown(flight.newest[0], WRITE_INTERRUPTED))
             raise
 
     async def _write(self, flight: _Flight) -> None:

@@ -146,7 +146,7 @@ async def _bring(
     ours = _run_of_fleet(history, fleet.fleet)
     if ours is None or not (ours.open or _reached(ours)):
         await session.calls(lambda: refuse_busy(session, history, fleet.started.mode))
-        if resumed and fleet.started.mode is Mode.EMERGENCY:
+        if fleet.started.mode is Mode.EMERGENCY:
             await _refuse_whole(session, fleet.started.goal)
         run = await session.calls(partial(_new_run, session, fleet))
         request = fleet.request_for(session.pair.name)
@@ -194,7 +194,7 @@ def refuse_busy(session: Session, history: History, mode: Mode) -> None:
 
 
 async def _refuse_whole(session: Session, goal: Status) -> None:
-    """An emergency that is taken up again begins nothing on a pair that has both orgs by now.
+    """An emergency begins nothing on a pair that has both orgs when its turn comes, whatever it had when that was planned.
 
     Raises:
         Refused: both answer.

@@ -406,6 +406,10 @@ class WriteConfirmed(Struct, frozen=True):
     """From the intent to the reading that shows it."""
 
 
+WRITE_INTERRUPTED = "interrupted before a reading showed it"
+"""Why the outcome of a write is unknown that nobody waited for: somebody interrupted twice."""
+
+
 class WriteUnknown(Struct, frozen=True):
     """Sent, and neither its answer nor reading back says what became of it."""
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
 
 from orchestrator.config import parse_playbook
+from orchestrator.config.scenario import Death
 from orchestrator.config.scenario_text import scenario_text
 from orchestrator.config.scenarios import parse_scenario
 from orchestrator.drill.from_run import FromRun, scenario_of_run
 from orchestrator.errors import ExitCode, UsageError
+from orchestrator.model.events import Event, WriteAnswered
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.result import RunResult
+from orchestrator.model.run import RunRequest
+from orchestrator.model.status import Status
+from orchestrator.operations.holding import RunControl
+from orchestrator.operations.run import start
 
 from .rehearsals import Room, missed
+from .test_live import drillable
 
 TEXT = """
 schema: 1
@@ -257,6 +267,50 @@ def test_an_org_that_was_not_seen_at_first_stands_where_it_was_seen_later(room: 
     made, again = play_again(room, second)
     assert made.left_out == ()
     assert course(again) == course(records)
+
+
+class Interrupts(Struct):
+    """Interrupts so often, once the write of that number is answered and is to be read back."""
+
+    controls: RunControl
+    code: ExitCode
+    times: int
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, WriteAnswered) and event.attempt.number == self.times:
+            for _ in range(self.times):
+                self.controls.interrupt(self.code)
+
+
+def interrupted(folder: Path, code: ExitCode, times: int) -> tuple[RunResult, list[Record], Playbook]:
+    async def run() -> tuple[RunResult, list[Record], Playbook]:
+        async with drillable(folder) as bench:
+            controls = RunControl()
+            request = RunRequest("sim", Status.ACTIVE)
+            watchers = (Interrupts(controls, code, times),)
+            result = await start(bench.session, request, watchers=watchers, controls=controls)
+            return result, list(bench.session.store.records(run=result.run)), bench.session.playbook
+
+    return asyncio.run(run())
+
+
+def test_a_second_ctrl_c_is_played_as_the_death_of_its_process(room: Room, tmp_path: Path) -> None:
+    result, records, playbook = interrupted(tmp_path / "met", ExitCode.INTERRUPTED, 2)
+    assert result.exit_code is ExitCode.UNKNOWN
+    made = scenario_of_run(result.run, records)
+    assert made.left_out == ("the second Ctrl-C, and its exit code: there its process dies",)
+    assert made.scenario.steps[0].dies == Death("write.answered", 2)
+    text = scenario_text(made.scenario, made.left_out)
+    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
+
+
+def test_of_another_signal_it_is_said_that_it_is_played_as_ctrl_c(room: Room, tmp_path: Path) -> None:
+    result, records, playbook = interrupted(tmp_path / "met", ExitCode.TERMINATED, 1)
+    assert result.exit_code is ExitCode.TERMINATED
+    made = scenario_of_run(result.run, records)
+    assert made.left_out == ("the signal that it ended by (143): there it is Ctrl-C",)
+    text = scenario_text(made.scenario, made.left_out)
+    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
 
 
 def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:

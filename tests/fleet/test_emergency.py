@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import JournalStore
-from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved
+from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved, RunStarted
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.sources import Sources
@@ -86,6 +86,20 @@ def test_where_every_org_answers_there_is_no_emergency(lab: FleetLab) -> None:
     assert "No pair has lost an org" in result.stderr
     assert sum(lab.writes().values()) == 0
     assert lab.records(FleetStarted.kind) == []
+
+
+def test_a_pair_that_has_both_orgs_again_when_its_turn_comes_is_left(lab: FleetLab) -> None:
+    darken(lab, "pay-1", Role.PRIMARY)
+    darken(lab, "pay-2", Role.PRIMARY)
+    lab.of("pay-1").fault(Fault(Slow(1.0), 1, Role.SECONDARY, "POST"))
+    with lab.start(*RUN, "--waves", "1,rest") as process:
+        lab.wait_for(lambda: bool(lab.records(RunStarted.kind)))
+        darken(lab, "pay-2", Role.PRIMARY, dark=False)
+        assert process.wait(20) == 3
+    left = lab.fleet().members["pay-2"].outcome
+    assert left is not None
+    assert "both orgs of pair pay-2 answer by now" in left.message
+    assert lab.statuses() == {**dict.fromkeys(NAMES, PASSIVE), "pay-1": (Status.PASSIVE, Status.ACTIVE)}
 
 
 def test_an_org_that_is_only_slow_is_not_dark(lab: FleetLab) -> None:
