@@ -167,12 +167,9 @@ class Playbook(Struct, frozen=True):
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""
         reached = {status}
-        for _ in self.transitions:
-            reached |= {
-                transition.target
-                for transition in self.transitions
-                if transition.advances is Advances.SERVER and transition.source in reached
-            }
+        servers = [each for each in self.transitions if each.advances is Advances.SERVER]
+        for _ in servers:
+            reached |= {each.target for each in servers if each.source in reached}
         return frozenset(reached)
 
     def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:

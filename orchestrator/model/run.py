@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -65,8 +66,9 @@ class Stamp(Struct, frozen=True):
         mark = f".{self.mark}" if self.mark else ""
         return f"{self.operator}+hamr-{self.run}-{self.attempt}{mark}@{self.host}"
 
-    @classmethod
-    def parse(cls, text: str) -> Stamp | None:
+    @staticmethod
+    @lru_cache
+    def parse(text: str) -> Stamp | None:
         """The stamp that a `modified_by` carries, or None where it is anybody else's.
 
         Servers show addresses in lower case, take the plus sign for a blank, and cut what they find too long: a stamp
@@ -75,7 +77,7 @@ class Stamp(Struct, frozen=True):
         found = _STAMP.fullmatch(text)
         if found is None:
             return None
-        return cls(
+        return Stamp(
             found["operator"],
             found["run"].lower(),
             int(found["attempt"] or 0),

@@ -38,6 +38,10 @@ class Role(enum.Enum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
 
+    __hash__ = (
+        object.__hash__
+    )  # a member is only ever equal to itself; an Enum's own hashes its name, in Python
+
     @property
     def other(self) -> Role:
         """The peer's role."""

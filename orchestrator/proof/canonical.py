@@ -22,6 +22,24 @@ _RUN = re.compile(RUN_PATTERN.pattern)
 _LOCK = re.compile(r"\b[0-9a-f]{12}\b")
 
 
+def _in_order(mapping: Mapping[object, object]) -> list[object]:
+    """Its keys: orgs by their names, for which was seen first is forgotten; all else as it turned up."""
+    if len(mapping) < 2:  # noqa: PLR2004 - one has no order
+        return [*mapping]
+    turned_up: dict[object, int] = {}
+
+    def rank(key: object) -> object:
+        match key:
+            case enum.Enum():
+                return key.name
+            case tuple():
+                return tuple(map(rank, key))
+            case _:
+                return turned_up.setdefault(key, len(turned_up))
+
+    return sorted(mapping, key=rank)  # type: ignore[arg-type] # of one kind in each mapping
+
+
 def ages_that_matter(playbook: Playbook) -> tuple[float, ...]:
     """Seconds after which something that happened is judged otherwise than before, in order."""
     spans = [playbook.confirm.within, playbook.late, ALONE_FOR, playbook.cool_down or ALONE_FOR]
@@ -76,7 +94,7 @@ class Canon(Struct):
                     found = self._forms[id(value)] = (type(value).__name__, *parts)
                 return found
             case Mapping():
-                return tuple((self.form(key), self.form(item)) for key, item in value.items())
+                return tuple((self.form(key), self.form(value[key])) for key in _in_order(value))
             case set() | frozenset():
                 return tuple(sorted(map(str, map(self.form, value))))
             case tuple() | list():

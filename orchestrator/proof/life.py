@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -51,9 +52,6 @@ LOOKS_THAT_FAIL = 2
 NEARLY = 0.9
 """How much of the time that a guard may be waited for is gone when it passes later."""
 
-PATIENCE = 24 * 3600.0
-"""Virtual seconds that a command may last."""
-
 _READS = (Event.MISSING, Event.DENIED, Event.UNREADABLE, Event.SILENT, Event.DARK, Event.DARK_LONG)
 _WRITES = (
     Event.TAKEN_UNANSWERED,
@@ -100,6 +98,8 @@ class Life(Struct, eq=False):
     """Probes that do not say what is wanted, until when."""
     unmeasured: bool = False
     """Whether probes that hold back have no data, rather than a bad answer."""
+    past: frozenset[str] = frozenset()
+    """Probes that were asked for, and that nothing asks for any more: what they would say is not told apart."""
     wrote: bool = False
     hooks: int = 0
     """How many hooks' programs have run."""
@@ -365,6 +365,8 @@ class Life(Struct, eq=False):
             self.alive()
             return Unmeasured("no answer in time")
         name, now = probe.name, self.loop.time()
+        if name in self.past:
+            raise RuntimeError(f"probe {name} was asked for again, which the proof takes for impossible")
         if name not in self.holds_back and name not in self.scene.bad_probes:
             wait = self._longest_wait(name)
             events = _GUARDS if wait == 0 else (*_GUARDS, Event.PASSED_LATER)
@@ -372,7 +374,7 @@ class Life(Struct, eq=False):
             self.holds_back[name] = now
             match None if found is None else found[0]:
                 case Event.FAILED | Event.UNMEASURED as event:
-                    self.holds_back[name] = now + PATIENCE
+                    self.holds_back[name] = math.inf
                     self.unmeasured = event is Event.UNMEASURED
                 case Event.PASSED_LATER:
                     self.holds_back[name] = now + wait
@@ -385,6 +387,11 @@ class Life(Struct, eq=False):
                 else Measured(_not(self.assumed[name]), good=False)
             )
         return self.assumed[name]
+
+    def holds_for(self, probe: str, now: float) -> float | None:
+        """For how many seconds a probe that was asked for will not say what is wanted; None where it never will."""
+        until = self.holds_back[probe]
+        return None if until == math.inf else max(0.0, until - now)
 
     def _longest_wait(self, probe: str) -> float:
         """Nearly as long as the guards over a probe may be waited for."""

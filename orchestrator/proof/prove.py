@@ -28,6 +28,9 @@ MORE = 2.0
 SHORTEST_SLICE = 0.5
 """Seconds that a route gets at least, however many there are."""
 
+GARBAGE = 20_000
+"""After so many new things that may hold each other a worker looks for those that nobody else holds."""
+
 TOLD_SECONDS = 0.25
 """After so many it is told how far it is, where nothing else is to be told."""
 
@@ -165,6 +168,7 @@ def _begin(counts: _Counts) -> None:
     global _shared  # noqa: PLW0603 - a pool hands what is shared to its processes when they begin, and in no other way
     _shared = counts
     gc.freeze()  # what is loaded by now stays, and need not be looked through again
+    gc.set_threshold(GARBAGE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
 from orchestrator.journal.checkpoint import read_history
-from orchestrator.journal.history import RunHistory, events_of
-from orchestrator.model.events import INTENTS
+from orchestrator.journal.history import History, RunHistory, events_of
+from orchestrator.model.events import INTENTS, TransitionIntended
 from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook
+from orchestrator.situation.guard_kinds import probes_of
 from orchestrator.situation.state import RunState, replay
 
 from . import watching
@@ -22,8 +24,9 @@ from .canonical import Canon, ages_that_matter
 from .ends import Ended
 from .keyboard import Died
 from .life import Life
+from .orgs import is_strangers
 from .scene import Scene
-from .store import MemoryStore
+from .store import Kept, MemoryStore
 from .virtual_time import BEGINNING, EPOCH
 
 
@@ -34,6 +37,8 @@ class States(Struct):
     ages: tuple[float, ...] = ()
     seen: dict[bytes, list[tuple[float, ...]]] = field(default_factory=dict)
     """What was asked of each: the more there is of each number, the more it was."""
+    _read: tuple[Kept, int, History, RunState | None] | None = None
+    """What was read last of a journal, of so many records: it is asked for before and after a look."""
 
     def __post_init__(self) -> None:
         self.ages = ages_that_matter(self.playbook)
@@ -68,12 +73,11 @@ class States(Struct):
     def _between(self, scene: Scene, how: object) -> bytes:
         now = EPOCH + timedelta(seconds=scene.time - BEGINNING)
         canon = Canon(now, self.ages)
-        history = read_history(MemoryStore(scene.kept, lambda: now), scene.orgs.pair)
-        open_run = history.open_run
+        history, recalled = self._read_journal(scene, now)
         return canon.digest(
             "between",
             how,
-            self._around(scene),
+            self._around(scene, {run.run for run in history.runs.values() if run.open}),
             scene.goal,
             scene.tried,
             scene.kept.holder is not None,
@@ -98,17 +102,26 @@ class States(Struct):
             history.owed,
             history.floors,
             history.cooling_down(self.playbook.cool_down, now) is not None,
-            None if open_run is None else self._recalled(scene, open_run),
+            recalled,
         )
+
+    def _read_journal(self, scene: Scene, now: datetime) -> tuple[History, RunState | None]:
+        kept, read = scene.kept, self._read
+        if read is None or read[0] is not kept or read[1] != len(kept.records):
+            history = read_history(MemoryStore(kept, lambda: now), scene.orgs.pair)
+            open_run = history.open_run
+            recalled = None if open_run is None else self._recalled(scene, open_run)
+            read = self._read = (kept, len(kept.records), history, recalled)
+        return read[2], read[3]
 
     def _recalled(self, scene: Scene, run: RunHistory) -> RunState:
         """What a resume would know of the open run."""
         events = (event for event, _ in events_of(each for each in scene.kept.records if each.run == run.run))
         return _told_apart(replay(run.run, events, run.floors, mirrors=scene.orgs.pair.mirrors.known))
 
-    def _around(self, scene: Scene) -> tuple[object, ...]:
-        """What is not the program's."""
-        orgs = scene.orgs
+    def _around(self, scene: Scene, runs: AbstractSet[str]) -> tuple[object, ...]:
+        """What is not the program's; the laws ask after what a run was shown or has sent where it may write yet."""
+        orgs, watch = scene.orgs, scene.watch
         return (
             {role: records[-2:] for role, records in orgs.shown.items()},
             [(round(each.at - scene.time), each.role, each.record, each.is_copy) for each in orgs.coming],
@@ -116,11 +129,16 @@ class States(Struct):
             scene.bad_hooks,
             scene.bad_probes,
             scene.meddled,
-            scene.watch.warned,
-            scene.watch.bases,
-            scene.watch.begun,
-            scene.watch.unanswered,
-            scene.watch.owed,
+            {(run, role): record for (run, role), record in watch.warned.items() if run in runs},
+            # Only whether it began with that very record of a stranger's is ever asked.
+            {
+                (run, role): record if is_strangers(record) else None
+                for (run, role), record in watch.bases.items()
+                if run in runs
+            },
+            watch.begun & runs,
+            {run: statuses for run, statuses in watch.unanswered.items() if run in runs},
+            watch.owed,
         )
 
     def were_met(self, life: Life, entries: Sequence[Entry]) -> bool:
@@ -131,10 +149,12 @@ class States(Struct):
         run, now = engine.run, life.loop.time()
         canon = Canon(life.clock.now(), self.ages)
         scene.time = now
+        asked = self._probes_asked(engine, entries)
+        holds = {name: life.holds_for(name, now) for name in life.holds_back if name in asked}
         digest = canon.digest(
             "within",
             [getattr(entry.data, "event", None) for entry in entries if entry.kind in INTENTS],
-            self._around(scene),
+            self._around(scene, {run.state.run}),
             scene.step.command,
             scene.goal,
             scene.tried,
@@ -142,8 +162,8 @@ class States(Struct):
             life.warned,
             life.served,
             [(draft.role, draft.status) for draft in life.sent],
-            {name: max(0.0, until - now) for name, until in life.holds_back.items()},
-            life.unmeasured,
+            holds,
+            life.unmeasured and any(each is None or each > 0 for each in holds.values()),
             _told_apart(run.state),
             run.owed,
             run.needed,
@@ -152,7 +172,27 @@ class States(Struct):
             [(each.role, type(each.sight).__name__, each.record) for each in engine.reader.last or ()],
             sorted(engine.probing.under_way),
         )
+        life.past = frozenset(life.holds_back) - asked
         return not self.is_new(digest, chooser.faults_left, scene)
+
+    def _probes_asked(self, engine: Engine, entries: Sequence[Entry]) -> AbstractSet[str]:
+        """The probes that a run may ask for yet: those of its transition, of the way on, and what it is asking for now."""
+        playbook, state = self.playbook, engine.run.state
+        events = [getattr(entry.data, "event", None) for entry in entries]
+        transition = next((each for each in events if isinstance(each, TransitionIntended)), state.transition)
+        if transition is None or state.started is None:
+            return playbook.probes.keys()
+        way = playbook.route(transition.target, state.started.goal)
+        there = tuple(each for each in playbook.transitions if each.name == transition.transition)
+        guards = {
+            guard
+            for each in (*there, *(playbook.transitions if way is None else way))
+            for guard in each.guards
+        }
+        return {
+            *probes_of(guards, playbook),
+            *(name for name, task in engine.probing.under_way.items() if not task.done()),
+        }
 
 
 def _told_apart(state: RunState) -> RunState:

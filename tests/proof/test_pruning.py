@@ -14,7 +14,16 @@ from orchestrator.proof.scene import Scene
 from orchestrator.proof.search import Search
 from orchestrator.proof.states import States
 
-from .broken import GOOD
+from .broken import AGENTS, GOOD, IN_PRIMARY, playbook, with_more
+
+GUARDED = playbook(
+    "guarded",
+    f"probes:\n{AGENTS}{IN_PRIMARY}"
+    "guards:\n  one: {probe: {name: agents_in_primary, above: 0}, unknown: ask}\n"
+    "  two: {probe: {name: agents, above: 0}, within: 2m}\n",
+    with_more("declare", "guards: [one]", with_more("activate", "guards: [two]")),
+)
+"""Asks for one probe, and later for another and never again for the first."""
 
 ROUTES = (
     Route(Status.PASSIVE, Status.ACTIVE),
@@ -32,15 +41,19 @@ class Unmerged(States):
         return True
 
 
-def explored(route: Route, states: type[States]) -> Search:
-    search = Search(parse_playbook(GOOD, "good.yaml"), route, 1, time.monotonic() + 300, states=states)
+def explored(route: Route, states: type[States], text: str = GOOD) -> Search:
+    search = Search(parse_playbook(text, "made.yaml"), route, 1, time.monotonic() + 300, states=states)
     assert search.run().whole
     return search
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_equal_states_go_on_equally(route: Route) -> None:
-    pruned, whole = explored(route, States), explored(route, Unmerged)
+@pytest.mark.parametrize(
+    ("route", "text"),
+    [*((route, GOOD) for route in ROUTES), (ROUTES[0], GUARDED)],
+    ids=["out", "home", "emergency", "guarded"],
+)
+def test_equal_states_go_on_equally(route: Route, text: str) -> None:
+    pruned, whole = explored(route, States, text), explored(route, Unmerged, text)
     assert set(pruned.states.seen) == set(whole.states.seen)
     assert pruned.interleavings < whole.interleavings
     assert pruned.found.keys() == whole.found.keys() == set()
