@@ -89,6 +89,8 @@ class RunContext(Struct):
     known_runs: frozenset[str] = frozenset()
     command: NextStep = NextStep("")
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
+    fleet: str = ""
+    """The fleet that it belongs to, if any."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
     goal: Status | None = None

@@ -138,7 +138,9 @@ class GuardEvaluator(Struct):
     accepted: dict[tuple[str, str], str] = field(default_factory=dict)
     """(transition, guard) that could not be judged, and a person's reason for going on all the same."""
 
-    async def see(self, transition: Transition, *, polling: bool = False) -> tuple[Verdict, ...]:
+    async def see(
+        self, transition: Transition, *, polling: bool = False, waiting: bool = False
+    ) -> tuple[Verdict, ...]:
         """Both orgs and the transition's probes, read beside each other and none of them old; judged on that one situation."""
         probes = transition_probes(transition, self.run.playbook)
         fresh = self.reader.fresh_enough()
@@ -157,7 +159,9 @@ class GuardEvaluator(Struct):
         self.checker.compare_both(self.reader.readings)
         self.probing.note(transition.name, readings, polling=polling)
         approvals = await self._approvals(transition)
-        return judge_transition(transition, self.run.playbook, self.reader.situation(readings, approvals))
+        return judge_transition(
+            transition, self.run.playbook, self.reader.situation(readings, approvals, waiting=waiting)
+        )
 
     async def _approvals(self, transition: Transition) -> tuple[Approval, ...]:
         """Who agreed to what this run is about to do; nobody is looked for where no guard asks."""
@@ -252,10 +256,20 @@ class GuardEvaluator(Struct):
         """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
         if not all(verdict.overridable for verdict in verdicts):
             return ()
-        again = next_step.resume(self.run.state.run) if self.run.state.intended else self.run.command
-        over = again.overriding(*(verdict.guard for verdict in verdicts))
-        watch = next_step.watch(self.run.pair.name).so_that("look until it has passed")
-        return watch, over.so_that("go over what refuses, by name")
+        state = self.run.state
+        again = next_step.resume(state.run) if state.intended else self.run.command
+        over = again.overriding(*(verdict.guard for verdict in verdicts)).so_that(
+            "go over what refuses, by name"
+        )
+        if any(asks_people(verdict.guard, self.run.playbook) for verdict in verdicts):
+            return (*self._asking_again(again), over)
+        return next_step.watch(self.run.pair.name).so_that("look until it has passed"), over
+
+    def _asking_again(self, again: NextStep) -> tuple[NextStep, ...]:
+        """Whoever agrees does it for the whole fleet, or for a run that waits once more: one that has ended cannot be approved."""
+        if self.run.fleet:
+            return next_step.approve(self.run.fleet), next_step.fleet_resume(self.run.fleet)
+        return (again.so_that("ask once more: it waits, and says what others type to agree"),)
 
     def refused_by(self) -> tuple[Verdict, ...]:
         """The verdicts that refused the last transition that was judged."""
@@ -272,7 +286,7 @@ class GuardEvaluator(Struct):
         clock = self.run.clock
         began: float | None = None
         limit: float | None = None
-        decision = self.decide(transition, await self.see(transition))
+        decision = self.decide(transition, await self.see(transition, waiting=True))
         told = decision.refused_by
         try:
             while (limit := self._limit(decision, limit)) is not None:
@@ -295,7 +309,7 @@ class GuardEvaluator(Struct):
                 self.awaited = decision.refused_by
                 await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
                 self.probing.distrust_all()
-                decision = self.decide(transition, await self.see(transition, polling=True))
+                decision = self.decide(transition, await self.see(transition, polling=True, waiting=True))
             self.awaited = ()
         finally:
             if began is not None:

@@ -250,7 +250,11 @@ class PairReader(Struct):
         self.read_at = None
 
     def situation(
-        self, probes: Sequence[ProbeReading] = (), approvals: tuple[Approval, ...] = ()
+        self,
+        probes: Sequence[ProbeReading] = (),
+        approvals: tuple[Approval, ...] = (),
+        *,
+        waiting: bool = False,
     ) -> Situation:
         """What guards may look at: the last look, what the probes said, and the run's own facts."""
         run, (readings, identities) = self.run, self.seen
@@ -270,6 +274,7 @@ class PairReader(Struct):
             probes={reading.probe: reading for reading in probes},
             operator=run.operator.name,
             approvals=approvals,
+            waiting=waiting,
         )
 
 

@@ -48,6 +48,8 @@ class Situation(Struct, frozen=True):
     """Who runs it, by name."""
     approvals: tuple[Approval, ...] = ()
     """Who agreed to exactly what this run is about to do."""
+    waiting: bool = False
+    """Whether the run waits for its guards: only then can somebody still agree to it."""
 
 
 class Owed(Struct, frozen=True):

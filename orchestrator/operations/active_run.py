@@ -124,6 +124,7 @@ class ActiveRun:
                 open_run=history.as_open_run(),
                 known_runs=history.known_runs | {self.run},
                 command=purpose.command,
+                fleet=session.fleet,
                 old_is_true="reverted" in overrides,
             ),
             GuardPolicy(overrides),

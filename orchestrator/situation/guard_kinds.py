@@ -240,7 +240,7 @@ def approved(kind: Approved, situation: Situation) -> Finding:
         return passes(f"approved by {names}")
     wanted = "another person" if kind.by == 1 else f"{kind.by} other people"
     have = f"{len(counted)} of them did; " if counted else ""
-    run = f": they type hamr approve {situation.run}" if situation.run and not situation.predicted else ""
+    run = f": they type hamr approve {situation.run}" if situation.waiting and not situation.predicted else ""
     return fails(
         f"{wanted} must approve exactly this; {have}{'nobody has yet' if not counted else 'more are wanted'}{run}"
     )

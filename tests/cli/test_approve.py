@@ -67,12 +67,19 @@ def test_nobody_else_agrees_in_time_and_nothing_is_sent(team: Lab) -> None:
     (team.folder / "quick.yaml").write_text(short)
     result = team.run("run", "sim", "--to", "ACTIVE", "--yes", code=3)
     assert "another person must approve exactly this" in " ".join(result.stdout.split())
-    assert "hamr approve 2" in " ".join(result.stdout.split())
+    refusal = result.stdout.split("refused")[-1]
+    assert "they type hamr approve" not in " ".join(refusal.split()), "it has ended"
+    assert next_line(result.stdout).startswith("hamr run sim --to ACTIVE ")
     assert team.writes() == 0
     late = team.run("approve", "last", "--yes", code=3, env=BOB).stderr
     assert "has ended, and does not wait any more" in " ".join(late.split())
     assert "hamr run sim --to ACTIVE" in late
     assert not [record for record in records(team) if record["kind"] == "run.approved"]
+
+
+def next_line(page: str) -> str:
+    """The first command under Next."""
+    return page.split("Next\n")[1].splitlines()[0].strip()
 
 
 def test_a_saved_plan_is_approved_beforehand_and_by_another_person_alone(team: Lab) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_approve import TWO_PEOPLE
+from tests.steps import next_of
 
 from .lab import FleetLab, laboratory
 from .test_run import ACTIVE
@@ -72,3 +73,16 @@ def test_a_fleet_that_asks_for_nothing_cannot_be_approved(lab: FleetLab) -> None
     lab.run("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes", code=0)
     result = lab.run("approve", lab.fleet().fleet, "--yes", *BOB, code=2)
     assert "asks nobody to agree to it" in " ".join(result.stderr.split())
+
+
+def test_where_nobody_agreed_in_time_the_whole_fleet_is_agreed_to_and_taken_up_again(team: FleetLab) -> None:
+    (team.folder / "quick.yaml").write_text(TWO_PEOPLE.replace("within: 30s", "within: 1s"))
+    refused = team.json(*RUN, code=3)
+    fleet = refused["fleet"]
+    assert [next_of(each)[:2] for each in refused["pairs"]] == [
+        [f"hamr approve {fleet} --reason TEXT", f"hamr fleet resume {fleet}"]
+    ] * len(NAMES)
+    assert all("they type" not in each["message"] for each in refused["pairs"])
+    team.run("approve", fleet, "--yes", *BOB, code=0)
+    team.run("fleet", "resume", fleet, "--yes", code=0)
+    assert set(team.statuses().values()) == {ACTIVE}
