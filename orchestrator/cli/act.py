@@ -148,8 +148,6 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
     from orchestrator.report.layout import line
 
     require_reasons(reason, {})
-    if not yes:
-        invocation.require_somebody()
     if Path(what).is_file():
         from .plan_files import read_plan
 
@@ -165,6 +163,8 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
             from .fleet_run import approve_fleet
 
             return approve_fleet(invocation, fleet, reason, yes=yes)
+    if not yes:
+        invocation.require_somebody()
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
     with invocation.session(asked.what.pair, writes=True) as session:
         if not yes:

@@ -140,7 +140,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
 def resume(invocation: Invocation, fleet_id: str | None, reason: str, workers: bool, yes: bool) -> ExitCode:
     """Go on with a fleet that stopped, or whose process died.
 
-    FLEET is an id, the beginning of one, or last; without it, the only one that is not through. Pairs that have arrived are left;
+    FLEET is an id, the beginning of one, or last; without it, the only one that has not tried all of its pairs. Pairs that have arrived are left;
     runs that are open are resumed, what is owed is delivered, and the others begin, with the playbook, the waves and the
     goal that the fleet began with.
     """

@@ -50,12 +50,14 @@ from orchestrator.operations.preflight import check_request, require_reasons
 from orchestrator.report.describe import describe_event
 from orchestrator.report.documents import document
 from orchestrator.report.fleet import (
+    NO_EMERGENCY,
     Doing,
     approvable_fleet_page,
     ended_line,
     fleet_json,
     fleet_page,
     frame,
+    nobody_is_dark,
     plan_json,
     plan_page,
 )
@@ -139,6 +141,8 @@ def show_plan(
     moves = any(each.transitions and not each.refused for each in plan.pairs.values())
     why = "do this, after it was shown once more, and the goal and the number typed"
     onward = (next_step.shell(invocation.typed.as_run(), why),) if moves else ()
+    if not plan.pairs:
+        onward = (nobody_is_dark(plan),)
     invocation.console.facts(plan_page(plan, onward), plan_json(plan, onward))
     return ExitCode.DONE
 
@@ -164,20 +168,17 @@ def run_fleet(
     yes: bool,
 ) -> ExitCode:
     """Show what a fleet would do, ask, and do it."""
-    if not yes:
-        invocation.require_somebody()
     team = team_of_workers(invocation) if workers else None
     wanted = waves_of(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
+    if not yes:
+        invocation.require_somebody()
     with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
         crew = _crew(invocation, store, pairs, playbook, request.mode)
         plan = _made(invocation, crew, request, wanted)
-        console.aside.page((*plan_page(plan), line()))
         if not plan.pairs:
-            raise Refused(
-                "No pair has lost an org: each of them answers, and an emergency is for pairs of which one does not.",
-                next_steps=(next_step.fleet_status(*(pair.name for pair in pairs)),),
-            )
+            raise Refused(NO_EMERGENCY, next_steps=(nobody_is_dark(plan),))
+        console.aside.page((*plan_page(plan), line()))
         if not yes:
             words = f"{plan.goal} {len(plan.pairs)}"
             console.agree(
@@ -196,8 +197,6 @@ def resume_fleet(
     invocation: Invocation, name: str | None, reason: str, *, workers: bool, yes: bool
 ) -> ExitCode:
     """Go on with a fleet."""
-    if not yes:
-        invocation.require_somebody()
     team = team_of_workers(invocation) if workers else None
     console = invocation.console
     with invocation.store(writes=False, emergency=True) as store:
@@ -217,6 +216,7 @@ def resume_fleet(
     playbook = parse_playbook(view.started.playbook_text, f"the playbook of fleet {view.fleet}")
     pairs = [known[pair] for pair in view.members if pair in known]
     if not yes:
+        invocation.require_somebody()
         words = f"{view.started.goal} {len(left)}"
         console.aside.page((*frame(view, {}, datetime.now(UTC)), line()))
         console.agree(
@@ -236,7 +236,7 @@ def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCod
     with invocation.store(writes=False) as store:  # of a journal that is not there, none is made
         view = fleet_named(store, name)
     if view.finished or view.stopped:
-        how = "is through" if view.finished else f"has stopped already: {view.stopped}"
+        how = "has tried all of its pairs" if view.finished else f"has stopped already: {view.stopped}"
         raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
     with invocation.store(writes=True) as store:
         pairs = [pair for pair in invocation.sources.inventory().pairs if pair.name in view.members]
@@ -306,6 +306,7 @@ def approve_fleet(invocation: Invocation, view: FleetView, reason: str, *, yes: 
     plans = view.started.plans
     page = approvable_fleet_page(view, reason=view.started.reason)
     if not yes and plans:
+        invocation.require_somebody()
         words = f"{view.started.goal} {len(plans)}"
         console.aside.page(page)
         console.agree(

@@ -14,6 +14,7 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
+from orchestrator.model.words import counted, utc
 from orchestrator.operations.approval import refuse_own
 from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared
@@ -161,6 +162,16 @@ def agree_to_fleet(
     store.append_all(entries)
 
 
+def _which(view: FleetView) -> str:
+    """What a person knows a fleet by."""
+    members = view.members.values()
+    arrived = f"{sum(each.arrived for each in members)} of {counted(len(members), 'pair')} arrived"
+    return f"to {view.started.goal}, begun {utc(view.began)} by {view.by}; {arrived}"
+
+
+_MOST_NAMED = 8
+"""How many fleets a message names, the newest."""
+
 LAST = "last"
 """What stands for the newest fleet of a journal, in the place of its id."""
 
@@ -182,14 +193,16 @@ def fleet_named(store: Store, name: str | None) -> FleetView:
         begun = [fleet for fleet in begun if fleet not in done]
         if not begun:
             raise UsageError(
-                f"Every fleet run in {store.place} is through. To go on with one all the same, name it.",
+                f"Every fleet run in {store.place} has tried all of its pairs, whether they arrived or not. "
+                "To go on with one all the same, name it.",
                 next_steps=(next_step.fleet_report(LAST), next_step.fleet_resume(LAST)),
             )
     found = begun[-1:] if name == LAST else [each for each in begun if each.startswith(name or "")]
     if len(found) > 1:
+        views = [view for each in found[-_MOST_NAMED:] if (view := read_fleet(store, each)) is not None]
         raise UsageError(
-            f"There is more than one: say which fleet is meant. {', '.join(found[-8:])}",
-            next_steps=tuple(next_step.fleet_resume(each) for each in found[-8:]),
+            f"There are {len(found)}: say which fleet is meant.",
+            next_steps=tuple(next_step.fleet_resume(each.fleet).so_that(_which(each)) for each in views),
         )
     view = read_fleet(store, found[0]) if found else None
     if view is None:

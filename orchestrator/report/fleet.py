@@ -42,6 +42,8 @@ class Doing(Struct):
 def plan_page(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> Page:
     """What a fleet would do, a line for each pair: those that would be refused first; and what leads on."""
     with within(WIDTH):
+        if not plan.pairs:
+            return (*paragraph(f"{NO_EMERGENCY} Nothing was sent.", "warn"), *next_commands(onward))
         return (
             line(_plan_title(plan), "heading"),
             *paragraph(_in_waves(plan.waves)),
@@ -55,6 +57,17 @@ def plan_page(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> Page:
                 (*onward, *_steps_of(((e.pair, e.next_steps) for e in _refused(plan)), plan.goal))
             ),
         )
+
+
+NO_EMERGENCY = (
+    "No pair has lost an org: each of them answers, and an emergency is for pairs of which one does not."
+)
+
+
+def nobody_is_dark(plan: FleetPlan) -> NextStep:
+    """What leads on where an emergency has nobody to move: the same as a planned run; of all pairs, where the names would fill the screen."""
+    names = [each.pair for each in plan.left_out]
+    return next_step.fleet_plan(*(names if len(names) <= next_step.MANY else ("--all",)), goal=plan.goal)
 
 
 def _steps_of(pairs: Iterable[tuple[str, tuple[NextStep, ...]]], goal: Status) -> tuple[NextStep, ...]:

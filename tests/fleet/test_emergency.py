@@ -84,6 +84,12 @@ def test_a_dark_region_is_met_with_one_command_and_not_with_one_for_each_pair(la
 def test_where_every_org_answers_there_is_no_emergency(lab: FleetLab) -> None:
     result = lab.run(*RUN, code=3)
     assert "No pair has lost an org" in result.stderr
+    planned = lab.run("fleet", "plan", *RUN[2:-1], code=0).stdout
+    assert planned.startswith("No pair has lost an org: each of them answers")
+    assert "0 pairs" not in result.stderr + planned
+    onward = f"Next\n  hamr fleet plan {' '.join(NAMES)} --to ACTIVE\n"
+    assert onward in planned
+    assert onward in result.stderr
     assert sum(lab.writes().values()) == 0
     assert lab.records(FleetStarted.kind) == []
 

@@ -205,3 +205,34 @@ def test_law_02_looking_at_many_pairs_sends_nothing_but_gets_and_leaves_no_journ
     lab.run("fleet", "plan", "--all", "--to", "ACTIVE", "--emergency", "--reason", "what if", code=0)
     assert {request.method for sim in lab.sims.values() for request in sim.requests} == {"GET"}
     assert not (lab.folder / "journal.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("fleet run nobody --to ACTIVE", "nobody"),
+        ("fleet run pay-1 --to ACTIVE --playbook none.yaml", "none.yaml"),
+        ("fleet resume 2020", "knows no fleet '2020'"),
+        ("approve 2020", "2020"),
+    ],
+)
+def test_without_a_terminal_what_is_wrong_comes_before_the_wish_for_one(
+    lab: FleetLab, typed: str, said: str
+) -> None:
+    lab.run("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes", code=0)
+    refused = lab.run(*typed.split()).stderr
+    assert said in refused
+    assert "there is no terminal" not in refused
+    assert "there is no terminal" in lab.run("fleet", "run", "pay-2", "--to", "ACTIVE", code=2).stderr
+
+
+def test_where_several_may_be_meant_each_is_told_by_goal_time_and_who(lab: FleetLab) -> None:
+    lab.of("pay-2").do(lambda: lab.sims["pay-2"].foreign_write(Role.PRIMARY, Status.PASSIVE))
+    for _ in range(2):
+        lab.run("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", code=3)
+    refused = " ".join(lab.run("fleet", "resume", "--yes", code=2).stderr.split())
+    assert "has tried all of its pairs, whether they arrived or not" in refused
+    refused = " ".join(lab.run("fleet", "resume", "2", "--yes", code=2).stderr.split())
+    assert "There are 2: say which fleet is meant." in refused
+    assert refused.count("by alice@laptop; 1 of 2 pairs arrived") == 2
+    assert "to ACTIVE, begun 20" in refused
