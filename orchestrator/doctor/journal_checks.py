@@ -92,7 +92,7 @@ def _sentence(error: HamrError) -> str:
 def _holds(found: JournalFound, history: History) -> Check:
     if not found.exists or history.unjournalled:
         words = no_journal(found.place)
-        brief = "there is no journal of a run here yet: lock, owed and unknown are not known on this machine"
+        brief = "no journal of a run here yet: lock, owed and unknown are not known on this machine"
         return _fine("journal", f"{words[:1].upper()}{words[1:]}. The first run makes it.", brief)
     records, all_hold = counted(found.records, "record"), found.records <= VERIFY_NEWEST
     newest = "; all hold" if all_hold else f", of which the newest {VERIFY_NEWEST:,} hold"
