@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -154,8 +155,9 @@ def _in_words(address: Address, *next_steps: NextStep) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What the database says, without the statement that it goes on to show."""
-    return " ".join(str(error.__cause__ or error).partition("\nLINE ")[0].split())
+    """What the database says, in one line, without the statement that it goes on to show."""
+    said = str(error.__cause__ or "") or str(error)
+    return " ".join(re.split(r"\n(?:LINE \d|CONTEXT:)", said, maxsplit=1)[0].split())
 
 
 @asynccontextmanager
@@ -400,4 +402,6 @@ def _quiet() -> None:
 
 def _say(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Of a job whose end could not be told to the database, mostly: the sweeper takes it away."""
-    logger().warning("left to the sweeper", reason=str(context.get("exception") or context["message"]))
+    error = context.get("exception")
+    reason = _reason(error) if isinstance(error, Exception) else str(error or context["message"])
+    logger().warning("left to the sweeper", reason=reason)

@@ -317,6 +317,7 @@ def _summary(run: RunHistory, *, gone: bool) -> RunSummary:
         exit_code=None if finished is None else finished.exit_code,
         open=run.open and not gone,
         drill="" if started is None else started.drill,
+        fleet="" if started is None else started.fleet,
     )
 
 

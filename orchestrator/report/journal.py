@@ -41,6 +41,8 @@ class RunSummary(Struct, frozen=True):
     """Whether it can be resumed."""
     drill: str = ""
     """The drill that it belongs to."""
+    fleet: str = ""
+    """The fleet that it belongs to."""
 
     @property
     def seconds(self) -> float | None:
@@ -184,7 +186,7 @@ def runs_json(
                 {
                     **fields_fact(run, "run", "pair", "goal", "mode", "by", "host"),
                     **fields_fact(run, "started_at", "finished_at", "seconds", "end", "exit_code", "open"),
-                    **fields_fact(run, "drill"),
+                    **fields_fact(run, "drill", "fleet"),
                 }
                 for run in runs
             ],

@@ -76,8 +76,11 @@ def _facts(report: ReportView) -> list[str]:
         started = run.started
         reason = f", because: {quoted(started.reason)}" if started is not None and started.reason else ""
         ref = f" ({quoted(started.ref)})" if started is not None and started.ref else ""
+        fleet = f" of fleet {code(started.fleet)}" if started is not None and started.fleet else ""
         by = quoted(", ".join(run.by))
-        lines.append(f"- run {code(run.run)}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}")
+        lines.append(
+            f"- run {code(run.run)}{fleet}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}"
+        )
         if proof := report.proof_of(run):
             lines.append(f"- its playbook: {quoted(proof)}")
     if len(report.runs) > 3:  # noqa: PLR2004 - as above

@@ -85,6 +85,7 @@ def _run_lines(report: ReportView, run: RunView) -> Page:
     if started is not None:
         page += labelled("reason", shortened(started.reason)) if started.reason else ()
         page += labelled("ref", shortened(started.ref)) if started.ref else ()
+        page += labelled("fleet", started.fleet) if started.fleet else ()
         digest = f"{started.playbook}, SHA-256 {started.playbook_sha256[:12]}…, hamr {started.version}"
         page += labelled("playbook", shortened(digest))
         page += labelled("proof", proof) if proof else ()
@@ -206,7 +207,9 @@ def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
         **fields_fact(run, "run", "name"),
         **known_fact(started, goal=None),
         **fields_fact(run, "start", "mode", "by"),
-        **known_fact(started, reason="", ref="", since=None, playbook="", playbook_sha256="", version=""),
+        **known_fact(
+            started, reason="", ref="", since=None, fleet="", playbook="", playbook_sha256="", version=""
+        ),
         "proof": None
         if report.certificate is None or started is None
         else proof_fact(report.certificate, started.playbook_sha256, started.version),

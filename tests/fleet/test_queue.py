@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 
 import pytest
 from msgspec import Struct, field
+from procrastinate import exceptions
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.fleet import queue
@@ -17,6 +20,7 @@ from orchestrator.fleet.sweep import Hint
 from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
+from orchestrator.system import log
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.anyio
@@ -220,6 +224,21 @@ async def test_what_a_schedule_wants_is_done_for_each_pair_by_one_of_two_workers
     done = first.done + second.done
     assert {*done} == {("doctor", "a"), ("doctor", "b")}
     assert abs(done.count(("doctor", "a")) - done.count(("doctor", "b"))) <= 1
+
+
+async def test_what_the_database_says_of_a_job_is_one_line_without_its_statement(team: Address) -> None:
+    said = io.StringIO()
+    log.configure("json", stream=said)
+    bare, told = exceptions.ConnectorException(), exceptions.ConnectorException()
+    told.__cause__ = Exception("key (1)\nis gone\nCONTEXT:  SQL statement\nSELECT 1")
+    loop = asyncio.get_running_loop()
+    async with open_jobs(team) as jobs, at_work(jobs, Hands()):
+        await asyncio.sleep(0)
+        for error in (bare, told):
+            loop.call_exception_handler({"message": "a task was lost", "exception": error})
+    log.configure()
+    reasons = [json.loads(text)["reason"] for text in said.getvalue().splitlines()]
+    assert reasons == ["Database error.", "key (1) is gone"]
 
 
 async def test_a_database_that_goes_away_is_said_and_workers_go_on_when_it_is_back(

@@ -85,6 +85,17 @@ def test_the_verbs_of_one_run_say_that_an_id_is_a_fleets(lab: FleetLab) -> None:
     assert f"Fleet {fleet} of many pairs" in lab.run("show", fleet, code=0).stdout
 
 
+def test_a_pairs_run_names_its_fleet_in_every_form(lab: FleetLab, tmp_path: Path) -> None:
+    fleet = fleet_with_a_refusal(lab)
+    (run,) = (each for each in lab.json("runs")["runs"] if each["pair"] == "pay-1")
+    assert run["fleet"] == fleet
+    assert lab.json("report", run["run"])["runs"][0]["fleet"] == fleet
+    assert f"  fleet         {fleet}\n" in lab.run("report", run["run"], code=0).stdout
+    assert f" of fleet `{fleet}`, planned" in lab.run("report", run["run"], "--markdown", code=0).stdout
+    lab.run("report", run["run"], "--html", str(tmp_path / "run.html"), code=0)
+    assert f"<dt>Fleet</dt><dd>{fleet}</dd>" in (tmp_path / "run.html").read_text()
+
+
 def test_doctor_of_many_is_one_table_with_the_worst_first_and_the_worst_code(lab: FleetLab) -> None:
     lab.run("fleet", "doctor", "--all", code=0)
     lab.of("web-1").do(lambda: lab.sims["web-1"].set_dark(Role.SECONDARY, True))

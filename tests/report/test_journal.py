@@ -292,6 +292,7 @@ def test_the_documents_of_runs() -> None:
                 "exit_code": 0,
                 "open": False,
                 "drill": "",
+                "fleet": "",
             },
             {
                 "run": "20260528-170000-abcd",
@@ -307,6 +308,7 @@ def test_the_documents_of_runs() -> None:
                 "exit_code": None,
                 "open": True,
                 "drill": "20260528-150000-abcd",
+                "fleet": "",
             },
         ],
         "open_drills": [],
