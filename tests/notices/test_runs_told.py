@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,8 @@ async def test_a_run_that_is_stopped_tells_what_to_type(tmp_path: Path) -> None:
     faults = [Fault(Silence(applied=False), method="POST", role=S, times=None)]
     async with receiver() as there, simulated(tmp_path, faults=faults) as bench:
         tells(bench, channel(Occasion.UNKNOWN, Occasion.STOPPED), environ=there.environ)
+        soon = replace(bench.session.playbook.timeouts, read=timedelta(seconds=0.5))
+        bench.session.playbook = replace(bench.session.playbook, timeouts=soon)
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.UNKNOWN, result.ending
         (delivery,) = there.deliveries
