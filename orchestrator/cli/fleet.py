@@ -166,12 +166,7 @@ def stop(invocation: Invocation, fleet_id: str | None, reason: str) -> ExitCode:
 
 @fleet.command()
 @_fleet_id
-@click.option(
-    "--html",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write one self-contained page, to be opened in a browser; - for stdout.",
-)
+@options.html
 @click.option(
     "--junit",
     metavar="FILE",

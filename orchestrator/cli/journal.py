@@ -87,12 +87,7 @@ def show(invocation: Invocation, run: str) -> ExitCode:
 
 @click.command()
 @click.argument("run", shell_complete=completion.runs_and_drills)
-@click.option(
-    "--html",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write one self-contained page, to be opened in a browser; - for stdout.",
-)
+@options.html
 @click.option(
     "--junit",
     metavar="FILE",

@@ -165,6 +165,13 @@ since = click.option(
 )
 
 
+html = click.option(
+    "--html",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Write one self-contained page, to be opened in a browser; - for stdout.",
+)
+
 at = click.option(
     "--at",
     metavar="TIME",

@@ -90,6 +90,19 @@ class Meanwhile:
             self._happens()
 
 
+class Stopping(Meanwhile):
+    """Somebody who interrupts a run as soon as it goes on in this machine's own journal."""
+
+    def __init__(self, happens: Callable[[], None], controls: RunControl) -> None:
+        super().__init__(happens)
+        self._controls = controls
+
+    def tell(self, event: Event) -> None:
+        super().tell(event)
+        if isinstance(event, JournalMoved):
+            self._controls.interrupt(ExitCode.INTERRUPTED)
+
+
 def history_of(team: Address, bench: Bench) -> History:
     with JournalStore.open(team, create=False, now=now) as store:
         assert isinstance(store.verify(), Verified)
@@ -144,14 +157,7 @@ async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_t
 ) -> None:
     async with on_a_team(tmp_path, team) as (bench, session):
         controls = RunControl()
-
-        class Stopping(Meanwhile):
-            def tell(self, event: Event) -> None:
-                super().tell(event)
-                if isinstance(event, JournalMoved):
-                    controls.interrupt(ExitCode.INTERRUPTED)
-
-        watchers = (Stopping(lambda: server.end(signal.SIGQUIT)),)
+        watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
         result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
         with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
@@ -187,14 +193,7 @@ async def test_law_09_resume_goes_on_in_its_own_journal_with_what_that_one_knows
 ) -> None:
     async with on_a_team(tmp_path, team) as (_, session):
         controls = RunControl()
-
-        class Stopping(Meanwhile):
-            def tell(self, event: Event) -> None:
-                super().tell(event)
-                if isinstance(event, JournalMoved):
-                    controls.interrupt(ExitCode.INTERRUPTED)
-
-        watchers = (Stopping(lambda: server.end(signal.SIGQUIT)),)
+        watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
         result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
         server.start()
