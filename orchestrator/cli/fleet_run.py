@@ -38,8 +38,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.fleet import FleetView
-from orchestrator.model.fleet_plan import FleetPlan
+from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Pair, Wave
 from orchestrator.model.playbook import Playbook

@@ -18,9 +18,9 @@ from orchestrator.model.events import (
     WaitEnded,
     Waiting,
 )
-from orchestrator.model.hook import Asks, Question, Reply
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Asks, Question, Reply
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.operations.holding import RunControl

@@ -10,8 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from orchestrator.model.guard import ALWAYS_ON
-from orchestrator.model.hook import When
-from orchestrator.model.playbook import Confirm, Timeouts
+from orchestrator.model.playbook import Confirm, Timeouts, When
 from orchestrator.model.status import Status
 from orchestrator.model.words import listed
 

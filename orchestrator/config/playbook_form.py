@@ -37,8 +37,18 @@ from orchestrator.model.guard import (
     Value,
     Window,
 )
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
-from orchestrator.model.playbook import Advances, Confirm, Playbook, Timeouts, Transition
+from orchestrator.model.playbook import (
+    Advances,
+    Again,
+    Confirm,
+    Hook,
+    InEmergency,
+    Manual,
+    Playbook,
+    Program,
+    Timeouts,
+    Transition,
+)
 from orchestrator.model.status import Role, Status
 
 from .fields import (

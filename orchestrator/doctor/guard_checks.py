@@ -21,8 +21,7 @@ from orchestrator.model.guard import (
     Verdict,
     Window,
 )
-from orchestrator.model.hook import InEmergency, When
-from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.playbook import InEmergency, Playbook, Transition, When
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
 from orchestrator.model.words import value_words

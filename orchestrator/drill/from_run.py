@@ -73,9 +73,8 @@ from orchestrator.model.events import (
     WriteOwed,
 )
 from orchestrator.model.guard import Measured, Metric, Monitor, Outcome
-from orchestrator.model.hook import HookOutcome
 from orchestrator.model.journal import Record
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import HookOutcome, Playbook
 from orchestrator.model.reading import (
     Absent,
     Accepted,

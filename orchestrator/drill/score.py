@@ -23,9 +23,8 @@ from orchestrator.model.events import (
     TransitionMade,
     WaitEnded,
 )
-from orchestrator.model.hook import HookOutcome
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import HookOutcome, Playbook
 from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
 from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of

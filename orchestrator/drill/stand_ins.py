@@ -22,9 +22,8 @@ from orchestrator.model.guard import (
     Unmeasured,
     Value,
 )
-from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Playbook, Program, ProgramEnded
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session

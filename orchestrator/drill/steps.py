@@ -26,8 +26,8 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
 )
 from orchestrator.errors import HamrError, Interrupted
-from orchestrator.model.hook import Question, Reply
 from orchestrator.model.plain import JSON
+from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Status

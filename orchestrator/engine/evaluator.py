@@ -8,7 +8,6 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from orchestrator.model import next_step
-from orchestrator.model.approval import Approvable, Approval
 from orchestrator.model.events import (
     ApprovalAsked,
     ApprovalOwed,
@@ -22,11 +21,10 @@ from orchestrator.model.events import (
     Waiting,
 )
 from orchestrator.model.guard import Approved, IfUnknown, Outcome, Verdict
-from orchestrator.model.hook import Asks, Question
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.playbook import Asks, Playbook, Question, Transition
 from orchestrator.model.reading import Unreachable
-from orchestrator.model.run import Mode
+from orchestrator.model.run import Approvable, Approval, Mode
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import kinds_of, transition_probes

@@ -8,7 +8,7 @@ import shlex
 from msgspec import Struct, field
 
 from orchestrator.model.events import HookEnded, HookIntended, Waiting
-from orchestrator.model.hook import (
+from orchestrator.model.playbook import (
     SETTLED,
     Again,
     Asks,
@@ -19,9 +19,9 @@ from orchestrator.model.hook import (
     Program,
     ProgramEnded,
     Question,
+    Transition,
     When,
 )
-from orchestrator.model.playbook import Transition
 from orchestrator.model.run import End, Mode
 
 from .context import RunContext, stopped

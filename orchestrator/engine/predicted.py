@@ -11,11 +11,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.model.approval import Approval
 from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
-from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Advances, Playbook
+from orchestrator.model.playbook import Advances, Playbook, Program, ProgramEnded, Question, Reply
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import (
     Accepted,
@@ -29,6 +27,7 @@ from orchestrator.model.reading import (
     Reading,
     Request,
 )
+from orchestrator.model.run import Approval
 from orchestrator.model.status import Both, Role, Status
 
 from .context import RunServices

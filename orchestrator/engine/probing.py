@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from orchestrator.model.events import PersonAnswered, PersonAsked, ProbesRead
 from orchestrator.model.guard import Probe, ProbeReading, Unmeasured
-from orchestrator.model.hook import Question, Reply
+from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.situation import SEND_WITHIN
 from orchestrator.situation.guard_kinds import depends_on
 

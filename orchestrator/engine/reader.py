@@ -9,7 +9,6 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.approval import Approval
 from orchestrator.model.events import (
     ClockDistrusted,
     OrgAnswered,
@@ -21,7 +20,7 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
-from orchestrator.model.run import Mode
+from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of

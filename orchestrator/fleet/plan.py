@@ -11,7 +11,7 @@ from orchestrator import __version__
 from orchestrator.engine.evaluator import asks_people
 from orchestrator.errors import HamrError
 from orchestrator.model.events import FleetStarted
-from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
+from orchestrator.model.fleet import FleetPlan, PlannedPair
 from orchestrator.model.org import Wave
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook

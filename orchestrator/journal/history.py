@@ -10,47 +10,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    ApprovalOwed,
-    ChangeSeen,
-    DrillClosed,
-    DrillScored,
-    DrillStarted,
-    Event,
-    HookEnded,
-    OwedSettled,
-    PairAdopted,
-    PersonAnswered,
-    PersonAsked,
-    PlaybookProven,
-    RunAcknowledged,
-    RunApproved,
-    RunCancelled,
-    RunFinished,
-    RunResumed,
-    RunScheduled,
-    RunStarted,
-    RunSuperseded,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-    WriteUnknown,
-    decode,
-)
+from orchestrator.model import events, next_step
+from orchestrator.model.events import Event, decode
 from orchestrator.model.floor import Floor, Floors, raise_floors
-from orchestrator.model.hook import SETTLED, HookOutcome, When
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
+from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.proof import Certificate
 from orchestrator.model.protocols import Store
 from orchestrator.model.reading import STOPS_AGAIN, Change, HamrRecord, NotSent, Rejected, Throttled
@@ -61,14 +27,14 @@ from orchestrator.model.status import Both, Role, Status
 ENDS: tuple[str, ...] = tuple(
     event.kind
     for event in (
-        RunStarted,
-        RunResumed,
-        RunFinished,
-        RunSuperseded,
-        PairAdopted,
-        DrillStarted,
-        DrillScored,
-        DrillClosed,
+        events.RunStarted,
+        events.RunResumed,
+        events.RunFinished,
+        events.RunSuperseded,
+        events.PairAdopted,
+        events.DrillStarted,
+        events.DrillScored,
+        events.DrillClosed,
     )
 )
 """The record kinds that tell what runs and drills there are, and which of them are open."""
@@ -76,28 +42,28 @@ ENDS: tuple[str, ...] = tuple(
 KINDS: tuple[str, ...] = ENDS + tuple(
     event.kind
     for event in (
-        RunAcknowledged,
-        RunScheduled,
-        RunCancelled,
-        TransitionIntended,
-        TransitionMade,
-        TransitionRefused,
-        SituationRead,
-        ChangeSeen,
-        WriteIntended,
-        WriteAnswered,
-        WriteConfirmed,
-        WriteUnknown,
-        WriteOwed,
-        OwedSettled,
-        HookEnded,
-        PersonAsked,
-        PersonAnswered,
-        ApprovalOwed,
-        RunApproved,
-        WaitBegan,
-        WaitContinued,
-        WaitEnded,
+        events.RunAcknowledged,
+        events.RunScheduled,
+        events.RunCancelled,
+        events.TransitionIntended,
+        events.TransitionMade,
+        events.TransitionRefused,
+        events.SituationRead,
+        events.ChangeSeen,
+        events.WriteIntended,
+        events.WriteAnswered,
+        events.WriteConfirmed,
+        events.WriteUnknown,
+        events.WriteOwed,
+        events.OwedSettled,
+        events.HookEnded,
+        events.PersonAsked,
+        events.PersonAnswered,
+        events.ApprovalOwed,
+        events.RunApproved,
+        events.WaitBegan,
+        events.WaitContinued,
+        events.WaitEnded,
     )
 )
 """The record kinds that a pair's history is made of."""
@@ -124,7 +90,7 @@ class RunHistory(Struct):
     by: str
     host: str
     started_at: datetime
-    started: RunStarted | None = None
+    started: events.RunStarted | None = None
     transition: str = ""
     start: Status | None = None
     """Where the pair stood when it began: the `from` of its first transition; None until a transition was intended."""
@@ -137,7 +103,7 @@ class RunHistory(Struct):
     """As it was last taken up."""
     resumes_as: Mode = Mode.PLANNED
     """As it began, or made its last write: an emergency that a person asked for, and that was refused, binds nobody after it."""
-    finished: RunFinished | None = None
+    finished: events.RunFinished | None = None
     finished_at: datetime | None = None
     superseded_by: str = ""
     acknowledged: bool = False
@@ -205,7 +171,7 @@ class DrillHistory(Struct):
     by: str
     host: str
     started_at: datetime
-    started: DrillStarted
+    started: events.DrillStarted
     legs: list[str] = field(default_factory=list)
     """The runs that belong to it, in order."""
     passed: bool | None = None
@@ -391,13 +357,13 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.since, history.upto = history.since or record.seq, record.seq
         history.read += 1
         at = moment(record.at)
-        if isinstance(event, RunApproved) and record.run not in history.runs:
+        if isinstance(event, events.RunApproved) and record.run not in history.runs:
             continue  # of a plan that nobody has run yet
-        if isinstance(event, DrillStarted | DrillScored | DrillClosed):
+        if isinstance(event, events.DrillStarted | events.DrillScored | events.DrillClosed):
             # A drill is no run: it has legs that are, and each of those names it.
             _note_drill(history, record, event, at)
             continue
-        if isinstance(event, RunScheduled | RunCancelled):
+        if isinstance(event, events.RunScheduled | events.RunCancelled):
             # No run yet: it begins when its time has come.
             _note_scheduled(history, record, event)
             continue
@@ -405,16 +371,19 @@ def fold(history: History, records: Iterable[Record]) -> None:
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
             history.runs[record.run] = run
-        if not isinstance(event, SituationRead | ChangeSeen):
+        if not isinstance(event, events.SituationRead | events.ChangeSeen):
             run.last, run.last_at = record.kind, at
         raise_floors(history.floors, event)
         _note(history, run, event, at)
 
 
 def _note_drill(
-    history: History, record: Record, event: DrillStarted | DrillScored | DrillClosed, at: datetime
+    history: History,
+    record: Record,
+    event: events.DrillStarted | events.DrillScored | events.DrillClosed,
+    at: datetime,
 ) -> None:
-    if isinstance(event, DrillStarted):
+    if isinstance(event, events.DrillStarted):
         drill = DrillHistory(record.run, record.pair, record.by, record.host, at, event)
         history.drills[record.run] = drill
         return
@@ -422,14 +391,16 @@ def _note_drill(
     if known is None:
         return
     match event:
-        case DrillScored(score=score):
+        case events.DrillScored(score=score):
             known.passed = score.passed
-        case DrillClosed(notes=notes):
+        case events.DrillClosed(notes=notes):
             known.closed_at, known.notes = at, notes
 
 
-def _note_scheduled(history: History, record: Record, event: RunScheduled | RunCancelled) -> None:
-    if isinstance(event, RunCancelled):
+def _note_scheduled(
+    history: History, record: Record, event: events.RunScheduled | events.RunCancelled
+) -> None:
+    if isinstance(event, events.RunCancelled):
         history.scheduled.pop(record.run, None)
         return
     by = f"{record.by}@{record.host}"
@@ -438,7 +409,7 @@ def _note_scheduled(history: History, record: Record, event: RunScheduled | RunC
 
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
     match event:
-        case RunStarted():
+        case events.RunStarted():
             # Of thousands of runs by the same playbook, its text is in memory once.
             run.started = replace(event, playbook_text=sys.intern(event.playbook_text))
             run.mode, run.orgs = event.mode, event.orgs
@@ -446,25 +417,25 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             history.scheduled.pop(run.run, None)
             if event.drill in history.drills:
                 history.drills[event.drill].legs.append(run.run)
-        case RunResumed(mode=mode):
+        case events.RunResumed(mode=mode):
             run.mode, run.asking, run.waiting = mode, "", None
             run.finished, run.finished_at = None, None
-        case PersonAsked(question=question):
+        case events.PersonAsked(question=question):
             run.asking = question.text
-        case ApprovalOwed(guard=guard):
+        case events.ApprovalOwed(guard=guard):
             run.approval_owed = guard
-        case RunApproved(afterwards=True):
+        case events.RunApproved(afterwards=True):
             run.approval_owed = ""
-        case PersonAnswered():
+        case events.PersonAnswered():
             run.asking = ""
-        case WaitBegan(transition=transition, guards=guards, seconds=seconds, verdicts=verdicts):
+        case events.WaitBegan(transition=transition, guards=guards, seconds=seconds, verdicts=verdicts):
             run.waiting = GuardWait(transition, guards, at, seconds, verdicts)
-        case WaitContinued(verdicts=verdicts) if run.waiting is not None:
+        case events.WaitContinued(verdicts=verdicts) if run.waiting is not None:
             guards = tuple(verdict.guard for verdict in verdicts)
             run.waiting = replace(run.waiting, guards=guards, verdicts=verdicts)
-        case WaitEnded():
+        case events.WaitEnded():
             run.waiting = None
-        case RunFinished():
+        case events.RunFinished():
             run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
             if history.owed is not None and history.owed.run == run.run:
@@ -474,66 +445,64 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                 for other in history.uncertain:
                     other.unknown.clear()
                 history.uncertain.clear()
-        case RunSuperseded(by_run=by_run):
+        case events.RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
-        case RunAcknowledged():
+        case events.RunAcknowledged():
             run.acknowledged = True
-        case TransitionIntended(transition=transition, source=source):
+        case events.TransitionIntended(transition=transition, source=source):
             run.transition = transition
             run.start = source if run.start is None else run.start
-        case TransitionMade(transition=transition, after=after):
+        case events.TransitionMade(transition=transition, after=after):
             run.transition = ""
             run.hooks_owed.extend(
                 (transition, hook) for hook in after if (transition, hook) not in run.hooks_owed
             )
-        case TransitionRefused():
+        case events.TransitionRefused():
             run.transition = ""
-        case HookEnded(when=when, outcome=outcome, reason=reason):
+        case events.HookEnded(when=when, outcome=outcome, reason=reason):
             _note_hook(run, when, (event.transition, event.hook), outcome)
             if outcome is HookOutcome.LEFT_TO_PERSON:
                 run.by_hand.append(reason)
-        case WriteIntended(attempt=attempt):
+        case events.WriteIntended(attempt=attempt):
             # Until its outcome is journalled, nobody knows it: the process may have died right here.
             run.intended, run.resumes_as = True, run.mode
             run.unknown[attempt.number] = attempt
             history.uncertain.append(run)
             run.unseen[attempt.number] = GivenUp(run.run, attempt, event.server_date)
-        case WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
+        case events.WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
             run.unknown.pop(attempt.number, None)
             run.unseen.pop(attempt.number, None)
-        case WriteConfirmed(attempt=number) if number is not None:
+        case events.WriteConfirmed(attempt=number) if number is not None:
             run.unknown.pop(number, None)
             shown = run.unseen.pop(number, None)
             if event.change is Change.UNPROVEN and shown is not None:
                 run.unproven[event.role] = (event.record, shown)
-        case WriteUnknown() if run.finished is not None and run.finished.ending.end.reached:
+        case events.WriteUnknown() if run.finished is not None and run.finished.ending.end.reached:
             pass  # said by a process that was stopped for long: whoever took its run over has settled it
-        case WriteUnknown(attempt=attempt):
+        case events.WriteUnknown(attempt=attempt):
             run.unknown[attempt.number] = attempt
             history.uncertain.append(run)
-        case ChangeSeen(role=role, change=Change.LATE, record=record) if record is not None:
+        case events.ChangeSeen(role=role, change=Change.LATE, record=record) if record is not None:
             # It came: nothing of it is on its way any more.
             came = the_one_that_came((each.attempt for each in run.unseen.values()), role, record)
             if came is not None:
                 del run.unseen[came.number]
-        case ChangeSeen(role=role, change=Change.FOREIGN, record=record) if record is not None:
+        case events.ChangeSeen(role=role, change=Change.FOREIGN, record=record) if record is not None:
             taken, meant = run.unproven.get(role, (None, None))
             if taken is not None and meant is not None and taken.same_version(record):
                 # It was somebody else's after all: nothing has shown that attempt.
                 del run.unproven[role]
                 run.unknown[meant.attempt.number], run.unseen[meant.attempt.number] = meant.attempt, meant
                 history.uncertain.append(run)
-        case WriteOwed(role=role, status=status):
+        case events.WriteOwed(role=role, status=status):
             history.owed = Owed(role, status, run.run, at)
-        case OwedSettled():
+        case events.OwedSettled():
             history.owed = None
-        case PairAdopted():
+        case events.PairAdopted():
             # A person has said where the pair stands: nothing is left to resume of what was under way.
             for other in history.runs.values():
                 if other.open:
                     other.superseded_by = run.run
-        case _:
-            pass
 
 
 def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: HookOutcome) -> None:
@@ -566,15 +535,15 @@ def certificate_of(store: Store, pair: str, *, before: int | None = None) -> Cer
         JournalDamaged: the record does not hold, or its data does not fit its kind.
     """
     if before is None:
-        found = store.newest(pair, PlaybookProven.kind)
+        found = store.newest(pair, events.PlaybookProven.kind)
     else:
         found = max(
-            store.records(pair=pair, kinds=(PlaybookProven.kind,), before=before),
+            store.records(pair=pair, kinds=(events.PlaybookProven.kind,), before=before),
             key=lambda record: record.seq,
             default=None,
         )
     event = None if found is None else event_of(found)
-    if found is None or not isinstance(event, PlaybookProven):
+    if found is None or not isinstance(event, events.PlaybookProven):
         return None
     return Certificate(event, moment(found.at))
 

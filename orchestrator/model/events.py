@@ -1,8 +1,7 @@
 """What happens in a run, as typed events: the vocabulary of the journal, of progress and of resuming.
 
-Each event that is journalled has a `kind`, the record kind of docs/reference/journal.md. Events with an
-empty kind are for people who watch, and leave no record. `decode` rebuilds an event from a journal record,
-so that a run's memory is the fold of its events whether they just happened or were read back.
+The kinds of records are those of docs/reference/journal.md. `decode` rebuilds an event from a journal record, so that a
+run's memory is the fold of its events whether they just happened or were read back.
 """
 
 from __future__ import annotations
@@ -14,19 +13,25 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from .approval import Approvable
 from .guard import ProbeReading, Verdict
-from .hook import HookOutcome, Question, Reply, When
 from .journal import Head
 from .plain import EMPTY, JSON, plain, restore
+from .playbook import HookOutcome, Question, Reply, When
 from .readiness import Level
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import PairOutcome, Score
-from .run import Attempt, Ending, Mode, Objective, Step
+from .run import Approvable, Attempt, Ending, Mode, Objective, Step
 from .status import Both, Role, Status
 
 
-class RunStarted(Struct, frozen=True):
+class Event(Struct, frozen=True):
+    """One thing that happened in a run; those below are all that there are."""
+
+    kind: ClassVar[str] = ""
+    """Of its journal record; "" for what people who watch are told, and no journal keeps."""
+
+
+class RunStarted(Event, frozen=True):
     """A run has its lock and begins; carries all that is needed to resume it, the playbook whole."""
 
     kind: ClassVar[str] = "run.started"
@@ -52,7 +57,7 @@ class RunStarted(Struct, frozen=True):
     """The id of the fleet run that it belongs to, or ""."""
 
 
-class RunResumed(Struct, frozen=True):
+class RunResumed(Event, frozen=True):
     """Somebody took a run up again."""
 
     kind: ClassVar[str] = "run.resumed"
@@ -61,14 +66,14 @@ class RunResumed(Struct, frozen=True):
     overrides: Mapping[str, str] = EMPTY
 
 
-class RunSuperseded(Struct, frozen=True):
+class RunSuperseded(Event, frozen=True):
     """An open run was closed, by name, because a new one took its place."""
 
     kind: ClassVar[str] = "run.superseded"
     by_run: str
 
 
-class RunScheduled(Struct, frozen=True):
+class RunScheduled(Event, frozen=True):
     """A run waits for its time, without the pair's lock; unless it is cancelled, it begins then."""
 
     kind: ClassVar[str] = "run.scheduled"
@@ -80,14 +85,14 @@ class RunScheduled(Struct, frozen=True):
     ref: str = ""
 
 
-class RunCancelled(Struct, frozen=True):
+class RunCancelled(Event, frozen=True):
     """A run that waited for its time does not begin: somebody cancelled it, or it could not."""
 
     kind: ClassVar[str] = "run.cancelled"
     reason: str
 
 
-class RunFinished(Struct, frozen=True):
+class RunFinished(Event, frozen=True):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
     kind: ClassVar[str] = "run.finished"
@@ -101,14 +106,14 @@ class RunFinished(Struct, frozen=True):
     """Whether the run stays open: it intended something and did not get to its goal."""
 
 
-class RunAcknowledged(Struct, frozen=True):
+class RunAcknowledged(Event, frozen=True):
     """A person has taken note of a finished run: its cooling down is over."""
 
     kind: ClassVar[str] = "run.acknowledged"
     reason: str = ""
 
 
-class PairAdopted(Struct, frozen=True):
+class PairAdopted(Event, frozen=True):
     """A person declared one org's record the truth for a diverged pair."""
 
     kind: ClassVar[str] = "pair.adopted"
@@ -118,7 +123,7 @@ class PairAdopted(Struct, frozen=True):
     overrides: Mapping[str, str] = EMPTY
 
 
-class SituationRead(Struct, frozen=True):
+class SituationRead(Event, frozen=True):
     """Both orgs were read, at the same time."""
 
     kind: ClassVar[str] = "situation.read"
@@ -130,30 +135,27 @@ class SituationRead(Struct, frozen=True):
     """Whose keys these are; only with the first reading."""
 
 
-class ReadingsTaken(Struct, frozen=True):
+class ReadingsTaken(Event, frozen=True):
     """Both orgs were read again while waiting; nothing new was seen, so nothing is journalled."""
 
-    kind: ClassVar[str] = ""
     readings: Both[Reading | None]
 
 
-class OrgAsked(Struct, frozen=True):
+class OrgAsked(Event, frozen=True):
     """An org is asked for its record, and has not answered yet; for people, not journalled."""
 
-    kind: ClassVar[str] = ""
     role: Role
     seconds: float
     """How long it has to answer."""
 
 
-class OrgAnswered(Struct, frozen=True):
+class OrgAnswered(Event, frozen=True):
     """An org has answered, or its time is up, while the other one may still be waited for; for people, not journalled."""
 
-    kind: ClassVar[str] = ""
     reading: Reading
 
 
-class MirrorFound(Struct, frozen=True):
+class MirrorFound(Event, frozen=True):
     """Whether this pair mirrors, found out by waiting after the first confirmed write."""
 
     kind: ClassVar[str] = "mirror.found"
@@ -161,7 +163,7 @@ class MirrorFound(Struct, frozen=True):
     seconds: float
 
 
-class NameLearned(Struct, frozen=True):
+class NameLearned(Event, frozen=True):
     """How this pair's server names us: it puts another name than our stamp into modified_by."""
 
     kind: ClassVar[str] = "name.learned"
@@ -169,7 +171,7 @@ class NameLearned(Struct, frozen=True):
     role: Role
 
 
-class ChangeSeen(Struct, frozen=True):
+class ChangeSeen(Event, frozen=True):
     """A record was not as last seen, and it was not simply our write arriving."""
 
     kind: ClassVar[str] = "change.seen"
@@ -182,7 +184,7 @@ class ChangeSeen(Struct, frozen=True):
     """REVERTED: a person resumed the run, and it goes on from this record."""
 
 
-class OrgGivenUp(Struct, frozen=True):
+class OrgGivenUp(Event, frozen=True):
     """The other org of an emergency did not answer in time: it stays out of the run."""
 
     kind: ClassVar[str] = "org.given_up"
@@ -190,7 +192,7 @@ class OrgGivenUp(Struct, frozen=True):
     reason: str
 
 
-class ClockDistrusted(Struct, frozen=True):
+class ClockDistrusted(Event, frozen=True):
     """The clocks disagree or a step stalled: everything is read again (law 18)."""
 
     kind: ClassVar[str] = "clock.distrusted"
@@ -199,16 +201,15 @@ class ClockDistrusted(Struct, frozen=True):
     reason: str
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Event, frozen=True):
     """The run waits, and says for what; for people, not journalled."""
 
-    kind: ClassVar[str] = ""
     what: str
     seconds: float
     role: Role | None = None
 
 
-class GuardsJudged(Struct, frozen=True):
+class GuardsJudged(Event, frozen=True):
     """All guards of a transition were judged on one situation."""
 
     kind: ClassVar[str] = "guard.judged"
@@ -218,7 +219,7 @@ class GuardsJudged(Struct, frozen=True):
     """False where a write of the transition was already in effect: then only `linked` and `fresh` bind (law 7)."""
 
 
-class GuardOverridden(Struct, frozen=True):
+class GuardOverridden(Event, frozen=True):
     """A guard did not pass, and the operator had named it with a reason."""
 
     kind: ClassVar[str] = "guard.overridden"
@@ -227,7 +228,7 @@ class GuardOverridden(Struct, frozen=True):
     reason: str
 
 
-class GuardWaived(Struct, frozen=True):
+class GuardWaived(Event, frozen=True):
     """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
 
     kind: ClassVar[str] = "guard.waived"
@@ -235,7 +236,7 @@ class GuardWaived(Struct, frozen=True):
     verdict: Verdict
 
 
-class TransitionIntended(Struct, frozen=True):
+class TransitionIntended(Event, frozen=True):
     """A transition's guards let it go; its writes come next."""
 
     kind: ClassVar[str] = "transition.intended"
@@ -244,7 +245,7 @@ class TransitionIntended(Struct, frozen=True):
     target: Status
 
 
-class TransitionRefused(Struct, frozen=True):
+class TransitionRefused(Event, frozen=True):
     """A transition's guards did not let it go; nothing of it was written."""
 
     kind: ClassVar[str] = "transition.refused"
@@ -252,7 +253,7 @@ class TransitionRefused(Struct, frozen=True):
     guards: tuple[str, ...]
 
 
-class TransitionMade(Struct, frozen=True):
+class TransitionMade(Event, frozen=True):
     """Both orgs (in an emergency, the survivor) show the transition's target."""
 
     kind: ClassVar[str] = "transition.made"
@@ -265,7 +266,7 @@ class TransitionMade(Struct, frozen=True):
     """The `after` hooks that are owed from now on, until each has ended well."""
 
 
-class ProbesRead(Struct, frozen=True):
+class ProbesRead(Event, frozen=True):
     """The probes of a transition's guards were read."""
 
     kind: ClassVar[str] = "probe.read"
@@ -273,7 +274,7 @@ class ProbesRead(Struct, frozen=True):
     readings: tuple[ProbeReading, ...]
 
 
-class ApprovalAsked(Struct, frozen=True):
+class ApprovalAsked(Event, frozen=True):
     """A run wants other people's agreement to what it is about to do."""
 
     kind: ClassVar[str] = "approval.asked"
@@ -281,7 +282,7 @@ class ApprovalAsked(Struct, frozen=True):
     what: Approvable
 
 
-class ApprovalOwed(Struct, frozen=True):
+class ApprovalOwed(Event, frozen=True):
     """An emergency did without other people's agreement, which is owed to the record afterwards."""
 
     kind: ClassVar[str] = "approval.owed"
@@ -289,7 +290,7 @@ class ApprovalOwed(Struct, frozen=True):
     what: Approvable
 
 
-class RunApproved(Struct, frozen=True):
+class RunApproved(Event, frozen=True):
     """Somebody agreed to exactly this; of an emergency that did without, afterwards."""
 
     kind: ClassVar[str] = "run.approved"
@@ -300,7 +301,7 @@ class RunApproved(Struct, frozen=True):
     """Who the journal's own server says that it was; "" where the journal is a file, and a name is a word."""
 
 
-class WaitBegan(Struct, frozen=True):
+class WaitBegan(Event, frozen=True):
     """A transition's guards do not pass yet, and may be waited for."""
 
     kind: ClassVar[str] = "wait.began"
@@ -312,7 +313,7 @@ class WaitBegan(Struct, frozen=True):
     """What those guards say, each with its reason and the playbook's why; () in a journal of before they were kept."""
 
 
-class WaitContinued(Struct, frozen=True):
+class WaitContinued(Event, frozen=True):
     """The guards that are waited for say something else than before, and do not pass yet."""
 
     kind: ClassVar[str] = "wait.continued"
@@ -320,7 +321,7 @@ class WaitContinued(Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
 
 
-class WaitEnded(Struct, frozen=True):
+class WaitEnded(Event, frozen=True):
     """The waiting for a transition's guards is over; this is time that the machine waited for the world."""
 
     kind: ClassVar[str] = "wait.ended"
@@ -329,14 +330,14 @@ class WaitEnded(Struct, frozen=True):
     seconds: float
 
 
-class PersonAsked(Struct, frozen=True):
+class PersonAsked(Event, frozen=True):
     """A person is asked something, without the pair's lock; this is time that the run waits for people."""
 
     kind: ClassVar[str] = "person.asked"
     question: Question
 
 
-class PersonAnswered(Struct, frozen=True):
+class PersonAnswered(Event, frozen=True):
     """What came of asking."""
 
     kind: ClassVar[str] = "person.answered"
@@ -346,7 +347,7 @@ class PersonAnswered(Struct, frozen=True):
     seconds: float
 
 
-class HookIntended(Struct, frozen=True):
+class HookIntended(Event, frozen=True):
     """A hook's program is about to be started, or a person about to be asked."""
 
     kind: ClassVar[str] = "hook.intended"
@@ -357,7 +358,7 @@ class HookIntended(Struct, frozen=True):
     """The command line, or what a person is to do."""
 
 
-class HookEnded(Struct, frozen=True):
+class HookEnded(Event, frozen=True):
     """What became of a hook."""
 
     kind: ClassVar[str] = "hook.ended"
@@ -372,7 +373,7 @@ class HookEnded(Struct, frozen=True):
     seconds: float = 0.0
 
 
-class WriteIntended(Struct, frozen=True):
+class WriteIntended(Event, frozen=True):
     """Durable before the request leaves."""
 
     kind: ClassVar[str] = "write.intended"
@@ -384,7 +385,7 @@ class WriteIntended(Struct, frozen=True):
     """That org's own clock at the look which it is sent on; None where it does not tell."""
 
 
-class WriteAnswered(Struct, frozen=True):
+class WriteAnswered(Event, frozen=True):
     """What the POST came to; 2xx means accepted, not done."""
 
     kind: ClassVar[str] = "write.answered"
@@ -392,7 +393,7 @@ class WriteAnswered(Struct, frozen=True):
     answer: Answer
 
 
-class WriteConfirmed(Struct, frozen=True):
+class WriteConfirmed(Event, frozen=True):
     """A GET shows the status (law 4)."""
 
     kind: ClassVar[str] = "write.confirmed"
@@ -410,7 +411,7 @@ WRITE_INTERRUPTED = "interrupted before a reading showed it"
 """Why the outcome of a write is unknown that nobody waited for: somebody interrupted twice."""
 
 
-class WriteUnknown(Struct, frozen=True):
+class WriteUnknown(Event, frozen=True):
     """Sent, and neither its answer nor reading back says what became of it."""
 
     kind: ClassVar[str] = "write.unknown"
@@ -418,7 +419,7 @@ class WriteUnknown(Struct, frozen=True):
     reason: str
 
 
-class WriteThrottled(Struct, frozen=True):
+class WriteThrottled(Event, frozen=True):
     """429: the server asked us to wait, and we do."""
 
     kind: ClassVar[str] = "write.throttled"
@@ -426,7 +427,7 @@ class WriteThrottled(Struct, frozen=True):
     seconds: float
 
 
-class WriteOwed(Struct, frozen=True):
+class WriteOwed(Event, frozen=True):
     """An emergency left an org untold: it is owed the survivor's present status."""
 
     kind: ClassVar[str] = "write.owed"
@@ -435,7 +436,7 @@ class WriteOwed(Struct, frozen=True):
     reason: str
 
 
-class OwedSettled(Struct, frozen=True):
+class OwedSettled(Event, frozen=True):
     """What was owed was delivered, or the org shows it already."""
 
     kind: ClassVar[str] = "write.settled"
@@ -445,14 +446,14 @@ class OwedSettled(Struct, frozen=True):
     """delivered or void."""
 
 
-class LockTaken(Struct, frozen=True):
+class LockTaken(Event, frozen=True):
     """The run holds its pair."""
 
     kind: ClassVar[str] = "lock.taken"
     lock: str
 
 
-class LockTakenOver(Struct, frozen=True):
+class LockTakenOver(Event, frozen=True):
     """The holder was provably dead (this very machine and boot, that very process gone): the lock changed hands."""
 
     kind: ClassVar[str] = "lock.taken_over"
@@ -461,14 +462,14 @@ class LockTakenOver(Struct, frozen=True):
     from_holder: str
 
 
-class LockReleased(Struct, frozen=True):
+class LockReleased(Event, frozen=True):
     """The run let go of its pair."""
 
     kind: ClassVar[str] = "lock.released"
     lock: str
 
 
-class LockBroken(Struct, frozen=True):
+class LockBroken(Event, frozen=True):
     """A person removed a lock, by its id and with a reason."""
 
     kind: ClassVar[str] = "lock.broken"
@@ -477,7 +478,7 @@ class LockBroken(Struct, frozen=True):
     reason: str
 
 
-class DrillStarted(Struct, frozen=True):
+class DrillStarted(Event, frozen=True):
     """A drill began; its own run id is the drill's id, and the runs out and home name it."""
 
     kind: ClassVar[str] = "drill.started"
@@ -491,21 +492,21 @@ class DrillStarted(Struct, frozen=True):
     """Their uuids, where it is live; None in a journal of before they were kept."""
 
 
-class DrillScored(Struct, frozen=True):
+class DrillScored(Event, frozen=True):
     """What a drill showed; journalled whole, so that its report can be made at any time."""
 
     kind: ClassVar[str] = "drill.scored"
     score: Score
 
 
-class DrillClosed(Struct, frozen=True):
+class DrillClosed(Event, frozen=True):
     """A drill was cleaned up: the pair is at home again, or a person said why not."""
 
     kind: ClassVar[str] = "drill.closed"
     notes: str = ""
 
 
-class NoticeSent(Struct, frozen=True):
+class NoticeSent(Event, frozen=True):
     """A notice was taken, by an org as an event or by a channel: an anchor of the journal outside this machine."""
 
     kind: ClassVar[str] = "notice.sent"
@@ -518,7 +519,7 @@ class NoticeSent(Struct, frozen=True):
     """The channel's name; "" where an org was told."""
 
 
-class NoticeFailed(Struct, frozen=True):
+class NoticeFailed(Event, frozen=True):
     """A notice could not be sent, or nobody knows whether it was taken; it stops nothing."""
 
     kind: ClassVar[str] = "notice.failed"
@@ -528,7 +529,7 @@ class NoticeFailed(Struct, frozen=True):
     channel: str = ""
 
 
-class JournalMoved(Struct, frozen=True):
+class JournalMoved(Event, frozen=True):
     """A team's journal could not be reached: this emergency goes on with one on this machine, which is merged later."""
 
     kind: ClassVar[str] = "journal.moved"
@@ -537,7 +538,7 @@ class JournalMoved(Struct, frozen=True):
     reason: str
 
 
-class JournalMerged(Struct, frozen=True):
+class JournalMerged(Event, frozen=True):
     """The records of another journal were brought in: its chain can be made again from them, up to its head."""
 
     kind: ClassVar[str] = "journal.merged"
@@ -549,7 +550,7 @@ class JournalMerged(Struct, frozen=True):
     """Where the others stand here, in its order."""
 
 
-class FleetStarted(Struct, frozen=True):
+class FleetStarted(Event, frozen=True):
     """Many pairs begin to be moved, in waves; carries all that anybody needs to go on with them, the playbook whole."""
 
     kind: ClassVar[str] = "fleet.started"
@@ -576,14 +577,14 @@ class FleetStarted(Struct, frozen=True):
     """What each pair's run is about to do, where the playbook asks other people to agree to it."""
 
 
-class FleetResumed(Struct, frozen=True):
+class FleetResumed(Event, frozen=True):
     """Somebody took the many pairs up again: those that have not arrived are brought once more."""
 
     kind: ClassVar[str] = "fleet.resumed"
     reason: str = ""
 
 
-class FleetWaveBegan(Struct, frozen=True):
+class FleetWaveBegan(Event, frozen=True):
     """The next pairs of a fleet begin; wave counts from 1."""
 
     kind: ClassVar[str] = "fleet.wave_began"
@@ -592,28 +593,28 @@ class FleetWaveBegan(Struct, frozen=True):
     """Whether workers bring them; else the process that says so does it."""
 
 
-class FleetPairEnded(Struct, frozen=True):
+class FleetPairEnded(Event, frozen=True):
     """What came of one pair of a fleet, whoever brought it; its record stands under the pair's own name."""
 
     kind: ClassVar[str] = "fleet.pair_ended"
     outcome: PairOutcome
 
 
-class FleetStopAsked(Struct, frozen=True):
+class FleetStopAsked(Event, frozen=True):
     """Somebody wants a fleet to stop: what is under way ends its own transition, and nothing new begins."""
 
     kind: ClassVar[str] = "fleet.stop_asked"
     reason: str = ""
 
 
-class FleetStopped(Struct, frozen=True):
+class FleetStopped(Event, frozen=True):
     """A fleet stopped before it was through; it can be resumed."""
 
     kind: ClassVar[str] = "fleet.stopped"
     why: str
 
 
-class FleetFinished(Struct, frozen=True):
+class FleetFinished(Event, frozen=True):
     """Every pair of a fleet was brought to an end, one way or another."""
 
     kind: ClassVar[str] = "fleet.finished"
@@ -622,7 +623,7 @@ class FleetFinished(Struct, frozen=True):
     arrived: int
 
 
-class PlaybookProven(Struct, frozen=True):
+class PlaybookProven(Event, frozen=True):
     """A playbook was proven for this pair, before any incident: a certificate, bound to its text and to the bounds."""
 
     kind: ClassVar[str] = "playbook.proven"
@@ -637,7 +638,7 @@ class PlaybookProven(Struct, frozen=True):
     states: int
 
 
-class DoctorChecked(Struct, frozen=True):
+class DoctorChecked(Event, frozen=True):
     """`hamr doctor` has looked at a pair, and found it so ready."""
 
     kind: ClassVar[str] = "doctor.checked"
@@ -659,72 +660,7 @@ class DoctorChecked(Struct, frozen=True):
     """Of the program."""
 
 
-Event = (
-    RunStarted
-    | RunResumed
-    | RunSuperseded
-    | RunScheduled
-    | RunCancelled
-    | RunFinished
-    | RunAcknowledged
-    | SituationRead
-    | ReadingsTaken
-    | OrgAsked
-    | OrgAnswered
-    | GuardsJudged
-    | GuardOverridden
-    | GuardWaived
-    | ProbesRead
-    | ApprovalAsked
-    | ApprovalOwed
-    | RunApproved
-    | WaitBegan
-    | WaitContinued
-    | WaitEnded
-    | PersonAsked
-    | PersonAnswered
-    | HookIntended
-    | HookEnded
-    | DrillStarted
-    | DrillScored
-    | DrillClosed
-    | NoticeSent
-    | NoticeFailed
-    | TransitionIntended
-    | TransitionRefused
-    | TransitionMade
-    | WriteIntended
-    | WriteAnswered
-    | WriteConfirmed
-    | WriteUnknown
-    | WriteOwed
-    | OwedSettled
-    | MirrorFound
-    | NameLearned
-    | ChangeSeen
-    | OrgGivenUp
-    | ClockDistrusted
-    | LockTaken
-    | LockTakenOver
-    | LockReleased
-    | LockBroken
-    | JournalMoved
-    | JournalMerged
-    | PairAdopted
-    | PlaybookProven
-    | FleetStarted
-    | FleetResumed
-    | FleetWaveBegan
-    | FleetPairEnded
-    | FleetStopAsked
-    | FleetStopped
-    | FleetFinished
-    | DoctorChecked
-    | Waiting
-    | WriteThrottled
-)
-
-EVENT_TYPES: tuple[type[Event], ...] = Event.__args__
+EVENT_TYPES: tuple[type[Event], ...] = tuple(Event.__subclasses__())
 JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls in EVENT_TYPES if cls.kind})
 """Record kind to event type: every kind that the journal can hold."""
 

@@ -1,38 +1,26 @@
-"""A fleet: many pairs that are moved to one goal, in waves; one fold of its records, which every verb and every worker uses."""
+"""A fleet: many pairs that are moved to one goal, in waves: its plan, and one fold of its records for every verb and worker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct, field
 
 from orchestrator.errors import ExitCode, worst_of
 
-from .events import (
-    FleetFinished,
-    FleetPairEnded,
-    FleetResumed,
-    FleetStarted,
-    FleetStopAsked,
-    FleetStopped,
-    FleetWaveBegan,
-    decode,
-)
+from . import events
+from .events import JOURNALLED, decode
 from .journal import Record
-from .plain import moment
+from .next_step import NextStep
+from .plain import moment, plain
 from .result import PairOutcome
-from .run import RunRequest
+from .run import Approvable, Mode, RunRequest
+from .status import Both, Status
 
-KINDS: tuple[str, ...] = (
-    FleetStarted.kind,
-    FleetResumed.kind,
-    FleetWaveBegan.kind,
-    FleetPairEnded.kind,
-    FleetStopAsked.kind,
-    FleetStopped.kind,
-    FleetFinished.kind,
-)
+KINDS: tuple[str, ...] = tuple(kind for kind in JOURNALLED if kind.startswith("fleet."))
 """The record kinds that a fleet is made of. All carry its id as their run, and no pair but for those of a pair's end."""
 
 
@@ -69,7 +57,7 @@ class FleetView(Struct):
     by: str
     """operator@host."""
     began: datetime
-    started: FleetStarted
+    started: events.FleetStarted
     members: dict[str, Member]
     """By pair, wave by wave."""
     wave: int = 0
@@ -138,7 +126,7 @@ def note(view: FleetView | None, record: Record) -> FleetView | None:
     """Go on with a fleet, in place, by its next record."""
     event = decode(record.kind, record.data)
     who, at = f"{record.by}@{record.host}", moment(record.at)
-    if isinstance(event, FleetStarted):
+    if isinstance(event, events.FleetStarted):
         waves = enumerate(event.waves, 1)
         members = {pair: Member(pair, number) for number, pairs in waves for pair in pairs}
         view = FleetView(record.run, who, at, event, members, taken_up=record.seq)
@@ -146,21 +134,64 @@ def note(view: FleetView | None, record: Record) -> FleetView | None:
         return None
     view.last, view.upto = at, record.seq
     match event:
-        case FleetResumed():
+        case events.FleetResumed():
             view.resumed.append((at, who))
             view.for_workers = 0
             view.taken_up, view.stop_asked, view.stopped, view.finished = record.seq, "", "", False
-        case FleetWaveBegan(wave=wave, workers=workers):
+        case events.FleetWaveBegan(wave=wave, workers=workers):
             view.wave, view.for_workers = wave, wave if workers else 0
-        case FleetPairEnded(outcome=outcome):
+        case events.FleetPairEnded(outcome=outcome):
             member = view.members[outcome.pair]
             member.outcome, member.ended_at, member.by, member.since = outcome, at, who, record.seq
-        case FleetStopAsked(reason=reason):
+        case events.FleetStopAsked(reason=reason):
             view.stop_asked = view.stop_asked or f"{who} asked for it" + (f": {reason}" if reason else "")
-        case FleetStopped(why=why):
+        case events.FleetStopped(why=why):
             view.stopped = why
-        case FleetFinished():
+        case events.FleetFinished():
             view.finished = True
-        case _:
-            pass
     return view
+
+
+class PlannedPair(Struct, frozen=True):
+    """What is planned for one pair."""
+
+    pair: str
+    stands: str
+    """Where it stands, as a label: agreed(PASSIVE); "" where that could not be told."""
+    transitions: tuple[str, ...] = ()
+    writes: int = 0
+    waits: tuple[str, ...] = ()
+    """Guards that do not pass yet, and are waited for; people's agreement among them."""
+    refused: str = ""
+    """Why its run would be refused as things are; "" where it would not."""
+    saw: Both[str] | None = None
+    """What was seen of each org, in a word; None where the orgs were not asked."""
+    dark: Both[bool] = Both(primary=False, secondary=False)
+    """Which org could not be reached."""
+    next_steps: tuple[NextStep, ...] = ()
+    what: Approvable | None = None
+    """What its run would do; None where that is nothing, or refused."""
+
+
+class FleetPlan(Struct, frozen=True):
+    """What a fleet would do; nothing of it was sent."""
+
+    fleet: str
+    """The id that it gets when it is run."""
+    made_at: datetime
+    goal: Status
+    mode: Mode
+    waves: tuple[tuple[str, ...], ...]
+    pairs: Mapping[str, PlannedPair]
+    left_out: tuple[PlannedPair, ...] = ()
+    """Of an emergency: pairs that have lost no org, and are left where they are."""
+
+    @property
+    def digest(self) -> str:
+        """What it is known by: SHA-256 over the plans of its pairs, and over nothing that each look sees anew."""
+        said = [
+            [number, pair, "" if (what := self.pairs[pair].what) is None else what.digest]
+            for number, wave in enumerate(self.waves, 1)
+            for pair in wave
+        ]
+        return hashlib.sha256(msgspec.json.encode(plain([self.goal, self.mode, said]))).hexdigest()

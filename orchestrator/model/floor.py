@@ -93,8 +93,6 @@ def raise_floors(floors: dict[str, Floor], event: Event) -> None:  # noqa: C901 
             _accept(floors, record)
             key, ours = record.org_uuid.lower(), event.change is not Change.UNPROVEN
             floors[key] = replace(floors[key], ours=ours)
-        case _:
-            pass
 
 
 def _is_about_the_past(event: ChangeSeen) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +18,6 @@ ANY_REASON = "REASON"
 
 TEXT = "TEXT"
 """Stands where the person has to think."""
-
 
 MANY = 8
 """More names than that are not said in one line."""
@@ -97,19 +96,50 @@ def shell(line: str, why: str = "") -> NextStep:
     return NextStep("", line, why=why)
 
 
-def status(pair: str) -> NextStep:
-    """Look again, once."""
-    return NextStep("status", pair, why="look at both orgs again")
+def _of_one(verb: str, why: str) -> Callable[[str], NextStep]:
+    """Makes the step of a verb about one pair, run, drill, fleet or file, whose name is all that it is given."""
+    return lambda subject: NextStep(verb, subject, why=why)
+
+
+def _alone(verb: str, why: str) -> Callable[[], NextStep]:
+    """Makes the step of a verb that is about nothing by name."""
+    return lambda: NextStep(verb, why=why)
+
+
+# About a pair.
+status = _of_one("status", "look at both orgs again")
+doctor = _of_one("doctor", "find out what is wrong here, and what to do about it")
+resume = _of_one("resume", "go on with what was left open")
+"""Of a pair: its open run, or what is owed; or a run, by its id."""
+
+# About a run, or a drill.
+acknowledge = _of_one("ack", "end the cooling down")
+again = _of_one("drill from", "make a scenario of it, to be met again in a drill")
+cancel = _of_one("cancel", "let that run not begin")
+show = _of_one("show", "read what that run did, step by step")
+report = _of_one("report", "read its report")
+
+# About a file, or a team's journal.
+apply = _of_one("apply", "do exactly what this plan says, or nothing")
+graph = _of_one("graph", "see which transitions there are")
+lay_out = _of_one("journal init", "lay the journal out, or bring it up to this version")
+merge = _of_one("journal merge", "once the team's journal can be reached: bring this run's records in")
+
+# About a fleet.
+fleet_report = _of_one("fleet report", "read what became of each pair")
+fleet_resume = _of_one("fleet resume", "go on with what is left to do for its pairs")
+fleet_stop = _of_one("fleet stop", "let what is under way end its transition, and begin nothing new")
+
+runs = _alone("runs", "see which runs there are")
+init = _alone("init", "write an inventory and a playbook to start from")
+check = _alone("check", "see what is wrong with the inventory and the playbook")
+verify = _alone("audit verify", "see whether the journal is whole")
+head = _alone("audit head", "see the journal's newest record and its hash")
 
 
 def watch(pair: str) -> NextStep:
     """Look again and again."""
     return NextStep("status", pair, ("--watch",), "look again and again; Ctrl-C ends it")
-
-
-def doctor(pair: str) -> NextStep:
-    """What is wrong here, and what to do about each."""
-    return NextStep("doctor", pair, why="find out what is wrong here, and what to do about it")
 
 
 def plan(pair: str, goal: Status) -> NextStep:
@@ -120,11 +150,6 @@ def plan(pair: str, goal: Status) -> NextStep:
 def run(pair: str, goal: Status) -> NextStep:
     """Go there."""
     return NextStep("run", pair, ("--to", goal.name), f"go to {goal}")
-
-
-def resume(what: str) -> NextStep:
-    """Take the open run of a pair up again, or deliver what is owed; or a run, by its id."""
-    return NextStep("resume", what, why="go on with what was left open")
 
 
 def adopt(pair: str, truth: Role) -> NextStep:
@@ -149,86 +174,15 @@ def play(scenario: str) -> NextStep:
     return NextStep("drill run", options=("--scenario", scenario), why="play it on the simulator")
 
 
-def again(run_id: str) -> NextStep:
-    """A run as a scenario."""
-    return NextStep("drill from", run_id, why="make a scenario of it, to be met again in a drill")
-
-
-def acknowledge(run_id: str) -> NextStep:
-    """End a cooling down."""
-    return NextStep("ack", run_id, why="end the cooling down")
-
-
 def approve(what: str, *, afterwards: bool = False) -> NextStep:
     """Agree to what somebody else's run does, beforehand or afterwards; `what` is a run or the file of a plan."""
     options = ("--afterwards", "--reason", TEXT) if afterwards else ("--reason", TEXT)
     return NextStep("approve", what, options, "agree to exactly this; whoever asked for it cannot")
 
 
-def cancel(run_id: str) -> NextStep:
-    """Let a run that waits for its time not begin."""
-    return NextStep("cancel", run_id, why="let that run not begin")
-
-
-def show(run_id: str) -> NextStep:
-    """What a run did, step by step."""
-    return NextStep("show", run_id, why="read what that run did, step by step")
-
-
-def report(run_id: str) -> NextStep:
-    """A run as a report."""
-    return NextStep("report", run_id, why="read its report")
-
-
-def runs() -> NextStep:
-    """All runs of the journal."""
-    return NextStep("runs", why="see which runs there are")
-
-
-def graph(playbook: str) -> NextStep:
-    """The transitions that there are."""
-    return NextStep("graph", playbook, why="see which transitions there are")
-
-
-def init() -> NextStep:
-    """An inventory and a playbook to start from."""
-    return NextStep("init", why="write an inventory and a playbook to start from")
-
-
-def check() -> NextStep:
-    """Everything that is wrong with the inventory and the playbooks."""
-    return NextStep("check", why="see what is wrong with the inventory and the playbook")
-
-
-def verify() -> NextStep:
-    """Whether the journal is whole."""
-    return NextStep("audit verify", why="see whether the journal is whole")
-
-
 def simulate(*options: str) -> NextStep:
     """Two regions on loopback."""
     return NextStep("simulate", options=options, why="start two regions on loopback")
-
-
-def apply(file: str) -> NextStep:
-    """A plan that was saved."""
-    return NextStep("apply", file, why="do exactly what this plan says, or nothing")
-
-
-def lay_out(journal: str) -> NextStep:
-    """The tables of a team's journal."""
-    return NextStep("journal init", journal, why="lay the journal out, or bring it up to this version")
-
-
-def merge(file: str) -> NextStep:
-    """An emergency's records into the team's journal."""
-    why = "once the team's journal can be reached: bring this run's records in"
-    return NextStep("journal merge", file, why=why)
-
-
-def head() -> NextStep:
-    """The journal's newest record."""
-    return NextStep("audit head", why="see the journal's newest record and its hash")
 
 
 def fleet_status(*options: str) -> NextStep:
@@ -245,28 +199,10 @@ def fleet_plan(*pairs: str, goal: Status) -> NextStep:
 def fleet_emergency(pairs: Sequence[str], goal: Status) -> NextStep:
     """How those of these pairs would go on that have lost an org; of all pairs, where the names would fill the screen."""
     named = pairs if len(pairs) <= MANY else ("--all",)
-    return fleet_plan(*named, goal=goal).as_emergency(
-        why="see which of them have lost an org: an emergency moves those alone"
-    )
+    why = "see which of them have lost an org: an emergency moves those alone"
+    return fleet_plan(*named, goal=goal).as_emergency(why=why)
 
 
-def fleet_resume(fleet: str = "") -> NextStep:
-    """Go on with many pairs."""
-    return NextStep("fleet resume", fleet, why="go on with what is left to do for its pairs")
-
-
-def fleet_stop(fleet: str) -> NextStep:
-    """Let many pairs stop."""
-    return NextStep(
-        "fleet stop", fleet, why="let what is under way end its transition, and begin nothing new"
-    )
-
-
-def fleet_report(fleet: str) -> NextStep:
-    """What became of many pairs."""
-    return NextStep("fleet report", fleet, why="read what became of each pair")
-
-
-def override_flag(guard: str, reason: str = ANY_REASON) -> str:
+def override_flag(guard: str) -> str:
     """The flag that overrides a guard: --override settled=REASON."""
-    return f"--override {shlex.quote(f'{guard}={reason}')}"
+    return f"--override {shlex.quote(f'{guard}={ANY_REASON}')}"

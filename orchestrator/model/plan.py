@@ -8,10 +8,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from .guard import Outcome, Verdict
-from .hook import Hook
 from .next_step import NextStep
 from .plain import EMPTY
-from .playbook import Timeouts
+from .playbook import Hook, Timeouts
 from .proof import Certificate
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest

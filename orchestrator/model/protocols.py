@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from .approval import Approval
 from .events import Event
 from .guard import Probe, ProbeReading
-from .hook import Program, ProgramEnded, Question, Reply
 from .journal import Broken, Entry, Head, Holder, Record, Verification, Whereabouts, Witness
+from .playbook import Program, ProgramEnded, Question, Reply
 from .reading import Answer, Draft, Identity, Reading, Request
+from .run import Approval
 from .status import Role
 
 T = TypeVar("T")

@@ -1,20 +1,22 @@
-"""A run: what was asked for, how its writes are stamped, and how it ended."""
+"""A run: what was asked for and agreed to, how its writes are stamped, and how it ended."""
 
 from __future__ import annotations
 
 import enum
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import msgspec
 from msgspec import Struct
 
 from . import next_step
 from .next_step import NextStep
-from .plain import EMPTY, timestamp
+from .plain import EMPTY, plain, timestamp
 from .reading import Change, HamrRecord
-from .status import Role, Status
+from .status import Both, Role, Status
 
 
 class Mode(enum.Enum):
@@ -238,3 +240,35 @@ class Objective(Struct, frozen=True):
     def met(self) -> bool:
         """Whether it was reached in time."""
         return self.took <= self.wanted
+
+
+class Approvable(Struct, frozen=True):
+    """What a run is about to do: an approval is of exactly this, and of nothing else."""
+
+    pair: str
+    orgs: Both[str]
+    """The orgs' uuids."""
+    start: Status
+    """Where its first transition starts from."""
+    goal: Status
+    mode: Mode
+    route: tuple[str, ...]
+    """The transitions from there to the goal."""
+    playbook_sha256: str
+    overrides: Mapping[str, str] = EMPTY
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to: SHA-256 of all of it; another one as soon as anything of it changes."""
+        return hashlib.sha256(msgspec.json.encode(plain(self), order="sorted")).hexdigest()
+
+
+class Approval(Struct, frozen=True):
+    """Somebody agreed."""
+
+    operator: str
+    host: str
+    at: datetime
+    reason: str = ""
+    role: str = ""
+    """Who the journal's own server says that it was; "" where nothing vouches for the name."""

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .approval import Approval
 from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
 from .next_step import NextStep
 from .org import Pair
 from .plain import EMPTY
 from .reading import Change, HamrRecord, Identity, Reading
-from .run import Attempt, Mode
+from .run import Approval, Attempt, Mode
 from .status import Both, Role, Status
 
 

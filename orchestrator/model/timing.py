@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from . import events
 from .events import Event
-from .hook import When
+from .playbook import When
 from .reading import Rejected
 from .result import StepTime
 
@@ -110,8 +110,6 @@ class _Fold(Struct):
                 self.open = Spent()
             case events.HookEnded(when=When.AFTER):
                 self._belongs_to(event.transition)
-            case _:
-                pass
 
     def _spent(self, event: Event, gap: float) -> Spent:
         """Where the time since the event before this one went."""
@@ -158,8 +156,6 @@ class _Fold(Struct):
             case events.RunResumed() | events.RunFinished() | events.TransitionRefused():
                 self.asking = self.waiting = self.hooked = self.writing = False
                 self.unlocked, self.ended = 0.0, isinstance(event, events.RunFinished)
-            case _:
-                pass
 
     def _belongs_to(self, transition: str) -> None:
         """The time since the last transition was made belongs to that transition's hooks."""

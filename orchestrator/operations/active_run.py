@@ -17,9 +17,9 @@ from orchestrator.errors import Moved
 from orchestrator.journal.history import GivenUp, History
 from orchestrator.model import next_step
 from orchestrator.model.guard import Verdict
-from orchestrator.model.hook import Question, Reply
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey
+from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.protocols import Prober, World
 from orchestrator.model.run import RunRequest, new_mark
 from orchestrator.model.status import Status

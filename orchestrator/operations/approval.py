@@ -9,7 +9,6 @@ from msgspec import Struct
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import event_of
 from orchestrator.model import next_step
-from orchestrator.model.approval import Approvable, Approval
 from orchestrator.model.events import (
     ApprovalAsked,
     ApprovalOwed,
@@ -23,7 +22,7 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
-from orchestrator.model.run import Operator
+from orchestrator.model.run import Approvable, Approval, Operator
 from orchestrator.model.status import Both
 from orchestrator.model.words import utc
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.events import RunStarted
-from orchestrator.model.hook import Question, Reply
+from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.protocols import Clock, Prober, Watcher, World
 from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
 from orchestrator.model.result import RunResult

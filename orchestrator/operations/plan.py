@@ -27,10 +27,9 @@ from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predic
 from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.guard import Probe, ProbeReading
-from orchestrator.model.hook import When
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
-from orchestrator.model.playbook import Advances, Playbook, Transition
+from orchestrator.model.playbook import Advances, Playbook, Transition, When
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
 from orchestrator.model.run import Mode, RunRequest
@@ -285,8 +284,6 @@ def _transitions(
                         condition=unsure,
                     )
                 )
-            case _:
-                pass
     transitions: list[PlannedTransition] = []
     for name, event in judged.items():
         transition = session.playbook.transition(name)

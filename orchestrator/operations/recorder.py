@@ -12,20 +12,8 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    INTENTS,
-    ChangeSeen,
-    Event,
-    OrgGivenUp,
-    RunFinished,
-    RunSuperseded,
-    TransitionMade,
-    WaitBegan,
-    WaitContinued,
-    WriteOwed,
-    WriteUnknown,
-)
+from orchestrator.model import events, next_step
+from orchestrator.model.events import INTENTS, Event
 from orchestrator.model.journal import Entry, Head
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.reading import Change
@@ -92,7 +80,7 @@ class Recorder(Struct):
     def _take(self, event: Event) -> None:
         if event.kind in INTENTS:
             self.supersede()
-        if isinstance(event, TransitionMade):
+        if isinstance(event, events.TransitionMade):
             self.made = event, self.session.clock.now()
         if event.kind:
             self._gather(self.run, event, fenced=event.kind in INTENTS)
@@ -101,7 +89,7 @@ class Recorder(Struct):
             if not self.session.gathers and event.kind not in INTENTS:
                 self._write(self._gathered)
 
-    async def finish(self, end: RunFinished | None) -> HamrError | None:
+    async def finish(self, end: events.RunFinished | None) -> HamrError | None:
         """Make all durable, with the run's end where it has one, and read it back (law 16); what went wrong, or None.
 
         Before the end is written, what was is read back; and whoever watches is told of it after, so that nobody hears of
@@ -187,7 +175,7 @@ class Recorder(Struct):
         """Close the open runs whose place this one takes: not before, so that a refused run leaves them open."""
         superseded, self.supersedes = self.supersedes, ()
         for run in superseded:
-            self._gather(run, RunSuperseded(self.run), fenced=True)
+            self._gather(run, events.RunSuperseded(self.run), fenced=True)
 
     async def check_kept(self) -> None:
         """Make sure that everybody else can see what this process journalled (law 16).
@@ -297,14 +285,20 @@ class Recorder(Struct):
 
 
 def _is_grave(event: Event) -> bool:
-    return isinstance(event, ChangeSeen) and event.change in _GRAVE_CHANGES
+    return isinstance(event, events.ChangeSeen) and event.change in _GRAVE_CHANGES
 
 
 def _is_pressing(event: Event) -> bool:
     match event:
-        case ChangeSeen():
+        case events.ChangeSeen():
             return _is_grave(event)
-        case WriteUnknown() | WriteOwed() | OrgGivenUp() | WaitBegan() | WaitContinued():
+        case (
+            events.WriteUnknown()
+            | events.WriteOwed()
+            | events.OrgGivenUp()
+            | events.WaitBegan()
+            | events.WaitContinued()
+        ):
             return True
         case _:
             return False

@@ -14,15 +14,7 @@ from msgspec.structs import astuple
 from orchestrator import __version__
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, events_of
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    GuardOverridden,
-    JournalMoved,
-    RunAcknowledged,
-    RunCancelled,
-    RunResumed,
-    RunStarted,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store, Watcher
@@ -105,7 +97,7 @@ async def _start(
         if session.moved is not None:
             held.recorder.tell(session.moved)
         for verdict, reason in overridden:
-            held.recorder.tell(GuardOverridden("", verdict, reason))
+            held.recorder.tell(events.GuardOverridden("", verdict, reason))
         await held.recorder.commit()
         cancelled = await session.calls(partial(cancelled_by, session.store, run))
         from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
@@ -132,9 +124,9 @@ async def _enter(
     return history, refuse_before(history, session.playbook, session.clock, request)
 
 
-def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> RunStarted:
+def _started(session: Session, request: RunRequest, plan: Plan | None, drill: str) -> events.RunStarted:
     pair = session.pair
-    return RunStarted(
+    return events.RunStarted(
         pair=pair.name,
         goal=request.goal,
         mode=request.mode,
@@ -156,7 +148,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
 
 def cancelled_by(store: Store, run: str) -> str:
     """Who has cancelled a run that waited for its time, in words; "" where nobody has."""
-    for record in store.records(run=run, kinds=(RunCancelled.kind,)):
+    for record in store.records(run=run, kinds=(events.RunCancelled.kind,)):
         return f"cancelled by {record.by}@{record.host}: {record.data['reason'] or 'no reason was given'}"
     return ""
 
@@ -304,7 +296,7 @@ async def _resume(
             )
         if finishing:
             held.recorder.will_supersede(history.open_beside(identifier))
-        resumed = RunResumed(going_on, reason, dict(overrides))
+        resumed = events.RunResumed(going_on, reason, dict(overrides))
         held.recorder.tell(resumed)
         await held.recorder.commit()
         state.apply(resumed)
@@ -318,7 +310,7 @@ async def _resume(
         return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
 
 
-def _left_behind(session: Session, moved: JournalMoved, run: RunHistory | None) -> JournalUnavailable:
+def _left_behind(session: Session, moved: events.JournalMoved, run: RunHistory | None) -> JournalUnavailable:
     """What is to be resumed stands in a team's journal that can't be reached: a new emergency does without it."""
     goal = None if run is None or run.started is None else run.started.goal
     pair, what = session.pair.name, "what is owed" if run is None else f"run {run.run}"
@@ -337,9 +329,9 @@ def _closed_by(run: RunHistory) -> str:
 def _recall(session: Session, history: History, run: str) -> RunState:
     """What the journal says that a run knows."""
     known = history.runs.get(run)
-    events = (event for event, _ in events_of(session.store.records(run=run)))
+    told = (event for event, _ in events_of(session.store.records(run=run)))
     floors = {} if known is None else known.floors
-    return replay(run, events, floors, mirrors=session.pair.mirrors.known)
+    return replay(run, told, floors, mirrors=session.pair.mirrors.known)
 
 
 def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
@@ -350,7 +342,7 @@ def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
     """
     if run.finished is None:
         raise UsageError(f"run {run.run} has not finished", next_steps=(next_step.resume(run.run),))
-    session.append(run.run, RunAcknowledged(reason))
+    session.append(run.run, events.RunAcknowledged(reason))
 
 
 async def adopt(

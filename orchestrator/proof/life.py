@@ -11,9 +11,8 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import TransitionIntended, WriteIntended
 from orchestrator.model.guard import Measured, Probe, Unmeasured
-from orchestrator.model.hook import ProgramEnded, Question, Reply, When
 from orchestrator.model.journal import Entry
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Playbook, ProgramEnded, Question, Reply, When
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.reading import (
     Absent,

@@ -16,10 +16,9 @@ from orchestrator.journal import InlineCalls
 from orchestrator.model.events import Event as Told
 from orchestrator.model.events import Remembered
 from orchestrator.model.guard import Measured, Probe, ProbeReading
-from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.journal import Entry, Holder, Whereabouts
 from orchestrator.model.plain import plain
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Playbook, Program, ProgramEnded
 from orchestrator.model.proof import What
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Unreachable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.model.approval import Approvable
 from orchestrator.model.plain import JSON
+from orchestrator.model.run import Approvable
 from orchestrator.model.status import Role
 from orchestrator.model.words import move
 

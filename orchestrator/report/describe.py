@@ -8,8 +8,8 @@ from typing import assert_never
 from orchestrator.model import events
 from orchestrator.model.events import Event, decode
 from orchestrator.model.guard import Measured, Outcome, ProbeReading
-from orchestrator.model.hook import HookOutcome, Reply
 from orchestrator.model.journal import Record
+from orchestrator.model.playbook import HookOutcome, Reply
 from orchestrator.model.reading import (
     Accepted,
     Answer,
@@ -266,8 +266,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span("Drill scored", "bold"), _text(words, "good" if score.passed else "bad"))
         case events.DrillClosed(notes=notes):
             return (Span("Drill closed", "bold"), _text(f": {notes}" if notes else ""))
-        case _ as never:
-            assert_never(never)
+        case _:
+            raise TypeError(f"no words are known for a {type(event).__name__}")
 
 
 def _told(event: events.NoticeSent | events.NoticeFailed) -> str:

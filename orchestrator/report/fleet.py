@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
-from orchestrator.model.fleet import FleetView, Member
-from orchestrator.model.fleet_plan import FleetPlan, PlannedPair
+from orchestrator.model.fleet import FleetPlan, FleetView, Member, PlannedPair
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.result import DrillResult

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.model.hook import When
-from orchestrator.model.playbook import Advances, Playbook, Transition
+from orchestrator.model.playbook import Advances, Playbook, Transition, When
 from orchestrator.model.status import Status
 
 from .layout import escaped

@@ -14,9 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.events import Waiting
-from orchestrator.model.hook import Question
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Timeouts
+from orchestrator.model.playbook import Playbook, Question, Timeouts
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Standing

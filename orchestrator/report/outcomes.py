@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import HookOutcome
+from orchestrator.model.playbook import HookOutcome
 from orchestrator.model.reading import Accepted, Answer, Lost, NotSent, Rejected, Throttled
 from orchestrator.model.words import span, took_of
 

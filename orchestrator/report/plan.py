@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import Manual
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedTransition
+from orchestrator.model.playbook import Manual
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, span, utc

@@ -8,8 +8,8 @@ from itertools import count
 
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
+from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import age, counted, proof_words, span, utc, why_waived

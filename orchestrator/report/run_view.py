@@ -24,9 +24,9 @@ from orchestrator.model.events import (
     WriteConfirmed,
 )
 from orchestrator.model.guard import ProbeReading, Verdict
-from orchestrator.model.hook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.next_step import NextStep
+from orchestrator.model.playbook import SETTLED, HookOutcome, Question, When
 from orchestrator.model.proof import Certificate
 from orchestrator.model.reading import Answer, Reading, Request
 from orchestrator.model.result import Score, StepTime

@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from orchestrator.model.approval import Approval
 from orchestrator.model.guard import (
     AllOf,
     AnyOf,
@@ -34,6 +33,7 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.org import Org, Pair, datacenter_label
 from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.run import Approval
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
 from orchestrator.model.words import ago, span, value_words

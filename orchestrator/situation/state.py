@@ -34,7 +34,7 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
-from orchestrator.model.hook import SETTLED, HookOutcome, When
+from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import (
     Accepted,
     Change,

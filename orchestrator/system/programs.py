@@ -11,8 +11,8 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.org import Pair
+from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.model.protocols import Clock
 from orchestrator.model.words import span
 

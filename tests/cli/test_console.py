@@ -21,8 +21,8 @@ from orchestrator.cli.console import STYLES, Console, Stream
 from orchestrator.cli.outlets import Outlet, Output
 from orchestrator.cli.run_command import Terminal
 from orchestrator.errors import Refused
-from orchestrator.model.hook import Asks, Question
 from orchestrator.model.org import Secret
+from orchestrator.model.playbook import Asks, Question
 from orchestrator.operations.holding import RunControl
 from orchestrator.report.layout import STYLES as MEANINGS
 from orchestrator.report.layout import Span, line

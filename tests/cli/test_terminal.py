@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.run_command import understood
-from orchestrator.model.hook import Asks, Reply
+from orchestrator.model.playbook import Asks, Reply
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Fault, Silence, SimulatorConfig, Slow
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.config import parse_playbook
 from orchestrator.model.guard import Command, Compared, Guard, Http, IfUnknown, Metric, Monitor, Probe, Take
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
+from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.status import Role
 
 from .texts import AROUND, PLAYBOOK, said_of_playbook

@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from orchestrator.cli.plan_files import save_plan
 from orchestrator.errors import DocumentError, ExitCode, Problem
-from orchestrator.model.fleet import FleetView
-from orchestrator.model.fleet_plan import FleetPlan
+from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.plain import JSON
 from orchestrator.model.proof import Proof
 from orchestrator.model.run import Attempt, Mode

@@ -28,9 +28,8 @@ from orchestrator.model.events import (
     WriteIntended,
     encode,
 )
-from orchestrator.model.hook import Hook, HookOutcome, InEmergency, Manual, Program, When
 from orchestrator.model.journal import GENESIS, Holder, Record
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Hook, HookOutcome, InEmergency, Manual, Playbook, Program, When
 from orchestrator.model.readiness import Level
 from orchestrator.model.reading import Change, Exchange, HamrRecord, Lost, Request
 from orchestrator.model.run import Attempt, End, Ending, Mode

@@ -12,9 +12,8 @@ from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
 from orchestrator.model.guard import Command, Compared, Guard, IfUnknown, Probe, Window
-from orchestrator.model.hook import Hook, Manual, Program, Question, Reply
 from orchestrator.model.org import Secret
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Hook, Manual, Playbook, Program, Question, Reply
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl

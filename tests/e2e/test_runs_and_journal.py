@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from orchestrator.errors import ExitCode, JournalDamaged, KeyUnavailable, Locked, Moved
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import RunFinished, TransitionIntended
-from orchestrator.model.hook import Hook, Program
 from orchestrator.model.org import EnvironmentKey
-from orchestrator.model.playbook import Confirm
+from orchestrator.model.playbook import Confirm, Hook, Program
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl

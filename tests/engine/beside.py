@@ -21,8 +21,7 @@ from orchestrator.model.guard import (
     Unmeasured,
     Value,
 )
-from orchestrator.model.hook import Hook, Manual, Program, ProgramEnded, Question, Reply
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Hook, Manual, Playbook, Program, ProgramEnded, Question, Reply
 
 from .fake import PLAYBOOK, FakeClock, S
 

@@ -16,7 +16,16 @@ from orchestrator.model.events import (
     TransitionMade,
     WriteIntended,
 )
-from orchestrator.model.hook import Again, Asks, HookOutcome, InEmergency, Program, ProgramEnded, Reply, When
+from orchestrator.model.playbook import (
+    Again,
+    Asks,
+    HookOutcome,
+    InEmergency,
+    Program,
+    ProgramEnded,
+    Reply,
+    When,
+)
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

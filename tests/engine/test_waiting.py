@@ -22,7 +22,7 @@ from orchestrator.model.events import (
     Waiting,
 )
 from orchestrator.model.guard import IfUnknown, Metric, Outcome, Probe
-from orchestrator.model.hook import Reply
+from orchestrator.model.playbook import Reply
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

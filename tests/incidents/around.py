@@ -11,8 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.guard import AllOf, AnyOf, Command, Compared, Guard, IfUnknown, Metric, Not, Probe
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
-from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Playbook, Program, Transition, When
 from orchestrator.model.status import Role
 from orchestrator.situation.guard_kinds import probes_of
 

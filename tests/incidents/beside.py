@@ -14,8 +14,8 @@ from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
-from orchestrator.model.hook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.journal import Entry
+from orchestrator.model.playbook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.protocols import Prober, Programs, Store
 from orchestrator.model.status import Both
 from orchestrator.operations.session import Session

@@ -13,8 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.model.guard import Compared, Guard, IfUnknown
-from orchestrator.model.hook import Again, When
 from orchestrator.model.org import Mirrors
+from orchestrator.model.playbook import Again, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import counted

@@ -10,8 +10,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.hook import Again, Hook, InEmergency, Program
 from orchestrator.model.journal import Record
+from orchestrator.model.playbook import Again, Hook, InEmergency, Program
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.proof.keyboard import Returned

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from orchestrator.datadog.wire import decode_record
 from orchestrator.model.guard import Measured, Unmeasured
-from orchestrator.model.hook import Question
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.plain import JSON, moment
+from orchestrator.model.playbook import Question
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status

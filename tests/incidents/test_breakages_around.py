@@ -19,7 +19,7 @@ from orchestrator.engine.route import RouteRunner
 from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
-from orchestrator.model.hook import SETTLED, Again, HookOutcome, When
+from orchestrator.model.playbook import SETTLED, Again, HookOutcome, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.operations.active_run import LockReleasingPrompter

@@ -16,7 +16,7 @@ from orchestrator.model.events import (
     WriteIntended,
     WriteUnknown,
 )
-from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status

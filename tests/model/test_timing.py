@@ -77,7 +77,7 @@ def test_a_question_that_nobody_answered_any_more_is_nobodys_time() -> None:
 
 def test_what_goes_on_beside_the_writes_of_an_emergency_is_the_apis_time() -> None:
     from orchestrator.model.events import HookEnded, HookIntended
-    from orchestrator.model.hook import HookOutcome, When
+    from orchestrator.model.playbook import HookOutcome, When
 
     told: Told = (
         (0.0, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),

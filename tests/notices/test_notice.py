@@ -26,10 +26,9 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import Asks, Question
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Occasion, Secret
-from orchestrator.model.playbook import Transition
+from orchestrator.model.playbook import Asks, Question, Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of

@@ -13,8 +13,8 @@ import pytest
 from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import Event, HookIntended, RunFinished, TransitionIntended, WriteOwed
-from orchestrator.model.hook import When
 from orchestrator.model.org import Secret
+from orchestrator.model.playbook import When
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import hold

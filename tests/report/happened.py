@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from orchestrator.model.approval import Approvable
 from orchestrator.model.events import (
     ApprovalAsked,
     ApprovalOwed,
@@ -71,8 +70,8 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
-from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head
+from orchestrator.model.playbook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.readiness import Level
 from orchestrator.model.reading import (
     Accepted,
@@ -86,7 +85,7 @@ from orchestrator.model.reading import (
     Unreachable,
 )
 from orchestrator.model.result import Expectation, PairOutcome, Score
-from orchestrator.model.run import Attempt, End, Ending, Mode, Step
+from orchestrator.model.run import Approvable, Attempt, End, Ending, Mode, Step
 from orchestrator.model.status import Both, Status
 
 from .scenes import LINKED, NOW, RUN, SETTLED, UNSEEN, UNSETTLED, UUIDS, P, S, reading, record

@@ -31,9 +31,8 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
-from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head, Record
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Asks, HookOutcome, Playbook, Question, Reply, When
 from orchestrator.model.reading import Accepted, Exchange, Lost, Present, Request, Unreachable
 from orchestrator.model.result import Expectation, LessStrict
 from orchestrator.model.run import Attempt, End, Ending, Mode

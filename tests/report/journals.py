@@ -44,10 +44,9 @@ from orchestrator.model.events import (
     encode,
 )
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
-from orchestrator.model.hook import Asks, HookOutcome, Question, Reply, When
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Asks, HookOutcome, Playbook, Question, Reply, When
 from orchestrator.model.reading import Accepted, Answer, Change, Exchange, Lost, Present, Request, Unreachable
 from orchestrator.model.result import Expectation, Leg, LessStrict, Score
 from orchestrator.model.run import Attempt, End, Ending, Mode, Objective

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, HookEnded, NameLearned, Waiting
-from orchestrator.model.hook import HookOutcome, When
+from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.reading import Change, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.hook import Hook, Program
-from orchestrator.model.playbook import Advances, Playbook, Transition
+from orchestrator.model.playbook import Advances, Hook, Playbook, Program, Transition
 from orchestrator.model.status import Role, Status
 from orchestrator.report.graph import mermaid
 

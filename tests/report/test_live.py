@@ -21,8 +21,8 @@ from orchestrator.model.events import (
     WriteThrottled,
 )
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import When
 from orchestrator.model.journal import Holder
+from orchestrator.model.playbook import When
 from orchestrator.model.reading import Exchange, Present, Unreachable
 from orchestrator.model.situation import GuardWait, OpenRun, UnderWay
 from orchestrator.model.status import Both, Status

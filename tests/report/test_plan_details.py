@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program, When
+from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Program, When
 from orchestrator.model.run import Mode
 from orchestrator.report.documents import json_form
 from orchestrator.report.plan import full_plan_page, plan_page

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import HookEnded, OwedSettled, RunAcknowledged, RunResumed, TransitionMade
 from orchestrator.model.guard import Outcome
-from orchestrator.model.hook import HookOutcome, When
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
+from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.report.layout import Span

@@ -17,8 +17,8 @@ from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, KeyUnavailable
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome
-from orchestrator.model.hook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.journal import Holder
+from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.reading import Denied, Hampered, Identity, Trouble, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import LeftByHand, OpenRun, Owed, Phase, PhaseName, Standing

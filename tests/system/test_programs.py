@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.hook import Program, ProgramEnded
 from orchestrator.model.org import Secret
+from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.programs import (
     Capture,
@@ -128,7 +128,7 @@ def test_nothing_of_our_own_input_can_be_read() -> None:
     code = (
         "import asyncio, os\n"
         "from orchestrator.system.clock import SystemClock\n"
-        "from orchestrator.model.hook import Program\n"
+        "from orchestrator.model.playbook import Program\n"
         "from orchestrator.system.programs import LocalPrograms\n"
         "from orchestrator.system.redaction import Redactor\n"
         "programs = LocalPrograms(os.environ, Redactor(), SystemClock())\n"
