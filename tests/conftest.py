@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -23,12 +25,25 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(autouse=True)
-def _asked_again_for_a_moment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+ASKED_AGAIN = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """How often and how long an org is asked again (law 21) is tested where time is virtual."""
-    if VIRTUAL.isdisjoint(request.path.parts):
-        monkeypatch.setattr(reader, "ASK_AGAIN_FOR", 0.3)
-        monkeypatch.setattr(reader, "ASK_AGAIN_AFTER", (0.05, 0.1))
+    real = VIRTUAL.isdisjoint(item.path.parts)
+    reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER = (0.3, (0.05, 0.1, 0.1)) if real else ASKED_AGAIN
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing of what is collected is garbage: Python does not look for any meanwhile, nor among that later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

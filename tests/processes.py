@@ -1,7 +1,7 @@
 """The command in a process of its own, forked from one that has loaded it: what a start costs is paid once for all tests.
 
 It has its own number, group, environment, streams and end, and is killed as any other; only its imports were made before,
-and it asks an org that does not answer again for as long as the test does (`tests/conftest.py`).
+and what is made at first use, and it asks an org that does not answer again for as long as the test does (`tests/conftest.py`).
 What the start itself does (closed streams, the installed script, what is imported) is tested with `python -m orchestrator`.
 """
 
@@ -190,8 +190,29 @@ def _load() -> None:
     for found in walk_packages(orchestrator.__path__, "orchestrator."):
         if not found.name.startswith(("orchestrator.integrations", "orchestrator.__main__")):
             import_module(found.name)
+    _use()
     gc.collect()
     gc.freeze()
+
+
+def _use() -> None:
+    """Run a few commands: what is compiled, looked up or imported at its first use is there for all that are forked."""
+    from tempfile import TemporaryDirectory
+
+    from click.testing import CliRunner
+
+    from orchestrator.cli.group import hamr as command
+    from orchestrator.system import log
+    from tests.attack.hamr import PAIR, Hamr
+    from tests.attack.region import Pair
+
+    away = ("run", PAIR, "--to", "ACTIVE")
+    with TemporaryDirectory() as folder, Pair() as pair:
+        anna = Hamr(pair, Path(folder))
+        for words in (("plan", *away[1:]), (*away, "--yes"), ("status", PAIR), ("status", PAIR, "--json")):
+            ended = CliRunner().invoke(command, words, env=anna.env, prog_name="hamr")
+            assert ended.exit_code == 0, ended.output
+    log.configure()  # they sent the log to streams that are closed now
 
 
 if __name__ == "__main__":

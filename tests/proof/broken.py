@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from orchestrator.model.proof import Event
 from orchestrator.model.status import Status
 
 HEAD = """\
@@ -51,6 +52,8 @@ class Broken(Struct, frozen=True):
     """Words of its story, or of why."""
     to: tuple[Status, ...] = ()
     """Only the ways there are looked at."""
+    by: tuple[Event, ...] = ()
+    """The faults of its story, where that matters."""
 
 
 BROKEN = {
@@ -86,6 +89,7 @@ BROKEN = {
         "in-time",
         1,
         "ACTIVE is to be reached in 15 min",
+        by=(Event.PASSED_LATER,),
     ),
     "two-waits-in-a-row": Broken(
         playbook(

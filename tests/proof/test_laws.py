@@ -117,10 +117,9 @@ def test_what_is_taken_out_of_the_engine_breaks_a_law(
 
 
 def test_nothing_breaks_where_nothing_is_taken_out() -> None:
-    for text in (GOOD, WITH_GUARD):
-        made = parse_playbook(text, "made.yaml")
-        proof = prove(made, chosen_routes(made), faults=1, seconds=120, workers=1)
-        assert proof.holds, proof.counterexamples
+    made = parse_playbook(WITH_GUARD, "made.yaml")
+    proof = prove(made, chosen_routes(made, mirrors=False), faults=1, seconds=120, workers=1)
+    assert proof.holds, proof.counterexamples
 
 
 RESULT = RunResult(

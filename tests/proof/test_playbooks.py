@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from orchestrator.config import check_file, load_playbook, parse_playbook
 from orchestrator.errors import ExitCode
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Event, Explored, Law, Proof, Route
+from orchestrator.model.proof import Explored, Proof, Route
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import chosen_routes, prove, replay_story, routes_of
 from orchestrator.report.layout import plain_text
@@ -64,9 +65,13 @@ def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_pa
     assert proof_code(proof) is ExitCode.LAW_BROKEN
     assert shortest.broken.law.value == wrong.law
     assert len(shortest.faults) == wrong.faults
+    assert not wrong.by or shortest.faults == wrong.by
     page = " ".join(plain_text(proof_page(proof)).split())
     assert wrong.says in page
     assert len([*shortened(shortest.story)]) <= 12
+    assert replay_story(checked.playbook, shortest.route, shortest.scripts) == shortest.broken
+    without = replay_story(checked.playbook, shortest.route, ())
+    assert (without is None) is bool(wrong.faults)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -75,16 +80,6 @@ def test_a_playbook_that_is_wrong_is_not_where_nothing_goes_wrong_enough(name: s
     wrong = BROKEN[name]
     if wrong.faults:
         assert proven(parse_playbook(wrong.text, name), 0).holds
-
-
-def test_a_story_is_played_again_without_looking_for_others() -> None:
-    playbook = parse_playbook(BROKEN["slower-than-its-objective"].text, "slow.yaml")
-    found = proven(playbook, 1).counterexamples[0]
-    assert found.faults == (Event.PASSED_LATER,)
-    again = replay_story(playbook, found.route, found.scripts)
-    assert again == found.broken
-    assert again.law is Law.IN_TIME
-    assert replay_story(playbook, found.route, ()) is None
 
 
 def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
@@ -98,25 +93,28 @@ def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
     assert "left out: at least" in page
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_it_is_told_how_far_a_proof_is(workers: int) -> None:
+def test_two_processes_find_what_one_finds_and_both_tell_how_far_they_are() -> None:
+    """Nothing breaks where nothing is taken out of the engine (`test_laws.py`)."""
     playbook = parse_playbook(GOOD, "good.yaml")
     routes = chosen_routes(playbook, mirrors=False)
-    told: list[tuple[int, Explored]] = []
-    proof = prove(
-        playbook,
-        routes,
-        faults=1,
-        seconds=120,
-        workers=workers,
-        told=lambda done, explored: told.append((len(done), explored)),
-    )
-    counts = [explored.interleavings for _, explored in told]
-    assert counts == sorted(counts)
-    assert told[-1][0] == len(routes)
-    last, whole = told[-1][1], proof.explored
-    assert (last.interleavings, last.states, last.left) == (whole.interleavings, whole.states, 0)
-    assert any(0 < count < whole.interleavings for count in counts)
+    found = []
+    for workers in (1, 2):
+        told: list[tuple[int, Explored]] = []
+
+        def tell(done: Sequence[object], explored: Explored, told: list[tuple[int, Explored]] = told) -> None:
+            told.append((len(done), explored))
+
+        proof = prove(playbook, routes, faults=1, seconds=120, workers=workers, told=tell)
+        assert proof.holds, proof.counterexamples
+        assert [each.route for each in proof.routes] == [*routes]
+        counts = [explored.interleavings for _, explored in told]
+        assert counts == sorted(counts)
+        assert told[-1][0] == len(routes)
+        last, whole = told[-1][1], proof.explored
+        assert (last.interleavings, last.states, last.left) == (whole.interleavings, whole.states, 0)
+        assert any(0 < count < whole.interleavings for count in counts)
+        found.append([(each.explored.interleavings, each.explored.states) for each in proof.routes])
+    assert found[0] == found[1]
 
 
 def test_how_far_a_proof_is_fits_a_line_of_a_terminal() -> None:
@@ -124,13 +122,3 @@ def test_how_far_a_proof_is_fits_a_line_of_a_terminal() -> None:
         "████░░░░ 1/3 routes, 30 interleavings, 12 states, 30 left, 4 s\n"
     )
     assert len(plain_text((progress_line(12, 12, Explored(123_456, 109_876, 12_345, 99.0)),))) <= 81
-
-
-def test_two_processes_find_what_one_finds() -> None:
-    playbook = parse_playbook(GOOD, "good.yaml")
-    routes = chosen_routes(playbook, mirrors=False)
-    alone, together = (prove(playbook, routes, faults=1, seconds=120, workers=workers) for workers in (1, 2))
-    assert [each.route for each in together.routes] == list(routes)
-    assert [(each.explored.interleavings, each.explored.states) for each in alone.routes] == [
-        (each.explored.interleavings, each.explored.states) for each in together.routes
-    ]
