@@ -10,7 +10,7 @@ from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import Ended, after_a_run
 from orchestrator.situation.state import RunState
 
-from .active_run import ActiveRun, Begun
+from .holding import ActiveRun, Begun
 
 
 def with_words(active: ActiveRun, ending: Ending) -> Ending:

@@ -1,29 +1,40 @@
 """A pair that is held for a run: its lock, what records the run and tells others of it, and both orgs, asked at once.
 
-The engine is not needed for that: it is loaded beside the orgs' first answers.
+The engine is not needed for that: it is loaded beside the orgs' first answers, and `supervise` has it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode
+from orchestrator.journal.history import GivenUp
+from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
+from orchestrator.model.guard import Verdict
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.protocols import Clock, Prober, Watcher, World
 from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Ending
-from orchestrator.model.status import Role
+from orchestrator.model.run import Ending, RunRequest
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.state import RunState
 
 from .locking import Lock, hold
 from .recorder import Recorder
 from .session import Session
+
+if TYPE_CHECKING:
+    from orchestrator.engine.engine import Engine
 
 Asker = Callable[[Question], Awaitable[Reply | None]]
 """Puts a question to whoever sits at the terminal; None where nobody answers."""
@@ -32,20 +43,10 @@ Asker = Callable[[Question], Awaitable[Reply | None]]
 _RESTS = "stopped before its next transition, as asked; it can be resumed"
 
 
-class Stoppable(Protocol):
-    """What is at work for a run."""
-
-    def ask_to_stop(self, reason: str) -> None:
-        """Stop before the next write, and leave a run that can be resumed."""
-
-    def ask_to_rest(self, reason: str) -> None:
-        """The same before the next transition: the one that it is in is ended first."""
-
-
 class RunControl(Struct, eq=False):
     """How a person reaches a run: signals set it, and tests do."""
 
-    engine: Stoppable | None = None
+    engine: Engine | None = None
     task: asyncio.Task[Ending] | None = None
     asked: int = 0
     rests: bool = False
@@ -60,7 +61,7 @@ class RunControl(Struct, eq=False):
     on_result: Callable[[RunResult], None] | None = None
     """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
 
-    def reaches(self, engine: Stoppable, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
+    def reaches(self, engine: Engine, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
         """Begin the work of a run, so that whoever interrupts stops it."""
         self.engine = engine
         if self.asked:
@@ -91,8 +92,33 @@ class RunControl(Struct, eq=False):
             self.task.cancel()
 
 
-class HeldPair(Struct, frozen=True, eq=False):
-    """A pair whose lock a run holds; `hold_pair` makes it."""
+class Begun(enum.Enum):
+    """How a run came to be under way here."""
+
+    HERE = "here"
+    TAKEN_UP = "taken up"
+    """Another process may have sent something under this run's id."""
+    ADOPTION = "adoption"
+    """`hamr resume` can't take it up again: it is made anew."""
+
+
+class Purpose(Struct, frozen=True):
+    """What a run is for."""
+
+    begun: Begun
+    command: NextStep
+    """What a person began it with, or took it up with, as they may type it again."""
+    request: RunRequest
+    """What was asked for, with every override that binds from here on."""
+    goal: Status | None = None
+    started_at: datetime | None = None
+    overridden_before: tuple[tuple[Verdict, str], ...] = ()
+    """What it went over before its first transition, by name, each with the operator's reason."""
+
+
+@dataclass(eq=False, repr=False)
+class ActiveRun:
+    """A run that holds its pair; `hold_pair` makes it, and `supervise.prepare` gives it its engine."""
 
     session: Session
     run: str
@@ -103,6 +129,35 @@ class HeldPair(Struct, frozen=True, eq=False):
     prober: Prober
     began: float
     """On the monotonic clock."""
+    purpose: Purpose = field(init=False)
+    engine: Engine = field(init=False)
+    given_up: tuple[GivenUp, ...] = field(init=False)
+    """Attempts of earlier runs that may still come."""
+    lock_lost: bool = False
+    """Somebody broke the lock under this run."""
+    left_to_others: bool = False
+    """Somebody took this run up, or took its place: there is nothing of it left to resume here."""
+
+    @property
+    def state(self) -> RunState:
+        """What the run knows."""
+        return self.engine.run.state
+
+    @property
+    def again(self) -> NextStep:
+        """The command that goes on with it."""
+        return self.purpose.command if self.purpose.begun is Begun.ADOPTION else next_step.resume(self.run)
+
+    def lose_lock(self) -> None:
+        """Stop before the next write: somebody else broke the lock."""
+        self.lock_lost = True
+        self.engine.ask_to_stop(
+            "the lock was broken by somebody else (hamr unlock); stopped before the next write"
+        )
+
+    def leave_to_others(self) -> None:
+        """There is nothing of this run left to resume here."""
+        self.left_to_others = True
 
 
 @asynccontextmanager
@@ -115,7 +170,7 @@ async def hold_pair(
     watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
     started: RunStarted | None = None,
-) -> AsyncIterator[HeldPair]:
+) -> AsyncIterator[ActiveRun]:
     """Both orgs, the probes, whoever is told, and the pair's lock: until the block ends.
 
     What was read of the journal before may not be true any more: somebody else may have held the lock until now. With
@@ -143,7 +198,7 @@ async def hold_pair(
                 began = session.clock.monotonic()
                 try:
                     await session.calls(_load_engine)
-                    yield HeldPair(session, run, lock, recorder, controls, ahead, prober, began)
+                    yield ActiveRun(session, run, lock, recorder, controls, ahead, prober, began)
                 finally:
                     await session.calls(lock.release)
         finally:

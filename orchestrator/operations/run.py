@@ -5,11 +5,10 @@ Each holds the pair's lock, reads everything again under it, and journals every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial, wraps
 from types import MappingProxyType
-
-from msgspec.structs import astuple
+from typing import Any, Concatenate, ParamSpec
 
 from orchestrator import __version__
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
@@ -24,7 +23,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 from orchestrator.situation.state import RunState, replay
 
-from .holding import RunControl, hold_pair
+from .holding import Begun, Purpose, RunControl, hold_pair
 from .locking import refuse_held
 from .preflight import (
     check_adoption,
@@ -37,7 +36,25 @@ from .preflight import (
 )
 from .session import EMERGENCY_BUSY_SECONDS, Session
 
+P = ParamSpec("P")
+Operation = Callable[Concatenate[Session, P], Coroutine[Any, Any, RunResult]]
 
+
+def _begun_again_elsewhere(operation: Operation[P]) -> Operation[P]:
+    """Where the journal can't be had, so that nothing was intended yet: begins once more, in the one that its session moves to."""
+
+    @wraps(operation)
+    async def begin(session: Session, /, *args: P.args, **named: P.kwargs) -> RunResult:
+        try:
+            return await operation(session, *args, **named)
+        except JournalUnavailable as error:
+            await session.calls(partial(session.move_journal, error))
+            return await operation(session, *args, **named)
+
+    return begin
+
+
+@_begun_again_elsewhere
 async def start(
     session: Session,
     request: RunRequest,
@@ -59,26 +76,6 @@ async def start(
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)
-    begin = partial(
-        _start, session, request, watchers=watchers, controls=controls, plan=plan, run=run, drill=drill
-    )
-    try:
-        return await begin()
-    except JournalUnavailable as error:  # so nothing was intended yet
-        await session.calls(partial(session.move_journal, error))
-        return await begin()
-
-
-async def _start(
-    session: Session,
-    request: RunRequest,
-    *,
-    watchers: Sequence[Watcher],
-    controls: RunControl | None,
-    plan: Plan | None,
-    run: str,
-    drill: str,
-) -> RunResult:
     emergency = request.mode is Mode.EMERGENCY
     if emergency:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
@@ -87,26 +84,25 @@ async def _start(
     run = plan.run if plan is not None else run or session.new_run()
     async with hold_pair(
         session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
-    ) as held:
+    ) as active:
         started_at = session.clock.now()
         history, overridden = await _enter(session, request, drill)
         if plan is not None:
             await session.calls(lambda: check_plan(session, plan))
-        held.recorder.will_supersede(history.open_beside(run))
-        held.recorder.tell(_started(session, request, plan, drill))
+        active.recorder.will_supersede(history.open_beside(run))
+        active.recorder.tell(_started(session, request, plan, drill))
         if session.moved is not None:
-            held.recorder.tell(session.moved)
+            active.recorder.tell(session.moved)
         for verdict, reason in overridden:
-            held.recorder.tell(events.GuardOverridden("", verdict, reason))
-        await held.recorder.commit()
+            active.recorder.tell(events.GuardOverridden("", verdict, reason))
+        await active.recorder.commit()
         cancelled = await session.calls(partial(cancelled_by, session.store, run))
-        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
-        from .supervise import drive, supervise  # noqa: PLC0415 - as above
+        from .driving import drive, prepare  # noqa: PLC0415 - the engine loads beside the first answers
+        from .supervise import supervise  # noqa: PLC0415 - as above
 
-        active = ActiveRun(*astuple(held))
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
-        engine = active.prepare(purpose, RunState(run, mode=request.mode), history)
+        engine = prepare(active, purpose, RunState(run, mode=request.mode), history)
         return await supervise(active, drive(engine, request, plan, cancelled))
 
 
@@ -197,6 +193,7 @@ async def apply(
     return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
 
 
+@_begun_again_elsewhere
 async def resume(
     session: Session,
     run: RunHistory | None,
@@ -214,33 +211,6 @@ async def resume(
     Raises:
         HamrError: nothing more was intended; the error says why.
     """
-    take_up = partial(
-        _resume,
-        session,
-        run,
-        mode=mode,
-        reason=reason,
-        overrides=overrides,
-        watchers=watchers,
-        controls=controls,
-    )
-    try:
-        return await take_up()
-    except JournalUnavailable as error:  # so nothing more was intended yet
-        await session.calls(partial(session.move_journal, error))
-        return await take_up()
-
-
-async def _resume(
-    session: Session,
-    run: RunHistory | None,
-    *,
-    mode: Mode | None,
-    reason: str,
-    overrides: Mapping[str, str],
-    watchers: Sequence[Watcher],
-    controls: RunControl | None,
-) -> RunResult:
     going_on = mode or (run.resumes_as if run is not None else Mode.PLANNED)
     if going_on is Mode.EMERGENCY:
         session.store.wait_at_most(EMERGENCY_BUSY_SECONDS)
@@ -283,7 +253,7 @@ async def _resume(
         watchers=watchers,
         controls=controls,
         started=started,
-    ) as held:
+    ) as active:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
         history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
@@ -295,18 +265,17 @@ async def _resume(
                 next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )
         if finishing:
-            held.recorder.will_supersede(history.open_beside(identifier))
+            active.recorder.will_supersede(history.open_beside(identifier))
         resumed = events.RunResumed(going_on, reason, dict(overrides))
-        held.recorder.tell(resumed)
-        await held.recorder.commit()
+        active.recorder.tell(resumed)
+        await active.recorder.commit()
         state.apply(resumed)
-        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
-        from .supervise import go_on, supervise  # noqa: PLC0415 - as above
+        from .driving import go_on, prepare  # noqa: PLC0415 - as above
+        from .supervise import supervise  # noqa: PLC0415 - as above
 
-        active = ActiveRun(*astuple(held))
         goal = started.goal if finishing else None
         purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
-        engine = active.prepare(purpose, state, history)
+        engine = prepare(active, purpose, state, history)
         return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
 
 
@@ -366,13 +335,12 @@ async def adopt(
     run = session.new_run()
     async with hold_pair(
         session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
-    ) as held:
+    ) as active:
         history = await session.calls(session.history)
-        from .active_run import ActiveRun, Begun, Purpose  # noqa: PLC0415 - the engine loads beside the first answers
+        from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above
 
-        active = ActiveRun(*astuple(held))
         command = next_step.adopt(session.pair.name, truth)
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
-        engine = active.prepare(Purpose(Begun.ADOPTION, command, request), RunState(run), history)
+        engine = prepare(active, Purpose(Begun.ADOPTION, command, request), RunState(run), history)
         return await supervise(active, engine.adopt(truth, reason, overrides))

@@ -10,80 +10,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from orchestrator.engine.engine import Engine
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
 from orchestrator.journal.history import events_of
 from orchestrator.model import next_step
 from orchestrator.model.events import RunFinished, TransitionMade
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import each_once
-from orchestrator.model.org import Pair
-from orchestrator.model.plan import Plan
-from orchestrator.model.reading import Reading
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, Objective, RunRequest
-from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Status
-from orchestrator.model.words import author
+from orchestrator.model.run import End, Ending, Objective
+from orchestrator.model.status import Status
 from orchestrator.system.log import bind, logger
 
-from .active_run import ActiveRun, Begun
 from .endings import can_be_taken_up, with_words
+from .holding import ActiveRun, Begun
 from .locking import left_to
 from .session import Session
 from .status import left_by_hand
-
-
-async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
-    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did.
-
-    Where a status is expected, only from there; and not at all where somebody has `cancelled` it, in words.
-    """
-    if cancelled:
-        return Ending(End.INTERRUPTED, cancelled)
-    if request.expect is not None:
-        other = _not_at(
-            request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
-        )
-        if other is not None:
-            return Ending(End.MOVED, other, next_steps=(next_step.status(request.pair),))
-    if plan is not None:
-        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
-        if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
-    return await engine.drive(request.goal)
-
-
-def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
-    """Which org does not stand at the status that was expected, or None."""
-    for role, now in readings.items():
-        if now.status is not expected:
-            shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
-            return f"the pair was expected at {expected}, and {pair[role]} {shows}"
-    return None
-
-
-def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
-    """What changed in the orgs since a plan was made, or None."""
-    for role, now in readings.items():
-        planned, org = plan.readings[role], pair[role]
-        if planned.record is None or now.record is None:
-            if type(planned.sight) is not type(now.sight):
-                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
-            continue
-        if not now.record.same_version(planned.record):
-            return f"{org} was changed since the plan was made, by {author(now.record.modified_by)}"
-    return None
-
-
-async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
-    """What is owed first, directly; then the rest of the route."""
-    if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
-        ending = await engine.deliver(owed)
-        if ending.end is not End.DONE or not finishing:
-            return ending
-    return await engine.drive(goal)
-
 
 HEARTBEAT_SECONDS = 5.0
 

@@ -25,7 +25,7 @@ from orchestrator.model.reading import Accepted, Change, Lost
 from orchestrator.model.run import Attempt, End, Mode
 from orchestrator.model.situation import Comparison, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import active_run, holding, run
+from orchestrator.operations import driving, holding, run
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
 from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
@@ -242,7 +242,7 @@ def _suspension_unnoticed(patch: Patch) -> None:
 def _resumed_under_the_same_stamps(patch: Patch) -> None:
     """Nor does anything but its number tell an attempt from one of the process before."""
     _resumed_without_the_journal(patch)
-    patch.setattr(active_run, "new_mark", lambda _: "")
+    patch.setattr(driving, "new_mark", lambda _: "")
 
 
 def _resumed_without_the_journal(patch: Patch) -> None:
@@ -294,7 +294,7 @@ def _no_lock(patch: Patch) -> None:
         return Lock(session, name, "nobody-asks")
 
     patch.setattr(holding, "hold", hold)
-    patch.setattr(active_run, "hold", hold)
+    patch.setattr(driving, "hold", hold)
     patch.setattr(Recorder, "_append", unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
 

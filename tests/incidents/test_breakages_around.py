@@ -22,7 +22,7 @@ from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
 from orchestrator.model.playbook import SETTLED, Again, HookOutcome, When
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
-from orchestrator.operations.active_run import LockReleasingPrompter
+from orchestrator.operations.driving import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
 from orchestrator.situation import guards

@@ -24,7 +24,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-from orchestrator.operations import active_run, status
+from orchestrator.operations import driving, status
 from orchestrator.proof import keyboard
 from orchestrator.simulator import AppliedLate, Authors, Fault, ServerError
 from orchestrator.situation import compare as situation_compare
@@ -215,7 +215,7 @@ def _any_orgs_will_do(patch: Patch) -> None:
 
 def _nobody_marks_who_resumes(patch: Patch) -> None:
     """What tells attempts apart is what the journal says of them."""
-    patch.setattr(active_run, "new_mark", lambda _: "")
+    patch.setattr(driving, "new_mark", lambda _: "")
 
 
 def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
