@@ -38,11 +38,7 @@ def as_text(path: str | os.PathLike[str] | None) -> str | None:
 
 
 def as_status(goal: Status | str) -> Status:
-    """A status, or the one of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """A status, or the one of that name; a UsageError where there is none."""
     if isinstance(goal, Status):
         return goal
     require_texts(goal=goal)
@@ -50,11 +46,7 @@ def as_status(goal: Status | str) -> Status:
 
 
 def require_texts(**named: object) -> None:
-    """Make sure that each is a text: a ticket number from a YAML or JSON file may well be an integer.
-
-    Raises:
-        UsageError: one is none; names the argument.
-    """
+    """A UsageError for the argument that is no text: a ticket number from a YAML or JSON file may well be an integer."""
     for name, value in named.items():
         if not isinstance(value, str):
             raise UsageError(
@@ -63,22 +55,14 @@ def require_texts(**named: object) -> None:
 
 
 def require_flags(**named: object) -> None:
-    """Make sure that each is true or false: the text "false" of a configuration would count as true.
-
-    Raises:
-        UsageError: one is neither; names the argument.
-    """
+    """A UsageError for the argument that is neither true nor false: the text "false" of a configuration would count as true."""
     for name, value in named.items():
         if not isinstance(value, bool):
             raise UsageError(f"{name}={value!r} is neither true nor false: write it without quotes")
 
 
 def require_moments(**named: object) -> None:
-    """Make sure that each is a moment, or None.
-
-    Raises:
-        UsageError: one is something else, or has no time zone; names the argument.
-    """
+    """A UsageError for the argument that is neither a moment with a time zone nor None."""
     for name, value in named.items():
         if value is not None and not isinstance(value, datetime):
             raise UsageError(f"{name}={value!r} is no datetime: datetime.now(UTC) is one")
@@ -87,11 +71,7 @@ def require_moments(**named: object) -> None:
 
 
 def require_reasons(overrides: object) -> None:
-    """Make sure that overrides are guards' names, each with a reason, or None.
-
-    Raises:
-        UsageError: they are something else.
-    """
+    """A UsageError where overrides are neither None nor guards' names, each with a reason."""
     if overrides is None:
         return
     if not isinstance(overrides, Mapping):

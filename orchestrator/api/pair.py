@@ -86,11 +86,7 @@ def open_pair(
 
 
 def open_from(sources: Sources, name: str) -> OpenPair:
-    """The same, for whoever has the sources already.
-
-    Raises:
-        HamrError: as `open_pair` says.
-    """
+    """As `open_pair`, for whoever has the sources already."""
     prepared = sources.prepare(name)
     sources.place()
     return OpenPair(sources, prepared, embed())
@@ -351,12 +347,7 @@ class OpenPair:
         return request
 
     def _resumable(self, run: str | None) -> tuple[Resumable, Playbook]:
-        """What there is to resume, with the playbook that it goes on with, which is the one it began with.
-
-        Raises:
-            UsageError: there is nothing to resume, or the run belongs to another pair.
-            HamrError: the journal cannot be read.
-        """
+        """What there is to resume, and the playbook that it began with; a UsageError where that is nothing, or another pair's."""
         with self._sources.store_for(writes=False, emergency=True)[0] as store:
             found, playbook = to_resume(store, run or self.name, [self.pair])
         if found.pair != self.name:
@@ -434,11 +425,7 @@ def _waiting(
 
 
 def _refuse_running_loop(name: str) -> None:
-    """Say what to write instead, before anything is begun.
-
-    Raises:
-        UsageError: this thread has an event loop that runs.
-    """
+    """A UsageError that says what to write instead, where this thread has an event loop that runs."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -38,11 +38,7 @@ class Address(Struct, frozen=True):
 
 
 def parse_address(text: str, source: str) -> Address:
-    """The address that a text names; `source` is the option or variable that it came from.
-
-    Raises:
-        UsageError: it names a schema that cannot be one.
-    """
+    """The address that a text names; a UsageError, which names its `source`, where its schema cannot be one."""
     parts = urlsplit(text)
     user, at, hosts = parts.netloc.rpartition("@")
     name, colon, password = user.partition(":")

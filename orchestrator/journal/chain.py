@@ -82,11 +82,7 @@ def storable_text(value: str) -> str:
 
 
 def canonical(value: object) -> bytes:
-    """RFC 8785 canonical JSON of a value that is storable.
-
-    Raises:
-        ValueError: the value has no canonical form.
-    """
+    """RFC 8785 canonical JSON of a value that is storable; a ValueError where it has none."""
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # its type has no Mapping of JSON; it refuses what it can't write
     except RecursionError as error:
@@ -282,11 +278,7 @@ def fault_of(link: Link, *, forms: bool) -> str | None:
 
 
 def parse_anchor(text: str) -> Head:
-    """The head that `hamr audit head` printed, SEQ:HASH.
-
-    Raises:
-        UsageError: it is not of that form.
-    """
+    """The head that `hamr audit head` printed, SEQ:HASH; a UsageError where the text is none."""
     found = _ANCHOR.fullmatch(text.strip())
     if found is None:
         raise UsageError(

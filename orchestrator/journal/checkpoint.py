@@ -48,11 +48,7 @@ class _Checkpoint(Struct, frozen=True):
 
 
 def read_history(store: Store, pair: Pair) -> History:
-    """What the journal says of a pair's very orgs, from its newest checkpoint on.
-
-    Raises:
-        JournalDamaged: a record cannot be read, or that checkpoint was changed.
-    """
+    """What the journal says of a pair's very orgs, from its newest checkpoint on; a JournalDamaged where a record can't be read."""
     history = _whole_history(store, pair.name)
     if not history.runs and not store.ids("", 1):  # what doctor and prove keep says nothing of runs
         history.unjournalled = store.place
@@ -66,12 +62,7 @@ def read_histories(store: Store) -> dict[str, History]:
 
 
 def checkpoint_of(store: Store, pair: str) -> dict[str, JSON]:
-    """The `data` of a pair's next checkpoint.
-
-    Raises:
-        JournalDamaged: as `read_history`.
-        ValueError: it could not be read back.
-    """
+    """The `data` of a pair's next checkpoint; raises as `read_history`, and a ValueError where it could not be read back."""
     data = plain(_kept_of(_whole_history(store, pair)))
     assert isinstance(data, dict)  # noqa: S101 - a noun's plain form
     restore(_Checkpoint, data)

@@ -514,11 +514,7 @@ def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: Hook
 
 
 def event_of(record: Record) -> Event | None:
-    """The event that a record holds, or None for a kind of a newer version.
-
-    Raises:
-        JournalDamaged: its data does not fit its kind.
-    """
+    """The event that a record holds, or None for a newer version's kind; a JournalDamaged where its data does not fit its kind."""
     try:
         return decode(record.kind, record.data)
     except ValueError as error:
@@ -529,11 +525,7 @@ def event_of(record: Record) -> Event | None:
 
 
 def certificate_of(store: Store, pair: str, *, before: int | None = None) -> Certificate | None:
-    """A pair's newest certificate, or its newest among the records before one; None where its playbook was never proven.
-
-    Raises:
-        JournalDamaged: the record does not hold, or its data does not fit its kind.
-    """
+    """A pair's newest certificate, or its newest among the records before one; None where its playbook was never proven."""
     if before is None:
         found = store.newest(pair, events.PlaybookProven.kind)
     else:
@@ -549,9 +541,5 @@ def certificate_of(store: Store, pair: str, *, before: int | None = None) -> Cer
 
 
 def events_of(records: Iterable[Record]) -> list[tuple[Event, datetime]]:
-    """A run's events with their times, in order; kinds of a newer version are passed over.
-
-    Raises:
-        JournalDamaged: a record's data does not fit its kind.
-    """
+    """A run's events with their times, in order, as `event_of` gives them; kinds of a newer version are passed over."""
     return [(event, moment(record.at)) for record in records if (event := event_of(record)) is not None]

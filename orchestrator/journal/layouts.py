@@ -39,11 +39,7 @@ def newest_layout() -> int:
 
 
 def refuse_other_layouts(statements: Statements, address: Address) -> None:
-    """Make sure that this version can use what stands there.
-
-    Raises:
-        JournalUnavailable: there is no journal, or one of another version.
-    """
+    """A JournalUnavailable where there is no journal, or one of another version."""
     found, known = _version(statements, address), newest_layout()
     if found == 0:
         raise JournalUnavailable(
@@ -60,11 +56,7 @@ def refuse_other_layouts(statements: Statements, address: Address) -> None:
 
 
 def lay_out(statements: Statements, address: Address) -> LaidOut:
-    """Create the schema and its tables where they are missing, or bring them up to this version's.
-
-    Raises:
-        JournalUnavailable: a newer hamr laid it out, or the database can't hold one.
-    """
+    """Create the schema and its tables, or bring them up to this version's; a JournalUnavailable where they are newer, or can't be had."""
     ((encoding,),) = statements.execute("SHOW server_encoding").fetchall()
     if encoding != "UTF8":
         raise unavailable(

@@ -257,11 +257,7 @@ def _line_to(address: Address) -> _Line:
 
 
 def lay_out_team(address: Address) -> LaidOut:
-    """Lay a team's journal out, in one transaction.
-
-    Raises:
-        JournalUnavailable: it cannot be reached, we may not, or what stands there is not for this version.
-    """
+    """Lay a team's journal out, in one transaction; a JournalUnavailable where we can't or may not, or another version did."""
     with PostgresDatabase(_Line(address), writes=True, patience=BUSY_SECONDS) as database:
         return database.write(lambda statements: lay_out(statements, address))
 

@@ -35,12 +35,7 @@ class SqliteFile:
 
     @classmethod
     def open(cls, path: Path, *, create: bool, durable: bool, patience: float, older: bool) -> SqliteFile:
-        """Open it, as `JournalStore.open` says.
-
-        Raises:
-            JournalUnavailable: it cannot be opened, or is not for this version or this program.
-            JournalDamaged: it is not a whole journal.
-        """
+        """Open it, as `JournalStore.open` says."""
         with turns_at(path).one(path, patience):
             if create:
                 opened = open_for_writing(path, durable=durable, patience=patience)

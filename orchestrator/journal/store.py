@@ -233,11 +233,7 @@ class JournalStore:
         after: int = 0,
         before: int | None = None,
     ) -> Iterator[Record]:
-        """Records in order, up to the newest one when the reading begins; see `Store.records`.
-
-        Raises:
-            JournalDamaged: a record cannot be read.
-        """
+        """Records in order, up to the newest one when the reading begins; a JournalDamaged where one cannot be read. See `Store.records`."""
         newest = self.head().seq if before is None else min(self.head().seq, before - 1)
         if run is None and pair is None and kinds is None:
             yield from self._all(after, newest)

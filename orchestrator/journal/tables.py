@@ -161,11 +161,7 @@ class UnreadableLock(Exception):
 
 
 def holder_of(statements: Statements, pair: str) -> Holder | None:
-    """Who holds a pair.
-
-    Raises:
-        UnreadableLock: what stands there is no holder.
-    """
+    """Who holds a pair; an UnreadableLock where what stands there is no holder."""
     row = statements.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
     if row is None:
         return None

@@ -694,11 +694,7 @@ class Remembered(dict[str, JSON]):
 
 
 def decode(kind: str, data: Mapping[str, JSON]) -> Event | None:
-    """The event that a journal record holds, or None where a newer version wrote a kind that we do not know.
-
-    Raises:
-        ValueError: the data does not fit its kind.
-    """
+    """The event that a record holds, None for a newer version's kind; a ValueError where the data does not fit."""
     if isinstance(data, Remembered):
         return data.event
     event_type = JOURNALLED.get(kind)

@@ -32,20 +32,12 @@ def timestamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """The time that `timestamp` wrote.
-
-    Raises:
-        ValueError: the text is not such a time.
-    """
+    """The time that `timestamp` wrote; a ValueError where the text is none."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def plain(value: object) -> JSON:
-    """The JSON form of a value made of nouns, enums, times and containers.
-
-    Raises:
-        TypeError: the value holds something that has no JSON form (a Secret, for one).
-    """
+    """The JSON form of nouns, enums, times and containers; a TypeError where something in it has none (a Secret, for one)."""
     match value:
         case enum.Enum():
             return value.name

@@ -195,11 +195,7 @@ class Store(Protocol):
         """Records in order, filtered, between two sequence numbers; streamed, so memory does not grow with them."""
 
     def newest(self, pair: str, kind: str) -> Record | None:
-        """A pair's newest record of a kind, whose own hash holds.
-
-        Raises:
-            JournalDamaged: it does not.
-        """
+        """A pair's newest record of a kind; a JournalDamaged where its own hash does not hold."""
 
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""

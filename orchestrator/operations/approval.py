@@ -70,12 +70,7 @@ class Asked(Struct, frozen=True):
 
 
 def asked_by_plan(plan: Plan, now: datetime) -> Asked:
-    """What a saved plan asks for.
-
-    Raises:
-        UsageError: it would do nothing.
-        Refused: it cannot be applied any more.
-    """
+    """What a saved plan asks for; a UsageError where it would do nothing, Refused where it cannot be applied any more."""
     if now >= plan.expires_at:
         raise Refused(
             f"this plan could be applied until {utc(plan.expires_at)}: nobody needs to agree to it any more",
@@ -154,11 +149,7 @@ def _reason_of(store: Store, run: str) -> str:
 
 
 def refuse_own(operator: Operator, by: str) -> None:
-    """Whoever asked for something does not agree to it.
-
-    Raises:
-        Refused: they would.
-    """
+    """Refuse that whoever asked for something agrees to it."""
     if operator.name.casefold() == by.casefold():
         raise Refused(
             f"{by} asked for this, and another person has to agree to it: hamr runs here as {operator.name}"
@@ -166,11 +157,7 @@ def refuse_own(operator: Operator, by: str) -> None:
 
 
 def approve(session: Session, asked: Asked, reason: str) -> Record:
-    """Journal that this operator agrees to exactly this.
-
-    Raises:
-        Refused: they asked for it themselves, or agreed already.
-    """
+    """Journal that this operator agrees to exactly this; Refused where they asked for it themselves."""
     refuse_own(session.operator, asked.by)
     event = RunApproved(asked.what, reason, asked.afterwards, session.store.role())
     return session.store.append(session.entry(asked.run, event))

@@ -127,11 +127,7 @@ def unknown_run(store: Store, name: str) -> UsageError:
 
 
 def run_named(store: Store, name: str, step: Callable[[str], NextStep]) -> RunHistory:
-    """That run, as far as its own records tell it; its name and `step` are as for `id_of`.
-
-    Raises:
-        UsageError: the journal knows none, or several begin so.
-    """
+    """That run, as far as its own records tell it; the name, `step` and what is raised are as for `id_of`, or there is none."""
     found = id_of(store, name, step)
     runs = {} if found is None else _history_of(store.records(run=found, kinds=KINDS)).runs
     if found not in runs:
@@ -211,11 +207,7 @@ def _to_resume(
 
 
 def playbook_of_drill(history: History, drill: DrillHistory) -> Playbook | None:
-    """The playbook that a drill began with: the file may have been edited since. None where no run of it began.
-
-    Raises:
-        DocumentError: this version cannot read it.
-    """
+    """The playbook that a drill began with, however the file was edited since; None where no run began, a DocumentError where it is too new."""
     run = history.runs[drill.legs[0]] if drill.legs else None
     return _playbook_of(run, f"drill {drill.drill}")
 

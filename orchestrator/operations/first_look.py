@@ -34,11 +34,7 @@ class FirstLook(Struct, frozen=True):
 
 
 async def look_first(org: Org, environ: Mapping[str, str], redactor: Redactor) -> FirstLook:
-    """Ask an org who it is, and for its HAMR record. Sends two GETs; its uuid need not be known.
-
-    Raises:
-        PreparationError: the certificates or the proxy of this machine cannot be used.
-    """
+    """Who an org is, and its HAMR record: two GETs; a PreparationError where this machine's certificates or proxy can't be used."""
     pair = Pair("", Both(org, replace(org, role=org.role.other)))
     async with HttpReader(
         pair, timeouts=Timeouts(), keys=KeyRing(environ, redactor), redactor=redactor, clock=SystemClock()

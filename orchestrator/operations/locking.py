@@ -44,11 +44,7 @@ class Lock(Struct):
         return self.is_let_go or self.session.store.beat(self.lock, self.session.clock.now())
 
     def let_go(self) -> None:
-        """Let others have the pair while a person is asked.
-
-        Raises:
-            JournalUnavailable: it can't be let go, so nobody is to be asked.
-        """
+        """Let others have the pair while a person is asked; a JournalUnavailable where it can't be, so that nobody is."""
         self.let_go_at = self.session.store.head().seq
         self.is_let_go = True
         self._release()
@@ -75,11 +71,7 @@ class Lock(Struct):
         return found
 
     def take_along(self) -> None:
-        """Hold the pair in the journal to which its session has moved, too: others on this machine look there.
-
-        Raises:
-            Locked: somebody of this machine does already.
-        """
+        """Hold the pair in the journal to which its session has moved, too; a Locked where somebody of this machine does already."""
         session = self.session
         holder = _holder(session, self.run, self.lock)
         present = session.store.take_lock(holder)
@@ -155,11 +147,7 @@ def _holder(session: Session, run: str, lock: str) -> Holder:
 
 
 async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
-    """As `take_lock`, beside the event loop; a caller that is cancelled meanwhile leaves no lock behind.
-
-    Raises:
-        Locked: somebody else holds it.
-    """
+    """As `take_lock`, beside the event loop; a caller that is cancelled meanwhile leaves no lock behind."""
     taken: list[Lock] = []
     try:
         await session.calls(lambda: taken.append(take_lock(session, run, take_over=take_over)))
@@ -171,11 +159,7 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
 
 
 def refuse_held(session: Session, *, take_over: bool = False) -> None:
-    """Say who holds the pair, before anything else is asked; the lock itself is taken later, and tells for certain.
-
-    Raises:
-        Locked: somebody holds it, or somebody died who left a run to resume.
-    """
+    """A Locked, before anything else is asked, where somebody holds the pair, or died and left a run; the lock itself tells for certain."""
     holder = session.store.holder(session.pair.name)
     if holder is None:
         return
@@ -259,11 +243,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
 
 
 def break_lock(session: Session, lock: str, reason: str) -> Holder:
-    """Break the pair's lock, by its id and with a reason, and journal it; gives the holder that was.
-
-    Raises:
-        HamrError: see `check_unlock`; or the lock changed hands in this very moment.
-    """
+    """Break the pair's lock, as `check_unlock` allows, and journal why; gives the holder that was."""
     holder = check_unlock(session, lock)
     broken = session.entry(holder.run, LockBroken(lock, str(holder), reason))
     # The record first: a lock that is gone without a word would be worse than a word about one that is not.

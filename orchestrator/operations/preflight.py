@@ -21,11 +21,7 @@ from orchestrator.model.words import no_journal, span, utc
 
 
 def check_request(request: RunRequest, playbook: Playbook) -> None:
-    """Refuse what can be told to be wrong from the flags and the playbook alone.
-
-    Raises:
-        UsageError: the goal is no stop, a guard does not exist or can't be overridden, or a reason is missing.
-    """
+    """A UsageError for what flags and playbook alone show to be wrong: no stop, no such guard, no reason."""
     if request.goal not in playbook.stops:
         raise _no_stop(request, playbook)
     check_overrides(request.overrides, playbook)
@@ -42,11 +38,7 @@ def says_why(reason: str) -> bool:
 
 
 def require_reasons(reason: str, overrides: Mapping[str, str]) -> None:
-    """Refuse, where something is about to be written, words that were pasted as we print them for a person to replace.
-
-    Raises:
-        UsageError: a reason is the very word that stands for one.
-    """
+    """A UsageError for a word that we print for a person to replace, and that was pasted, where something is about to be written."""
     if reason and not says_why(reason):
         raise UsageError(
             f"--reason {reason} says nothing, and it is what the audit journal will say: write why instead of {reason}"
@@ -59,11 +51,7 @@ def require_reasons(reason: str, overrides: Mapping[str, str]) -> None:
 
 
 def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
-    """Refuse overrides that name no guard, one that can't be overridden, or give no reason.
-
-    Raises:
-        UsageError: as above.
-    """
+    """A UsageError for an override that names no guard, one that can't be overridden, or gives no reason."""
     known = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
     for guard, reason in overrides.items():
         if guard in NEVER_OVERRIDDEN:
@@ -84,11 +72,7 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
 
 
 def check_adoption(overrides: Mapping[str, str]) -> None:
-    """Refuse what an adoption does not ask.
-
-    Raises:
-        UsageError: a guard other than reverted is named, or its reason is missing.
-    """
+    """A UsageError for an override that an adoption does not ask, or that gives no reason."""
     for guard, reason in overrides.items():
         if guard != "reverted":
             raise UsageError(f"--override {guard}: an adoption asks no guard; it takes reverted alone")
@@ -227,11 +211,7 @@ def refuse_before(
 
 
 def refuse_owing(history: History, request: RunRequest) -> None:
-    """A planned run on a pair that owes is refused: `resume` pays first (law 9).
-
-    Raises:
-        Refused: names what is owed.
-    """
+    """Refuse a planned run on a pair that owes: `resume` pays first (law 9)."""
     if history.owed is not None and request.mode is Mode.PLANNED:
         owed = history.owed
         raise Refused(
@@ -273,11 +253,7 @@ def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
 
 
 def status_named(text: str) -> Status:
-    """A status as a person writes it.
-
-    Raises:
-        UsageError: there is no such status, with the nearest one.
-    """
+    """A status as a person writes it; a UsageError with the nearest one where there is none."""
     name = text.strip().upper()
     if name in Status.__members__:
         return Status[name]

@@ -178,12 +178,7 @@ class Recorder(Struct):
             self._gather(run, events.RunSuperseded(self.run), fenced=True)
 
     async def check_kept(self) -> None:
-        """Make sure that everybody else can see what this process journalled (law 16).
-
-        Raises:
-            JournalDamaged: the journal's file does not hold it any more.
-            JournalUnavailable: it cannot be read.
-        """
+        """A JournalDamaged where others can't see what this process journalled (law 16); a JournalUnavailable where that can't be read."""
         missing = await self._first_missing()
         if missing is not None:
             raise JournalDamaged(
@@ -206,11 +201,7 @@ class Recorder(Struct):
         return await self.ask(lambda: self.session.store.first_missing(tuple(self._kept)))
 
     async def ask(self, call: Callable[[], T]) -> T:
-        """What the journal says; an emergency that can't read a team's goes on in this machine's own, as where it can't write.
-
-        Raises:
-            JournalUnavailable: it cannot be read, and this is no emergency, or the journal is no team's.
-        """
+        """What the journal says; an emergency that can't read a team's goes on in this machine's own (see `_move`)."""
         try:
             return await self.session.calls(call)
         except JournalUnavailable as error:

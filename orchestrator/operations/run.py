@@ -109,11 +109,7 @@ async def start(
 async def _enter(
     session: Session, request: RunRequest, drill: str
 ) -> tuple[History, tuple[tuple[Verdict, str], ...]]:
-    """The pair's history, where nothing in it is in the way of a new run, and what this one goes over by name.
-
-    Raises:
-        Refused: something is.
-    """
+    """The pair's history, and what a run goes over by name; Refused where something is in its way."""
     history = await session.calls(session.history)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
@@ -184,11 +180,7 @@ def check_plan(session: Session, plan: Plan) -> None:
 async def apply(
     session: Session, plan: Plan, *, watchers: Sequence[Watcher] = (), controls: RunControl | None = None
 ) -> RunResult:
-    """Run a saved plan, exactly: refused where it is spent, expired, or made by another playbook.
-
-    Raises:
-        HamrError: the plan no longer fits (see `check_plan`), or as `start` says.
-    """
+    """Run a saved plan, exactly; a HamrError where it no longer fits (see `check_plan`), or as `start` says."""
     check_plan(session, plan)
     return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
 
@@ -304,11 +296,7 @@ def _recall(session: Session, history: History, run: str) -> RunState:
 
 
 def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
-    """End the cooling down after a run.
-
-    Raises:
-        UsageError: the run has not finished.
-    """
+    """End the cooling down after a run; a UsageError where that has not finished."""
     if run.finished is None:
         raise UsageError(f"run {run.run} has not finished", next_steps=(next_step.resume(run.run),))
     session.append(run.run, events.RunAcknowledged(reason))

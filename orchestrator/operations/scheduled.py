@@ -77,12 +77,7 @@ async def start_at(
 async def _wait(
     session: Session, run: str, at: datetime, watchers: Sequence[Watcher], controls: RunControl
 ) -> None:
-    """Wait by the wall clock, which goes on while this machine is suspended, in small steps (law 18).
-
-    Raises:
-        Interrupted: somebody has cancelled it, or asked it to stop.
-        Moved: it is too late.
-    """
+    """Wait by the wall clock, in small steps (law 18): Interrupted where somebody has cancelled or stopped it, Moved where it is too late."""
     clock = session.clock
     while (left := (at - clock.now()).total_seconds()) > 0:
         for watcher in watchers:
@@ -132,11 +127,7 @@ async def _give_up(session: Session, run: str, scheduled: RunScheduled, reason: 
 
 
 def scheduled_named(histories: Sequence[History], name: str) -> tuple[History, Scheduled]:
-    """The run of that id which waits for its time, with its pair's history.
-
-    Raises:
-        UsageError: none of that id does.
-    """
+    """The run of that id which waits for its time, with its pair's history; a UsageError where none does."""
     for history in histories:
         if name in history.scheduled:
             return history, history.scheduled[name]
@@ -147,11 +138,7 @@ def scheduled_named(histories: Sequence[History], name: str) -> tuple[History, S
 
 
 def cancel(session: Session, run: str, reason: str) -> None:
-    """Let a run that waits for its time not begin.
-
-    Raises:
-        Moved: it had begun by then.
-    """
+    """Let a run that waits for its time not begin; Moved where it had begun by then."""
     session.append(run, RunCancelled(reason))
     # Whichever of the two the journal has first counts: a run looks for this after its own beginning is in it.
     first = next(iter(session.store.records(run=run, kinds=(RunStarted.kind, RunCancelled.kind))))

@@ -41,11 +41,7 @@ class KeyedWorld(World, Protocol):
     """Both orgs, and the keys that they want."""
 
     async def require_keys(self) -> None:
-        """Fetch all keys now.
-
-        Raises:
-            KeyUnavailable: one or more cannot be used; names all of them.
-        """
+        """Fetch all keys now; a KeyUnavailable that names all that cannot be used."""
 
 
 EMERGENCY_BUSY_SECONDS = 2.0
@@ -198,11 +194,7 @@ class Session:
         return About(run, self.pair, self.playbook, self.operator, self.store.place)
 
     def verify(self) -> None:
-        """Verify the journal's newest records, once: one that was changed is not believed.
-
-        Raises:
-            JournalDamaged: one of them does not hold.
-        """
+        """Verify the journal's newest records, once; a JournalDamaged where one does not hold, and is not believed."""
         if not self.verified:
             found = self.store.verify_newest(VERIFY_NEWEST)
             if isinstance(found, Broken):
@@ -221,11 +213,7 @@ class Session:
             self.verified = True
 
     def history(self) -> History:
-        """What the journal says of this pair, once it is verified.
-
-        Raises:
-            JournalDamaged: one of its newest records does not hold.
-        """
+        """What the journal says of this pair, once it is verified (see `verify`)."""
         self.verify()
         history = read_history(self.store, self.pair)
         self.since_checkpoint = history.read
@@ -253,11 +241,7 @@ class Session:
         return self.host.provably_dead(holder) or self.store.witness(holder.lock) is Witness.GONE
 
     def move_journal(self, why: JournalUnavailable) -> None:
-        """Go on in this machine's own journal: an emergency does not wait for a team's (law 9).
-
-        Raises:
-            JournalUnavailable: that one can't be written either; or there is none to go to.
-        """
+        """Go on in this machine's own journal, as an emergency does (law 9); else, or where that can't be written either, a JournalUnavailable."""
         if self.refuge is None or self.moved is not None:
             raise why
         here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)

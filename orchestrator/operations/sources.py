@@ -89,23 +89,13 @@ class Sources(Struct, frozen=True, eq=False):
         return f"Sources({self.pairs}, {self.playbook}, {journal}, {self.operator})"
 
     def inventory(self) -> Inventory:
-        """The inventory: as named, else HAMR_PAIRS, else ./pairs.yaml.
-
-        Raises:
-            UsageError: there is none.
-            DocumentError: it has problems.
-        """
+        """The inventory, as named, else HAMR_PAIRS, else ./pairs.yaml; a UsageError where there is none, a DocumentError with its problems."""
         from orchestrator.config import find_inventory, load_inventory
 
         return load_inventory(find_inventory(self.pairs, self.environ, Path()))
 
     def pair(self, name: str) -> Pair:
-        """One pair of the inventory; of a large one, nothing else is looked at.
-
-        Raises:
-            UsageError: there is no inventory, or no such pair in it.
-            DocumentError: it has problems.
-        """
+        """One pair of the inventory, raising as `inventory`, and a UsageError where it has no such pair; of a large one, nothing else is read."""
         from orchestrator.config import find_inventory, load_pair
 
         return load_pair(find_inventory(self.pairs, self.environ, Path()), name)
@@ -117,54 +107,32 @@ class Sources(Struct, frozen=True, eq=False):
         return self.playbook or self.environ.get("HAMR_PLAYBOOK") or DEFAULT_PLAYBOOK
 
     def load_playbook(self) -> Playbook:
-        """The playbook that was named.
-
-        Raises:
-            UsageError: there is none of that name.
-            DocumentError: it has problems.
-        """
+        """The playbook that was named; a UsageError where there is none of that name, a DocumentError with its problems."""
         from orchestrator.config import load_playbook
 
         return load_playbook(self.playbook_name())
 
     def prepare(self, pair: Pair | str, playbook: Playbook | None = None) -> Prepared:
-        """Check everything but the journal: what is mistyped must not leave an empty one behind.
-
-        Raises:
-            UsageError: the operator, the pair or the playbook is not there, or cannot be right.
-            DocumentError: a file has problems.
-        """
+        """All but the journal, raising as `pair` and `load_playbook` and for the operator: what is mistyped leaves no empty journal behind."""
         operator = self.named_operator()
         found = self.pair(pair) if isinstance(pair, str) else pair
         return Prepared(found, playbook or self.load_playbook(), operator, self.environ)
 
     def named_operator(self) -> Operator:
-        """Who is at work.
-
-        Raises:
-            UsageError: the name is not fit for a record.
-        """
+        """Who is at work; a UsageError where the name is not fit for a record."""
         return operator_named(
             self.operator if self.operator is not None else self.environ.get("HAMR_OPERATOR") or None
         )
 
     def place(self) -> Path | Address:
-        """The journal's file or address: as named, else HAMR_JOURNAL, else in the user's state folder.
-
-        Raises:
-            UsageError: it is neither.
-        """
+        """The journal's file or address, as named, else HAMR_JOURNAL, else in the user's state folder; a UsageError where it is neither."""
         from orchestrator.journal import default_place
 
         return default_place(self.journal, self.environ)
 
     @property
     def beside(self) -> Sources:
-        """The same, with the journal of drills on the simulator in the place of the journal that it lies beside.
-
-        Raises:
-            UsageError: that is no path.
-        """
+        """The same, with the journal of drills on the simulator in the place of the one that it lies beside; a UsageError where that is no path."""
         from orchestrator.journal import Address, state_folder
 
         place = self.place()

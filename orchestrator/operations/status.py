@@ -105,11 +105,7 @@ async def read_status(
     settle: bool = True,
     shared: SharedConnections | None = None,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too.
-
-    Raises:
-        HamrError: the journal cannot be read.
-    """
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too."""
     history = session.history()
     async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
@@ -119,11 +115,7 @@ async def read_status(
 def standing_of(
     session: Session, history: History, readings: Both[Reading], identities: Both[Identity]
 ) -> Standing:
-    """Where a pair stands, by what was read and what the journal says of it, and what to type next.
-
-    Raises:
-        HamrError: the journal cannot be read.
-    """
+    """Where a pair stands, by what was read and what the journal says of it, and what to type next."""
     holder = session.store.holder(session.pair.name)
     at_work = under_way(session, history, holder)
     open_run = open_run_of(history, at_work)

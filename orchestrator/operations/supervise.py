@@ -33,11 +33,7 @@ _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
 
 async def supervise(active: ActiveRun, work: Coroutine[Any, Any, Ending]) -> RunResult:
-    """Let the engine work, with heartbeats; journal how it ended, and let go of the lock.
-
-    Raises:
-        HamrError: the journal or the lock failed before anything was intended.
-    """
+    """Let the engine work, with heartbeats; journal how it ended; a HamrError that came before anything was intended is raised."""
     with bind(run=active.run, pair=active.session.pair.name):
         heart = asyncio.create_task(_beat(active))
         try:
@@ -98,11 +94,7 @@ def _given_up(active: ActiveRun) -> Ending:
 
 
 def _stopped_by(active: ActiveRun, error: HamrError) -> Ending:
-    """The ending after an error from the journal or the lock in the middle of a run.
-
-    Raises:
-        HamrError: the same error, where nothing was intended yet.
-    """
+    """The ending after an error from the journal or the lock; the same error, where nothing was intended yet."""
     if not active.state.intended:
         raise error
     attempt = active.state.outstanding()
