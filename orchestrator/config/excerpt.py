@@ -25,10 +25,7 @@ _COMMENT = re.compile(r"\s+#.*")
 def excerpt(text: str, place: Place, steps: Steps | None = None) -> str:
     """The line at a place, or "" where there is none or it may hold a key; of a line with an address, what stands before.
 
-    Args:
-        text: the whole file.
-        place: the line and column that a message is about.
-        steps: the way to the value there; None where the text could not be parsed, and lines above have to tell.
+    `steps` is the way to the value there; None where the text could not be parsed, and lines above have to tell.
     """
     number, column = place
     lines = _lines(text)

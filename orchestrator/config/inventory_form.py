@@ -125,11 +125,7 @@ _WAVE = r"[0-9]+ ?%|rest"
 
 
 def wave(value: Any) -> Wave:
-    """One wave of many pairs, as files and the command line write it: 5, 10% or rest.
-
-    Raises:
-        ValueError: it is none, in plain words.
-    """
+    """One wave of many pairs, as files and the command line write it: 5, 10% or rest; a ValueError in plain words where it is none."""
     expected = "a number of pairs (1 or more), a share (1% to 100%) or rest"
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return Wave(pairs=value)

@@ -85,11 +85,7 @@ _CODES = tuple(int(code) for code in ExitCode)
 
 
 def _mirror(value: Any) -> timedelta | None:
-    """Seconds until a write shows on the other org; None where it never does.
-
-    Raises:
-        ValueError: it is none of off, on and a duration; said in plain words, as by every function here.
-    """
+    """Seconds until a write shows on the other org, None where it never does; a ValueError in plain words, as by every function here."""
     if value is False or value == "off":
         return None
     if value is True or value == "on":

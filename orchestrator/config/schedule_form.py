@@ -22,11 +22,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def cron(value: Any) -> str:
-    """A time as cron has it, in numbers alone: minute, hour, day of the month, month, weekday.
-
-    Raises:
-        ValueError: it is none, in plain words.
-    """
+    """A time as cron has it, in numbers alone: minute, hour, day of the month, month, weekday; a ValueError where it is none."""
     text = text_of(value)
     fields = text.split()
     if len(fields) != len(_FIELDS):

@@ -69,12 +69,7 @@ def schema_line(schema: str) -> str:
 
 
 def starter_inventory(pair: Pair | None = None, *, pages: bool = True) -> str:
-    """A commented inventory to start from; it passes `hamr check` as it is.
-
-    Args:
-        pair: what is known of the pair; None for an example.
-        pages: whether it names the page that the commented playbook asks.
-    """
+    """A commented inventory to start from, which passes `hamr check` as it is; `pages`: with the page that the commented playbook asks."""
     pair = pair or example_pair()
     lines = [
         _said(f"  {pair.name}:", f"the name that you type: hamr status {pair.name}"),

@@ -44,11 +44,7 @@ class ThreadCalls:
         self._at_work = False
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """Make the call in the thread, and wait for its end, also where the caller is cancelled meanwhile.
-
-        Raises:
-            asyncio.CancelledError: the caller was cancelled, and the call ended well.
-        """
+        """Make the call in the thread, and wait for its end, also where the caller is cancelled meanwhile: a call that failed says so first."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         # In the caller's context: what is logged meanwhile carries its run and pair.
@@ -104,16 +100,7 @@ class Turns:
 
     @contextmanager
     def one(self, place: Path, seconds: float, *, sent: str = UNSENT) -> Iterator[None]:
-        """Have the file alone, as far as this process goes.
-
-        Args:
-            place: the file, for messages.
-            seconds: how long to wait.
-            sent: what was not sent, as a sentence.
-
-        Raises:
-            JournalUnavailable: it was not our turn in time.
-        """
+        """Have the file alone, as far as this process goes, within so many seconds; else a JournalUnavailable that says what was not sent."""
         if not self._lock.acquire(timeout=seconds):
             raise unavailable(
                 place,

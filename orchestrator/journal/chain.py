@@ -90,11 +90,7 @@ def canonical(value: object) -> bytes:
 
 
 def read_json(text: str | bytes) -> JSON:
-    """The value of a JSON text, with numbers as RFC 8785 sees them: `canonical(read_json(t)) == t` where t is canonical.
-
-    Raises:
-        ValueError: it is not JSON, or holds NaN or Infinity.
-    """
+    """The value of a JSON text, numbers as RFC 8785 sees them; a ValueError where it is none. `canonical(read_json(t)) == t` for a canonical t."""
     data = text if isinstance(text, bytes) else text.encode("utf-8")
     try:
         return _read_for_sure(data)
@@ -125,10 +121,8 @@ def is_canonical(text: str) -> bool:
 def _read_for_sure(data: bytes) -> JSON:
     """The value of a text that has its canonical form wherever it is what `_write_sorted` writes.
 
-    Raises:
-        _Doubtful: there may be a number that not everybody writes like that, one of more digits than any reader keeps
-            exact, or a character that has another place in UTF-16 order.
-        ValueError: it is not JSON.
+    _Doubtful where it may hold a number that not everybody writes or keeps like that, or a character of another place in
+    UTF-16 order; a ValueError where it is not JSON.
     """
     rough = b":" + data.translate(_ROUGHLY)
     if _LONG_NUMBER in rough or _ELSEWHERE in rough:
@@ -183,11 +177,7 @@ class Link(Struct, frozen=True):
     data: str
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, over the canonical JSON of all fields but the hash, around the data's own text.
-
-        Raises:
-            UnicodeEncodeError: a field is not valid Unicode.
-        """
+        """SHA-256 in hexadecimal over the canonical JSON of all other fields, around the data's own text; a UnicodeEncodeError where one is no text."""
         hashed = _Hashed(
             self.at,
             self.by,

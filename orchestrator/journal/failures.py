@@ -43,13 +43,7 @@ UNWRITTEN = "The record was not written, and nothing more is sent without it."
 
 
 def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = UNSENT) -> HamrError:
-    """The error to raise for what SQLite reported about the journal at that place.
-
-    Args:
-        error: what sqlite3 raised.
-        place: the journal's file.
-        sent: what was not sent, as a sentence.
-    """
+    """The error to raise for what sqlite3 raised about the journal at that place; `sent` says what was not sent."""
     primary = primary_code(error)
     if primary is None and str(error).startswith("Could not decode"):
         return damaged(place, "is damaged: it holds text that is not valid UTF-8")

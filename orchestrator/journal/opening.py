@@ -27,15 +27,8 @@ _NEARLY = re.compile(r"postgres(ql)?(:|/)", re.IGNORECASE)
 def default_place(option: str | None, environ: Mapping[str, str]) -> Path | Address:
     """The journal's file, or a team's address: `--journal`, else HAMR_JOURNAL, else `~/.local/state/hamr/journal.db`.
 
-    XDG_STATE_HOME replaces `~/.local/state` where it is an absolute path, as the XDG base directory
-    specification asks.
-
-    Args:
-        option: what stood after `--journal`, or None.
-        environ: the process's environment.
-
-    Raises:
-        UsageError: it is neither a path nor a team's address.
+    XDG_STATE_HOME replaces `~/.local/state` where it is an absolute path, as the XDG base directory specification asks. A
+    UsageError where it is neither a path nor an address.
     """
     if option is not None:
         return _path(option, "--journal", environ)
@@ -103,22 +96,13 @@ class Opened(Struct, frozen=True):
 
 
 def open_for_writing(place: Path, *, durable: bool, patience: float) -> Opened:
-    """Open the journal, and create it where there is none.
+    """Open the journal, and create it where there is none; raises as `JournalStore.open`.
 
     The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
     the group) it is for the group, too, as far as the umask lets it.
 
     Law 16: no file beside it may hold committed records, so it is kept with a rollback journal, and one that an older
     hamr kept with a write-ahead log is switched over.
-
-    Args:
-        place: the file.
-        durable: wait at each commit until the disk has it; a simulation can do without.
-        patience: seconds to wait for others who write.
-
-    Raises:
-        JournalUnavailable: it cannot be created, opened or written, or belongs to something else.
-        JournalDamaged: the file is not a whole journal.
     """
     with _in_words(place):
         _refuse_odd_files(place)
@@ -134,14 +118,9 @@ def open_for_writing(place: Path, *, durable: bool, patience: float) -> Opened:
 
 
 def open_for_reading(place: Path, *, patience: float, older: bool = False) -> Opened:
-    """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file.
+    """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file. Raises as `JournalStore.open`.
 
-    Works on a file, and in a folder, that may only be read. `patience` is the seconds to wait for others who write;
-    `older` takes an older hamr's journal too, for what only passes its records on.
-
-    Raises:
-        JournalUnavailable: it cannot be opened, or belongs to something else.
-        JournalDamaged: the file is not a whole journal.
+    Works on a file, and in a folder, that may only be read.
     """
     with _in_words(place):
         _refuse_odd_files(place)

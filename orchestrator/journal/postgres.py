@@ -29,16 +29,7 @@ T = TypeVar("T")
 
 
 def open_team(address: Address, *, writes: bool, patience: float) -> PostgresDatabase:
-    """Open a team's journal, for as long as its line is used.
-
-    Args:
-        address: where it is.
-        writes: whether anything is to be written.
-        patience: seconds to wait for an answer.
-
-    Raises:
-        JournalUnavailable: it cannot be reached, is not laid out for this version, or we may not use it.
-    """
+    """Open a team's journal; a JournalUnavailable where it cannot be had in `patience` seconds, or is not laid out for this version."""
     database = PostgresDatabase(_line_to(address), writes=writes, patience=patience)
     try:
         database.read(lambda statements: refuse_other_layouts(statements, address))
@@ -65,11 +56,7 @@ class Line(Protocol):
         """One of its own to the same database."""
 
     def ask(self, work: Callable[[Statements], T], *, writes: bool, seconds: float) -> T:
-        """What the work gave, within so many seconds.
-
-        Raises:
-            JournalUnavailable: no answer came in time, or the database can't be used.
-        """
+        """What the work gave, within so many seconds; a JournalUnavailable where it gave nothing in time, or can't be done."""
 
 
 def silent(address: Address, job: Job) -> JournalUnavailable:
@@ -263,18 +250,10 @@ def lay_out_team(address: Address) -> LaidOut:
 
 
 def lay_out_beside(address: Address, schema: str, made_by: str, sql: str) -> bool:
-    """Lay out tables of something else in a schema of its own, in one transaction; whether anything was to be done.
+    """Lay out tables of something else beside a journal, in a schema of their own, in one transaction; whether anything was to be done.
 
     What another version of it has made there goes with all that it holds: nothing is kept in it that the journal lacks.
-
-    Args:
-        address: the journal beside which they are.
-        schema: theirs.
-        made_by: who makes them, with its version, as the schema's comment says.
-        sql: what makes them.
-
-    Raises:
-        JournalUnavailable: it cannot be reached, we may not, or others have a schema of that name.
+    `made_by` names it, with its version, as the schema's comment; a JournalUnavailable refuses others' schemas.
     """
 
     def work(statements: Statements) -> bool:

@@ -34,13 +34,7 @@ _BUSY = frozenset({"55P03", "57014"})
 
 
 def from_postgres(error: psycopg.Error, address: Address, *, sent: str = UNSENT) -> JournalUnavailable:
-    """The error to raise for what was reported about the journal at that address.
-
-    Args:
-        error: what psycopg raised.
-        address: the journal's; no password of it is in the words.
-        sent: what was not sent, as a sentence.
-    """
+    """The error to raise for what psycopg raised about a journal, whose passwords are not in it; `sent` says what was not sent."""
     said = " ".join((error.diag.message_primary or _HINT.sub(";", str(error)).strip(" ;\n")).split())
     for secret in address.secrets:
         said = said.replace(secret, "[redacted]")

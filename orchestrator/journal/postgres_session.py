@@ -173,10 +173,9 @@ class TeamSession:
         )
 
     def _was_committed(self, transaction: str, jobs: Sequence[Job], lost: _LostAtCommitError) -> bool:
-        """What became of a transaction whose COMMIT nobody answered; one that only read has no id, and may be done again.
+        """What became of a transaction whose COMMIT nobody answered; the same error again where nobody can tell yet.
 
-        Raises:
-            _LostAtCommitError: nobody can tell yet.
+        One that only read has no id, and may be done again.
         """
         if not transaction:
             return False

@@ -247,17 +247,9 @@ class JournalStore:
     def outline(
         self, kinds: Sequence[str], *, begins: Sequence[str], pair: str | None = None
     ) -> Iterator[Record]:
-        """In order, the records of some kinds, and of each run the first one that has a kind of `begins`.
+        """In order, the records of some kinds, and of each run the first one that has a kind of `begins`; of one pair, of its own alone.
 
-        Whatever else the runs have recorded is not read; nor, of one pair, anything of another.
-
-        Args:
-            kinds: of all runs.
-            begins: kinds of which each run's first is wanted.
-            pair: of this pair only; of its runs, those that have a beginning.
-
-        Raises:
-            JournalDamaged: a record cannot be read.
+        Whatever else the runs have recorded is not read. A JournalDamaged where a record cannot be.
         """
         newest = self.head().seq
         found, values = selection(None, pair, kinds)
@@ -320,8 +312,7 @@ class JournalStore:
     def verify(self) -> Verification:
         """Walk the whole chain, from the stored bytes, in one pass and with constant memory.
 
-        Raises:
-            JournalDamaged: all records hold, but the file that they lie in does not, its indexes for one.
+        A JournalDamaged where all records hold, but the file that they lie in does not, its indexes for one.
         """
         found = self._walked(Walk())
         finding = self._database.check_whole() if isinstance(found, Verified) else ""

@@ -669,12 +669,10 @@ INTENTS: frozenset[str] = frozenset({TransitionIntended.kind, WriteIntended.kind
 
 
 def encode(event: Event) -> dict[str, JSON]:
-    """The `data` of the event's journal record.
+    """The `data` of the event's journal record; a TypeError where something in it has no JSON form.
 
-    Raises:
-        ValueError: it could not be read back: a journal takes nothing back, and one such record would be in the way of
-            every later run.
-        TypeError: it holds something that has no JSON form.
+    A ValueError where it could not be read back: a journal takes nothing back, and one such record would be in the way of
+    every later run.
     """
     data = plain(event)
     assert isinstance(data, dict)  # noqa: S101 - a dataclass's plain form

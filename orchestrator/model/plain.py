@@ -62,13 +62,10 @@ def plain(value: object) -> JSON:
 
 
 def restore(kind: type[T], data: object) -> T:
-    """A value of that type, rebuilt from what `plain` wrote.
+    """A value of that type, rebuilt from what `plain` wrote; a ValueError where the data does not fit.
 
     Keys that the type does not have are passed over, and missing ones take their default, so that a newer
     version reads an older journal.
-
-    Raises:
-        ValueError: the data does not fit the type.
     """
     try:
         return cast("T", _restorer(cast("Any", kind))(data))

@@ -18,12 +18,7 @@ class Certificate(Struct, frozen=True):
     at: datetime
 
     def changed_since(self, sha256: str, version: str) -> str:
-        """What is another now than what was proven: the playbook, hamr; "" where nothing is.
-
-        Args:
-            sha256: the playbook's now.
-            version: hamr's now.
-        """
+        """What is another now than what was proven, by the playbook's digest and hamr's version: "the playbook", "hamr", or ""."""
         if self.proven.playbook_sha256 != sha256:
             return "the playbook"
         return "" if self.proven.version == version else "hamr"

@@ -196,13 +196,7 @@ def value_words(value: float | str | bool) -> str:
 
 
 def proof_words(certificate: Certificate, sha256: str, version: str) -> str:
-    """Whether a playbook is proven, as plan, report and doctor say it: proven to 2 faults on 2026-11-22.
-
-    Args:
-        certificate: what was proven.
-        sha256: the playbook's, as it is asked about.
-        version: of the hamr that it is asked about.
-    """
+    """Whether a playbook of that digest is proven, to that version of hamr: proven to 2 faults on 2026-11-22."""
     upto = f"proven to {counted(certificate.proven.faults, 'fault')} on {certificate.at:%Y-%m-%d}"
     changed = certificate.changed_since(sha256, version)
     return f"was {upto}; {changed} was changed since" if changed else upto

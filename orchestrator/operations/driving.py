@@ -134,12 +134,7 @@ class LockReleasingPrompter(Struct):
         return self.active.controls.asker is not None
 
     async def ask(self, question: Question) -> Reply | None:
-        """The reply, or None where there is nobody to ask.
-
-        Raises:
-            Locked: another run holds the pair by now, or somebody who took this one up.
-            Moved: another run took this one's place meanwhile, or somebody took it up.
-        """
+        """The reply, or None where there is nobody to ask; Locked or Moved where another run, or another process of this one, has the pair by now."""
         active = self.active
         session, run, lock, asker = active.session, active.run, active.lock, active.controls.asker
         if asker is None:

@@ -109,13 +109,10 @@ def left_to(taker: Record, meanwhile: str) -> Moved:
 
 
 def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
-    """Take the pair's lock for a run.
+    """Take the pair's lock for a run; Locked says who holds it, since when, and what they last did.
 
     With `take_over` the lock of a process that is gone (`Session.is_gone`, and no heartbeat since) changes hands even where
     it left a run in the middle.
-
-    Raises:
-        Locked: somebody else holds it; says who, since when, and what the holder last did.
     """
     lock = session.new_lock()
     holder = _holder(session, run, lock)
@@ -217,12 +214,7 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
 
 
 def check_unlock(session: Session, lock: str) -> Holder:
-    """The holder of the pair's lock, where that lock may be broken.
-
-    Raises:
-        UsageError: nobody holds the pair, or the lock has another id.
-        Locked: the holder is at work on this very machine.
-    """
+    """The holder of the pair's lock, where it may be broken: a UsageError where there is no such lock, Locked where its process runs here."""
     name = session.pair.name
     look = (next_step.status(name),)
     holder = session.store.holder(name)

@@ -83,12 +83,9 @@ class _Forecast(Struct):
 
 
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
-    """The plan for a request.
+    """The plan for a request; a KeyUnavailable where a key of a planned one can't be had.
 
     With `assumed` it is planned as if both orgs stood there, without any network.
-
-    Raises:
-        KeyUnavailable: in a planned mode, a key cannot be had.
     """
     history = session.history()
     if assumed is None:

@@ -187,14 +187,7 @@ def over_cool_down(request: RunRequest) -> RunRequest:
 def refuse_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
-    """Stop a run for what earlier runs left behind, unless it is overridden by name.
-
-    Returns:
-        What it goes over, each with the operator's reason.
-
-    Raises:
-        Refused: lists every verdict that did not pass, with what clears it and the flag that overrides it.
-    """
+    """Refuse a run for what earlier runs left behind, and say how each is cleared or overridden; else what it goes over by name, and why."""
     found = _judge(history, playbook, clock, request)
     failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
     refused = [each for each in failed if each.verdict.guard not in request.overrides]
@@ -221,11 +214,9 @@ def refuse_owing(history: History, request: RunRequest) -> None:
 
 
 def refuse_in_drill(history: History, request: RunRequest, drill: str) -> None:
-    """A pair that is being drilled belongs to that drill until it is closed; an emergency is never held up by one.
+    """Refuse a run on a pair that is being drilled, unless it is that drill's; an emergency is never held up by one.
 
-    Raises:
-        Refused: names the drill that is open, the one that is not open any more, or the run that has moved the pair
-            meanwhile: a drill never goes on with a pair that somebody has moved for real.
+    A drill is refused, too, that somebody has closed, or whose pair somebody has moved for real meanwhile.
     """
     held = history.open_drill
     if request.mode is Mode.EMERGENCY or (held is None and not drill):

@@ -263,9 +263,7 @@ class Recorder(Struct):
     def _move(self, why: JournalUnavailable) -> None:
         """Go on in this machine's own journal, which begins with what this process journalled of the run: resume needs it.
 
-        Raises:
-            JournalUnavailable: `why`, where this is no emergency, or the journal is no team's.
-            Locked: somebody else of this machine holds the pair there.
+        Raises `why` where this is no emergency, or the journal is no team's; Locked where somebody else holds the pair there.
         """
         session = self.session
         session.move_journal(why)

@@ -156,11 +156,8 @@ class Session:
     ) -> AbstractAsyncContextManager[Watcher]:
         """Who is told of a run: the org, where the pair's `events` say so, and its channels.
 
-        Args:
-            run: its id.
-            over: the connections to both orgs; None where neither is told.
-            note: takes what came of each notice.
-            before: how it began, where it is taken up again, or what it waited for.
+        `over` are the connections to both orgs, None where neither is told; `note` takes what came of each notice; `before` is how
+        the run began, where it is taken up again, or what it waited for.
         """
         from orchestrator.notices import Notices, Poster  # noqa: PLC0415 - only a run tells anybody
 
@@ -220,11 +217,7 @@ class Session:
         return history
 
     def keep_checkpoint(self, lock: str) -> None:
-        """Journal what the pair's history amounts to, where there is so much of it that reading it takes its time.
-
-        Args:
-            lock: the pair's, which this run holds: nobody else adds to its history meanwhile.
-        """
+        """Journal what the pair's history amounts to, where reading it takes its time; `lock`, which this run holds, keeps others from adding to it."""
         if self.since_checkpoint >= DUE_AFTER:
             data, operator = checkpoint_of(self.store, self.pair.name), self.operator
             entry = Entry(

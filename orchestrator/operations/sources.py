@@ -146,13 +146,9 @@ class Sources(Struct, frozen=True, eq=False):
         return self if self.journal is not None else self.beside
 
     def store(self, *, writes: bool, patience: float | None = None) -> JournalStore:
-        """The journal, open; who only looks leaves no file behind. Close it, or use it as a context manager.
+        """The journal, open, a context manager; who only looks leaves no file behind. Raises as `JournalStore.open`.
 
         `patience` is how many seconds it waits for others who write; None for the usual.
-
-        Raises:
-            JournalUnavailable: it cannot be opened.
-            JournalDamaged: it is not a whole journal.
         """
         from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
@@ -171,12 +167,7 @@ class Sources(Struct, frozen=True, eq=False):
         )
 
     def store_for(self, *, writes: bool, emergency: bool) -> tuple[JournalStore, JournalMoved | None]:
-        """The journal as `store` gives it; in an emergency soon, or, where a team's can't be had, this machine's own, and why.
-
-        Raises:
-            JournalUnavailable: it is a file, and cannot be opened; or neither can be.
-            JournalDamaged: it is not a whole journal.
-        """
+        """The journal as `store` gives it; in an emergency soon, or, where a team's can't be had, this machine's own, and why."""
         from orchestrator.journal import JournalStore
         from orchestrator.model.events import JournalMoved
         from orchestrator.system.clock import SystemClock
@@ -198,12 +189,7 @@ class Sources(Struct, frozen=True, eq=False):
 
     @contextmanager
     def existing_store(self) -> Iterator[JournalStore]:
-        """The journal, an older hamr's too, which has to be there: an auditor must not be told that an empty one holds.
-
-        Raises:
-            JournalUnavailable: there is none, or it cannot be opened.
-            JournalDamaged: it is not a whole journal.
-        """
+        """The journal, an older hamr's too; a JournalUnavailable where there is none, for an auditor must not be told that an empty one holds."""
         from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 
@@ -219,11 +205,8 @@ class Sources(Struct, frozen=True, eq=False):
 def operator_named(text: str | None) -> Operator:
     """The operator that a text names: NAME@HOST, or NAME on this machine; None is whoever is logged in here.
 
-    It becomes a part of `modified_by` in every record that is written (NAME+hamr-RUN-ATTEMPT@HOST), so only
-    characters that are safe in an address are taken.
-
-    Raises:
-        UsageError: it holds others.
+    It becomes a part of `modified_by` in every record that is written (NAME+hamr-RUN-ATTEMPT@HOST), so a UsageError refuses
+    what is not safe in an address.
     """
     from orchestrator.journal import host_name
     from orchestrator.model.run import Operator

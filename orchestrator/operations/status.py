@@ -171,16 +171,10 @@ PAIRS_AT_ONCE = 16
 
 
 async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dict[str, Standing | HamrError]:
-    """One look at each of several pairs, by name: where it stands, or why that could not be told.
+    """One look at each of several pairs by name, as `read_status`, or why there is none; a JournalDamaged where the journal does not hold.
 
-    A pair's connections are used for the next one on the same hosts; each has its own keys and time-outs.
-
-    Args:
-        sessions: one for each pair, all on the same open journal.
-        settle: as for `read_pair`.
-
-    Raises:
-        JournalDamaged: one of the journal's newest records does not hold.
+    All sessions are on the same open journal. A pair's connections are used for the next one on the same hosts; each has its
+    own keys and time-outs.
     """
     first, *others = sessions
     first.verify()

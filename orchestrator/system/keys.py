@@ -81,18 +81,10 @@ class KeyRing:
         return "KeyRing(…)"
 
     async def resolve(self, reference: KeyReference, *, org: str, which: str) -> Secret:
-        """The key that a reference leads to.
+        """The key that a reference leads to; a KeyUnavailable says where it was looked for and what to do, never the value.
 
-        Who waits may give up: the fetching goes on, and its key is there for the next one who asks. A failure is
-        not kept, so that a person can mend it while the program waits.
-
-        Args:
-            reference: where it is.
-            org: whose key, as a person names the org.
-            which: "api" or "app", or words of the caller's own.
-
-        Raises:
-            KeyUnavailable: there is no usable key; says where it was looked for and what to do, never the value.
+        Who waits may give up: the fetching goes on, and its key is there for the next one who asks. A failure is not kept, so that
+        a person can mend it while the program waits. `which` is "api" or "app" of that org, or words of the caller's own.
         """
         known = self._keys.get(reference)
         if known is not None and reference not in self._distrusted:

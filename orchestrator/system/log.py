@@ -85,16 +85,10 @@ def configure(
     stream: TextIO | None = None,
     redactor: Redactor | None = None,
 ) -> None:
-    """Send all logs, other libraries' warnings included, to one stream in one form. May be called again.
+    """Send all logs, other libraries' warnings included, to one stream (stderr) in one form. May be called again.
 
-    Args:
-        form: "auto" is console on a terminal and JSON otherwise.
-        level: the least that is shown: debug, info, warning, error.
-        stream: stderr where None.
-        redactor: knows the keys; the one of the key ring.
-
-    Raises:
-        ValueError: no such level.
+    The form "auto" is console on a terminal and JSON otherwise; `level` is the least that is shown: debug, info, warning or error,
+    else a ValueError; `redactor` is the key ring's.
     """
     global _settings  # noqa: PLW0603 - logs are the process's own, as logging's settings are
     number = logging.getLevelNamesMapping().get(level.upper())
@@ -135,10 +129,9 @@ class _OtherLibraries(logging.Handler):
 
 
 def embed() -> Redactor:
-    """Leave the log to the program that hamr is embedded in, unless `configure` was called before.
+    """Leave the log to the program that hamr is embedded in, unless `configure` was called before; what takes keys out of events.
 
-    Returns:
-        What takes the keys out of every event: the key rings of this process have to make theirs known to it.
+    The key rings of this process have to make theirs known to it.
     """
     global _embedded  # noqa: PLW0603 - logs are the process's own
     if _settings is not None:

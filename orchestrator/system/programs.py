@@ -93,11 +93,7 @@ def key_variables(pair: Pair) -> frozenset[str]:
 def environment_without_keys(
     environ: Mapping[str, str], redactor: Redactor, hidden: Iterable[str] = ()
 ) -> dict[str, str]:
-    """The environment that a program may see (law 17).
-
-    Left out are the variables that are named, those in which Datadog's tools look for keys, and any that holds a key
-    which was fetched, whatever its name.
-    """
+    """The environment that a program may see: without the variables that are named, Datadog's own, and any that holds a fetched key (law 17)."""
     left_out = DATADOG_VARIABLES.union(hidden)
     return {
         name: value
