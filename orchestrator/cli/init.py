@@ -59,7 +59,7 @@ def init(  # noqa: PLR0917 - click passes each flag by its name
     Where NAME_PRIMARY_API_KEY and NAME_PRIMARY_APP_KEY are set (and NAME_SECONDARY_...), the orgs themselves are asked
     for their uuids, by GETs alone. A file that is there already is left as it is.
     """
-    from orchestrator.config import example_pair, starter_inventory
+    from orchestrator.config.starter import example_pair, starter_inventory
     from orchestrator.report.documents import document
     from orchestrator.report.layout import Span, next_commands
 
@@ -90,15 +90,8 @@ def init(  # noqa: PLR0917 - click passes each flag by its name
 
 def _beside(*, full: bool) -> dict[str, str]:
     """What stands beside the inventory, by name."""
-    from orchestrator.config import (
-        INVENTORY_SCHEMA,
-        MINIMAL_PLAYBOOK,
-        PLAYBOOK_SCHEMA,
-        inventory_schema,
-        playbook_schema,
-        schema_line,
-        shipped_playbooks,
-    )
+    from orchestrator.config import inventory_schema, playbook_schema, shipped_playbooks
+    from orchestrator.config.starter import INVENTORY_SCHEMA, MINIMAL_PLAYBOOK, PLAYBOOK_SCHEMA, schema_line
     from orchestrator.report.documents import to_json
 
     playbooks = {"regional-failover.yaml": MINIMAL_PLAYBOOK}
@@ -115,7 +108,7 @@ def _beside(*, full: bool) -> dict[str, str]:
 
 
 def _next_steps(folder: Path, pair: Pair | None) -> tuple[NextStep, ...]:
-    from orchestrator.config import NO_UUIDS
+    from orchestrator.config.starter import NO_UUIDS
 
     here = () if folder == Path() else (next_step.shell(f"cd {shlex.quote(str(folder))}"),)
     if pair is None:
@@ -185,7 +178,7 @@ def _other_than(taken: str, read: Callable[[str], T], whose: Callable[[T], str])
 
 def _pair_from(questions: _Questions, name: str, primary: str, secondary: str) -> Pair:
     """The pair, of what its orgs say, and else of what is answered."""
-    from orchestrator.config import example_pair, org_address, org_uuid, pair_name
+    from orchestrator.config.starter import example_pair, org_address, org_uuid, pair_name
     from orchestrator.model.org import SITES, datacenter_label
     from orchestrator.model.status import Both, Role
 
@@ -276,7 +269,7 @@ def _told(
     read_uuid: Callable[[str], str],
 ) -> Org:
     """The org with its uuid, name and datacenter: as it says, as its peer's record says, else as is answered."""
-    from orchestrator.config import NO_UUIDS, datacenter, org_name
+    from orchestrator.config.starter import NO_UUIDS, datacenter, org_name
     from orchestrator.model.org import datacenter_label
     from orchestrator.model.status import Role
 

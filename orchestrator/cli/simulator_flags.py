@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.config.fault_scripts import load_fault_script
+from orchestrator.config.scenarios import load_fault_script
 from orchestrator.errors import UsageError
 from orchestrator.model.status import Both, Role
 from orchestrator.simulator import (

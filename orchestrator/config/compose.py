@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.plain import JSON
 
-from .document import Document, Place, PlacedList, PlacedMapping, private
+from .document import Document, Place, PlacedList, PlacedMapping, excerpt, private
 from .messages import shown
 
 DEEPEST = 32
@@ -226,8 +226,6 @@ class _Composer(Struct):
         self._stop(at, f"not valid YAML: {said or 'it cannot be read'}{hint}")
 
     def _problem(self, at: Place, message: str) -> None:
-        from .excerpt import excerpt  # noqa: PLC0415 - where nothing is wrong, nobody pays for it
-
         self.problems.append(Problem(self.file, *at, message, excerpt(self.text, at)))
 
     def _stop(self, at: Place, message: str) -> NoReturn:

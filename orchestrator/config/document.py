@@ -1,8 +1,10 @@
-"""What a YAML text holds, with the place of every key and value."""
+"""What a YAML text holds, with the place of every key and value; and the line that a message shows, never one with a key (law 17)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
@@ -10,7 +12,7 @@ from msgspec import Struct, field
 from orchestrator.errors import Problem
 from orchestrator.model.plain import JSON
 
-from .messages import meant
+from .messages import looks_like_key, meant
 
 T = TypeVar("T")
 
@@ -114,8 +116,6 @@ class Document(Struct, frozen=True):
         return of_key if at_key else of_value
 
     def _problem(self, finding: Finding) -> Problem:
-        from .excerpt import excerpt  # noqa: PLC0415 - where nothing is wrong, nobody pays for it
-
         place = self.place(finding.steps, at_key=finding.at_key)
         return Problem(self.file, *place, finding.message, excerpt(self.text, place, finding.steps))
 
@@ -172,3 +172,67 @@ def _at(values: Any, way: Steps) -> Any:
     for step in way:
         values = list_in(values)[step] if isinstance(step, int) else mapping_in(values).get(step)
     return values
+
+
+_LONGEST = 400
+_ABOVE = 2_000
+"""Lines above that are looked at for the name of a key; where its block is longer, the line is not shown."""
+_NEAR = 3
+"""Lines just above, of which a quote or bracket may still be open where the text cannot be parsed."""
+
+_SECRETIVE = ("key", "secret", "token", "passw")
+_WORD = re.compile(r"[A-Za-z_]+")
+_VALUE = re.compile(r":\s")
+_COMMENT = re.compile(r"\s+#.*")
+
+
+def excerpt(text: str, place: Place, steps: Steps | None = None) -> str:
+    """The line at a place, or "" where there is none or it may hold a key; of a line with an address, what stands before.
+
+    `steps` is the way to the value there; None where the text could not be parsed, and lines above have to tell.
+    """
+    number, column = place
+    lines = _lines(text)
+    if not 0 < number <= len(lines) or len(lines[number - 1]) > _LONGEST:
+        return ""
+    line = lines[number - 1]
+    above = (line,) if steps is not None else (line, *_above(lines, number))
+    if looks_like_key(line) or private(steps or ()) or any(_may_hold_a_key(each) for each in above):
+        return ""
+    value = _VALUE.search(line)
+    if "://" in line or "@" in line:
+        return "" if value is None else f"{line[: value.end()]}…"
+    shown = _COMMENT.sub("", line)
+    shown = line if len(shown) < column else shown
+    return "".join(
+        letter if letter.isprintable() else "→" if letter == "\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in shown
+    )
+
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _may_hold_a_key(line: str) -> bool:
+    return any(word in line.lower() for word in _SECRETIVE) or private(_WORD.findall(line))
+
+
+def _above(lines: list[str], number: int) -> Iterator[str]:
+    """The lines just above, and those that the line stands below; a name of a key where there are too many to tell."""
+    limit, near = _indent(lines[number - 1]), _NEAR
+    for line in reversed(lines[max(0, number - 1 - _ABOVE) : number - 1]):
+        if not line.strip():
+            continue
+        if near or _indent(line) < limit:
+            yield line
+        near -= near > 0
+        limit = min(limit, _indent(line))
+    if limit and number > _ABOVE:
+        yield "api_key"
+
+
+def _indent(line: str) -> int:
+    """Cells before the first letter; an item of a list stands below a key of the same indentation."""
+    return len(line) - len(line.lstrip()) + line.lstrip().startswith("- ")

@@ -36,7 +36,7 @@ def hamr_simulator_config() -> SimulatorConfig:
 @pytest.fixture
 def hamr_playbook() -> str | os.PathLike[str]:
     """The playbook of `hamr_pair`: a file or a name; override it to test your own."""
-    from orchestrator.config import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
+    from orchestrator.model.next_step import DEFAULT_PLAYBOOK  # noqa: PLC0415 - as above
 
     return DEFAULT_PLAYBOOK
 

@@ -102,9 +102,7 @@ class Sources(Struct, frozen=True, eq=False):
 
     def playbook_name(self) -> str:
         """The playbook's path or name: as named, else HAMR_PLAYBOOK, else the default."""
-        from orchestrator.config import DEFAULT_PLAYBOOK
-
-        return self.playbook or self.environ.get("HAMR_PLAYBOOK") or DEFAULT_PLAYBOOK
+        return self.playbook or self.environ.get("HAMR_PLAYBOOK") or next_step.DEFAULT_PLAYBOOK
 
     def load_playbook(self) -> Playbook:
         """The playbook that was named; a UsageError where there is none of that name, a DocumentError with its problems."""

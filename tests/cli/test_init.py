@@ -11,7 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
-from orchestrator.config import NO_UUIDS, load_inventory, shipped_playbooks
+from orchestrator.config import load_inventory, shipped_playbooks
+from orchestrator.config.starter import NO_UUIDS
 from orchestrator.model.status import Role
 
 from .lab import Lab

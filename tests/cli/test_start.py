@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
-from orchestrator.config import shipped_playbooks, starter_inventory
+from orchestrator.config import shipped_playbooks
+from orchestrator.config.starter import starter_inventory
 
 
 def run(*args: str, code: int = 0) -> Result:

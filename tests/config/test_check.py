@@ -15,9 +15,9 @@ from orchestrator.config import (
     load_inventory,
     playbook_schema,
     shipped_playbooks,
-    starter_inventory,
 )
 from orchestrator.config.compose import compose
+from orchestrator.config.starter import starter_inventory
 
 from .texts import AROUND, FULL, INVENTORY, PLAYBOOK
 

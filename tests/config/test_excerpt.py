@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.config import parse_inventory, parse_playbook
-from orchestrator.config.excerpt import excerpt
+from orchestrator.config.document import excerpt
 from orchestrator.errors import DocumentError
 from orchestrator.report.errors import problem_lines
 from tests.report.scenes import lines

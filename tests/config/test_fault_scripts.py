@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.config.fault_scripts import parse_fault_script
+from orchestrator.config.scenarios import parse_fault_script
 from orchestrator.errors import DocumentError
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import (

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import find_inventory, load_inventory, pair_named, parse_inventory, starter_inventory
+from orchestrator.config import find_inventory, load_inventory, parse_inventory
+from orchestrator.config.inventory import pair_named
+from orchestrator.config.starter import starter_inventory
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Mirrors, Org, Wire
 from orchestrator.model.status import Role

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.config import duration, written
+from orchestrator.config import duration
+from orchestrator.config.messages import written
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.config.fault_scripts import parse_fault_script
 from orchestrator.config.faults import Fault, tags_of
+from orchestrator.config.scenarios import parse_fault_script
 from orchestrator.config.schema import keys_in, keys_of
 from tests.incidents.invariants import INVARIANTS
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_inventory, pair_named
+from orchestrator.config import load_inventory
+from orchestrator.config.inventory import pair_named
 from orchestrator.datadog import HttpWorld
 from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.playbook import Timeouts
