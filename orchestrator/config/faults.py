@@ -12,7 +12,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
 from .fields import MONITOR_STATES, TEXT, RoleName, SourceStatus, Text, choice, span_of, whole, whole_number
-from .messages import DURATION_PATTERN, duration, found, written
+from .messages import DURATION_PATTERN, duration, unlike, written
 from .schema import NO_KEY, Noun, leaf, then
 
 RECORD_PATH = "/api/v2/hamr"
@@ -90,9 +90,7 @@ def _read_point(value: Any) -> Point:
     if value == NO_VALUE:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise ValueError(
-            f"expected a number, {NO_DATA}, {NO_VALUE} or a list of numbers and {NO_VALUE}, found {found(value)}"
-        )
+        raise unlike(f"a number, {NO_DATA}, {NO_VALUE} or a list of numbers and {NO_VALUE}", value)
     return float(value)
 
 
@@ -108,10 +106,7 @@ def _read_at(value: Any) -> int | timedelta:
             raise ValueError(f"{value} is out of bounds: between 0s and {written(_LONGEST_SPAN)}")
         return span
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-        raise ValueError(
-            f"expected a whole number from 1 to {MOST}, found {found(value)}; "
-            "or a time since the beginning, such as 2s"
-        )
+        raise unlike(f"a whole number from 1 to {MOST}", value, "; or a time since the beginning, such as 2s")
     return value
 
 

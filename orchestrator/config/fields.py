@@ -16,7 +16,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
-from .messages import DURATION_PATTERN, did_you_mean, duration, found, looks_like_key, one_of, shown, written
+from .messages import DURATION_PATTERN, did_you_mean, duration, looks_like_key, one_of, shown, unlike, written
 from .schema import leaf
 
 SCHEMA = 1
@@ -37,7 +37,7 @@ def any_text(value: Any) -> str:
     """A text; a ValueError in plain words where it is anything else, as by every function here."""
     if not isinstance(value, str):
         quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
-        raise ValueError(f"expected text, found {found(value)}{quotes}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike("text", value, quotes)
     return value
 
 
@@ -68,7 +68,7 @@ def _name(value: Any) -> str:
 
 def _schema(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected the number {SCHEMA}, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike(f"the number {SCHEMA}", value)
     if value != SCHEMA:
         raise ValueError(
             f"this file says schema {value}, and this version of hamr reads schema {SCHEMA} alone"
@@ -106,9 +106,7 @@ def matching(pattern: str, expected: str, *, secret: bool = False) -> Meta:
     def read(value: Any) -> str:
         fits = isinstance(value, str) and re.fullmatch(pattern, value) is not None
         if not fits or (secret and looks_like_key(value)):
-            raise ValueError(
-                f"expected {expected}" if secret else f"expected {expected}, found {found(value)}"
-            )
+            raise ValueError(f"expected {expected}") if secret else unlike(expected, value)
         text: str = value
         return text
 
@@ -130,14 +128,14 @@ def whole_number(least: int, most: int | None, what: str = "") -> Meta:
 def whole(value: Any, least: int, most: int | None, what: str) -> int:
     """A whole number between two bounds, both included; `what` names it for messages."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= (most or value):
-        raise ValueError(f"expected {what}, found {found(value)}")
+        raise unlike(what, value)
     return value
 
 
 def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
     """One of a few words, or a sentence about what was probably meant."""
     if not isinstance(value, str):
-        raise ValueError(f"expected {what} ({one_of(choices)}), found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike(f"{what} ({one_of(choices)})", value)
     if value not in choices:
         raise ValueError(f"{shown(value)} is not {what} ({one_of(choices)}){did_you_mean(value, choices)}")
     return value
@@ -174,7 +172,7 @@ def _mirrors(value: Any) -> Mirrors:
         return Mirrors.YES if value else Mirrors.NO
     if value == "auto":
         return Mirrors.AUTO
-    raise ValueError(f"expected true, false or auto, found {found(value)}")
+    raise unlike("true, false or auto", value)
 
 
 SchemaVersion = Annotated[int, leaf(_schema, {"type": "integer", "const": SCHEMA})]

@@ -49,7 +49,7 @@ from .fields import (
     split_url,
     text_of,
 )
-from .messages import did_you_mean, found, looks_like_key, one_of, shown
+from .messages import did_you_mean, found, looks_like_key, one_of, shown, unlike
 from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
 
 
@@ -69,7 +69,7 @@ def _site(value: Any) -> str:
 def _datacenter(value: Any) -> str:
     label = datacenter_label(text_of(value))
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", label):
-        raise ValueError(f"expected a datacenter such as us1 or eu1, found {found(value)}")
+        raise unlike("a datacenter such as us1 or eu1", value)
     return label
 
 
@@ -109,7 +109,7 @@ _KEY_GIVEN = re.compile(
 
 def _certificates(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError(f"expected the path of a file with certificates (PEM), found {found(value)}")
+        raise unlike("the path of a file with certificates (PEM)", value)
     return value
 
 

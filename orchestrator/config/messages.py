@@ -55,6 +55,11 @@ def found(value: JSON) -> str:
             return "a mapping (name: value)"
 
 
+def unlike(expected: str, value: JSON, hint: str = "") -> ValueError:
+    """What to raise where a value is not what was expected; a hint goes on with the sentence."""
+    return ValueError(f"expected {expected}, found {found(value)}{hint}")
+
+
 def meant(word: str, choices: Iterable[str]) -> list[str]:
     """The one of the names that a word is near to, as a list of it alone; empty where none is near."""
     from difflib import get_close_matches  # noqa: PLC0415 - who mistypes nothing does not pay for it

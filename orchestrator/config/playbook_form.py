@@ -66,7 +66,7 @@ from .fields import (
     text_of,
     whole_number,
 )
-from .messages import did_you_mean, found, looks_like_key, shown
+from .messages import did_you_mean, looks_like_key, shown, unlike
 from .schema import AT_LEAST_ONE, Form, OneOf, leaf, reads, then
 
 # -- probes --------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ _KEY_IN_PROGRAM = (
 
 def _pointer(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a JSON pointer such as /status/indicator, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike("a JSON pointer such as /status/indicator", value)
     if re.fullmatch(POINTER_PATTERN, value):
         return value
     if value.startswith("/"):
@@ -104,7 +104,7 @@ def _pointer(value: Any) -> str:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"expected a number, found {found(value)}")
+        raise unlike("a number", value)
     return float(value)
 
 
@@ -115,7 +115,7 @@ def _value(value: Any) -> Value:
         return value
     if isinstance(value, str) and value:
         return value
-    raise ValueError(f"expected a number, a text, true or false, found {found(value)}")
+    raise unlike("a number, a text, true or false", value)
 
 
 def _word(value: Any) -> str:
@@ -234,7 +234,7 @@ def _date(value: Any) -> date:
             return date.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{text} is not a date: {error}") from None
-    raise ValueError(f"expected a date such as 2026-12-20, found {found(value)}")
+    raise unlike("a date such as 2026-12-20", value)
 
 
 _TIME_OF_DAY = Annotated[

@@ -34,7 +34,7 @@ from .fields import (
     whole_number,
     words,
 )
-from .messages import did_you_mean, duration, found, one_of, written
+from .messages import did_you_mean, duration, found, one_of, unlike, written
 from .schema import NO_KEY, ONE_WILL_DO, Noun, leaf
 
 
@@ -91,7 +91,7 @@ def _mirror(value: Any) -> timedelta | None:
     if value is True or value == "on":
         return timedelta(0)
     if not isinstance(value, str):
-        raise ValueError(f"expected on, off or a duration such as 200ms, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike("on, off or a duration such as 200ms", value)
     span = duration(value)
     if span > _LONGEST_DELAY:
         raise ValueError(f"{value} is out of bounds: {written(_LONGEST_DELAY)} at most")
@@ -100,7 +100,7 @@ def _mirror(value: Any) -> timedelta | None:
 
 def _exit_code(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected an exit code, found {found(value)}")  # noqa: TRY004 - a field's problem is a ValueError
+        raise unlike("an exit code", value)
     if value not in _CODES:
         raise ValueError(f"hamr has no exit code {value} (there are {', '.join(map(str, _CODES))})")
     return value
@@ -108,9 +108,7 @@ def _exit_code(value: Any) -> int:
 
 def _phase(value: Any) -> str:
     if not isinstance(value, str) or not _PHASE.fullmatch(value):
-        raise ValueError(
-            f"expected a phase as hamr status names it, such as agreed(ACTIVE), found {found(value)}"
-        )
+        raise unlike("a phase as hamr status names it, such as agreed(ACTIVE)", value)
     name, _, about = value.removesuffix(")").partition("(")
     if name not in _PHASES:
         raise ValueError(
@@ -134,9 +132,7 @@ def _org_and_status(value: Any) -> OrgStatus:
     org, _, status = value.partition(" ") if isinstance(value, str) else ("", "", "")
     if org not in _ORGS or status not in STATUSES:
         near = did_you_mean(status, STATUSES) if org in _ORGS and status else ""
-        raise ValueError(
-            f'expected an org and a status, such as "primary ACTIVE", found {found(value)}{near}'
-        )
+        raise unlike('an org and a status, such as "primary ACTIVE"', value, near)
     return OrgStatus(Role(org), Status[status])
 
 
@@ -148,9 +144,7 @@ def _probe_answer(value: Any) -> float | str | bool | Unknown:
     if isinstance(value, dict) and set(value) == {"unknown"}:
         return Unknown(text_of(value["unknown"]))
     if not isinstance(value, bool | int | float | str):
-        raise ValueError(  # noqa: TRY004 - a field's problem is a ValueError
-            f"expected what the probe says (a number, a text, true or false), or {{unknown: REASON}}, found {found(value)}"
-        )
+        raise unlike("what the probe says (a number, a text, true or false), or {unknown: REASON}", value)
     return value if isinstance(value, bool | str) else float(value)
 
 
