@@ -23,7 +23,6 @@ from msgspec import Struct, field
 from psycopg import errors
 
 from orchestrator.journal.address import DEFAULT_SCHEMA, Address
-from orchestrator.journal.layouts import newest_layout
 from orchestrator.journal.postgres import PostgresDatabase, silent
 from orchestrator.journal.postgres_session import (
     ATTENDED_SECONDS,
@@ -32,7 +31,7 @@ from orchestrator.journal.postgres_session import (
     Job,
     TeamSession,
 )
-from orchestrator.journal.tables import STATEMENTS, Statements
+from orchestrator.journal.tables import STATEMENTS, Statements, newest_layout
 
 T = TypeVar("T")
 

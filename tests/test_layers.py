@@ -15,7 +15,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "httpx": ("datadog/transport.py", "datadog/connections.py"),
     "httpcore": ("datadog/connections.py",),
     "sqlite3": ("journal",),
-    "psycopg": ("journal/postgres_failures.py", "journal/postgres_session.py"),
+    "psycopg": ("journal/postgres_session.py",),
     "rfc8785": ("journal",),
     "structlog": ("system/log.py",),
     "starlette": ("simulator",),

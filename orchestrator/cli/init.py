@@ -21,7 +21,7 @@ from .invocation import Invocation
 
 if TYPE_CHECKING:  # `hamr --help` loads none of these
     from orchestrator.model.org import Org, Pair
-    from orchestrator.operations.first_look import FirstLook
+    from orchestrator.operations.status import FirstLook
 
 T = TypeVar("T")
 
@@ -241,7 +241,7 @@ def _look(questions: _Questions, org: Org) -> FirstLook | None:
 
     from orchestrator.model.org import EnvironmentKey
     from orchestrator.model.words import listed
-    from orchestrator.operations.first_look import look_first
+    from orchestrator.operations.status import look_first
 
     references = [reference for reference in org.keys.values() if isinstance(reference, EnvironmentKey)]
     missing = [reference.variable for reference in references if not os.environ.get(reference.variable)]

@@ -19,7 +19,7 @@ from orchestrator.model import next_step
 
 from .address import SCHEMES, Address, parse_address
 from .failures import damaged, from_sqlite, from_system, primary_code, unavailable
-from .tables import APPLICATION_ID, VERSION, identity, lay_out
+from .tables import APPLICATION_ID, VERSION, identity, lay_out_file
 
 _NEARLY = re.compile(r"postgres(ql)?(:|/)", re.IGNORECASE)
 
@@ -176,7 +176,7 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 def open_nothing() -> Opened:
     """An empty journal in memory, to which nothing can be added."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    lay_out(connection)
+    lay_out_file(connection)
     connection.execute("PRAGMA query_only = ON")
     return Opened(connection, writable=False, exists=False)
 
@@ -295,7 +295,7 @@ def _lay_out_where_new(connection: sqlite3.Connection, place: Path) -> None:
     if identity(connection) == _NEW:
         connection.execute("BEGIN IMMEDIATE")
         if identity(connection) == _NEW:  # now that nobody else can make it one of ours
-            lay_out(connection)
+            lay_out_file(connection)
         connection.execute("COMMIT")
     _refuse_others(connection, place)
     # SQLite begins to write to a file that may only be read, and says so at the first change alone: here it is none.

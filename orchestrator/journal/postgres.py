@@ -20,10 +20,9 @@ from orchestrator.model.journal import Witness
 
 from .address import Address
 from .failures import UNSENT, UNWRITTEN, unavailable
-from .layouts import LaidOut, lay_out, refuse_other_layouts
 from .opening import BUSY_SECONDS
 from .postgres_session import CONNECT_SECONDS, Job, TeamSession
-from .tables import Statements
+from .tables import LaidOut, Statements, lay_out, refuse_other_layouts
 
 T = TypeVar("T")
 

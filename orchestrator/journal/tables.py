@@ -1,16 +1,22 @@
-"""The journal's tables: how a file is known to be ours, who holds a pair, and queries that an index answers."""
+"""The journal's tables: how they are laid out in a file and for a team, who holds a pair, and queries that an index answers."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
 from msgspec.structs import astuple
 
+from orchestrator.errors import JournalUnavailable
+from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
 from orchestrator.model.plain import moment, timestamp
+
+from .address import Address
+from .failures import unavailable
 
 
 class Rows(Protocol):
@@ -84,7 +90,7 @@ STATEMENTS = (
 )
 
 
-def lay_out(connection: sqlite3.Connection) -> None:
+def lay_out_file(connection: sqlite3.Connection) -> None:
     """Create the tables, in the transaction that the caller has begun."""
     for statement in STATEMENTS:
         connection.execute(statement)
@@ -211,3 +217,96 @@ def release(statements: Statements, lock: str) -> bool:
 
 def _row(holder: Holder) -> tuple[object, ...]:
     return tuple(timestamp(value) if isinstance(value, datetime) else value for value in astuple(holder))
+
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+class LaidOut(Struct, frozen=True):
+    """What `hamr journal init` did, and what is left to a DBA."""
+
+    before: int
+    """The layout's version that stood there; 0 where there was none."""
+    version: int
+    grants: tuple[str, ...]
+    """What gives a role the rights that an operator needs, and no others: ROLE stands for its name."""
+
+
+def _files() -> list[Traversable]:
+    """In order; each is numbered by the layout's version that it brings about."""
+    from importlib.resources import files  # noqa: PLC0415 - a journal in a file does not pay for it
+
+    return sorted(files(__package__).joinpath("layout").iterdir(), key=lambda file: file.name)
+
+
+def newest_layout() -> int:
+    """The layout's version that this hamr knows."""
+    return len(_files())
+
+
+def refuse_other_layouts(statements: Statements, address: Address) -> None:
+    """A JournalUnavailable where there is no journal, or one of another version."""
+    found, known = _version(statements, address), newest_layout()
+    if found == 0:
+        raise JournalUnavailable(
+            f"The database of {address} holds no journal in its schema {address.schema}.",
+            next_steps=(next_step.lay_out(str(address)),),
+        )
+    if found > known:
+        raise _newer(address, found)
+    if found < known:
+        raise JournalUnavailable(
+            f"The journal {address} was laid out by an older hamr (its layout is version {found}, this one knows {known}).",
+            next_steps=(next_step.lay_out(str(address)),),
+        )
+
+
+def lay_out(statements: Statements, address: Address) -> LaidOut:
+    """Create the schema and its tables, or bring them up to this version's; a JournalUnavailable where they are newer, or can't be had."""
+    ((encoding,),) = statements.execute("SHOW server_encoding").fetchall()
+    if encoding != "UTF8":
+        raise unavailable(
+            address, f"can't be laid out in a database whose encoding is {encoding}: UTF8 is wanted"
+        )
+    known, schema = newest_layout(), address.schema
+    if statements.execute("SELECT to_regnamespace(?)", (schema,)).fetchone() == (None,):
+        statements.execute(f'CREATE SCHEMA "{schema}"')
+    statements.execute(f'GRANT USAGE ON SCHEMA "{schema}" TO PUBLIC')
+    before = _version(statements, address)
+    if before > known:
+        raise _newer(address, before)
+    if not before and statements.execute("SELECT to_regclass(?)", (f"{schema}.records",)).fetchone() != (
+        None,
+    ):
+        raise unavailable(
+            address,
+            f"would stand among tables of another program, in schema {schema}: name another with ?schema=NAME",
+        )
+    for file in _files()[before:]:
+        statements.execute(file.read_text("utf-8"))
+    statements.execute("DELETE FROM layout")
+    statements.execute("INSERT INTO layout VALUES (?)", (known,))
+    return LaidOut(
+        before,
+        known,
+        (
+            f"GRANT SELECT, INSERT ON {schema}.records, {schema}.locks TO ROLE;",
+            f"GRANT UPDATE, DELETE ON {schema}.locks TO ROLE;",
+        ),
+    )
+
+
+def _version(statements: Statements, address: Address) -> int:
+    """The layout's version; 0 where there is none."""
+    if statements.execute("SELECT to_regclass(?)", (f"{address.schema}.layout",)).fetchone() == (None,):
+        return 0
+    row = statements.execute("SELECT max(version) FROM layout").fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
+def _newer(address: Address, found: int) -> JournalUnavailable:
+    return unavailable(
+        address,
+        f"was laid out by a newer hamr (its layout is version {found}, this one knows {newest_layout()}): use that version",
+    )

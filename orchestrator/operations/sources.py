@@ -166,9 +166,7 @@ class Sources(Struct, frozen=True, eq=False):
 
     def store_for(self, *, writes: bool, emergency: bool) -> tuple[JournalStore, JournalMoved | None]:
         """The journal as `store` gives it; in an emergency soon, or, where a team's can't be had, this machine's own, and why."""
-        from orchestrator.journal import JournalStore
         from orchestrator.model.events import JournalMoved
-        from orchestrator.system.clock import SystemClock
 
         from .session import EMERGENCY_BUSY_SECONDS
 
@@ -180,9 +178,7 @@ class Sources(Struct, frozen=True, eq=False):
             refuge = self.refuge()
             if refuge is None:
                 raise
-            here = JournalStore.open(
-                refuge, create=writes, now=SystemClock().now, patience=EMERGENCY_BUSY_SECONDS
-            )
+            here = replace(self, journal=str(refuge)).store(writes=writes, patience=EMERGENCY_BUSY_SECONDS)
             return here, JournalMoved(str(self.place()), error.message)
 
     @contextmanager

@@ -1,13 +1,14 @@
-"""Looking at a pair: both orgs and the journal, without writing anything anywhere (law 2)."""
+"""Looking at a pair, or at one org before any inventory names it, without writing anything anywhere (law 2)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.datadog.client import HttpReader
 from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
@@ -15,14 +16,18 @@ from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
 from orchestrator.model.events import OrgAnswered, OrgAsked
 from orchestrator.model.floor import Floors, under_floor
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.org import Org, Pair
+from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Reader, Watcher
-from orchestrator.model.reading import Identity, Reading
+from orchestrator.model.reading import HamrRecord, Identity, Reading
 from orchestrator.model.situation import LeftByHand, Phase, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import after_a_look
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
 
 from .locking import left_a_run, open_run_of, under_way
 from .session import Session
@@ -221,3 +226,30 @@ def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:
             started = history.runs[each.run].started
             return None if started is None else started.goal
     return None
+
+
+WITHIN = 8.0
+"""Seconds that both questions get: a person waits for them."""
+
+
+class FirstLook(Struct, frozen=True):
+    """What an org said of itself."""
+
+    uuid: str | None
+    """The org that its API key belongs to; None where it did not say."""
+    reading: Reading
+
+    @property
+    def record(self) -> HamrRecord | None:
+        """Its HAMR record, where it has one."""
+        return self.reading.record
+
+
+async def look_first(org: Org, environ: Mapping[str, str], redactor: Redactor) -> FirstLook:
+    """Who an org is, and its HAMR record: two GETs; a PreparationError where this machine's certificates or proxy can't be used."""
+    pair = Pair("", Both(org, replace(org, role=org.role.other)))
+    async with HttpReader(
+        pair, timeouts=Timeouts(), keys=KeyRing(environ, redactor), redactor=redactor, clock=SystemClock()
+    ) as reader:
+        identity = await reader.identify(org.role, within=WITHIN)
+        return FirstLook(identity.uuid, await reader.read(org.role, within=WITHIN))

@@ -11,9 +11,9 @@ from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalUnavailable
 from orchestrator.journal import InlineCalls, JournalStore
-from orchestrator.journal.layouts import refuse_other_layouts
 from orchestrator.journal.opening import BUSY_SECONDS
 from orchestrator.journal.postgres import PostgresDatabase
+from orchestrator.journal.tables import refuse_other_layouts
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire
 from orchestrator.model.playbook import Playbook

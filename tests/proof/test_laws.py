@@ -79,7 +79,7 @@ def lock_unheld(patch: Patch) -> None:
 def no_way_on(patch: Patch) -> None:
     """After a run that stopped, the only step is to look."""
     patch.setattr(
-        "orchestrator.operations.endings.after_a_run",
+        "orchestrator.operations.supervise.after_a_run",
         lambda ended: (next_step.status(ended.pair.name),),
     )
     patch.setattr(
