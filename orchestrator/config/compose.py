@@ -27,10 +27,7 @@ _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 
 
 def compose(text: str, file: str) -> Document:
-    """The mapping that a YAML 1.2 text holds; `file` is its name, for messages.
-
-    Raises a DocumentError where it is none, with every problem that was seen up to where reading had to stop.
-    """
+    """The mapping that a YAML 1.2 text of that file holds; a DocumentError with every problem up to where reading had to stop."""
     text = text.removeprefix("\ufeff")
     return _Composer(file, text).document(text)
 
@@ -203,10 +200,7 @@ class _Composer(Struct):
             )
 
     def _stop_at_depth(self, error: yaml.MarkedYAMLError, text: str, read: int) -> None:
-        """A parser with a limit of its own looks ahead, and stops before we have seen how deep it goes: say it as we do.
-
-        `read` is how many characters of the text the events before stand for.
-        """
+        """Say it as we do where the parser, looking ahead, stops at its own limit; the events before it stand for so many characters (`read`)."""
         mark = error.problem_mark
         if mark is None or text[mark.index : mark.index + 1] not in {"[", "{"}:
             return

@@ -38,10 +38,7 @@ def load_inventory(path: Path) -> Inventory:
 
 
 def load_pair(path: Path, name: str) -> Pair:
-    """Read one pair from an inventory: of a large one, its part alone; `hamr check` finds what is wrong elsewhere.
-
-    Raises a DocumentError as `load_inventory`, and a UsageError where there is no such pair; it says which there are.
-    """
+    """Read one pair as `load_inventory`, of a large one its part alone; a UsageError says which there are where it has no such pair."""
     text = read_text(path)
     if len(text) > LARGE:
         from .inventory_part import part_of  # noqa: PLC0415 - its patterns take 5 ms to compile
@@ -66,10 +63,7 @@ def pair_names(path: Path) -> tuple[str, ...]:
 
 
 def parse_inventory(text: str, file: str) -> Inventory:
-    """Read an inventory from its text; `file` is its path: relative paths of keys are meant from its folder.
-
-    Raises a DocumentError where it is none, with all its problems at once.
-    """
+    """Read an inventory from its text, as `load_inventory`; relative paths of keys are meant from the folder of `file`."""
     return read_inventory(compose(text, file))
 
 

@@ -100,10 +100,7 @@ LONGEST = timedelta(days=365)
 
 
 def duration(text: str) -> timedelta:
-    """The span of time that a text names: a number and a unit (ms, s, m, h, d), or several, large units first.
-
-    Raises a ValueError where it is none, whose message is a sentence for a person.
-    """
+    """The span of time that a text names, in ms, s, m, h and d, large units first; a ValueError in plain words where it names none."""
     tidy = re.sub(r"\s+", "", text[:40]).lower()
     if _NUMBER.fullmatch(tidy):
         raise ValueError(f'a duration needs a unit (ms, s, m, h, d); did you mean "{tidy}s"?')

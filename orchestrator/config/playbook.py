@@ -51,10 +51,7 @@ def shipped_playbooks() -> Mapping[str, Path]:
 
 
 def parse_playbook(text: str, file: str) -> Playbook:
-    """Read a playbook from its text, which is kept whole in it; `file` is its path, for messages.
-
-    Raises a DocumentError where it is none, with all its problems at once.
-    """
+    """Read a playbook from its text, which is kept whole in it; a DocumentError where it is none, with all its problems at once."""
     return read_playbook(compose(text, file), text)
 
 

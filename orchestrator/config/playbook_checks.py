@@ -39,10 +39,7 @@ def playbook_findings(document: Document, playbook: dict[str, Any]) -> Iterator[
 
 
 def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tuple[list[Finding], set[str]]:
-    """Names that nothing has, among the uses of guards or probes; and those that they probably mean.
-
-    The latter are not told again as unused.
-    """
+    """Names that nothing has, among the uses of guards or probes; and those that they probably mean, which are not told again as unused."""
     names = frozenset(known)
     findings, probable = [], set[str]()
     for steps, name in islice((use for use in uses if use[1] not in names), MOST_FINDINGS + 1):

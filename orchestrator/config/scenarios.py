@@ -77,10 +77,7 @@ def named_scenarios(folder: Path = Path()) -> Mapping[str, Path]:
 
 
 def parse_scenario(text: str, file: str) -> Scenario:
-    """Read a scenario from its text; `file` is its path, for messages.
-
-    Raises a DocumentError where it is none, with all its problems at once.
-    """
+    """Read a scenario from its text; a DocumentError where it is none, with all its problems at once."""
     return read_scenario(compose(text, file), text)
 
 

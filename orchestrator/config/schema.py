@@ -161,10 +161,7 @@ def keys_of(form: type[Form]) -> StructType:
 
 @cache
 def descriptions(form: type) -> Mapping[str, str]:
-    """What the text below each field says, by the field's name in Python; {} where the source is not at hand.
-
-    Read when an error message or a JSON Schema wants it.
-    """
+    """What the text below each field says, for messages and schemas, by the field's name in Python; {} where the source is not at hand."""
     nouns = [each for each in reversed(form.__mro__) if issubclass(each, Struct) and each is not Struct]
     return {name: first_paragraph(text) for each in nouns for name, text in _described(each)}
 

@@ -31,10 +31,7 @@ datacenter, _site, _url = _reader(Datacenter), _reader(Site), _reader(Url)
 
 
 def org_address(text: str) -> tuple[str, str | None]:
-    """An API's base URL and its datacenter, of a site's name or of a URL, which does not tell the datacenter.
-
-    Raises ValueError where it is neither.
-    """
+    """An API's base URL, and its datacenter where the text is a site's name; a ValueError where it is neither that nor a URL."""
     if "://" in text:
         return _url(text), None
     told = _site(text)

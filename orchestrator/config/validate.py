@@ -33,10 +33,7 @@ misspelt key stands below the key that was meant.
 
 
 def read_as(form: type[Form], document: Document, checks: Checks) -> Any:
-    """The noun that a document stands for, read as a form or noun says.
-
-    Raises a DocumentError with all problems at once, where it does not fit or the checks found something.
-    """
+    """The noun that a document stands for; a DocumentError with all problems at once, where it does not fit or the checks found something."""
     validating = _Validating(document)
     values = validating.read(keys_of(form), document.data, ())
     empty, misfits = bounded(_empty_values((), document.data)), bounded(validating.findings)

@@ -280,10 +280,7 @@ def parse_anchor(text: str) -> Head:
 
 
 def check_anchor(store: Store, anchor: Head) -> Verification:
-    """Whether the whole chain holds, and still contains the head that was copied elsewhere.
-
-    This is what shows a tail that was cut off, or a chain that was written anew, up to the anchor.
-    """
+    """Whether the whole chain holds, and still has the head that was copied elsewhere: it was neither cut nor written anew up to there."""
     verification = store.verify()
     if isinstance(verification, Broken):
         return verification

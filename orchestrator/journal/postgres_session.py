@@ -189,10 +189,7 @@ class TeamSession:
         return results
 
     def _begin(self, jobs: Sequence[Job]) -> str:
-        """What begins a transaction; its last statement tells a writing one's id.
-
-        All settings are the transaction's own: behind a pooler, a session is nobody's.
-        """
+        """What begins a transaction, its settings its own, since behind a pooler a session is nobody's; the last statement tells a writing one's id."""
         schema = self._address.schema
         # Sooner than whoever waits gives up, to be told why.
         least = round(1000 * min(job.seconds for job in jobs))

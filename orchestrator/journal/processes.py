@@ -57,10 +57,7 @@ def whereabouts(holder: Holder) -> Whereabouts:
 
 
 def provably_dead(holder: Holder) -> bool:
-    """Whether a lock's holder is gone for certain: this very boot of this machine, and that process runs no more.
-
-    False means "alive, or nobody can tell from here".
-    """
+    """Whether a lock's holder is gone for certain: this very boot, and that process runs no more; False where nobody can tell from here."""
     return whereabouts(holder) is Whereabouts.GONE
 
 

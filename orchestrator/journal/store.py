@@ -178,10 +178,7 @@ class JournalStore:
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """Append several durably in one transaction; see `Store.append_all`.
-
-        Each is dated with when it happened, else with the wall clock, whatever came before it.
-        """
+        """Append several durably in one transaction, each dated with when it happened, else with the wall clock; see `Store.append_all`."""
         tried: list[Link] = []
         try:
             links = self._write(lambda statements: self._append(statements, entries, holding, tried))

@@ -145,10 +145,7 @@ def selection(run: str | None, pair: str | None, kinds: Sequence[str] | None) ->
 
 
 def first_of_each_run(kinds: Sequence[str], pair: Sequence[str] = ()) -> str:
-    """The query for the first record of each run, or of each of a pair's, that has one of so many kinds.
-
-    Its values are the pair, where one is given, and the kinds.
-    """
+    """The query for each run's, or each of a pair's, first record of so many kinds; its values are the pair, where one is given, and the kinds."""
     each = f"WITH each(name) AS ({RUNS_OF_A_PAIR} AND run > '')" if pair else _EACH_RUN
     first = f"SELECT seq FROM records WHERE run = each.name AND kind IN ({places(len(kinds))})"  # noqa: S608 - values are bound
     return f"{each} SELECT found FROM (SELECT ({first} ORDER BY seq LIMIT 1) AS found FROM each) AS firsts WHERE found > 0"  # noqa: S608 - as above

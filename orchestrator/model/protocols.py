@@ -51,10 +51,7 @@ class Prober(Protocol):
     """A way to read anything but the HAMR records."""
 
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
-        """Read one probe. Never raises for what the world does: that is the reading.
-
-        `within` is a deadline in seconds, where that is less than the probe's own.
-        """
+        """Read one probe, within its own time or so many seconds. Never raises for what the world does: that is the reading."""
 
 
 class Approvals(Protocol):

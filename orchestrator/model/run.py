@@ -46,10 +46,7 @@ def new_run_id(now: datetime, pick: Callable[[str], str]) -> str:
 
 
 def new_mark(pick: Callable[[str], str]) -> str:
-    """What tells the stamps of one process of a run from those of any other: x7q2m.
-
-    `pick` is as for `new_run_id`.
-    """
+    """What tells the stamps of one process of a run from those of any other: x7q2m. `pick` is as for `new_run_id`."""
     return "".join(pick(ID_LETTERS) for _ in range(5))
 
 
@@ -130,10 +127,7 @@ class RunRequest(Struct, frozen=True):
     """Where the pair has to stand when it begins; None where that is left open."""
 
     def as_step(self, verb: str, playbook: str = next_step.DEFAULT_PLAYBOOK, *more: str) -> NextStep:
-        """The command that asks for the same again.
-
-        The verb is run or plan; the playbook is named where it is not the default; `more` are words to add.
-        """
+        """The command, run or plan, that asks for the same again, with `more` words; the playbook is named where it is not the default."""
         words: list[str] = []
         if playbook != next_step.DEFAULT_PLAYBOOK:
             words += ["--playbook", playbook]
@@ -177,10 +171,7 @@ class Attempt(Struct, frozen=True):
 
 
 def the_one_that_came(given_up: Iterable[Attempt], role: Role, record: HamrRecord) -> Attempt | None:
-    """Which of the attempts that nobody has seen a record on that org is.
-
-    None where it may be one as well as another, since a server cut their stamps short: then each may still come (law 5).
-    """
+    """Which of the unseen attempts a record on that org is; None where a server cut their stamps so short that each may still come (law 5)."""
     fitting = [attempt for attempt in given_up if attempt.fits(record)]
     # On a pair that mirrors, it may have been sent to the other org.
     found = [attempt for attempt in fitting if attempt.role is role] or fitting

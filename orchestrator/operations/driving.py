@@ -73,10 +73,7 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
 
 
 async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
-    """Go to the goal; where a saved plan is applied, only as long as the orgs stand as they did.
-
-    Where a status is expected, only from there; and not at all where somebody has `cancelled` it, in words.
-    """
+    """Go to the goal; only as long as the orgs stand as a saved plan or the request has it; not at all where it was `cancelled`, in words."""
     if cancelled:
         return Ending(End.INTERRUPTED, cancelled)
     if request.expect is not None:

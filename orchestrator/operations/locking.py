@@ -166,10 +166,7 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
 
 
 def left_a_run(history: History, holder: Holder) -> bool:
-    """Whether a dead holder left a run in the middle: then it has to be resumed or superseded by name.
-
-    One that had said its end, and died before it let go, is as any other that ended.
-    """
+    """Whether a dead holder left a run in the middle, to be resumed or superseded by name; one that had said its end did not."""
     run = history.runs.get(holder.run)
     return run is not None and run.open and run.finished is None
 

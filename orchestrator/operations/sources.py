@@ -144,10 +144,7 @@ class Sources(Struct, frozen=True, eq=False):
         return self if self.journal is not None else self.beside
 
     def store(self, *, writes: bool, patience: float | None = None) -> JournalStore:
-        """The journal, open, a context manager; who only looks leaves no file behind. Raises as `JournalStore.open`.
-
-        `patience` is how many seconds it waits for others who write; None for the usual.
-        """
+        """The journal, open, as a context manager; who only looks leaves no file behind. See `JournalStore.open`, `patience` included."""
         from orchestrator.journal import JournalStore
         from orchestrator.system.clock import SystemClock
 

@@ -103,10 +103,7 @@ def environment_without_keys(
 
 
 def find_program(name: str, environ: Mapping[str, str]) -> str | None:
-    """Where a program is that could be started; None where there is none.
-
-    A name with a slash in it is looked up from the working directory, any other in PATH.
-    """
+    """Where a program is that could be started, None where there is none: in PATH, or from the working directory where its name has a slash."""
     return shutil.which(name, path=os.pathsep.join(os.get_exec_path(dict(environ))))
 
 
@@ -332,10 +329,7 @@ class LocalPrograms:
         return "LocalPrograms(…)"
 
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
-        """Run a program to its end or its time-out; a cancelled caller ends its process group.
-
-        What it leaves running in the background when it ends by itself goes on.
-        """
+        """Run a program, as model.protocols.Programs says; what it leaves running in the background when it ends by itself goes on."""
         environ = environment_without_keys(self._environ, self._redactor, self._hidden) | dict(about)
         output, began = Capture(), self._clock.monotonic()
         failure = ""
