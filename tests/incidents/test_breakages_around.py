@@ -249,9 +249,15 @@ BREAKAGES = (
         _no_transition_is_found_made,
         frozenset({"after-done"}),
         _killed_late,
+        found=2,
     ),
     Breakage(
-        7, "owed hooks are forgotten", _debts_of_hooks_are_forgotten, frozenset({"owed-is-said"}), _cut_off
+        7,
+        "owed hooks are forgotten",
+        _debts_of_hooks_are_forgotten,
+        frozenset({"owed-is-said"}),
+        _cut_off,
+        found=1,
     ),
     Breakage(7, "a failed hook is good enough", _failed_is_good_enough, frozenset({"hooks-first"}), _failing),
     Breakage(8, "no data passes for pass", _no_data_passes, frozenset({"guards-hold"}), _no_data),

@@ -45,10 +45,10 @@ def rule(
     name: str,
     break_it: Callable[[Patch], None],
     aim: Callable[[Incident], Incident],
-    within: int = 30,
+    found: int = 0,
 ) -> Breakage:
     """One rule, broken."""
-    return Breakage(0, name, break_it, frozenset({noticed_by}), aim, within)
+    return Breakage(0, name, break_it, frozenset({noticed_by}), aim, found, within=30)
 
 
 # -- where to look ----------------------------------------------------------------------------------------------
@@ -303,14 +303,14 @@ def _emergencies_are_refused(patch: Patch) -> None:
 BREAKAGES = (
     rule("above-the-floor", "what is old is the same", _stale_is_the_same, _stopped_and_lagging),
     rule("above-the-floor", "there is no floor", _no_floor, _hidden_stranger),
-    rule("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger),
-    rule("never-over-seen", "there is no floor", _no_floor, _hidden_stranger),
+    rule("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger, found=1),
+    rule("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, found=1),
     rule("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
     rule(
         "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere
     ),
-    rule("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed),
-    rule("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored),
+    rule("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed, found=1),
+    rule("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored, found=5),
     rule("done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain),
     rule("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
     rule("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),

@@ -104,17 +104,42 @@ BREAKAGES = (
         "a COMMIT without an answer is done again",
         _not_committed,
         _at_commit(Trouble.UNANSWERED),
+        found=7,
     ),
-    rule("kept", "a COMMIT without an answer counts as done", _committed, _at_commit(Trouble.UNHEARD)),
-    rule("told-once", "what was given up is told again", _told_again, _at_commit(Trouble.SWALLOWED_ANSWER)),
-    rule("intends-locked", "a woken holder goes on", _no_fence, _woken),
-    rule("ours-is-ours", "a woken holder blames whoever took its run up", _blames_its_successor, _woken),
+    rule(
+        "kept", "a COMMIT without an answer counts as done", _committed, _at_commit(Trouble.UNHEARD), found=12
+    ),
+    rule(
+        "told-once",
+        "what was given up is told again",
+        _told_again,
+        _at_commit(Trouble.SWALLOWED_ANSWER),
+        found=15,
+    ),
+    rule("intends-locked", "a woken holder goes on", _no_fence, _woken, found=9),
+    rule(
+        "ours-is-ours",
+        "a woken holder blames whoever took its run up",
+        _blames_its_successor,
+        _woken,
+        found=8,
+    ),
     rule("goes-on", "an emergency stays with a team's journal", _no_refuge, _gone(Trouble.REFUSED)),
     rule(
-        "goes-on", "an emergency ends for what it can't read", _reads_in_vain, _gone(Trouble.SWALLOWED, 2.2)
+        "goes-on",
+        "an emergency ends for what it can't read",
+        _reads_in_vain,
+        _gone(Trouble.SWALLOWED, 2.2),
+        found=9,
     ),
-    rule("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1)),
-    rule("merged", "what an emergency did alone is left out", _known_by_kind, _gone(Trouble.READ_ONLY, 2.05)),
+    rule("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1), found=4),
+    rule(
+        "merged",
+        "what an emergency did alone is left out",
+        _known_by_kind,
+        _gone(Trouble.READ_ONLY, 2.05),
+        found=6,
+    ),
 )
 
 
