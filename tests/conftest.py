@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from orchestrator.engine import reader
+from orchestrator.journal import Address
+from orchestrator.journal.address import parse_address
+from orchestrator.journal.postgres import lay_out_team
+from tests.postgres import Cluster, cluster
 
 settings.register_profile(
     "hamr", deadline=None
@@ -23,6 +27,34 @@ VIRTUAL = {"engine", "incidents", "situation"}
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """One for all tests of this process."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def server(postgres: Cluster) -> Cluster:
+    """The same, which stands, whatever the test before did to it."""
+    postgres.stand()
+    return postgres
+
+
+@pytest.fixture
+def url(server: Cluster) -> str:
+    """The address of a database that is new and empty."""
+    return server.new_database()
+
+
+@pytest.fixture
+def team(url: str) -> Address:
+    """A team's journal that was just laid out."""
+    address = parse_address(url, "--journal")
+    lay_out_team(address)
+    return address
 
 
 ASKED_AGAIN = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)

@@ -90,6 +90,11 @@ class Cluster:
             else:
                 return
 
+    def stand(self) -> None:
+        """Start it, where it does not run."""
+        if self._server is None:
+            self.start()
+
     def create(self) -> None:
         """Make its files."""
         if self._as_postgres:
@@ -121,8 +126,9 @@ class Cluster:
         return self.url(name)
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
-        """What a DBA types."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
+        """What a DBA types, in the database of a name or an address."""
+        where = database if "://" in database else self.url(database)
+        with psycopg.connect(where, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
 

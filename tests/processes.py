@@ -32,18 +32,23 @@ from orchestrator.engine import reader
 STREAMS: Mapping[str, str] = MappingProxyType({"stdin": "r", "stdout": "w", "stderr": "w"})
 
 
-def hamr(words: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+def hamr(words: Sequence[str], *, machine: str = "", **options: Any) -> subprocess.Popen[Any]:
     """Start a command line; the options are those of Popen that have to do with streams, place and environment.
 
-    With `start_new_session`, a terminal that is its stdin becomes the one that controls it.
+    With `machine`, it takes itself for a process of a machine of that name. With `start_new_session`, a terminal that is its stdin becomes the one that controls it.
     """
     if hasattr(os, "pidfd_open"):
-        return _Forked(list(words), **options)
+        return _Forked(list(words), machine, **options)
+    assert not machine, "only a process that is forked here can take itself for another machine's"
     return subprocess.Popen([sys.executable, "-m", "orchestrator", *words], **options)
 
 
 class _Forked(subprocess.Popen[Any]):
     """A process that is a child of the one that forks; that one reports how it ended."""
+
+    def __init__(self, words: list[str], machine: str, **options: Any) -> None:
+        self._machine = machine
+        super().__init__(words, **options)
 
     def _execute_child(self, *given: Any) -> None:
         # In Popen's own order: args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo,
@@ -53,6 +58,7 @@ class _Forked(subprocess.Popen[Any]):
         streams = [theirs if theirs >= 0 else n for n, theirs in enumerate((pipes[0], pipes[3], pipes[5]))]
         request = {"words": words, "cwd": str(cwd or Path.cwd()), "session": bool(new_session)}
         request["env"] = dict(os.environ if env is None else env)
+        request["machine"] = self._machine
         request["asked_again"] = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)
         try:
             self.pid = _server()(json.dumps(request).encode(), [*streams, told])
@@ -162,6 +168,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> list[str]:
     os.environ.update(request["env"])
     time.tzset()
     reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER = request["asked_again"]
+    if request["machine"]:
+        _stand_on(request["machine"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, (name, mode) in enumerate(STREAMS.items()):
         errors = "backslashreplace" if name == "stderr" else "strict"
@@ -179,6 +187,15 @@ def _become(request: dict[str, Any], streams: list[int]) -> list[str]:
     return words
 
 
+def _stand_on(machine: str) -> None:
+    """What tells one machine's processes from another's is its name, and the boot that they run in."""
+    from orchestrator.journal import processes
+
+    token = processes._token
+    processes._token = lambda pid: (there := token(pid)) and f"{machine} {there.split(' ', 1)[1]}"
+    socket.gethostname = lambda: machine
+
+
 def _load() -> None:
     """Import what commands import; the extras that need something more come where they are asked for."""
     import gc
@@ -191,6 +208,7 @@ def _load() -> None:
         if not found.name.startswith(("orchestrator.integrations", "orchestrator.__main__")):
             import_module(found.name)
     _use()
+    import_module("rich.live")
     gc.collect()
     gc.freeze()
 

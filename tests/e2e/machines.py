@@ -5,27 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config import shipped_playbooks
-from tests.bench.regions import Served
-
-_MACHINE = """
-import sys
-from orchestrator.journal import processes
-from orchestrator.cli import main
-name = sys.argv.pop(1)
-token = processes._token
-processes._token = lambda pid: (there := token(pid)) and name + " " + there.split(" ", 1)[1]
-processes.socket.gethostname = lambda: name
-main()
-"""
-"""What tells one machine's processes from another's is the boot that they run in."""
-
+from tests import processes
+from tests.cli.lab import Lab
 
 HOLDING = """\
 schema: 1
@@ -56,8 +43,8 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 class Machine:
     """Where somebody types `hamr`."""
 
-    def __init__(self, name: str, served: Served, folder: Path, journal: str) -> None:
-        self.name, self.home = name, folder / name
+    def __init__(self, name: str, served: Lab, journal: str) -> None:
+        self.name, self.home = name, served.folder / name
         self.home.mkdir()
         quick = shipped_playbooks()["regional-failover"].read_text()
         for slow, fast in (
@@ -70,11 +57,10 @@ class Machine:
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
-            "HAMR_PAIRS": str(served.inventory),
+            "HAMR_PAIRS": served.env["HAMR_PAIRS"],
             "HAMR_JOURNAL": journal,
             "HAMR_PLAYBOOK": str(self.home / "quick.yaml"),
             "HAMR_OPERATOR": f"{name}@{name}",
-            **{key: value for key, value in os.environ.items() if key.startswith("SIM_")},
         }
 
     @property
@@ -83,15 +69,16 @@ class Machine:
         return sorted((self.home / ".local/state/hamr").glob("emergency-*"))
 
     @contextmanager
-    def start(self, *words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    def start(self, *words: str, stderr: int = subprocess.STDOUT) -> Iterator[subprocess.Popen[str]]:
         """A command, under way until the block ends."""
-        with subprocess.Popen(
-            [sys.executable, "-c", _MACHINE, self.name, *words],
-            env={**self.environment, **environment},
+        with processes.hamr(
+            words,
+            machine=self.name,
+            env=self.environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
         ) as process:
             try:
@@ -99,22 +86,14 @@ class Machine:
             finally:
                 process.kill()
 
-    def type(self, *words: str, **environment: str) -> tuple[int, str]:
+    def type(self, *words: str) -> tuple[int, str]:
         """A command, to its end."""
-        with self.start(*words, **environment) as process:
+        with self.start(*words) as process:
             text, _ = process.communicate(timeout=60)
         return process.returncode, text
 
     def json(self, *words: str) -> Any:
         """What a command prints on stdout alone."""
-        with subprocess.Popen(
-            [sys.executable, "-c", _MACHINE, self.name, *words, "--json"],
-            env=self.environment,
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
+        with self.start(*words, "--json", stderr=subprocess.DEVNULL) as process:
             text, _ = process.communicate(timeout=60)
         return json.loads(text)

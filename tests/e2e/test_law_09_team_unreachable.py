@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from orchestrator.journal import Address, JournalStore, ThisHost
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.history import History
 from orchestrator.journal.merge import merge
-from orchestrator.journal.postgres import lay_out_team
 from orchestrator.model.events import Event, JournalMoved, TransitionMade
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Mode, Operator, RunRequest
@@ -26,8 +25,8 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import resume, start
 from orchestrator.operations.session import Session
-from tests.bench.regions import regions
-from tests.postgres import Cluster, cluster
+from tests.cli.lab import Lab
+from tests.postgres import Cluster
 
 from .machines import Machine, read_until
 from .pairs import Bench, simulated
@@ -35,27 +34,6 @@ from .pairs import Bench, simulated
 pytestmark = pytest.mark.anyio
 
 EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
-
-
-@pytest.fixture(scope="module")
-def cluster_() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def server(cluster_: Cluster) -> Iterator[Cluster]:
-    """One that stands again after each test."""
-    yield cluster_
-    cluster_.end()
-    cluster_.start()
-
-
-@pytest.fixture
-def team(server: Cluster) -> Address:
-    address = parse_address(server.new_database(), "--journal")
-    lay_out_team(address)
-    return address
 
 
 def now() -> datetime:
@@ -231,15 +209,15 @@ async def test_law_09_a_planned_run_is_not_moved(tmp_path: Path, server: Cluster
 
 @pytest.mark.parametrize("how", ["stopped", "swallows"])
 def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_name(
-    tmp_path: Path, server: Cluster, team: Address, how: str
+    served: Lab, server: Cluster, team: Address, how: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, regions(tmp_path) as served:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         url = team.conninfo
         if how == "swallows":
             url = f"postgresql://alice:canary-secret@127.0.0.1:{silent.getsockname()[1]}/ops"
         else:
             server.end()
-        alice = Machine("alice", served, tmp_path, url)
+        alice = Machine("alice", served, url)
         began = time.monotonic()
         code, text = alice.type("run", "sim", "--to", "ACTIVE", "--yes")
         refused_in = time.monotonic() - began
@@ -280,25 +258,24 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
 
 
 def test_law_07_an_emergency_that_was_killed_in_its_own_journal_is_taken_up_there(
-    tmp_path: Path, server: Cluster, team: Address
+    served: Lab, server: Cluster, team: Address
 ) -> None:
     server.end()
-    with regions(tmp_path) as served:
-        alice = Machine("alice", served, tmp_path, team.conninfo)
-        reason = ("--yes", "--emergency", "--reason", "us1 is down")
-        with alice.start("run", "sim", "--to", "ACTIVE", *reason) as process:
-            read_until(process, "is told FAILOVER (attempt 1)")
-            process.kill()
-            process.wait()
-        code, text = alice.type("resume", "--yes")
-        assert code in (0, 8), text
-        assert "journal merge" in text
-        server.start()
-        (file,) = alice.local_journals
-        code, text = alice.type("journal", "merge", str(file))
-        assert code == 0, text
-        assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
-        assert alice.json("status", "sim")["phase"] == "agreed(ACTIVE)"
+    alice = Machine("alice", served, team.conninfo)
+    reason = ("--yes", "--emergency", "--reason", "us1 is down")
+    with alice.start("run", "sim", "--to", "ACTIVE", *reason) as process:
+        read_until(process, "is told FAILOVER (attempt 1)")
+        process.kill()
+        process.wait()
+    code, text = alice.type("resume", "--yes")
+    assert code in (0, 8), text
+    assert "journal merge" in text
+    server.start()
+    (file,) = alice.local_journals
+    code, text = alice.type("journal", "merge", str(file))
+    assert code == 0, text
+    assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
+    assert alice.json("status", "sim")["phase"] == "agreed(ACTIVE)"
 
 
 async def test_law_09_what_an_emergency_owes_is_known_after_the_merge(

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.bench.regions import Served, regions
-from tests.postgres import Cluster, cluster
+from tests.cli.lab import Lab
+from tests.postgres import Cluster
 
 from .machines import HOLDING, Machine, read_until
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
-
-
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with regions(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
-
-
-@pytest.fixture
-def alice(served: Served, tmp_path: Path, url: str) -> Machine:
-    machine = Machine("alice", served, tmp_path, url)
-    code, text = machine.type("journal", "init", url)
-    assert code == 0, text
-    return machine
-
-
-@pytest.fixture
-def bob(alice: Machine, served: Served, tmp_path: Path, url: str) -> Machine:
-    return Machine("bob", served, tmp_path, url)
+def bob(alice: Machine, served: Lab, url: str) -> Machine:
+    return Machine("bob", served, url)
 
 
 def test_what_one_does_the_other_sees(alice: Machine, bob: Machine, url: str) -> None:
@@ -55,10 +28,6 @@ def test_what_one_does_the_other_sees(alice: Machine, bob: Machine, url: str) ->
     assert bob.type("report", runs[0]["run"])[0] == 0
     assert bob.type("audit", "verify")[0] == 0
     assert not (alice.home / ".local").exists()
-
-
-def database_of(url: str) -> str:
-    return url.split("/")[3].split("?", maxsplit=1)[0]
 
 
 QUICK_WITNESSES = """CREATE OR REPLACE VIEW hamr.witnesses AS
@@ -103,7 +72,7 @@ def test_law_12_a_run_is_watched_and_taken_over_once_its_machine_is_gone(
     code, text = bob.type("resume", "--yes")
     assert code == 5, text
     assert "was heard of a moment ago" in " ".join(text.split())
-    server.execute(QUICK_WITNESSES, database=database_of(url))
+    server.execute(QUICK_WITNESSES, database=url)
     code, text = resumed(bob)
     assert code == 0, text
     (run,) = bob.json("runs")["runs"]
@@ -115,7 +84,7 @@ def test_law_12_a_run_is_watched_and_taken_over_once_its_machine_is_gone(
 def test_law_12_a_holder_that_was_stopped_is_fenced_when_it_wakes(
     alice: Machine, bob: Machine, server: Cluster, url: str, holding: tuple[str, ...]
 ) -> None:
-    server.execute(QUICK_WITNESSES, database=database_of(url))
+    server.execute(QUICK_WITNESSES, database=url)
     with alice.start(*holding) as process:
         read_until(process, "Hook hold (before declare)")
         process.send_signal(signal.SIGSTOP)
@@ -169,4 +138,4 @@ def test_a_run_on_one_machine_is_approved_on_another_and_the_server_says_by_whom
         "replace(data, '\"role\":\"', '\"role\":\"somebody_else_') FROM hamr.records WHERE kind = 'run.approved'"
     )
     with pytest.raises(Exception, match="signed by the role that makes it"):
-        server.execute(forged, database=database_of(url))
+        server.execute(forged, database=url)

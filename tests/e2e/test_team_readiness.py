@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
-import pytest
 
-from tests.bench.regions import Served, regions
-from tests.postgres import Cluster, cluster
+from tests.cli.lab import Lab
+from tests.postgres import Cluster
 
 from .machines import Machine
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with regions(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def url(server: Cluster) -> str:
-    return server.new_database()
-
-
-@pytest.fixture
-def alice(served: Served, tmp_path: Path, url: str) -> Machine:
-    machine = Machine("alice", served, tmp_path, url)
-    code, text = machine.type("journal", "init", url)
-    assert code == 0, text
-    return machine
 
 
 def writable(document: object) -> tuple[str, str, str]:
@@ -47,15 +19,9 @@ def writable(document: object) -> tuple[str, str, str]:
     return check["planned"], check["emergency"], check["sentence"]
 
 
-def database_of(url: str) -> str:
-    return url.split("/")[3].split("?", maxsplit=1)[0]
-
-
-def test_what_one_machine_finds_another_shows(
-    alice: Machine, served: Served, tmp_path: Path, url: str
-) -> None:
+def test_what_one_machine_finds_another_shows(alice: Machine, served: Lab, url: str) -> None:
     assert writable(alice.json("doctor", "sim"))[:2] == ("ok", "ok")
-    bob = Machine("bob", served, tmp_path, url)
+    bob = Machine("bob", served, url)
     (pair,) = bob.json("readiness")["pairs"]
     assert (pair["looks"], pair["planned"]["ready"]) == (1, True)
     # A look is no run: what is owed, unknown or locked is not known yet (law 20).
@@ -63,13 +29,11 @@ def test_what_one_machine_finds_another_shows(
 
 
 def test_a_role_that_may_only_read_is_told_which_lines_a_dba_types(
-    alice: Machine, served: Served, tmp_path: Path, server: Cluster, url: str
+    alice: Machine, served: Lab, server: Cluster, url: str
 ) -> None:
     server.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
-    server.execute("GRANT SELECT ON hamr.records, hamr.locks TO reader", database=database_of(url))
-    reader = Machine(
-        "reader", served, tmp_path, url.replace("postgresql://postgres@", "postgresql://reader@")
-    )
+    server.execute("GRANT SELECT ON hamr.records, hamr.locks TO reader", database=url)
+    reader = Machine("reader", served, url.replace("postgresql://postgres@", "postgresql://reader@"))
     code, _ = reader.type("doctor", "sim")
     assert code == 2
     planned, emergency, sentence = writable(reader.json("doctor", "sim"))

@@ -12,7 +12,6 @@ from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.system import log
-from tests.postgres import Cluster, cluster
 
 from .lab import FleetLab, laboratory
 
@@ -36,16 +35,10 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
     log.configure()
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
-
-
 @pytest.fixture
-def url(server: Cluster) -> str:
+def url(url: str) -> str:
     """A team's journal's, with tables for jobs."""
-    address = parse_address(url := server.new_database(), "--journal")
+    address = parse_address(url, "--journal")
     lay_out_team(address)
     lay_out_jobs(address)
     return url

@@ -13,13 +13,11 @@ from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
 from orchestrator.journal import Address, JournalStore
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.opening import BUSY_SECONDS
-from orchestrator.journal.postgres import lay_out_team
 from orchestrator.journal.sqlite_file import SqliteFile
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
 from tests.fake_postgres import FakeServer
-from tests.postgres import Cluster, cluster
 from tests.steps import typed
 
 RUN = "20261122-031502-k3f9"
@@ -37,20 +35,6 @@ def entry(kind: str = "transition.refused", *, pair: str = "payments", run: str 
 
 def holder(lock: str = "lock-a", *, pair: str = "payments", host: str = "laptop", pid: int = 4711) -> Holder:
     return Holder(lock, pair, RUN, "alice", host, pid, "boot pid:[1] 99", STARTED, STARTED)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Cluster]:
-    with cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def team(server: Cluster) -> Address:
-    """A team's journal that was just laid out, in a database of its own."""
-    address = parse_address(server.new_database(), "--journal")
-    lay_out_team(address)
-    return address
 
 
 @pytest.fixture
