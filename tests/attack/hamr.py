@@ -1,4 +1,8 @@
-"""Operators at their machines: the real command line as a process of its own, with files, keys and a journal of their own."""
+"""Operators at their machines: the real command line, with files, keys and a journal of their own.
+
+A command that is followed to its end is run in this process; what is killed, stopped, hindered by its machine, or beside
+another one is a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import IO, Any
 
+from click.testing import CliRunner
 from msgspec import Struct
 
+from orchestrator.cli.group import hamr as command_line
+from orchestrator.system import log
 from tests import processes
 from tests.attack.region import DATACENTER, ROLES, Answer, Pair
 
@@ -104,7 +112,7 @@ class Running:
 
 
 class Hamr:
-    """One operator at one machine. Calling it runs a command to its end; `start` leaves it under way."""
+    """One operator at one machine. Calling it runs a command to its end; `start` leaves a process under way."""
 
     def __init__(
         self,
@@ -192,9 +200,18 @@ class Hamr:
             process = processes.hamr(arguments, **options)
         return Running(shlex.join(("hamr", *arguments)), process)
 
-    def __call__(self, *arguments: str, within: float = LIMIT) -> Ended:
+    def _run_here(self, *arguments: str) -> Ended:
+        with chdir(self.folder):
+            env = {**dict.fromkeys(os.environ), **self.env}
+            result = CliRunner().invoke(command_line, arguments, env=env, prog_name="hamr")
+        log.configure()  # it sent the log to streams that are closed now
+        if not isinstance(result.exception, SystemExit | None):
+            raise result.exception
+        return Ended(shlex.join(("hamr", *arguments)), result.exit_code, result.stdout, result.stderr)
+
+    def __call__(self, *arguments: str) -> Ended:
         before = self.pair.count("applied", self.who)
-        ended = self.start(*arguments).wait(within)
+        ended = self.start(*arguments).wait() if "LD_PRELOAD" in self.env else self._run_here(*arguments)
         self.said.append(ended)
         applied = self.pair.count("applied", self.who) - before
         if ended.code in {1, 2, 3}:

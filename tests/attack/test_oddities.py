@@ -303,7 +303,7 @@ def test_an_adoption_that_is_killed_at_its_post_is_led_on(pair: Pair, anna: Hamr
 )
 def test_an_odd_environment_changes_no_run(pair: Pair, anna: Hamr, env: dict[str, str]) -> None:
     anna.env |= env
-    ended = anna.run("ACTIVE")
+    ended = anna.start_run("ACTIVE").wait()
     if ended.code == 2:
         assert ended.text.strip()
         return
