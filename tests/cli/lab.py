@@ -27,7 +27,7 @@ schema: 1
 name: quick
 stops: [PASSIVE, ACTIVE]
 objectives: {ACTIVE: 15m}
-confirm: {within: 1s, every: 10ms}
+confirm: {within: 1s, every: 50ms}
 timeouts: {connect: 1s, read: 2s, total: 3s}
 emergency: {deadline: 200ms}
 mirror_wait: 20ms

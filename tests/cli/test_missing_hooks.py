@@ -12,7 +12,7 @@ from .lab import Lab
 HOOKED = """\
 schema: 1
 name: hooked
-confirm: {within: 1s, every: 10ms}
+confirm: {within: 1s, every: 50ms}
 emergency: {deadline: 200ms}
 transitions:
   - name: declare

@@ -21,7 +21,7 @@ from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.run import Operator
 
 HEAD = (
-    "schema: 1\nname: mine\nwaits: {confirm: {within: 500ms, every: 10ms}, emergency: 200ms, read: 300ms}\n"
+    "schema: 1\nname: mine\nwaits: {confirm: {within: 500ms, every: 50ms}, emergency: 200ms, read: 300ms}\n"
 )
 
 

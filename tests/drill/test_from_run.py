@@ -59,7 +59,7 @@ transitions:
 """
 HEAD = (
     "schema: 1\nname: met\n"
-    "waits: {confirm: {within: 500ms, every: 10ms}, emergency: 200ms, read: 300ms, guards: 500ms, mirror: 200ms}\n"
+    "waits: {confirm: {within: 500ms, every: 50ms}, emergency: 200ms, read: 300ms, guards: 500ms, mirror: 200ms}\n"
 )
 PLAYBOOK = parse_playbook(TEXT, "again.yaml")
 

@@ -23,7 +23,7 @@ from orchestrator.model.run import Operator
 from orchestrator.operations.session import Session
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
 
-QUICK = Confirm(timedelta(seconds=2), timedelta(milliseconds=20))
+QUICK = Confirm(timedelta(seconds=2), timedelta(milliseconds=50))
 """Reads back often, so that a test does not wait."""
 
 
