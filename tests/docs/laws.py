@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +31,21 @@ def laws(page: str) -> dict[int, tuple[str, ...]]:
     }
 
 
+_NAMED = re.compile(r"^\s*(?:async )?def test_law_(\d\d)_", re.MULTILINE)
+
+
+@cache
+def _held() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for law in {*map(int, _NAMED.findall(path.read_text("utf-8")))}:
+            found.setdefault(law, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
 def files_that_hold(law: int) -> tuple[str, ...]:
     """The files with a test named after a law."""
-    named = re.compile(rf"^\s*(?:async )?def test_law_{law:02}_", re.MULTILINE)
-    tests = sorted((ROOT / "tests").rglob("test_*.py"))
-    return tuple(str(path.relative_to(ROOT)) for path in tests if named.search(path.read_text("utf-8")))
+    return tuple(_held().get(law, ()))
 
 
 def filled(page: str) -> str:

@@ -42,15 +42,15 @@ def links() -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("page", "target"), links())
-def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: str, target: str) -> None:
-    name, _, anchor = target.partition("#")
-    file = (ROOT / page).parent / name if name else ROOT / page
-    assert file.exists(), f"{page} links to {target}, and there is no such file"
-    if anchor:
-        assert anchor in anchors(file.read_text("utf-8")), (
-            f"{page} links to {target}, and there is no such heading"
-        )
+def test_every_link_leads_to_a_file_and_a_heading_that_exist() -> None:
+    headings = {(ROOT / page).resolve(): anchors(text) for page, text in PAGES.items()}
+    nowhere = []
+    for page, target in links():
+        name, _, anchor = target.partition("#")
+        file = ((ROOT / page).parent / name if name else ROOT / page).resolve()
+        if not file.exists() or (anchor and anchor not in headings[file]):
+            nowhere.append(f"{page} links to {target}")
+    assert nowhere == []
 
 
 def test_the_index_leads_to_every_page() -> None:
@@ -62,9 +62,9 @@ def test_the_index_leads_to_every_page() -> None:
     assert {page for page in PAGES if page.startswith("docs/")} - linked == {"docs/README.md"}
 
 
-@pytest.mark.parametrize("line", COMMANDS, ids=str)
-def test_every_command_line_is_one_that_hamr_takes(line: CommandLine) -> None:
-    assert complaint(line) is None, str(line)
+def test_every_command_line_is_one_that_hamr_takes() -> None:
+    assert len(COMMANDS) > 500
+    assert [f"{line}: {why}" for line in COMMANDS if (why := complaint(line)) is not None] == []
 
 
 @pytest.mark.parametrize(
@@ -136,20 +136,10 @@ def test_the_design_names_files_that_exist() -> None:
 DESIGN = PAGES["docs/explanation/design.md"]
 
 
-def test_the_design_page_lists_every_law_once_and_in_order() -> None:
-    assert list(laws(DESIGN)) == list(range(1, 22))
-
-
-@pytest.mark.parametrize("law", range(1, 22))
-def test_the_files_that_the_design_page_names_for_a_law_hold_it(law: int) -> None:
+def test_the_files_that_the_design_page_names_for_a_law_hold_it() -> None:
     """Where this fails, `python -m tests.docs.laws` writes what is true into the page."""
-    named, real = set(laws(DESIGN)[law]), set(files_that_hold(law))
-    assert named == real, f"law {law}: {sorted(named ^ real)}"
-
-
-def test_the_laws_of_the_page_can_be_written_anew() -> None:
-    assert laws(filled(DESIGN)) == {law: files_that_hold(law) for law in range(1, 22)}
-    assert filled(filled(DESIGN)) == filled(DESIGN)
+    assert list(laws(DESIGN).items()) == [(law, files_that_hold(law)) for law in range(1, 22)]
+    assert filled(DESIGN) == DESIGN
 
 
 def test_the_picture_of_the_rooms_is_drawn_from_their_imports() -> None:
