@@ -72,17 +72,19 @@ class Case(Struct, frozen=True):
 
 
 CASES = {
-    "done": Case("steps: [{run: {to: ACTIVE}}]\n", ("DONE",)),
-    "lost answer": Case(
-        "steps: [{run: {to: ACTIVE}, faults: [{answer_lost: {}, org: primary, method: POST, at: 2}]}]\n",
+    "every write was taken, and none was answered well": Case(
+        "probes: {page: false, agents: 3}\nsteps:\n  - run: {to: ACTIVE, override: {well: Bob has seen it}}\n    faults:\n"
+        "      - {server_error: {status: 502, applied: true}, org: secondary, method: POST, at: 1}\n"
+        "      - {answer_lost: {}, org: primary, method: POST, at: 1}\n"
+        "      - {redirect: {applied: true}, org: secondary, method: POST, at: 2}\n"
+        "    meanwhile:\n      - {after: wait.began, probes: {agents: 12}}\n"
+        "      - {after: write.answered, faults: [{server_error: {status: 500}, org: primary, method: GET}]}\n",
         ("DONE",),
     ),
-    "lost on its way": Case(
-        "steps: [{run: {to: ACTIVE}, faults: [{connection_reset: {}, org: primary, method: POST}]}]\n",
-        ("DONE",),
-    ),
-    "5xx, and taken": Case(
-        "steps:\n  - run: {to: ACTIVE}\n    faults: [{server_error: {status: 502, applied: true}, org: secondary, method: POST}]\n",
+    "no write was taken at first": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    faults:\n"
+        "      - {connection_reset: {}, org: primary, method: POST}\n"
+        "      - {throttle: {reset: 0}, org: secondary, method: POST, times: 2}\n",
         ("DONE",),
     ),
     "5xx, and not taken": Case(
@@ -92,14 +94,6 @@ CASES = {
     "4xx": Case(
         "steps: [{run: {to: ACTIVE}, faults: [{client_error: {status: 422}, org: primary, method: POST}]}]\n",
         ("INCOMPLETE",),
-    ),
-    "a redirect, and taken": Case(
-        "steps:\n  - run: {to: ACTIVE}\n    faults: [{redirect: {applied: true}, org: primary, method: POST}]\n",
-        ("DONE",),
-    ),
-    "rate limited": Case(
-        "steps: [{run: {to: ACTIVE}, faults: [{throttle: {reset: 0}, org: primary, method: POST, times: 2}]}]\n",
-        ("DONE",),
     ),
     "rate limited for too long": Case(
         "steps: [{run: {to: ACTIVE}, faults: [{throttle: {reset: 60}, org: secondary, method: POST}]}]\n",
@@ -117,13 +111,6 @@ CASES = {
     "refused": Case("probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n", ("REFUSED",)),
     "refused for want of an answer": Case(
         "probes: {page: {unknown: no page}}\nsteps: [{run: {to: ACTIVE}}]\n", ("REFUSED",)
-    ),
-    "overridden": Case(
-        "probes: {page: false}\nsteps: [{run: {to: ACTIVE, override: {well: Bob has seen it}}}]\n", ("DONE",)
-    ),
-    "waited for": Case(
-        "probes: {agents: 3}\nsteps:\n  - run: {to: ACTIVE}\n    meanwhile: {after: wait.began, probes: {agents: 12}}\n",
-        ("DONE",),
     ),
     "waited for in vain, and resumed": Case(
         "probes: {agents: 3}\nsteps:\n  - {run: {to: ACTIVE}}\n  - {resume: {}, probes: {agents: 9}}\n",
@@ -168,11 +155,6 @@ CASES = {
         "steps:\n  - run: {to: ACTIVE}\n    meanwhile: {after: write.confirmed, dark: {org: primary}}\n"
         "  - resume: {emergency: true, reason: us1 is dark}\n",
         ("INCOMPLETE", "OWING"),
-    ),
-    "a look that met 5xx": Case(
-        "steps:\n  - run: {to: ACTIVE}\n    meanwhile:\n"
-        "      - {after: write.answered, faults: [{server_error: {status: 500}, org: primary, method: GET}]}\n",
-        ("DONE",),
     ),
     "a mirror": Case("simulator: {mirror: 20ms, mirrors: auto}\nsteps: [{run: {to: ACTIVE}}]\n", ("DONE",)),
 }
