@@ -104,33 +104,46 @@ class Lab(Struct):
 
 
 @contextmanager
-def laboratory(folder: Path, config: SimulatorConfig | None = None) -> Iterator[Lab]:
-    """Two regions that serve until the block ends."""
+def served(*sims: Simulation) -> Iterator[asyncio.AbstractEventLoop]:
+    """The loop of a thread in which they serve until the block ends."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    sim = Simulation(config)
 
     def call(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
 
-    call(sim.__aenter__())
+    for sim in sims:
+        call(sim.__aenter__())
     try:
-        pairs = folder / "pairs.yaml"
-        write_inventory(sim, pairs)
-        pairs.write_text(pairs.read_text().replace("mirrors: auto", "mirrors: false"))
-        (folder / "quick.yaml").write_text(PLAYBOOK)
-        env = {
-            "HAMR_PAIRS": str(pairs),
-            "HAMR_PLAYBOOK": str(folder / "quick.yaml"),
-            "HAMR_JOURNAL": str(folder / "journal.db"),
-            "HAMR_OPERATOR": "alice@laptop",
-            "NO_COLOR": "",
-            "TMPDIR": str(folder),
-        }
-        yield Lab(folder, sim, loop, env)
+        yield loop
     finally:
-        call(sim.__aexit__(None, None, None))
+        for sim in sims:
+            call(sim.__aexit__(None, None, None))
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+def furnished(folder: Path, inventory: str, playbook: str = PLAYBOOK) -> dict[str, str]:
+    """The environment of whoever works in a folder with these files."""
+    (folder / "pairs.yaml").write_text(inventory)
+    (folder / "quick.yaml").write_text(playbook)
+    return {
+        "HAMR_PAIRS": str(folder / "pairs.yaml"),
+        "HAMR_PLAYBOOK": str(folder / "quick.yaml"),
+        "HAMR_JOURNAL": str(folder / "journal.db"),
+        "HAMR_OPERATOR": "alice@laptop",
+        "NO_COLOR": "",
+        "TMPDIR": str(folder),
+    }
+
+
+@contextmanager
+def laboratory(folder: Path, config: SimulatorConfig | None = None) -> Iterator[Lab]:
+    """Two regions that serve until the block ends."""
+    sim = Simulation(config)
+    with served(sim) as loop:
+        write_inventory(sim, folder / "pairs.yaml")
+        text = (folder / "pairs.yaml").read_text().replace("mirrors: auto", "mirrors: false")
+        yield Lab(folder, sim, loop, furnished(folder, text))

@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from orchestrator.fleet.crew import read_fleet
 from orchestrator.journal import JournalStore
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.journal import Record
-from orchestrator.model.status import Status
+from orchestrator.model.status import Both, Status
 from orchestrator.simulator import (
     Simulation,
     SimulatorConfig,
@@ -30,7 +29,7 @@ from orchestrator.simulator import (
     write_inventory,
 )
 from tests import processes
-from tests.cli.lab import PLAYBOOK, Lab
+from tests.cli.lab import PLAYBOOK, Lab, furnished, served
 
 T = TypeVar("T")
 
@@ -110,42 +109,14 @@ def laboratory(
     folder: Path, names: Sequence[str], latency: float = 0.0, playbook: str = PLAYBOOK
 ) -> Iterator[FleetLab]:
     """These pairs, all PASSIVE, which serve until the block ends."""
-    from orchestrator.model.status import Both
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def call(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
-
     sims = {
         name: Simulation(
             SimulatorConfig(pair=name, orgs=simulated_orgs(number), latency=Both(latency, latency))
         )
         for number, name in enumerate(names, 1)
     }
-    for sim in sims.values():
-        call(sim.__aenter__())
-    try:
-        pairs = folder / "pairs.yaml"
-        pairs.write_text(inventory(sims, folder))
-        (folder / "quick.yaml").write_text(playbook)
-        env = {
-            "HAMR_PAIRS": str(pairs),
-            "HAMR_PLAYBOOK": str(folder / "quick.yaml"),
-            "HAMR_JOURNAL": str(folder / "journal.db"),
-            "HAMR_OPERATOR": "alice@laptop",
-            "NO_COLOR": "",
-            "TMPDIR": str(folder),
-        }
-        yield FleetLab(folder, sims, loop, env)
-    finally:
-        for sim in sims.values():
-            call(sim.__aexit__(None, None, None))
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
-        loop.close()
+    with served(*sims.values()) as loop:
+        yield FleetLab(folder, sims, loop, furnished(folder, inventory(sims, folder), playbook))
 
 
 def main() -> None:
