@@ -89,7 +89,8 @@ BROKEN = {
         "in-time",
         1,
         "ACTIVE is to be reached in 15 min",
-        by=(Event.PASSED_LATER,),
+        (Status.ACTIVE,),
+        (Event.PASSED_LATER,),
     ),
     "two-waits-in-a-row": Broken(
         playbook(
@@ -134,6 +135,7 @@ BROKEN = {
         "leads-on",
         1,
         "hook resync ended badly, as often as it was run",
+        (Status.PASSIVE,),
     ),
     "stop-that-cannot-be-left": Broken(
         playbook(
@@ -143,6 +145,7 @@ BROKEN = {
         "leads-on",
         1,
         "hook flip ended badly, as often as it was run",
+        (Status.ACTIVE,),
     ),
 }
 
