@@ -29,7 +29,7 @@ stops: [PASSIVE, ACTIVE]
 objectives: {ACTIVE: 15m}
 confirm: {within: 1s, every: 50ms}
 timeouts: {connect: 1s, read: 2s, total: 3s}
-emergency: {deadline: 200ms}
+emergency: {deadline: 600ms}
 mirror_wait: 20ms
 guards:
   settled:
