@@ -112,13 +112,17 @@ def test_what_is_taken_out_of_the_engine_breaks_a_law(
 ) -> None:
     take_out(monkeypatch)
     made = parse_playbook(text, "made.yaml")
-    proof = prove(made, chosen_routes(made, (Status.ACTIVE,), mirrors=False), faults=1, seconds=120, workers=1)
+    proof = prove(
+        made, chosen_routes(made, (Status.ACTIVE,), mirrors=False), faults=1, seconds=120, workers=1
+    )
     assert law in {found.broken.law for found in proof.counterexamples}, proof.counterexamples
 
 
 def test_nothing_breaks_where_nothing_is_taken_out() -> None:
     made = parse_playbook(WITH_GUARD, "made.yaml")
-    proof = prove(made, chosen_routes(made, (Status.ACTIVE,), mirrors=False), faults=1, seconds=120, workers=1)
+    proof = prove(
+        made, chosen_routes(made, (Status.ACTIVE,), mirrors=False), faults=1, seconds=120, workers=1
+    )
     assert proof.holds, proof.counterexamples
 
 
