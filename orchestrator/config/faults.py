@@ -272,6 +272,8 @@ class RegionDark(Noun, frozen=True, tag="region_dark"):
     """Connections are made and never answered, in place of being refused."""
     answers: Annotated[int, whole_number(200, 599)] | None = None
     """The edge in front of it answers everything with this status and a page of HTML."""
+    page: bool = True
+    """What it answers with is a page; else it has the API's own error form."""
 
 
 class MetricShows(Noun, frozen=True, tag="metric"):

@@ -79,6 +79,7 @@ from orchestrator.model.reading import (
     Absent,
     Accepted,
     Change,
+    Denied,
     Hampered,
     HamrRecord,
     Lost,
@@ -143,6 +144,8 @@ class _Telling(Struct):
     left_out: dict[str, None] = field(default_factory=dict)
     shown: dict[Role, Status] = field(default_factory=dict)
     """What was read last of each org."""
+    told_since: set[Role] = field(default_factory=set)
+    """Orgs that were told something after that."""
     dark: set[Role] = field(default_factory=set)
     went_dark: bool = False
     probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
@@ -328,6 +331,7 @@ class _Telling(Struct):
                     pass
 
     def _wrote(self, part: Part, index: int, attempt: Attempt, playbook: Playbook | None) -> None:
+        self.told_since.add(attempt.role)
         kind = self._fault_of(part, index, attempt, playbook)
         if kind is not None:
             sent = [event.attempt for event in part.events[: index + 1] if isinstance(event, WriteIntended)]
@@ -338,6 +342,7 @@ class _Telling(Struct):
         role, at = reading.role, part.at(index)
         if reading.status is not None and not isinstance(reading.sight, Absent):
             self.shown[role] = reading.status
+            self.told_since.discard(role)
         if isinstance(reading.sight, Present) or (
             isinstance(reading.sight, Absent) and role not in self.shown
         ):
@@ -374,7 +379,10 @@ class _Telling(Struct):
     def _goes_dark(self, part: Part, at: At | None, reading: Reading) -> None:
         role, status = reading.role, reading.exchange.http_status
         if status is not None:
-            fault = Fault(RegionDark(answers=status), 1, role)
+            page = not isinstance(
+                reading.sight, Denied | Absent
+            )  # these are read from the API's own form alone
+            fault = Fault(RegionDark(answers=status, page=page), 1, role)
             if at is None:
                 part.faults.append(fault)
             else:
@@ -629,6 +637,7 @@ class _Telling(Struct):
         emergency = any(isinstance(each, RunStarted) and each.mode is Mode.EMERGENCY for each in part.events)
         untold = tuple(role for role in Role if emergency and role not in {each.role for each in attempts})
         agreed = finished.phase.startswith("agreed(")
+        known = {role: status for role, status in self.shown.items() if role not in self.told_since}
         return replace(
             expect,
             exit=int(ExitCode.INTERRUPTED) if finished.ending.end is End.INTERRUPTED else finished.exit_code,
@@ -636,7 +645,7 @@ class _Telling(Struct):
             refused=tuple(sorted(refused)) or None,
             no_writes_to=untold,
             owed=self.owed or "nothing",
-            statuses={} if agreed else dict(self.shown),
+            statuses={} if agreed else known,
         )
 
     def _reached(self, part: Part, attempt: Attempt) -> bool:

@@ -173,7 +173,7 @@ def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response
         return Reset()
     if darkness.answers is not None:
         headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
-        if state.config.edge_page:
+        if darkness.page and state.config.edge_page:
             return _html(darkness.answers, headers)
         body = encode(error_strings(HTTPStatus(darkness.answers).phrase))
         return respond(darkness.answers, body, ERROR_TYPE, headers)
@@ -225,7 +225,9 @@ def strike(state: PairState, kind: WorldFault, role: Role, now: Moment) -> None:
         case ForeignWriter():
             state.foreign_write(role, kind.status, kind.modified_by, now)
         case RegionDark():
-            state.go_dark(role, now, seconds=kind.seconds, silent=kind.silent, answers=kind.answers)
+            state.go_dark(
+                role, now, seconds=kind.seconds, silent=kind.silent, answers=kind.answers, page=kind.page
+            )
         case MetricShows():
             state.telemetry.set_metric(role, kind.query, kind.value, now.monotonic, kind.seconds)
         case MonitorShows():

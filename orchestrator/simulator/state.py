@@ -74,6 +74,8 @@ class Darkness(Struct, frozen=True):
     """When it ends, on the monotonic clock; None: when it is switched on again."""
     answers: int | None = None
     """The edge in front of the region answers, with this status; nothing reaches the region."""
+    page: bool = True
+    """With a page of HTML; else in the API's own error form."""
 
     @property
     def refuses(self) -> bool:
@@ -204,10 +206,11 @@ class PairState:
         seconds: float | None = None,
         silent: bool = False,
         answers: int | None = None,
+        page: bool = True,
     ) -> None:
         """The region stops answering, for so many seconds or until `come_back`."""
         until = None if seconds is None else now.monotonic + seconds
-        darkness = Darkness(next(self._numbers), silent, until, answers)
+        darkness = Darkness(next(self._numbers), silent, until, answers, page)
         self._dark = self._dark.with_(role, darkness)
         if until is not None:
             self._enqueue(until, _Return(role, darkness))

@@ -151,6 +151,16 @@ CASES = {
         "    faults: [{region_dark: {answers: 503}, org: primary}]\n",
         ("OWING",),
     ),
+    "an emergency that the survivor denies": Case(
+        "steps:\n  - dark: {org: primary, silent: true}\n  - run: {to: ACTIVE, emergency: true, reason: us1 is dark}\n"
+        "    faults: [{client_error: {}, org: secondary, method: GET, times: forever}]\n",
+        ("REFUSED",),
+    ),
+    "a record that is there no more": Case(
+        "steps:\n  - run: {to: ACTIVE}\n    meanwhile:\n"
+        "      - {after: write.confirmed, faults: [{client_error: {status: 404}, org: primary, method: GET, times: forever}]}\n",
+        ("UNKNOWN",),
+    ),
     "dark in the middle, and an emergency": Case(
         "steps:\n  - run: {to: ACTIVE}\n    meanwhile: {after: write.confirmed, dark: {org: primary}}\n"
         "  - resume: {emergency: true, reason: us1 is dark}\n",
