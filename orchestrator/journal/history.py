@@ -19,7 +19,7 @@ from orchestrator.model.plain import moment
 from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.proof import Certificate
 from orchestrator.model.protocols import Store
-from orchestrator.model.reading import STOPS_AGAIN, Change, HamrRecord, NotSent, Rejected, Throttled
+from orchestrator.model.reading import Change, HamrRecord, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Role, Status
@@ -439,7 +439,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
             if history.owed is not None and history.owed.run == run.run:
-                history.owed = replace(history.owed, stopped=event.ending.change in STOPS_AGAIN)
+                history.owed = replace(history.owed, stopped_for=event.ending.change)
             if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
                 for other in history.uncertain:

@@ -60,8 +60,8 @@ class Owed(Struct, frozen=True):
     """What it is owed."""
     run: str
     since: datetime
-    stopped: bool = False
-    """Whether its last delivery stopped for somebody else's write, and would again."""
+    stopped_for: Change | None = None
+    """The kind of change that its last delivery stopped for; None where there was none, or it stopped for anything else."""
 
 
 class GuardWait(Struct, frozen=True):

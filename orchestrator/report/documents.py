@@ -131,7 +131,7 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case pe
                 "condition": noun.condition,
             }
         case Owed():
-            return fields_fact(noun, but=("stopped",))
+            return fields_fact(noun, but=("stopped_for",))
         case OpenRun():
             return fields_fact(noun, but=("stopped_for", "unknown", "ended"))
         case Objective():

@@ -120,10 +120,7 @@ def _behind(view: View, owed: Owed) -> Phase:
 
 def _settled_by(view: View) -> str:
     """What settles a debt: see `commands.take_up`."""
-    stopped = view.stopped_for in STOPS_AGAIN or (
-        view.open_run is None and view.owed is not None and view.owed.stopped
-    )
-    return "adopt" if stopped else "resume"
+    return "adopt" if view.stopped_for in STOPS_AGAIN else "resume"
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:

@@ -32,8 +32,9 @@ class View(Struct, frozen=True):
 
     @property
     def stopped_for(self) -> Change | None:
-        """The kind of change that the open run stopped for; None where it stopped for anything else, or there is none."""
-        return None if self.open_run is None else self.open_run.stopped_for
+        """The kind of change that the open run, or else the delivery of what is owed, stopped for; None where it stopped for anything else, or there is none."""
+        left = self.owed if self.open_run is None else self.open_run
+        return None if left is None else left.stopped_for
 
     @property
     def set_back(self) -> tuple[Role, Attempt] | None:
@@ -60,12 +61,10 @@ def take_up(view: View) -> NextStep:
     Resumed, it would stop for that same write again: a new run starts from what is there now.
     """
     run, pair = view.open_run, view.pair.name
-    if run is None and view.owed is not None and view.owed.stopped:
+    if view.owed is not None and view.stopped_for in STOPS_AGAIN:
         return next_step.adopt(pair, view.owed.role.other)
     if run is None or run.stopped_for not in STOPS_AGAIN:
         return resume(view)
-    if view.owed is not None:
-        return next_step.adopt(pair, view.owed.role.other)
     return accepting(view, next_step.run(pair, run.goal)).so_that(
         f"go on to {run.goal} from what is there now"
     )

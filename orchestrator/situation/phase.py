@@ -148,7 +148,9 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
             steps.append(next_step.adopt(view.pair.name, role.other).overriding("reverted"))
-        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath:
+        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath if (
+            view.owed is None
+        ):
             steps += [
                 commands.accepting(view, next_step.run(view.pair.name, goal).overriding("reverted"))
                 for goal in _goals(view, beneath)[:1]

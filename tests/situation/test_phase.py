@@ -111,6 +111,16 @@ def test_law_15_what_lags_in_the_middle_of_a_transition_leads_on_through_that_tr
     assert typed(found.next_steps)[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
 
 
+def test_law_15_what_lags_on_a_pair_that_owes_leads_to_what_settles_the_debt() -> None:
+    healed = {PAIR[PRIMARY].uuid: Floor(record(PRIMARY, 4, at=NOW, by="bob"), ours=True)}
+    active = shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.ACTIVE)
+    found = phase(*active, debt=owed(), floors=healed)
+    assert typed(found.next_steps) == ("hamr resume payments", "hamr status payments --watch")
+    again = phase(*active, debt=replace(owed(), stopped_for=Change.STALE), floors=healed)
+    by_name = "hamr resume payments --override reverted=REASON"
+    assert typed(again.next_steps) == ("hamr status payments --watch", by_name)
+
+
 def test_law_15_what_lags_is_not_resumed_where_the_open_runs_goal_is_out_of_reach() -> None:
     run = open_run(goal=Status.ONBOARDING)
     found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, playbook=ONBOARDING, run=run, floors=NEWER)
