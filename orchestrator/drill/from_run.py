@@ -90,6 +90,7 @@ from orchestrator.model.reading import (
     Throttled,
 )
 from orchestrator.model.run import Attempt, End, Mode, Stamp
+from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 
 from .rehearsal import SHORT_WAITS
@@ -539,6 +540,8 @@ class _Telling(Struct):
         if given_up is not None:
             self.left_out["the second Ctrl-C, and its exit code: there its process dies"] = None
             finished = None
+        if finished is not None and finished.phase == PhaseName.MISLINKED.value:
+            self.left_out[f"that it was another pair ({finished.ending.message})"] = None
         dies = self._dies(part, given_up) if finished is None else None
         stops = None
         if finished is not None and finished.ending.end is End.INTERRUPTED:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
 from orchestrator.config.scenario import Death
@@ -303,6 +304,20 @@ def test_of_another_signal_it_is_said_that_it_is_played_as_ctrl_c(room: Room, tm
     assert made.left_out == ("the signal that it ended by (143): there it is Ctrl-C",)
     text = scenario_text(made.scenario, made.left_out)
     assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
+
+
+def test_of_a_run_on_another_pair_it_is_said_that_this_is_not_played(room: Room) -> None:
+    room.play(
+        parse_scenario(HEAD + "probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n", "met.yaml"),
+        playbook=PLAYBOOK,
+    )
+    run = first_run(room)
+    *records, end, released = room.store.records(run=run)
+    assert end.kind == "run.finished"
+    ending = {**end.data["ending"], "message": "the primary points at org 1"}  # type: ignore[dict-item]
+    elsewhere = replace(end, data={**end.data, "phase": "mislinked", "ending": ending})
+    made = scenario_of_run(run, [*records, elsewhere, released])
+    assert made.left_out == ("that it was another pair (the primary points at org 1)",)
 
 
 def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:
