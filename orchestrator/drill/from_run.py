@@ -54,6 +54,7 @@ from orchestrator.model.events import (
     GuardsJudged,
     HookEnded,
     HookIntended,
+    LockReleased,
     LockTaken,
     LockTakenOver,
     MirrorFound,
@@ -609,8 +610,10 @@ class _Telling(Struct):
         return {guard: why for guard, why in found.items() if guard not in refused}
 
     def _dies(self, part: Part, end: int | None) -> Death:
-        """When its process dies: after its last record, or the last one before `end`."""
+        """When its process dies: after its last record, or the last one before `end`; one whose journal failed it let its lock go after that."""
         records = part.records[:end]
+        while records[-1].kind == LockReleased.kind:
+            records = records[:-1]
         kind, last = records[-1].kind, part.events[len(records) - 1]
         sent = isinstance(last, HookIntended) or (
             isinstance(last, WriteIntended) and self._was_taken(last.attempt)

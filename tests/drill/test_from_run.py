@@ -306,6 +306,16 @@ def test_of_another_signal_it_is_said_that_it_is_played_as_ctrl_c(room: Room, tm
     assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
 
 
+def test_a_run_whose_journal_failed_it_dies_before_it_lets_its_lock_go(room: Room) -> None:
+    room.play(parse_scenario(HEAD + "steps: [{run: {to: ACTIVE}}]\n", "met.yaml"), playbook=PLAYBOOK)
+    run = first_run(room)
+    records = [*room.store.records(run=run, kinds=("lock.taken", "run.started", "lock.released"))]
+    made = scenario_of_run(run, records)
+    assert made.scenario.steps[0].dies == Death("run.started", 1)
+    text = scenario_text(made.scenario, made.left_out)
+    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=PLAYBOOK)) == []
+
+
 def test_of_a_run_on_another_pair_it_is_said_that_this_is_not_played(room: Room) -> None:
     room.play(
         parse_scenario(HEAD + "probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n", "met.yaml"),
