@@ -43,7 +43,8 @@ class Recorder(Struct):
     """The observer of a run; the trouble of whoever watches it stays their own.
 
     `tell` only gathers, dates what it was told, and passes it on to whoever watches, at once and in order; `commit`
-    makes all of it durable in one transaction. The engine commits each intent before it does what was intended, and
+    makes all of it durable in one transaction. That an org is told something, or a hook begun, is passed on then, since
+    it is not where that cannot be journalled. The engine commits each intent before it does what was intended, and
     an intent and "the lock is still ours" are that one transaction (law 6); what happened is journalled in any case.
 
     The run learns of an event that was told before it is durable: where it can't be made so, nothing more is sent. So
@@ -71,11 +72,16 @@ class Recorder(Struct):
     """What came of telling others: journalled along with whatever comes next, or when all is over."""
     _unanswered: list[_Gathered] = field(default_factory=list)
     """The fenced ones that were told since the last commit."""
+    _to_begin: list[Event] = field(default_factory=list)
+    """What is done once that is journalled, and of which nobody has heard yet."""
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
         self._take(event)
-        self._pass_on(event)
+        if isinstance(event, events.WriteIntended | events.HookIntended):
+            self._to_begin.append(event)
+        else:
+            self._pass_on(event)
 
     def _take(self, event: Event) -> None:
         if event.kind in INTENTS:
@@ -151,10 +157,18 @@ class Recorder(Struct):
             HamrError: the journal can't be written; the rest is tried again with the next commit, an intent is not.
         """
         told, self._unanswered = self._unanswered, []
-        await self.flush()
-        for intent in told:
-            if intent.refused is not None:
-                raise intent.refused
+        begun, self._to_begin = self._to_begin, []
+        try:
+            await self.flush()
+            for intent in told:
+                if intent.refused is not None:
+                    raise intent.refused
+        except HamrError:
+            begun = []
+            raise
+        finally:  # given up meanwhile, it is durable all the same
+            for event in begun:
+                self._pass_on(event)
 
     async def flush(self) -> None:
         """As `commit`, beside the run: an intent that is refused here is refused to the run, too, at its next commit."""

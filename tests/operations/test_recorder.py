@@ -110,6 +110,36 @@ async def test_law_06_an_intent_is_not_swallowed_by_a_heartbeat_that_the_disk_he
         assert kinds == ["lock.taken", "write.owed"]
 
 
+class Listens:
+    """A watcher that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
+
+
+async def test_law_06_nobody_hears_that_an_org_is_told_or_a_hook_begun_before_that_is_journalled(
+    tmp_path: Path,
+) -> None:
+    listener = Listens()
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, (listener,))
+        begun = HookIntended("declare", When.BEFORE, "stop-sync", "./stop-sync")
+        recorder.tell(begun)
+        assert listener.told == []
+        await recorder.commit()
+        assert listener.told == [begun]
+        assert session.store.release(lock.lock), "somebody breaks the lock"
+        recorder.tell(HookIntended("declare", When.BEFORE, "flip-cname", "./flip-cname"))
+        with pytest.raises(Locked):
+            await recorder.commit()
+        assert listener.told == [begun]
+
+
 async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         session = bench.session
