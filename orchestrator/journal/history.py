@@ -472,9 +472,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case events.WriteAnswered(attempt=attempt, answer=NotSent() | Rejected() | Throttled()):
             run.unknown.pop(attempt.number, None)
             run.unseen.pop(attempt.number, None)
-        case events.WriteConfirmed(attempt=number) if number is not None:
-            run.unknown.pop(number, None)
-            shown = run.unseen.pop(number, None)
+        case events.WriteConfirmed(role=role, attempt=number):
+            # What that org was sent before is given up, as it is for the run: it may come late.
+            run.unknown = {sent: attempt for sent, attempt in run.unknown.items() if attempt.role is not role}
+            shown = None if number is None else run.unseen.pop(number, None)
             if event.change is Change.UNPROVEN and shown is not None:
                 run.unproven[event.role] = (event.record, shown)
         case events.WriteUnknown() if run.finished is not None and run.finished.ending.end.reached:

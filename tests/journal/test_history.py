@@ -91,6 +91,24 @@ def test_whoever_acknowledges_that_run_has_done_it() -> None:
     assert found.last_moved is None
 
 
+def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_come_late() -> None:
+    lost, seen = post(1, S, Status.FAILOVER), post(2, S, Status.FAILOVER)
+    theirs = record(S, int(Status.FAILOVER), seen.attempt.stamp)
+    told: Told = [
+        (0.0, STARTED),
+        (1.0, lost),
+        (1.5, answered(lost, Lost(Exchange(0.5), "timed out"))),
+        (2.0, WriteUnknown(lost.attempt, "timed out")),
+    ]
+    found = History("payments")
+    fold(found, journal(told))
+    assert [attempt.number for _, attempt in found.unknown] == [1]
+    later: Told = [(3.0, seen), (3.5, WriteConfirmed(S, Status.FAILOVER, theirs, Change.OURS, 2, 0.5))]
+    fold(found, journal(later, first=90))
+    assert found.unknown == ()
+    assert [given_up.attempt.number for given_up in found.given_up] == [1]
+
+
 def test_law_05_an_attempt_is_unknown_again_once_what_was_taken_for_it_is_a_strangers() -> None:
     lost, theirs = post(1, S, Status.FAILOVER), record(S, int(Status.FAILOVER), "bob@example.com")
     taken = WriteConfirmed(S, Status.FAILOVER, theirs, Change.UNPROVEN, 1, 0.5)
