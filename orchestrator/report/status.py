@@ -374,6 +374,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
             asking=run is not None and bool(run.asking),
             overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
             owed=[] if standing.owed is None else [standing.owed],
+            agreed=standing.phase.name is PhaseName.AGREED,
             hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
             hooks_failed=() if left is None else left.hooks_failed,
             by_hand=() if left is None else left.by_hand,

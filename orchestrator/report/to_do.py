@@ -46,6 +46,8 @@ class Left(Struct, frozen=True):
     stopped_for: Sequence[NextStep] = ()
     """What leads on from a run that is over and did not get to its goal; the first is the one to type."""
     owed: Sequence[Owed] = ()
+    agreed: bool = False
+    """Whether both orgs show the same: then there is nothing to be told, and what was owed is only to be settled."""
     hooks_owed: Sequence[tuple[str, str]] = ()
     """(run, "transition/hook") of `after` hooks that did not end well yet."""
     hooks_failed: Sequence[str] = ()
@@ -85,12 +87,7 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
         first, *others = left.stopped_for
         things.append(ToDo("Clear what stopped it, then try again.", first.command))
         things += [ToDo(f"Or: {step.why}.", step.command) for step in others]
-    for owed in left.owed:
-        text = (
-            f"Tell {left.orgs[owed.role]} {owed.status}, as soon as it can be reached: it is owed that since "
-            f"{utc(owed.since)} (run {owed.run})."
-        )
-        things.append(ToDo(text, next_step.resume(left.pair).command))
+    things += [_debt(left, owed) for owed in left.owed]
     for run, hook in left.hooks_owed:
         text = f"Hook {_named(hook)} did not end well; a resumed run tries it again."
         things.append(ToDo(text, next_step.resume(run).command))
@@ -102,6 +99,16 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
     if left.drill:
         things.append(ToDo("Close the drill.", next_step.close_drill(left.drill).command))
     return tuple(dict.fromkeys(things))
+
+
+def _debt(left: Left, owed: Owed) -> ToDo:
+    org, since = left.orgs[owed.role], f"since {utc(owed.since)} (run {owed.run})"
+    if left.agreed:
+        text = f"Settle what {org} was owed {since}: {owed.status}. Both orgs show the same by now."
+    else:
+        text = f"Tell {org} {owed.status}, as soon as it can be reached: it is owed that {since}."
+    settles = left.overtaken[0] if left.overtaken else next_step.resume(left.pair)
+    return ToDo(text, settles.command)
 
 
 def _named(hook: str) -> str:

@@ -74,7 +74,10 @@ def resume(view: View) -> NextStep:
     """Take the open run up again, or deliver what is owed."""
     step, run, owed = next_step.resume(view.pair.name), view.open_run, view.owed
     if owed is not None:
-        return step.so_that(f"tell the {owed.role} what it is owed: {owed.status}")
+        shown, told = view.status(owed.role), view.status(owed.role.other) or owed.status
+        if shown is told:
+            return step.so_that(f"settle what the {owed.role} was owed: it shows {told}")
+        return step.so_that(f"tell the {owed.role} what it is owed: {told}")
     return step if run is None else step.so_that(f"go on with run {run.run} to {run.goal}")
 
 

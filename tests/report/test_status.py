@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.model import next_step
 from orchestrator.model.journal import Head, Holder
 from orchestrator.model.reading import (
     Absent,
@@ -181,10 +182,25 @@ def test_everything_that_the_journal_knows_is_told() -> None:
         "      20260528-163000-k3f9).",
         "  [ ] See whether run 20260528-163000-k3f9 still goes on; if not, resume it: it stays open until",
         "      then.",
-        "  [ ] Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since",
-        "      2026-05-27 09:30:00 UTC (run 20260528-163000-k3f9).",
+        "  [ ] Settle what Payments (primary) was owed since 2026-05-27 09:30:00 UTC (run",
+        "      20260528-163000-k3f9): ACTIVE. Both orgs show the same by now.",
         "",
     ]
+
+
+def test_law_15_what_is_owed_is_settled_by_what_settles_the_run_that_owes_it() -> None:
+    adopt = next_step.adopt("payments", S)
+    stopped = OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "", Mode.EMERGENCY, stopped_for=Change.FOREIGN)
+    of = replace(
+        standing(),
+        owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
+        open_run=stopped,
+        phase=replace(standing().phase, name=PhaseName.BEHIND),
+        next_steps=(adopt,),
+    )
+    left = status_json(of)["left_to_do"]
+    assert isinstance(left, list)
+    assert [each["command"] for each in left] == [adopt.command, adopt.command]  # type: ignore[call-overload,index]
 
 
 def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
@@ -284,8 +300,8 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         ],
         "left_to_do": [
             {
-                "text": "Tell Payments (primary) ACTIVE, as soon as it can be reached: it is owed that since "
-                f"2026-05-27 09:30:00 UTC (run {RUN}).",
+                "text": f"Settle what Payments (primary) was owed since 2026-05-27 09:30:00 UTC (run {RUN}): ACTIVE. "
+                "Both orgs show the same by now.",
                 "command": "hamr resume payments",
             },
             {"text": "Close the drill.", "command": "hamr drill close 20260528-150000-abcd --notes TEXT"},

@@ -116,6 +116,7 @@ def test_law_15_what_lags_on_a_pair_that_owes_leads_to_what_settles_the_debt() -
     active = shows(PRIMARY, Status.ACTIVE), shows(SECONDARY, Status.ACTIVE)
     found = phase(*active, debt=owed(), floors=healed)
     assert typed(found.next_steps) == ("hamr resume payments", "hamr status payments --watch")
+    assert found.next_steps[0].why == "settle what the primary was owed: it shows ACTIVE"
     again = phase(*active, debt=replace(owed(), stopped_for=Change.STALE), floors=healed)
     by_name = "hamr resume payments --override reverted=REASON"
     assert typed(again.next_steps) == ("hamr status payments --watch", by_name)
