@@ -118,6 +118,10 @@ _CONSEQUENCES = ("wait.ended", "transition.refused", "person.answered", "hook.en
 """What a run still writes that was stopped."""
 
 
+_NOT_PLAYED = frozenset({PhaseName.MISLINKED.value, PhaseName.HAMPERED.value})
+"""Where a pair of the simulator does not stand: on its own two orgs, with keys that are right."""
+
+
 class FromRun(Struct, frozen=True):
     """A scenario that was made of a run."""
 
@@ -541,8 +545,8 @@ class _Telling(Struct):
         if given_up is not None:
             self.left_out["the second Ctrl-C, and its exit code: there its process dies"] = None
             finished = None
-        if finished is not None and finished.phase == PhaseName.MISLINKED.value:
-            self.left_out[f"that it was another pair ({finished.ending.message})"] = None
+        if finished is not None and finished.phase in _NOT_PLAYED:
+            self.left_out[f"what it ended for, and so how it ended ({finished.ending.message})"] = None
         dies = self._dies(part, given_up) if finished is None else None
         stops = None
         if finished is not None and finished.ending.end is End.INTERRUPTED:
@@ -637,6 +641,8 @@ class _Telling(Struct):
         expect = Expect(writes=None if late else taken)
         if finished is None:
             return expect
+        if finished.phase in _NOT_PLAYED:
+            return Expect()
         refused = {
             name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
         }

@@ -316,18 +316,21 @@ def test_a_run_whose_journal_failed_it_dies_before_it_lets_its_lock_go(room: Roo
     assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=PLAYBOOK)) == []
 
 
-def test_of_a_run_on_another_pair_it_is_said_that_this_is_not_played(room: Room) -> None:
-    room.play(
-        parse_scenario(HEAD + "probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n", "met.yaml"),
-        playbook=PLAYBOOK,
-    )
+@pytest.mark.parametrize("phase", ["mislinked", "hampered"])
+def test_of_what_no_simulated_pair_meets_it_is_said_that_it_is_not_played_and_nothing_is_expected(
+    room: Room, phase: str
+) -> None:
+    body = "probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n"
+    room.play(parse_scenario(HEAD + body, "met.yaml"), playbook=PLAYBOOK)
     run = first_run(room)
     *records, end, released = room.store.records(run=run)
     assert end.kind == "run.finished"
     ending = {**end.data["ending"], "message": "the primary points at org 1"}  # type: ignore[dict-item]
-    elsewhere = replace(end, data={**end.data, "phase": "mislinked", "ending": ending})
+    elsewhere = replace(end, data={**end.data, "phase": phase, "ending": ending})
     made = scenario_of_run(run, [*records, elsewhere, released])
-    assert made.left_out == ("that it was another pair (the primary points at org 1)",)
+    assert made.left_out == ("what it ended for, and so how it ended (the primary points at org 1)",)
+    text = scenario_text(made.scenario, made.left_out)
+    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=PLAYBOOK)) == []
 
 
 def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:
