@@ -94,10 +94,12 @@ def _is_open(run: OpenRun, what_then: str) -> str:
 
 def _finished_by(view: View, status: Status | None = None) -> str:
     """What becomes of the open run, where both orgs agree on a status or stand midway (None)."""
-    if status is not None and view.owed is None and commands.out_of_reach(view, status):
-        return f", and no transition leads there from {status}: a new run takes its place"
+    place = "" if view.owed is not None else ": a new run takes its place"
+    if status is not None and view.open_run is not None and commands.out_of_reach(view, status):
+        if view.playbook.route(status, view.open_run.goal) is None:
+            return f", and no transition leads there from {status}{place}"
+        return f", and an emergency does not lead there from {status}{place}"
     if view.stopped_for in STOPS_AGAIN:
-        place = "" if view.owed is not None else ": a new run takes its place"
         return f", and stopped for a write that was not its own{place}"
     return ": resume finishes it"
 
@@ -120,7 +122,7 @@ def _behind(view: View, owed: Owed) -> Phase:
 
 def _settled_by(view: View) -> str:
     """What settles a debt: see `commands.take_up`."""
-    return "adopt" if view.stopped_for in STOPS_AGAIN else "resume"
+    return "adopt" if commands.is_settled_by_adopting(view) else "resume"
 
 
 def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:

@@ -11,7 +11,7 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import STOPS_AGAIN, Change, Reading
-from orchestrator.model.run import Attempt
+from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 
@@ -61,13 +61,20 @@ def take_up(view: View) -> NextStep:
     Resumed, it would stop for that same write again: a new run starts from what is there now.
     """
     run, pair = view.open_run, view.pair.name
-    if view.owed is not None and view.stopped_for in STOPS_AGAIN:
+    if view.owed is not None and is_settled_by_adopting(view):
         return next_step.adopt(pair, view.owed.role.other)
     if run is None or run.stopped_for not in STOPS_AGAIN:
         return resume(view)
     return accepting(view, next_step.run(pair, run.goal)).so_that(
         f"go on to {run.goal} from what is there now"
     )
+
+
+def is_settled_by_adopting(view: View) -> bool:
+    """Whether a person has to say what is true before a debt is settled: resumed, its run would stop again, or be refused."""
+    primary, secondary = (view.status(role) for role in Role)
+    stays = primary is not None and primary is secondary and out_of_reach(view, primary)
+    return view.stopped_for in STOPS_AGAIN or stays
 
 
 def resume(view: View) -> NextStep:
@@ -82,8 +89,18 @@ def resume(view: View) -> NextStep:
 
 
 def out_of_reach(view: View, status: Status) -> bool:
-    """Whether the playbook has no way from a status to the open run's goal: resumed from there, it would be refused."""
-    return view.open_run is not None and view.playbook.route(status, view.open_run.goal) is None
+    """Whether the open run has no way from a status to its goal, or none as an emergency: resumed from there, it would be refused."""
+    run = view.open_run
+    return run is not None and not can_go(view.playbook, status, run.goal, run.mode)
+
+
+def can_go(playbook: Playbook, start: Status, goal: Status, mode: Mode) -> bool:
+    """Whether a run that goes on in that mode is not refused for want of a way."""
+    route = playbook.route(start, goal)
+    if route is None or mode is Mode.PLANNED:
+        return route is not None
+    survivors = {transition.survivor for transition in route}
+    return not survivors or (len(survivors) == 1 and None not in survivors)
 
 
 def close_at(view: View, status: Status) -> tuple[NextStep, ...]:

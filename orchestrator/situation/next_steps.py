@@ -19,6 +19,7 @@ from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed, Phase, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Both, Status
 
+from .commands import can_go
 from .state import RunState
 
 
@@ -167,7 +168,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     if state.intended and not ended.left_to_others and stopped:
         match ending.change:
             case _ if _out_of_reach(ended):
-                steps = (look, *steps, again)
+                steps = (look, *steps)
             case Change.STALE:
                 # One that has outwaited it says so first: resumed, it would stop for the same.
                 steps = (next_step.watch(pair), *steps, again, again.overriding("reverted"))
@@ -227,12 +228,15 @@ def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
 
 
 def _out_of_reach(ended: Ended) -> bool:
-    """Whether both orgs show a status from which no transition leads to the goal: resumed from there, the run would be refused."""
-    goal = ended.goal
-    if ended.readings is None or goal is None or ended.owed is not None:
+    """Whether both orgs show a status from which the run has no way to its goal: resumed from there, it would be refused."""
+    started = ended.state.started
+    goal = started.goal if ended.goal is None and started is not None else ended.goal
+    if ended.readings is None or goal is None or (ended.owed is not None and not ended.takes_up):
         return False
     primary, secondary = (reading.status for reading in ended.readings)
-    return primary is not None and primary is secondary and ended.playbook.route(primary, goal) is None
+    agreed = primary if primary is secondary else None
+    mode = ended.state.written_as or ended.state.mode
+    return agreed is not None and not can_go(ended.playbook, agreed, goal, mode)
 
 
 def _both_answered(ended: Ended) -> bool:

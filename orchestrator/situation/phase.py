@@ -134,12 +134,12 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         pass  # resumed, the open run would be refused
     elif beneath is not None and beneath.name is PhaseName.DIVERGED and resume not in beneath.next_steps:
         pass  # the same, where what is shown is said to be true
+    elif view.owed is not None and commands.is_settled_by_adopting(view):
+        # Resumed, it would stop for that same write again, whatever this org shows by then, or be refused.
+        steps.append(next_step.adopt(view.pair.name, view.owed.role.other).overriding("reverted"))
     elif view.stopped_for in {Change.STALE, Change.REVERTED} or _began_nothing(view):
         # It has waited for this already, or has nothing under way that might yet show: what is left is to say what is true.
         steps.append(resume.overriding("reverted"))
-    elif view.owed is not None and view.stopped_for in STOPS_AGAIN:
-        # Resumed, it would stop for that same write again, whatever this org shows by then.
-        steps.append(next_step.adopt(view.pair.name, view.owed.role.other).overriding("reverted"))
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
         steps.append(resume.overriding("reverted"))

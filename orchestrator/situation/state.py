@@ -71,6 +71,8 @@ class RunState(Struct):
     run: str
     mirrors: bool | None = None
     mode: Mode = Mode.PLANNED
+    written_as: Mode | None = None
+    """The mode of its last write, which it is taken up again in; None where it wrote nothing."""
     started: RunStarted | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     """Guard to reason: those that it began with, and those of every time that it was taken up."""
@@ -256,7 +258,7 @@ class RunState(Struct):
             case PersonAnswered(seconds=seconds):
                 self.asked += seconds
             case WriteIntended(attempt=attempt):
-                self.intended = True
+                self.intended, self.written_as = True, self.mode
                 self.intent_dates[attempt.number] = event.server_date
                 self.attempts = max(self.attempts, attempt.number)
                 self.sent.append(Sent(attempt))

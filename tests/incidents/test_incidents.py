@@ -127,6 +127,7 @@ ATTACKED: dict[int, str] = {
     1707616: "a replica shows the server's own move again, in the second in which a stranger wrote after it",
     1718917: "a debt whose delivery stopped for somebody else: adopt is offered, not resume once more",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
+    2110138: "a stranger took an emergency's pair where it has no way on: adopt is offered, not resume once more",
 }
 """The same for seeds that are attacked."""
 

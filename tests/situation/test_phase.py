@@ -80,6 +80,23 @@ def test_law_15_an_open_run_whose_goal_is_out_of_reach_is_closed_by_a_run_to_whe
     assert f"Run {RUN} to ONBOARDING is open, and no transition leads there from PASSIVE" in found.sentence
 
 
+def test_law_15_an_emergency_that_leads_nowhere_from_where_both_stand_is_not_resumed() -> None:
+    recovery = shows(PRIMARY, Status.RECOVERY), shows(SECONDARY, Status.RECOVERY)
+    planned, emergency = open_run(), replace(open_run(), mode=Mode.EMERGENCY)
+    assert typed(phase(*recovery, run=planned).next_steps)[0] == "hamr resume payments"
+    alone = phase(*recovery, run=emergency)  # home by the primary, and out again by the secondary
+    assert typed(alone.next_steps)[0] == "hamr run payments --to PASSIVE"
+    assert (
+        f"Run {RUN} to ACTIVE is open, and an emergency does not lead there from RECOVERY: a new run takes its place"
+        in alone.sentence
+    )
+    owing = phase(*recovery, run=emergency, debt=owed())
+    assert typed(owing.next_steps)[0] == "hamr adopt payments --truth secondary --reason TEXT"
+    assert "adopt settles that" in owing.sentence
+    lags = phase(*recovery, run=replace(emergency, stopped_for=Change.STALE), debt=owed(), floors=NEWER)
+    assert not [step for step in typed(lags.next_steps) if "resume" in step]
+
+
 @pytest.mark.parametrize("change", [Change.FOREIGN, Change.LATE])
 def test_law_15_a_run_that_stopped_for_what_it_would_stop_for_again_is_not_offered_to_be_resumed(
     change: Change,
