@@ -13,11 +13,10 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.model.words import utc
 from orchestrator.operations.preflight import says_why, status_named
-from orchestrator.operations.scheduled import LONGEST_AHEAD
 
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_AGO = re.compile(r"(.*?)(?:\s+ago)?", re.IGNORECASE)
-_AHEAD = re.compile(r"(?:in\s+)?(.*)", re.IGNORECASE)
+_CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
+_AGO = r"(?i)(.*?)(?:\s+ago)?"
+_AHEAD = r"(?i)(?:in\s+)?(.*)"
 
 LONGEST_BY_CLOCK = timedelta(hours=12)
 """A time of day that would mean longer ago than this is more likely meant in another time zone."""
@@ -109,6 +108,8 @@ def at_named(text: str, now: datetime) -> datetime:
     Raises:
         UsageError: it names none, has no time zone, lies in the past, or too far ahead.
     """
+    from orchestrator.operations.scheduled import LONGEST_AHEAD
+
     named = _named("--at", text)
     match named:
         case time():
@@ -144,12 +145,12 @@ def _named(flag: str, text: str) -> time | timedelta | datetime:
         UsageError: it is none of them.
     """
     stripped = text.strip()
-    clock = _CLOCK.fullmatch(stripped)
+    clock = re.fullmatch(_CLOCK, stripped)
     if clock is not None:
         hour, minute, second = (int(part or 0) for part in clock.groups())
         return time(hour, minute, second)
     if stripped[-1:].isalpha() and not stripped.endswith(("Z", "z")):
-        found = (_AGO if flag == "--since" else _AHEAD).fullmatch(stripped)
+        found = re.fullmatch(_AGO if flag == "--since" else _AHEAD, stripped)
         try:
             return duration("" if found is None else found[1].replace(" ", ""))
         except (ValueError, OverflowError) as error:

@@ -93,7 +93,7 @@ def _argument(value: Any) -> str:
     """Never repeats what it refuses: it may be the key."""
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("expected text in a command's list: put numbers, true and false in quotes")
-    if _KEY_GIVEN.search(value):
+    if re.search(_KEY_GIVEN, value):
         raise ValueError(
             "this looks like a Datadog key: a key never stands in this file, a command's arguments included "
             "(what stands here is not shown); name where the command finds it"
@@ -101,7 +101,7 @@ def _argument(value: Any) -> str:
     return value
 
 
-_KEY_GIVEN = re.compile(
+_KEY_GIVEN = (
     r"(?:^|[\s=:,'\"])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|dd[a-z]{2,6}_[A-Za-z0-9]{20,})(?:$|[\s,;|'\"])"
 )
 """A key as a whole argument, or as a word of one; not the part of a path that only happens to be hexadecimal."""
@@ -190,7 +190,7 @@ _FIELDS = (
     ("month", 1, 12),
     ("weekday", 0, 7),
 )
-_ITEM = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?")
+_ITEM = r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?"
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -214,7 +214,7 @@ def cron(value: Any) -> str:
 
 def _numbers(item: str, name: str, least: int, most: int) -> range:
     """What one item of a field means."""
-    found = _ITEM.fullmatch(item)
+    found = re.fullmatch(_ITEM, item)
     if found is not None:
         low, high, step = found.groups()
         first = least if low is None else int(low)

@@ -47,7 +47,7 @@ LONGEST = 300
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffd]+"
 )
-_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
+_TITLE = r"(?i)<title[^>]{0,200}>([^<]{0,400})"
 _LOOKS_LIKE_HTML = re.compile(r"\s{0,100}<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _MOST_ERRORS = 5
 
@@ -94,7 +94,7 @@ def excerpt(body: bytes, redactor: Redactor) -> str:
         return one_line(words or "an empty list of errors", redactor)
     text = body.decode("utf-8", "replace")
     if _LOOKS_LIKE_HTML.match(text):
-        title = _TITLE.search(text)
+        title = re.search(_TITLE, text)
         page = title[1].strip() if title else ""
         return one_line(f"an HTML page: {page}" if page else "an HTML page", redactor)
     return one_line(text, redactor)
@@ -122,8 +122,8 @@ def one_line(text: str, redactor: Redactor) -> str:
     return visible if len(visible) <= LONGEST else visible[: LONGEST - 1] + "…"
 
 
-_SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+_SECONDS = r"[0-9]{1,15}(\.[0-9]{1,9})?"
+_ISO_DATE = r"(?a)\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d"
 _LONGEST_HEADER = 100
 
 _FIRST_UNIX_TIME = 1e9
@@ -176,7 +176,7 @@ def _waits(text: str, since: datetime) -> list[float]:
 
 
 def _wait(text: str, since: datetime) -> float | None:
-    if not _SECONDS.fullmatch(text):
+    if not re.fullmatch(_SECONDS, text):
         moment = _iso_date(text)
         return None if moment is None else max(0.0, (moment - since).total_seconds())
     number = float(text)
@@ -187,7 +187,7 @@ def _wait(text: str, since: datetime) -> float | None:
 
 
 def _iso_date(text: str) -> datetime | None:
-    if not _ISO_DATE.match(text):
+    if not re.match(_ISO_DATE, text):
         return None
     try:
         moment = datetime.fromisoformat(text)

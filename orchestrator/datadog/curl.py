@@ -14,7 +14,7 @@ from orchestrator.model.status import Role
 MAX_TIME = 20
 """Seconds that curl may take."""
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def curl(request: Request, org: Org) -> str:
@@ -47,7 +47,11 @@ def _shell(reference: KeyReference, role: Role, which: str) -> str:
     match reference:
         case EnvironmentKey(variable):
             # A variable of another name cannot be written with a dollar.
-            return f"${variable}" if _VARIABLE.fullmatch(variable) else f"$(printenv {shlex.quote(variable)})"
+            return (
+                f"${variable}"
+                if re.fullmatch(_VARIABLE, variable)
+                else f"$(printenv {shlex.quote(variable)})"
+            )
         case FileKey(path):
             return f"$(cat {shlex.quote(path)})"
         case CommandKey(argv):

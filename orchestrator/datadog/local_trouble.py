@@ -84,14 +84,14 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Hampered:
     return Hampered(reason, remedy, Trouble.TRUST)
 
 
-_SERVER_SIDE = re.compile(r"5\d\d\b")
+_SERVER_SIDE = r"5\d\d\b"
 
 
 def refused_by_proxy(error: Exception, way: Way) -> Hampered | None:
     """Why the proxy made no tunnel, or None where it may as well be the org that it cannot reach."""
     said = words_of(error)
     # A proxy says 502, 503 or 504 where it is the org that it cannot reach.
-    if _SERVER_SIDE.match(said):
+    if re.match(_SERVER_SIDE, said):
         return None
     remedy = (
         f"put the proxy's user and password into {way.proxy}"

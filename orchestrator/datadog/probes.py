@@ -165,7 +165,7 @@ GRACE = 0.1
 
 _GOOD, _BAD = 0, 1
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
 async def ask_command(
@@ -201,7 +201,7 @@ async def ask_command(
 
 def _number(text: str) -> float | None:
     """A finite number, else None."""
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    value = float(text) if re.fullmatch(_NUMBER, text) else math.nan
     return value if math.isfinite(value) else None
 
 
@@ -306,7 +306,7 @@ def _page_sight(page: Http, exchanged: Exchanged, redactor: Redactor) -> Measure
         return Unmeasured(f"answered {status}, but {problem}")
 
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_INDEX = r"0|[1-9][0-9]{0,8}"
 
 
 class NoValue(Exception):
@@ -325,7 +325,7 @@ def find(document: JSON, pointer: str) -> JSON:
         match found:
             case dict() if name in found:
                 found = found[name]
-            case list() if _INDEX.fullmatch(name) and int(name) < len(found):
+            case list() if re.fullmatch(_INDEX, name) and int(name) < len(found):
                 found = found[int(name)]
             case _:
                 raise NoValue(f"the answer has nothing at {pointer}")

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from orchestrator.errors import HamrError
 from orchestrator.journal.history import History
+from orchestrator.model.events import Certificate
 from orchestrator.model.guard import ProbeReading, Unmeasured
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Certificate
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator

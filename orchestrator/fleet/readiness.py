@@ -11,11 +11,10 @@ from msgspec import Struct
 from orchestrator import __version__
 from orchestrator.journal import JournalStore
 from orchestrator.journal.history import event_of
-from orchestrator.model.events import DoctorChecked, DrillScored, PlaybookProven, RunFinished
+from orchestrator.model.events import Certificate, DoctorChecked, DrillScored, PlaybookProven, RunFinished
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Certificate
 from orchestrator.model.readiness import Level, is_worse
 from orchestrator.model.readiness_history import (
     SPEAKS_FOR,

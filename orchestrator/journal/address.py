@@ -12,9 +12,9 @@ from orchestrator.errors import UsageError
 SCHEMES = ("postgresql", "postgres")
 DEFAULT_SCHEMA = "hamr"
 
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SCHEMA = r"[a-z_][a-z0-9_]{0,62}"
 _SECRET = frozenset({"password", "sslpassword"})
-_SOMEWHERE = re.compile(r"(?:postgresql|postgres)://\S+", re.IGNORECASE)
+_SOMEWHERE = r"(?i)(?:postgresql|postgres)://\S+"
 
 
 class Address(Struct, frozen=True):
@@ -44,7 +44,7 @@ def parse_address(text: str, source: str) -> Address:
     name, colon, password = user.partition(":")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     schema = dict(pairs).get("schema", DEFAULT_SCHEMA)
-    if _SCHEMA.fullmatch(schema) is None:
+    if re.fullmatch(_SCHEMA, schema) is None:
         raise UsageError(
             f"{source} names the schema {schema[:60]!r}: small letters, digits and _ are wanted, no digit first."
         )
@@ -80,4 +80,4 @@ def without_password(text: str) -> str:
         parts = urlsplit(found[0])
         return _shown(parts.netloc, parts.path, parse_qsl(parts.query, keep_blank_values=True))
 
-    return _SOMEWHERE.sub(shown, text)
+    return re.sub(_SOMEWHERE, shown, text)

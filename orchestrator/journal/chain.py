@@ -159,7 +159,7 @@ _write = msgspec.json.Encoder().encode
 _write_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-_ANCHOR = re.compile(r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})")
+_ANCHOR = r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})"
 
 
 class Link(Struct, frozen=True):
@@ -269,7 +269,7 @@ def fault_of(link: Link, *, forms: bool) -> str | None:
 
 def parse_anchor(text: str) -> Head:
     """The head that `hamr audit head` printed, SEQ:HASH; a UsageError where the text is none."""
-    found = _ANCHOR.fullmatch(text.strip())
+    found = re.fullmatch(_ANCHOR, text.strip())
     if found is None:
         raise UsageError(
             f"{text[:100]!r} is not a journal head: SEQ:HASH is wanted, a number and 64 hexadecimal digits"

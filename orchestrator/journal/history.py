@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged
 from orchestrator.model import events, next_step
-from orchestrator.model.events import Event, decode
+from orchestrator.model.events import Certificate, Event, decode
 from orchestrator.model.floor import Floor, Floors, raise_floors
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import SETTLED, HookOutcome, When
-from orchestrator.model.proof import Certificate
 from orchestrator.model.protocols import Store
 from orchestrator.model.reading import Change, HamrRecord, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came

@@ -638,6 +638,19 @@ class PlaybookProven(Event, frozen=True):
     states: int
 
 
+class Certificate(Struct, frozen=True):
+    """What the journal keeps of a proof that held, and since when."""
+
+    proven: PlaybookProven
+    at: datetime
+
+    def changed_since(self, sha256: str, version: str) -> str:
+        """What is another now than what was proven, by the playbook's digest and hamr's version: "the playbook", "hamr", or ""."""
+        if self.proven.playbook_sha256 != sha256:
+            return "the playbook"
+        return "" if self.proven.version == version else "hamr"
+
+
 class DoctorChecked(Event, frozen=True):
     """`hamr doctor` has looked at a pair, and found it so ready."""
 

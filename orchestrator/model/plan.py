@@ -7,11 +7,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from .events import Certificate
 from .guard import Outcome, Verdict
 from .next_step import NextStep
 from .plain import EMPTY
 from .playbook import Hook, Timeouts
-from .proof import Certificate
 from .reading import HamrRecord, Reading, Request
 from .run import Mode, Operator, RunRequest
 from .situation import Stranger, UnderWay

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 
 from msgspec import Struct
 
 from .events import PlaybookProven
 from .status import Role, Status
-
-
-class Certificate(Struct, frozen=True):
-    """What the journal keeps of a proof that held, and since when."""
-
-    proven: PlaybookProven
-    at: datetime
-
-    def changed_since(self, sha256: str, version: str) -> str:
-        """What is another now than what was proven, by the playbook's digest and hamr's version: "the playbook", "hamr", or ""."""
-        if self.proven.playbook_sha256 != sha256:
-            return "the playbook"
-        return "" if self.proven.version == version else "hamr"
 
 
 class Event(enum.Enum):

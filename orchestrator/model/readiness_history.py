@@ -9,8 +9,8 @@ from math import ceil
 
 from msgspec import Struct
 
+from .events import Certificate
 from .plain import EMPTY
-from .proof import Certificate
 from .readiness import Level, is_ready, worst
 from .status import Both
 

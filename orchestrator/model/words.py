@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from .events import Certificate
 from .guard import Verdict
 from .journal import Holder, Whereabouts, Witness
-from .proof import Certificate
 from .result import Score
 from .run import End, Objective, Stamp
 from .situation import UnderWay
@@ -118,14 +118,14 @@ def one_reason(reasons: Iterable[str]) -> str:
     """Why several keys cannot be had, as one clause: variables that are not set, and files that are missing, by name."""
     alike: dict[tuple[str, str], dict[str, None]] = {}
     for reason in reasons:
-        found = _OF_SEVERAL.fullmatch(reason)
+        found = re.fullmatch(_OF_SEVERAL, reason)
         kind, names, fault = found.groups() if found else ("", "", reason)
         of_kind = alike.setdefault((kind, fault.replace("are ", "is ", 1) if kind else fault), {})
         of_kind.update(dict.fromkeys(re.split(", | and ", names)))
     return "; ".join(_of_all(kind, tuple(names), fault) for (kind, fault), names in alike.items())
 
 
-_OF_SEVERAL = re.compile(r"(environment variable|file)s? (.+?) ((?:is|are) not set|cannot be read \(.*\))")
+_OF_SEVERAL = r"(environment variable|file)s? (.+?) ((?:is|are) not set|cannot be read \(.*\))"
 
 
 def _of_all(kind: str, names: Sequence[str], fault: str) -> str:

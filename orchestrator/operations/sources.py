@@ -31,9 +31,9 @@ if TYPE_CHECKING:  # loaded when they are needed: a verb that reads the journal 
 
     from .session import Session
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
-_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
+_UNFIT = r"[^A-Za-z0-9._-]+"
 
 
 class Prepared(Struct, frozen=True, eq=False):
@@ -207,7 +207,7 @@ def operator_named(text: str | None) -> Operator:
     name, at, host = text.partition("@")
     if not at:
         host = _fitting(host_name(), "localhost")
-    if _NAME.fullmatch(name) is None or _HOST.fullmatch(host) is None:
+    if re.fullmatch(_NAME, name) is None or re.fullmatch(_HOST, host) is None:
         raise UsageError(
             f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
@@ -227,4 +227,4 @@ def _login() -> str:
 
 def _fitting(text: str, otherwise: str) -> str:
     """A name that the system gave, made fit for an address."""
-    return _UNFIT.sub("-", text).strip("._-")[:63] or otherwise
+    return re.sub(_UNFIT, "-", text).strip("._-")[:63] or otherwise

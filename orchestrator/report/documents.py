@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
+from orchestrator.model.events import Certificate
 from orchestrator.model.guard import Verdict
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain
 from orchestrator.model.plan import PlannedWrite
 from orchestrator.model.playbook import Hook, Manual, Program
-from orchestrator.model.proof import Certificate
 from orchestrator.model.reading import HamrRecord, Present, Reading
 from orchestrator.model.result import StepTime
 from orchestrator.model.run import Objective

@@ -103,7 +103,7 @@ LONGEST = 400
 """Characters that are shown of a text that came from outside."""
 
 
-_WORDS = re.compile(r" +|[^ ]+")
+_WORDS = r" +|[^ ]+"
 
 
 def cells(text: str) -> int:
@@ -181,7 +181,7 @@ def folded_line(spans: Line, margin: str) -> Page:
     lines: list[list[Span]] = [[Span(margin, "dim")]]
     used = 0
     for piece in spans:
-        for word in _WORDS.findall(piece.text):
+        for word in re.findall(_WORDS, piece.text):
             for part in _pieces([word], room):
                 if used + cells(part) > room:
                     lines.append([Span(" " * cells(margin))])

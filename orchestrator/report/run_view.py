@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from orchestrator.model import next_step
 from orchestrator.model.events import (
+    Certificate,
     DrillStarted,
     HookEnded,
     PairAdopted,
@@ -27,7 +28,6 @@ from orchestrator.model.guard import ProbeReading, Verdict
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import SETTLED, HookOutcome, Question, When
-from orchestrator.model.proof import Certificate
 from orchestrator.model.reading import Answer, Reading, Request
 from orchestrator.model.result import Score, StepTime
 from orchestrator.model.run import Attempt, Mode, Objective

@@ -21,10 +21,10 @@ from .redaction import Redactor
 KEPT_BYTES = 32 * 1024
 """How much is kept of the beginning, and as much of the end."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+_ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))"
 """Colours, cursor moves and titles: what a program writes for a terminal alone."""
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_INVISIBLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
 
 
 class Capture:
@@ -76,7 +76,7 @@ class Capture:
 def _readable(data: bytes, redactor: Redactor) -> str:
     # Keys are looked for when nothing invisible stands in the middle of one any more.
     text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    return redactor.clean(_INVISIBLE.sub("", _ESCAPES.sub("", text)))
+    return redactor.clean(re.sub(_INVISIBLE, "", re.sub(_ESCAPES, "", text)))
 
 
 DATADOG_VARIABLES: frozenset[str] = frozenset(
