@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from orchestrator.config.source import content
-from orchestrator.datadog import curl
+from orchestrator.datadog.curl import curl
 from orchestrator.errors import DocumentError, Problem, Refused
 from orchestrator.journal import canonical
 from orchestrator.journal.chain import storable

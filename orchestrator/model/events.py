@@ -4,8 +4,6 @@ The kinds of records are those of docs/reference/journal.md. `decode` rebuilds a
 run's memory is the fold of its events whether they just happened or were read back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Guards and probes as the playbook declares them, and what came of asking."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta

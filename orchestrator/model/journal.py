@@ -1,7 +1,5 @@
 """The journal's nouns: records, its head, and the lock that lives beside them."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Orgs and pairs as the inventory declares them: who they are, where their API is, and how their keys are named."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from datetime import timedelta

@@ -4,8 +4,6 @@ What stands below a noun and its fields here, and in guard.py, is what editors a
 the keys of a playbook (of each text, the first paragraph).
 """
 
-from __future__ import annotations
-
 import enum
 import hashlib
 from collections import deque

@@ -1,7 +1,5 @@
 """Readiness: what `hamr doctor` asks, in peace, and how ready each answer leaves a pair."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Iterable
 from datetime import datetime

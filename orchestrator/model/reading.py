@@ -1,7 +1,5 @@
 """What one GET of one org said, how that differs from what was last seen, and what one POST came to."""
 
-from __future__ import annotations
-
 import enum
 from datetime import datetime
 
@@ -59,7 +57,7 @@ class HamrRecord(Struct, frozen=True):
     extra: tuple[tuple[str, JSON], ...] = ()
     """Attributes that no reference names, as (key as sent, value): carried over on write."""
 
-    def same_version(self, other: HamrRecord) -> bool:
+    def same_version(self, other: "HamrRecord") -> bool:
         """Whether both are one and the same write of the record: status, modified_at and modified_by agree."""
         return (self.status, self.modified_at, self.modified_by) == (
             other.status,

@@ -1,7 +1,5 @@
 """What came of a run, and of a drill."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode

@@ -1,7 +1,5 @@
 """A run: what was asked for and agreed to, how its writes are stamped, and how it ended."""
 
-from __future__ import annotations
-
 import enum
 import hashlib
 import re
@@ -67,7 +65,7 @@ class Stamp(Struct, frozen=True):
 
     @staticmethod
     @lru_cache
-    def parse(text: str) -> Stamp | None:
+    def parse(text: str) -> "Stamp | None":
         """The stamp that a `modified_by` carries, or None where it is anybody else's.
 
         Servers show addresses in lower case, take the plus sign for a blank, and cut what they find too long: a stamp

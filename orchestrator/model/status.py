@@ -1,7 +1,5 @@
 """The HAMR statuses, and the two sides of a pair."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -24,7 +22,7 @@ class Status(enum.IntEnum):
     RECOVERY = 5
 
     @classmethod
-    def of(cls, number: int) -> Status | None:
+    def of(cls, number: int) -> "Status | None":
         """The status for a number from the wire, or None where Datadog's reference does not know it."""
         return cls(number) if 0 <= number <= 5 else None  # noqa: PLR2004 - the reference's own bounds
 
@@ -43,7 +41,7 @@ class Role(enum.Enum):
     )  # a member is only ever equal to itself; an Enum's own hashes its name, in Python
 
     @property
-    def other(self) -> Role:
+    def other(self) -> "Role":
         """The peer's role."""
         return Role.SECONDARY if self is Role.PRIMARY else Role.PRIMARY
 
@@ -71,6 +69,6 @@ class Both(Struct, Generic[T], frozen=True):
         """(role, thing), the primary first."""
         return ((Role.PRIMARY, self.primary), (Role.SECONDARY, self.secondary))
 
-    def with_(self, role: Role, thing: T) -> Both[T]:
+    def with_(self, role: Role, thing: T) -> "Both[T]":
         """The same, with one side replaced."""
         return Both(thing, self.secondary) if role is Role.PRIMARY else Both(self.primary, thing)

@@ -162,6 +162,9 @@ def fold(text: str, width: int, *, most: int | None = None) -> tuple[str, ...]:
 def _pieces(words: Iterable[str], width: int) -> Iterable[str]:
     """Words, those that are wider than a line in pieces."""
     for word in words:
+        if word and cells(word) <= width:
+            yield word
+            continue
         piece, used = "", 0
         for character in word:
             if used + _cells(character) > width:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.datadog import curl
+from orchestrator.datadog.curl import curl
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Org
 from orchestrator.model.reading import Request
 
