@@ -3,8 +3,6 @@
 Most nouns are read as they stand (`Noun`, `reads`); a `Form` is for those whose form in a file is another.
 """
 
-from __future__ import annotations
-
 import ast
 import enum
 import inspect
