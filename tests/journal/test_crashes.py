@@ -85,7 +85,9 @@ while True:
         for _ in range(20 + killed):
             told = writer.stdout.readline()
         writer.kill()
-        rest = writer.communicate(timeout=30)[0].splitlines(keepends=True)
+        # Not by communicate(), which misses what readline() has taken from the pipe ahead.
+        rest = writer.stdout.readlines()
+        writer.communicate(timeout=30)
         # A last line may have been cut off in the pipe: only whole ones were told.
         told = [told, *(line for line in rest if line.endswith("\n"))][-1]
         with JournalStore.open(place, durable=False, now=ticking()) as store:
