@@ -125,19 +125,7 @@ OWN = """
 """
 
 
-@pytest.mark.sample(1)
-@pytest.mark.parametrize("options", [("-p", "no:xdist"), ("-n", "2")], ids=["alone", "xdist"])
-def test_pairs_simulators_playbooks_and_scenarios(strict: pytest.Pytester, options: tuple[str, ...]) -> None:
-    strict.path.joinpath("ours.yaml").write_text(PLAYBOOK)
-    strict.makepyfile(test_pairs=PAIRS, test_own=OWN)
-    strict.runpytest_subprocess("-q", *options).assert_outcomes(passed=7)
-    assert not strict.path.joinpath("hook-has-run").exists()
-
-
-def test_a_scenario_that_misses_says_which_expectation_with_the_journal_lines_that_show_it(
-    strict: pytest.Pytester,
-) -> None:
-    strict.path.joinpath("wrong.yaml").write_text("""
+WRONG = """
 schema: 1
 name: wrong
 summary: Expects what does not happen.
@@ -149,19 +137,30 @@ steps:
   - name: home
     run: {to: PASSIVE}
 expect: {phase: agreed(PASSIVE)}
-""")
-    strict.makepyfile("""
-        def test_beside_this_file(hamr_scenario, monkeypatch, tmp_path):
-            monkeypatch.chdir(tmp_path)
-            hamr_scenario("wrong.yaml")
+"""
 
-        def test_shipped(hamr_scenario):
-            result = hamr_scenario("answer-lost")
-            assert result.score.scenario == "answer-lost"
-            assert [leg.name for leg in result.score.legs] == ["out", "home"]
-    """)
-    done = strict.runpytest_subprocess("-q", "-p", "no:xdist")
-    done.assert_outcomes(passed=1, failed=1)
+SCENARIOS = """
+    def test_beside_this_file(hamr_scenario, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        hamr_scenario("wrong.yaml")
+
+    def test_shipped(hamr_scenario):
+        result = hamr_scenario("answer-lost")
+        assert result.score.scenario == "answer-lost"
+        assert [leg.name for leg in result.score.legs] == ["out", "home"]
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("options", [("-p", "no:xdist"), ("-n", "2")], ids=["alone", "xdist"])
+def test_pairs_simulators_playbooks_and_scenarios(strict: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """A scenario that misses says which expectation, with the lines of the journal that show it."""
+    strict.path.joinpath("ours.yaml").write_text(PLAYBOOK)
+    strict.path.joinpath("wrong.yaml").write_text(WRONG)
+    strict.makepyfile(test_pairs=PAIRS, test_own=OWN, test_scenarios=SCENARIOS)
+    done = strict.runpytest_subprocess("-q", *options)
+    done.assert_outcomes(passed=8, failed=1)
+    assert not strict.path.joinpath("hook-has-run").exists()
     said = done.stdout.str()
     assert "writes taken: primary FAILOVER" in said
     assert re.search(r"^\s+\d+ .*write\.intended: ", said, re.MULTILINE), said
