@@ -6,6 +6,7 @@ another one is a process of its own.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
@@ -201,9 +202,11 @@ class Hamr:
         return Running(shlex.join(("hamr", *arguments)), process)
 
     def _run_here(self, *arguments: str) -> Ended:
+        env = {**dict.fromkeys(os.environ), **self.env}
+        faulthandler.dump_traceback_later(LIMIT, exit=True, file=2)  # a command that hangs
         with chdir(self.folder):
-            env = {**dict.fromkeys(os.environ), **self.env}
             result = CliRunner().invoke(command_line, arguments, env=env, prog_name="hamr")
+        faulthandler.cancel_dump_traceback_later()
         log.configure()  # it sent the log to streams that are closed now
         if not isinstance(result.exception, SystemExit | None):
             raise result.exception
