@@ -39,18 +39,6 @@ from .draw import Dark, Foreign, Incident, Life, Story
 from .test_breakages import Breakage, Patch, notice, plain
 from .world import patient
 
-
-def rule(
-    noticed_by: str,
-    name: str,
-    break_it: Callable[[Patch], None],
-    aim: Callable[[Incident], Incident],
-    found: int = 0,
-) -> Breakage:
-    """One rule, broken."""
-    return Breakage(0, name, break_it, frozenset({noticed_by}), aim, found, within=30)
-
-
 # -- where to look ----------------------------------------------------------------------------------------------
 
 
@@ -301,30 +289,32 @@ def _emergencies_are_refused(patch: Patch) -> None:
 
 
 BREAKAGES = (
-    rule("above-the-floor", "what is old is the same", _stale_is_the_same, _stopped_and_lagging),
-    rule("above-the-floor", "there is no floor", _no_floor, _hidden_stranger),
-    rule("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger, found=1),
-    rule("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, found=1),
-    rule("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
-    rule(
+    Breakage("above-the-floor", "what is old is the same", _stale_is_the_same, _stopped_and_lagging),
+    Breakage("above-the-floor", "there is no floor", _no_floor, _hidden_stranger),
+    Breakage("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger, found=1),
+    Breakage("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, found=1),
+    Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
+    Breakage(
         "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere
     ),
-    rule("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed, found=1),
-    rule("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored, found=5),
-    rule("done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain),
-    rule("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
-    rule("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
-    rule("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),
-    rule("late-is-named", "what was given up is not named", _what_was_given_up_is_not_named, _late),
-    rule("late-is-named", "any may have come", _any_attempt_may_have_come, _late_and_cut_short),
-    rule("ours-is-ours", "our own write is called foreign", _ours_is_foreign, plain),
-    rule("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),
-    rule("leads-on", "what was offered does nothing", _what_was_offered_does_nothing, _typed),
-    rule("one-bad-answer", "nobody looks again", _once_is_enough, _stumbles),
-    rule("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
+    Breakage("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed, found=1),
+    Breakage("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored, found=5),
+    Breakage(
+        "done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain
+    ),
+    Breakage("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
+    Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
+    Breakage("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),
+    Breakage("late-is-named", "what was given up is not named", _what_was_given_up_is_not_named, _late),
+    Breakage("late-is-named", "any may have come", _any_attempt_may_have_come, _late_and_cut_short),
+    Breakage("ours-is-ours", "our own write is called foreign", _ours_is_foreign, plain),
+    Breakage("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),
+    Breakage("leads-on", "what was offered does nothing", _what_was_offered_does_nothing, _typed),
+    Breakage("one-bad-answer", "nobody looks again", _once_is_enough, _stumbles),
+    Breakage("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
 )
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: f"{', '.join(each.noticed_by)}: {each.name}")
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
 def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
     notice(breakage, monkeypatch)

@@ -20,7 +20,6 @@ from tests.fake_postgres import Trouble
 from .draw import Dark, Incident, Life
 from .team import Outage, Snag, Team
 from .test_breakages import Breakage, Patch, notice, plain, unfenced
-from .test_breakages_attacks import rule
 
 # -- where to look ----------------------------------------------------------------------------------------------
 
@@ -99,41 +98,41 @@ def _known_by_kind(patch: Patch) -> None:
 
 
 BREAKAGES = (
-    rule(
+    Breakage(
         "told-once",
         "a COMMIT without an answer is done again",
         _not_committed,
         _at_commit(Trouble.UNANSWERED),
         found=7,
     ),
-    rule(
+    Breakage(
         "kept", "a COMMIT without an answer counts as done", _committed, _at_commit(Trouble.UNHEARD), found=12
     ),
-    rule(
+    Breakage(
         "told-once",
         "what was given up is told again",
         _told_again,
         _at_commit(Trouble.SWALLOWED_ANSWER),
         found=15,
     ),
-    rule("intends-locked", "a woken holder goes on", _no_fence, _woken, found=9),
-    rule(
+    Breakage("intends-locked", "a woken holder goes on", _no_fence, _woken, found=9),
+    Breakage(
         "ours-is-ours",
         "a woken holder blames whoever took its run up",
         _blames_its_successor,
         _woken,
         found=8,
     ),
-    rule("goes-on", "an emergency stays with a team's journal", _no_refuge, _gone(Trouble.REFUSED)),
-    rule(
+    Breakage("goes-on", "an emergency stays with a team's journal", _no_refuge, _gone(Trouble.REFUSED)),
+    Breakage(
         "goes-on",
         "an emergency ends for what it can't read",
         _reads_in_vain,
         _gone(Trouble.SWALLOWED, 2.2),
         found=9,
     ),
-    rule("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1), found=4),
-    rule(
+    Breakage("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1), found=4),
+    Breakage(
         "merged",
         "what an emergency did alone is left out",
         _known_by_kind,
@@ -143,6 +142,6 @@ BREAKAGES = (
 )
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda each: each.name)
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
 def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
     notice(breakage, monkeypatch)
