@@ -96,7 +96,7 @@ def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
 def test_two_processes_find_what_one_finds_and_both_tell_how_far_they_are() -> None:
     """Nothing breaks where nothing is taken out of the engine (`test_laws.py`)."""
     playbook = parse_playbook(GOOD, "good.yaml")
-    routes = chosen_routes(playbook, mirrors=False)
+    routes = chosen_routes(playbook, (Status.ACTIVE,), mirrors=False)
     found = []
     for workers in (1, 2):
         told: list[tuple[int, Explored]] = []
