@@ -214,7 +214,10 @@ def _load() -> None:
 
 
 def _use() -> None:
-    """Run a few commands: what is compiled, looked up or imported at its first use is there for all that are forked."""
+    """Run a few commands: what is compiled, looked up or imported at its first use is there for all that are forked.
+
+    What comes of them is nobody's business here.
+    """
     from tempfile import TemporaryDirectory
 
     from click.testing import CliRunner
@@ -228,8 +231,7 @@ def _use() -> None:
     with TemporaryDirectory() as folder, Pair() as pair:
         anna = Hamr(pair, Path(folder))
         for words in (("plan", *away[1:]), (*away, "--yes"), ("status", PAIR), ("status", PAIR, "--json")):
-            ended = CliRunner().invoke(command, words, env=anna.env, prog_name="hamr")
-            assert ended.exit_code == 0, ended.output
+            CliRunner().invoke(command, words, env=anna.env, prog_name="hamr")
     log.configure()  # they sent the log to streams that are closed now
 
 
