@@ -203,7 +203,7 @@ class Hamr:
 
     def _run_here(self, *arguments: str) -> Ended:
         env = {**dict.fromkeys(os.environ), **self.env}
-        faulthandler.dump_traceback_later(LIMIT, exit=True, file=2)  # a command that hangs
+        faulthandler.dump_traceback_later(2 * LIMIT, exit=True, file=2)  # a command that hangs
         with chdir(self.folder):
             result = CliRunner().invoke(command_line, arguments, env=env, prog_name="hamr")
         faulthandler.cancel_dump_traceback_later()
