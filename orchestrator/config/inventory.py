@@ -143,15 +143,20 @@ def _exists(path: Path) -> bool:
         return True
 
 
+_NAMED = 20
+"""How many pairs are named where another one was meant."""
+
+
 def pair_named(inventory: Inventory, name: str) -> Pair:
     """The pair of that name; a UsageError that says which there are where there is none."""
     for pair in inventory.pairs:
         if pair.name == name:
             return pair
     names = [pair.name for pair in inventory.pairs]
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     raise UsageError(
         f"There is no pair {shown(name)} in {inventory.path}{did_you_mean(name, names) or '.'} "
-        f"Its pairs: {', '.join(names)}."
+        f"Its pairs: {', '.join(names[:_NAMED])}{more}."
     )
 
 

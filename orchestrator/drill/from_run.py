@@ -80,7 +80,6 @@ from orchestrator.model.reading import (
     Absent,
     Accepted,
     Change,
-    Denied,
     Hampered,
     HamrRecord,
     Lost,
@@ -89,6 +88,7 @@ from orchestrator.model.reading import (
     Reading,
     Rejected,
     Throttled,
+    Unreachable,
 )
 from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
@@ -385,9 +385,7 @@ class _Telling(Struct):
     def _goes_dark(self, part: Part, at: At | None, reading: Reading) -> None:
         role, status = reading.role, reading.exchange.http_status
         if status is not None:
-            page = not isinstance(
-                reading.sight, Denied | Absent
-            )  # these are read from the API's own form alone
+            page = isinstance(reading.sight, Unreachable)  # with another status it would be a middlebox's
             fault = Fault(RegionDark(answers=status, page=page), 1, role)
             if at is None:
                 part.faults.append(fault)

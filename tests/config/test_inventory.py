@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.config import find_inventory, load_inventory, parse_inventory
 from orchestrator.config.inventory import pair_named
@@ -368,3 +369,12 @@ def test_an_unknown_pair_is_answered_with_the_near_one_and_the_list() -> None:
     with pytest.raises(UsageError) as caught:
         pair_named(inventory, "zzz")
     assert caught.value.message == 'There is no pair "zzz" in ops/pairs.yaml. Its pairs: payments, orders.'
+
+
+def test_of_thousands_of_pairs_twenty_are_named_where_another_one_was_meant() -> None:
+    inventory = parse_inventory(INVENTORY, "pairs.yaml")
+    (pair,) = inventory.pairs
+    many = replace(inventory, pairs=tuple(replace(pair, name=f"pair-{number}") for number in range(4000)))
+    with pytest.raises(UsageError) as caught:
+        pair_named(many, "zzz")
+    assert caught.value.message.endswith("pair-18, pair-19, and 3980 more.")

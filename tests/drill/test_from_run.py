@@ -157,6 +157,11 @@ CASES = {
         "    faults: [{client_error: {}, org: secondary, method: GET, times: forever}]\n",
         ("REFUSED",),
     ),
+    "an answer that is no record": Case(
+        "steps:\n  - run: {to: ACTIVE}\n"
+        "    faults: [{wrong_body: {body: '{\"data\": []}'}, org: primary, method: GET, times: forever}]\n",
+        ("REFUSED",),
+    ),
     "a record that is there no more": Case(
         "steps:\n  - run: {to: ACTIVE}\n    meanwhile:\n"
         "      - {after: write.confirmed, faults: [{client_error: {status: 404}, org: primary, method: GET, times: forever}]}\n",
