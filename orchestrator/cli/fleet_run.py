@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.config import parse_playbook
-from orchestrator.errors import ExitCode, Refused, UsageError
-from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named, read_fleet
+from orchestrator.errors import ExitCode, JournalUnavailable, Refused, UsageError
+from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
@@ -22,7 +22,6 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     FleetPairEnded,
-    FleetResumed,
     FleetStopAsked,
     FleetWaveBegan,
     HookIntended,
@@ -50,8 +49,10 @@ from orchestrator.report.describe import describe_event
 from orchestrator.report.documents import document
 from orchestrator.report.fleet import (
     NO_EMERGENCY,
+    NO_PAIR,
     Doing,
     approvable_fleet_page,
+    clearing,
     ended_line,
     fleet_json,
     fleet_page,
@@ -142,7 +143,7 @@ def show_plan(
     onward = (next_step.shell(invocation.typed.as_run(), why),) if moves else ()
     if not plan.pairs:
         onward = (nobody_is_dark(plan),)
-    invocation.console.facts(plan_page(plan, onward), plan_json(plan, onward))
+    invocation.console.facts(plan_page(plan, (*onward, *clearing(plan))), plan_json(plan, onward))
     return ExitCode.DONE
 
 
@@ -167,7 +168,7 @@ def run_fleet(
     yes: bool,
 ) -> ExitCode:
     """Show what a fleet would do, ask, and do it."""
-    team = team_of_workers(invocation) if workers else None
+    team = _team(invocation, request.mode) if workers else None
     wanted = waves_of(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
     if not yes:
@@ -177,7 +178,10 @@ def run_fleet(
         plan = _made(invocation, crew, request, wanted)
         if not plan.pairs:
             raise Refused(NO_EMERGENCY, next_steps=(nobody_is_dark(plan),))
-        console.aside.page((*plan_page(plan), line()))
+        if all(each.refused for each in plan.pairs.values()):
+            console.aside.page((*plan_page(plan), line()))
+            raise Refused(NO_PAIR, next_steps=clearing(plan))
+        console.aside.page((*plan_page(plan, clearing(plan)), line()))
         if not yes:
             words = f"{plan.goal} {len(plan.pairs)}"
             console.agree(
@@ -185,21 +189,37 @@ def run_fleet(
                 f"Type the goal and the number of pairs ({words}) to go on: ",
                 f"what is wanted is {words}",
             )
-        began = start_of(plan, request, playbook, at_once=at_once, stop_after=stop_after)
-        supervised(crew.append(plan.fleet, began))
-        view = read_fleet(store, plan.fleet)
-        assert view is not None  # noqa: S101 - as was just journalled
+        began = start_of(plan, request, crew, at_once=at_once, stop_after=stop_after)
+        view = supervised(crew.begin(plan.fleet, began))
         return _drive(invocation, crew, view, asks=not yes, team=team)
+
+
+def _team(invocation: Invocation, mode: Mode) -> Address | None:
+    """The workers' journal; None for an emergency where that can't be had: then it does without them (law 9).
+
+    Raises:
+        UsageError: the journal is a file, or the library is not installed.
+        JournalUnavailable: it can't be had, and this is no emergency.
+    """
+    try:
+        return team_of_workers(invocation)
+    except JournalUnavailable as error:
+        if mode is not Mode.EMERGENCY:
+            raise
+        invocation.console.note(
+            f"{error.message} This process moves the pairs itself, without workers.", "warn"
+        )
+        return None
 
 
 def resume_fleet(
     invocation: Invocation, name: str | None, reason: str, *, workers: bool, yes: bool
 ) -> ExitCode:
     """Go on with a fleet."""
-    team = team_of_workers(invocation) if workers else None
     console = invocation.console
     with invocation.store(writes=False, emergency=True) as store:
         view = fleet_named(store, name)
+    team = _team(invocation, view.started.mode) if workers else None
     left = [pair for pair, member in view.members.items() if not member.settled]
     if not left:
         code = view.exit_code
@@ -225,8 +245,7 @@ def resume_fleet(
         )
     with invocation.store(writes=True, emergency=view.started.mode is Mode.EMERGENCY) as store:
         crew = _crew(invocation, store, pairs, playbook, view.started.mode)
-        supervised(crew.append(view.fleet, FleetResumed(reason)))
-        supervised(crew.catch_up(view))
+        view = supervised(crew.take_up(view.fleet, reason))
         return _drive(invocation, crew, view, asks=not yes, team=team)
 
 
@@ -289,7 +308,7 @@ def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
         UsageError: neither has it.
     """
     try:
-        with invocation.store(writes=False) as store:
+        with invocation.store(writes=False, emergency=True) as store:
             return fleet_named(store, name), store.head()
     except UsageError:
         with invocation.store(writes=False, sources=invocation.sources.beside) as store:
@@ -372,7 +391,8 @@ def _drive(
     finally:
         console.aside.end()
     invocation.outcome = code
-    console.facts(fleet_page(view, code, datetime.now(UTC)), fleet_json(view, code))
+    merge = () if crew.lead.moved is None else (next_step.merge(crew.store.place),)
+    console.facts(fleet_page(view, code, datetime.now(UTC), merge), fleet_json(view, code))
     return code
 
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Refused
+from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Moved, Refused
 from orchestrator.journal.history import History, RunHistory, event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import (
@@ -65,44 +65,66 @@ async def bring_pair(
         JournalUnavailable: what came of it could not be journalled.
         JournalDamaged: as above.
     """
-    session.fleet = fleet.fleet
-    pair, moved = session.pair.name, session.moved
-    resumed = await session.calls(partial(_resumed, session, fleet))
+    session.fleet, moved = fleet.fleet, session.moved
     try:
-        known = await session.calls(partial(_ended_since, session, resumed))
-        if known is not None:
-            return known
-        outcome = await _bring(session, fleet, resumed, watchers, controls)
-        if outcome.elsewhere:
-            return outcome
-        if not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls)):
-            return replace(outcome, elsewhere=True)
+        outcome, journalled = await _outcome(session, fleet, watchers, controls)
     except JournalUnavailable as error:  # it says nothing of this pair
-        if fleet.started.mode is not Mode.EMERGENCY:
-            raise
-        await session.calls(partial(_move_since, session, moved, error))
+        await session.calls(partial(_move_since, session, fleet, moved, error))
         return await bring_pair(session, fleet, watchers=watchers, controls=controls)
-    except HamrError as error:
-        outcome = _kept_from(pair, error)
-        if isinstance(error, Locked) and await session.calls(partial(_is_ours, session)):
-            return replace(outcome, elsewhere=True)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other pairs go on
-        logger().exception("a pair of the fleet stopped on a bug", pair=pair)
-        outcome = PairOutcome(
-            pair, "", int(ExitCode.FAILED), f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
-        )
-    if not outcome.arrived and (known := await session.calls(partial(_ended_since, session, resumed))):
-        return known  # another process brought it, while this one was stopped
-    await session.calls(partial(session.append, fleet.fleet, FleetPairEnded(outcome)))
+    if journalled or outcome.elsewhere:
+        return outcome
+    append, moved = partial(session.append, fleet.fleet, FleetPairEnded(outcome)), session.moved
+    try:
+        record = await session.calls(append)
+    except JournalUnavailable as error:
+        await session.calls(partial(_move_since, session, fleet, moved, error))
+        await session.calls(append)
+    else:
+        if session.refuge is not None and session.moved is None:
+            session.along[record.seq] = record
     return outcome
 
 
-def _move_since(session: Session, moved: JournalMoved | None, error: JournalUnavailable) -> None:
+async def _outcome(
+    session: Session, fleet: FleetView, watchers: Sequence[Watcher], controls: RunControl | None
+) -> tuple[PairOutcome, bool]:
+    """What came of the pair, and whether the journal has it already."""
+    resumed = await session.calls(partial(_resumed, session, fleet))
+    known = await session.calls(partial(_ended_since, session, resumed))
+    if known is not None:
+        return known, True
+    try:
+        _refuse_other_orgs(session, fleet)
+        outcome = await _bring(session, fleet, resumed, watchers, controls)
+        elsewhere = outcome.elsewhere or (
+            not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls))
+        )
+    except JournalUnavailable:
+        raise
+    except HamrError as error:
+        outcome = _kept_from(session.pair.name, error)
+        elsewhere = isinstance(error, Locked) and await session.calls(partial(_is_ours, session))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other pairs go on
+        logger().exception("a pair of the fleet stopped on a bug", pair=session.pair.name)
+        words = f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
+        outcome, elsewhere = PairOutcome(session.pair.name, "", int(ExitCode.FAILED), words), False
+    if elsewhere:
+        return replace(outcome, elsewhere=True), False
+    if not outcome.arrived and (known := await session.calls(partial(_ended_since, session, resumed))):
+        return known, True  # another process brought it, while this one was stopped
+    return outcome, False
+
+
+def _move_since(
+    session: Session, fleet: FleetView, moved: JournalMoved | None, error: JournalUnavailable
+) -> None:
     """Go on in this machine's own journal (law 9), unless that was done since, by a resume whose run it does not know.
 
     Raises:
-        JournalUnavailable: there is none to move to, or it had moved already.
+        JournalUnavailable: this is no emergency, there is none to move to, or it had moved already.
     """
+    if fleet.started.mode is not Mode.EMERGENCY:
+        raise error
     if session.moved is moved:
         session.move_journal(error)
 
@@ -160,6 +182,20 @@ async def _bring(
     return _had_come_of(ours, ours.finished)
 
 
+def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:
+    """What a person agreed to were the orgs that the pair had then.
+
+    Raises:
+        Moved: the inventory names others now.
+    """
+    if not fleet.is_of(session.pair):
+        pair = session.pair.name
+        raise Moved(
+            f"the inventory names other orgs for pair {pair} than when fleet {fleet.fleet} was planned: that fleet moves those alone",
+            next_steps=(next_step.fleet_plan(pair, goal=fleet.started.goal),),
+        )
+
+
 def _run_of_fleet(history: History, fleet: str) -> RunHistory | None:
     """The pair's newest run that belongs to the fleet."""
     runs = (run for run in reversed(history.runs.values()) if run.started is not None)
@@ -197,9 +233,11 @@ async def _refuse_whole(session: Session, goal: Status) -> None:
     """An emergency begins nothing on a pair that has both orgs when its turn comes, whatever it had when that was planned.
 
     Raises:
-        Refused: both answer.
+        Refused: both answer, and are not at the goal.
     """
     standing = await read_status(session, needed=session.playbook.survivors_towards(goal), settle=False)
+    if all(reading.status is goal for reading in standing.readings):
+        return
     if not any(isinstance(reading.sight, Unreachable) for reading in standing.readings):
         raise Refused(
             f"both orgs of pair {session.pair.name} answer by now, and this fleet is an emergency: it is left where it is",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from orchestrator.datadog.connections import SharedConnections, Sites
 from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, FleetFinished, FleetStarted, RunApproved, encode
+from orchestrator.model.events import Event, FleetFinished, FleetResumed, FleetStarted, RunApproved, encode
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
-from orchestrator.model.journal import Entry
+from orchestrator.model.journal import Entry, Record
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.run import Operator
@@ -70,7 +70,7 @@ class Crew:
     def session(self, name: str) -> Session:
         """A session on one of its pairs."""
         session = self.prepared[name].session(self.store, self.redactor, beside=self.lead)
-        session.refuge, session.moved = self.lead.refuge, self.lead.moved
+        session.refuge, session.moved, session.along = self.lead.refuge, self.lead.moved, self.lead.along
         return session
 
     def follow(self, session: Session) -> None:
@@ -94,22 +94,56 @@ class Crew:
             await self.lead.calls(partial(self.lead.move_journal, error))
             await self.lead.calls(partial(self.store.append, entry))
 
+    async def begin(self, fleet: str, started: FleetStarted) -> FleetView:
+        """Journal that a fleet begins, and give it.
+
+        Raises:
+            JournalUnavailable: it could not be.
+        """
+        await self.append(fleet, started)
+        return await self._read_whole(fleet)
+
+    async def take_up(self, fleet: str, reason: str) -> FleetView:
+        """Journal that a fleet is gone on with, and give it.
+
+        Raises:
+            JournalUnavailable: it could not be.
+        """
+        view = await self._read_whole(fleet)
+        await self.append(fleet, FleetResumed(reason))
+        await self.catch_up(view)
+        return view
+
+    async def _read_whole(self, fleet: str) -> FleetView:
+        records = await self.lead.calls(lambda: [*self.store.records(run=fleet, kinds=KINDS)])
+        view = fleet_of(records)
+        if view is None:
+            raise JournalUnavailable(f"The journal {self.store.place} knows nothing of fleet {fleet}.")
+        self._keep(records)
+        return view
+
     async def catch_up(self, view: FleetView) -> None:
         """Go on with a view, in place, by what was journalled since, by whomever.
 
         Raises:
             JournalUnavailable: the journal cannot be read.
         """
-        if self._read is not self.store:  # another journal, whose numbers begin anew
+        if self._read is not self.store:  # another journal, which has its records under other numbers
             self._read = self.store
-            view.upto = view.taken_up = 1
-        await self.lead.calls(partial(catch_up, self.store, view))
+            view.upto, view.taken_up = 0, 1
+        self._keep(await self.lead.calls(partial(catch_up, self.store, view)))
+
+    def _keep(self, records: Sequence[Record]) -> None:
+        if self.lead.refuge is not None:
+            self.lead.along.update((record.seq, record) for record in records)
 
 
-def catch_up(store: Store, view: FleetView) -> None:
-    """Go on with a view, in place, by the fleet's records since."""
-    for record in store.records(run=view.fleet, kinds=KINDS, after=view.upto):
+def catch_up(store: Store, view: FleetView) -> Sequence[Record]:
+    """Go on with a view, in place, by the fleet's records since; gives them."""
+    records = [*store.records(run=view.fleet, kinds=KINDS, after=view.upto)]
+    for record in records:
         note(view, record)
+    return records
 
 
 def read_fleet(store: Store, fleet: str) -> FleetView | None:

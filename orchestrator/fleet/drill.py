@@ -31,7 +31,7 @@ from orchestrator.simulator import Regions, SimulatorConfig, simulated_orgs, wri
 from orchestrator.simulator.many import ManySimulations
 from orchestrator.situation.assumed import assumed_values
 
-from .crew import Crew, read_fleet
+from .crew import Crew
 from .drive import SIGNALLED, Audience, Drive
 from .plan import plan_fleet, start_of
 
@@ -175,10 +175,8 @@ class FleetRehearsal:
         request = RunRequest("", status, reason=f"drill {self.drill}: {name}")
         plan = await plan_fleet(crew, request, self._what.waves)
         began = crew.clock.monotonic()
-        start = start_of(plan, request, self._what.playbook, at_once=self._what.at_once, stop_after=None)
-        await crew.append(plan.fleet, start)
-        view = read_fleet(crew.store, plan.fleet)
-        assert view is not None  # noqa: S101 - as was just journalled
+        start = start_of(plan, request, crew, at_once=self._what.at_once, stop_after=None)
+        view = await crew.begin(plan.fleet, start)
         self._drive = Drive(crew, view, self._audience(view))
         code = await self._drive.run()
         seconds = crew.clock.monotonic() - began

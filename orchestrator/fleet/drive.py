@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from orchestrator.datadog.connections import SharedConnections
-from orchestrator.errors import ExitCode, HamrError, JournalUnavailable
+from orchestrator.errors import ExitCode, HamrError, Incomplete, JournalUnavailable
+from orchestrator.model import next_step
 from orchestrator.model.events import (
     FleetFinished,
     FleetPairEnded,
@@ -24,6 +25,7 @@ from orchestrator.model.fleet import FleetView
 from orchestrator.model.org import Pair
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import PairOutcome
+from orchestrator.model.run import Mode
 from orchestrator.model.words import counted
 from orchestrator.operations.holding import RunControl
 from orchestrator.system.log import logger
@@ -34,6 +36,9 @@ from .sweep import Hint, QueuedJob
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled."""
+
+WORKERS_LOST_SECONDS = 5.0
+"""So long an emergency waits for workers whose database can't be reached: by then they have stopped before their next write."""
 
 SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.CLOSED_TERMINAL})
 
@@ -83,18 +88,25 @@ class Drive:
         """Tells workers, which bring the pairs in the place of this process; None where it does it itself."""
         self._under_way: dict[str, RunControl] = {}
         self.asked = 0
+        self._why = ""
+        """Why this process is to stop, whoever takes the fleet up meanwhile; "" while it is not."""
         self._signal: ExitCode | None = None
         self._trouble: HamrError | None = None
+        self._lost_at: float | None = None
+        """Since when the journal can't be looked at, on the monotonic clock; None while it can."""
 
     async def run(self) -> ExitCode:
         """Bring every pair that needs it; gives the worst exit code.
 
         Raises:
-            HamrError: the journal could not be used; what was under way has ended.
+            Incomplete: the journal could not be reached; what was under way has stopped.
+            HamrError: the journal could not be used otherwise; as above.
         """
         looking = asyncio.create_task(self._look_on())
         try:
             await self._waves()
+        except HamrError as error:
+            self._trouble = self._trouble or error
         finally:
             looking.cancel()
             with suppress(asyncio.CancelledError):
@@ -113,10 +125,11 @@ class Drive:
     @property
     def stopping(self) -> bool:
         """Whether nothing new begins any more."""
-        return bool(self.view.stop_asked)
+        return bool(self._why or self.view.stop_asked)
 
     def stop(self, why: str, code: ExitCode = ExitCode.INTERRUPTED) -> None:
         """Begin nothing new, and let what is under way end its own transition."""
+        self._why = self._why or self.view.stop_asked or why
         self.view.stop_asked = self.view.stop_asked or why
         for controls in self._under_way.values():
             controls.rest(code)
@@ -129,11 +142,9 @@ class Drive:
                 continue
             began = True
             await self._note(FleetWaveBegan(wave, workers=self.jobs is not None))
-            if self.jobs is not None:
-                await self._watch(self.jobs, pairs, wave)
-                continue
-            waiting = iter(pairs)
-            lanes = min(self.view.started.at_once, len(pairs))
+            left = pairs if self.jobs is None else await self._watch(self.jobs, pairs, wave)
+            waiting = iter(left)
+            lanes = min(self.view.started.at_once, len(left))
             await asyncio.gather(*(self._lane(waiting, wave) for _ in range(lanes)))
 
     async def _confirmed(self, wave: int) -> bool:
@@ -141,8 +152,11 @@ class Drive:
             self.stop(f"wave {wave} was not confirmed")
         return not self.stopping
 
-    async def _watch(self, jobs: Jobs, pairs: Sequence[str], wave: int) -> None:
-        """Have workers bring a wave's pairs, and look on until they did, or until what they are at has ended."""
+    async def _watch(self, jobs: Jobs, pairs: Sequence[str], wave: int) -> Sequence[str]:
+        """Have workers bring a wave's pairs, and look on until they did, or until what they are at has ended.
+
+        Gives those that this process is to bring itself: an emergency does not wait for the workers' database (law 9).
+        """
         fleet, told, hindrance = self.view.fleet, False, ""
         waiting = pairs
         try:
@@ -151,18 +165,33 @@ class Drive:
             # The wave is journalled: whichever worker sweeps next finds its pairs.
             logger().warning("workers could not be told", error=error.message)
         while waiting:
-            hindrance = await self._say_hindrance(jobs, hindrance)
+            if self._lost_at is None:
+                hindrance = await self._say_hindrance(jobs, hindrance)
             await self._crew.clock.sleep(LOOK_EVERY)
             left = frozenset(self.view.waiting(wave))
             for outcome in (self.view.members[pair].outcome for pair in waiting if pair not in left):
                 if outcome is not None:
                     self._ended(outcome, wave)
             waiting = [pair for pair in waiting if pair in left]
+            if self._goes_on_alone():
+                logger().warning(
+                    "the workers' database can't be reached: this process goes on by itself, in its own journal",
+                    pairs=len(waiting),
+                )
+                self.jobs, self._lost_at = None, None
+                await self._note(FleetWaveBegan(wave))
+                return waiting
             if self.stopping and not told:
                 told = True
-                await self._note(FleetStopAsked(self.view.stop_asked))
+                await self._note(FleetStopAsked(self._why or self.view.stop_asked))
             if self.stopping and (self.asked > 1 or not await self._at_work(jobs)):
-                return
+                break
+        return ()
+
+    def _goes_on_alone(self) -> bool:
+        if self._lost_at is None or self.view.started.mode is not Mode.EMERGENCY:
+            return False
+        return self._crew.clock.monotonic() - self._lost_at > WORKERS_LOST_SECONDS
 
     async def _say_hindrance(self, jobs: Jobs, said: str) -> str:
         """Say what keeps pairs waiting, where that is news."""
@@ -234,7 +263,15 @@ class Drive:
             try:
                 await self._crew.catch_up(self.view)
             except HamrError as error:  # whoever journals next meets the same trouble, and stops
-                logger().warning("the fleet's journal could not be looked at", error=error.message)
+                if self._lost_at is None:
+                    self._lost_at = self._crew.clock.monotonic()
+                    logger().warning(
+                        "the fleet's journal can't be looked at; it is tried again", error=error.message
+                    )
+            else:
+                if self._lost_at is not None:
+                    logger().warning("the fleet's journal is there again")
+                self._lost_at = None
             if self.stopping:
                 self.stop(self.view.stop_asked)
 
@@ -250,11 +287,16 @@ class Drive:
         arrived = sum(member.arrived for member in self.view.members.values())
         try:
             if self.stopping and not through:
-                await self._note(FleetStopped(self.view.stop_asked))
+                await self._note(FleetStopped(self._why or self.view.stop_asked))
             else:
                 await self._note(FleetFinished(int(code), arrived))
         except HamrError as error:
             self._trouble = self._trouble or error
+        if isinstance(self._trouble, JournalUnavailable):
+            raise Incomplete(
+                f"{self._trouble.message} Nothing is sent without it, so what was under way has stopped",
+                next_steps=(next_step.fleet_resume(self.view.fleet),),
+            ) from self._trouble
         if self._trouble is not None:
             raise self._trouble
         return code

@@ -14,7 +14,6 @@ from orchestrator.model.events import FleetStarted
 from orchestrator.model.fleet import FleetPlan, PlannedPair
 from orchestrator.model.org import Wave
 from orchestrator.model.plan import Plan
-from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role
@@ -148,9 +147,10 @@ def _seen(reading: Reading) -> str:
 
 
 def start_of(
-    plan: FleetPlan, request: RunRequest, playbook: Playbook, *, at_once: int, stop_after: int | None
+    plan: FleetPlan, request: RunRequest, crew: Crew, *, at_once: int, stop_after: int | None
 ) -> FleetStarted:
     """How the journal says that a fleet begins which was planned so."""
+    playbook = crew.lead.playbook
     asks = any(asks_people(guard, playbook) for guard in playbook.guards)
     return FleetStarted(
         goal=request.goal,
@@ -168,4 +168,5 @@ def start_of(
         version=__version__,
         digest=plan.digest,
         plans=tuple(each.what for each in plan.pairs.values() if each.what is not None) if asks else (),
+        orgs={name: crew.pair(name).mark for name in plan.pairs},
     )

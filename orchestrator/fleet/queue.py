@@ -168,6 +168,7 @@ async def open_jobs(address: Address) -> AsyncIterator[Jobs]:
         JournalUnavailable: they cannot be reached, or their tables are missing, or another version's.
     """
     schema = _schema(address)
+    _quiet()
 
     async def enter(connection: Any) -> None:
         await connection.execute(f'SET search_path TO "{schema}"')
@@ -184,6 +185,7 @@ async def open_jobs(address: Address) -> AsyncIterator[Jobs]:
         min_size=1,
         max_size=4,
         timeout=CONNECT_SECONDS,
+        reconnect_timeout=CONNECT_SECONDS,  # its pauses double, to minutes: whoever asks again begins anew
     )
     app = procrastinate.App(connector=connector)
     with _in_words(address):
@@ -272,7 +274,7 @@ class Jobs:
         if row["pairs"]:
             return (
                 f"workers leave {counted(row['pairs'], 'pair')} to each other, {row['first']} the first: for want of keys, or since "
-                "their pairs.yaml does not name it. Their logs say which"
+                "their pairs.yaml does not name it, or names other orgs. Their logs say which"
             )
         return ""
 
@@ -303,7 +305,7 @@ class Jobs:
             duties: what is to be done when, by the duty's name: an expression as cron has them, in UTC.
         """
         self._take_up(chores, duties)
-        _quiet()
+        asyncio.get_running_loop().set_exception_handler(_say)
         while True:
             try:
                 await self._app.run_worker_async(
@@ -397,7 +399,6 @@ def _quiet() -> None:
     """Leave to us what is said of the database, and to nobody else its tracebacks."""
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-    asyncio.get_running_loop().set_exception_handler(_say)
 
 
 def _say(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -212,6 +212,10 @@ class Worker:
         pair = self._pairs.get(hint.pair)
         if pair is None:
             return self._leave(hint.pair, left, f"it is not in {self._gear.inventory.path}")
+        if not view.is_of(pair):
+            return self._leave(
+                hint.pair, left, f"{self._gear.inventory.path} named other orgs for it when this worker began"
+            )
         session = self._session(pair, self._playbook_of(view))
         lacking = await self._lacking(session, view.started.mode)
         if lacking:

@@ -84,6 +84,12 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
     return Merged(found.head, before, len(missing), len(fresh) - len(missing), other.pairs())
 
 
+def bring_in(store: JournalStore, records: Sequence[Record]) -> None:
+    """Add those records of another journal that are not here yet."""
+    here = _known(store, records)
+    store.append_all([_entry(record) for record in records if _content(record) not in here])
+
+
 def remade(store: JournalStore, event: JournalMerged, prev: str) -> Iterator[Record]:
     """The other journal's records, made again from what was brought in; `prev` is the hash of the one before the first."""
     here = {record.seq: record for record in store.numbered(event.numbers)}

@@ -573,6 +573,8 @@ class FleetStarted(Event, frozen=True):
     """Of the pairs' plans, as they were shown: SHA-256."""
     plans: tuple[Approvable, ...] = ()
     """What each pair's run is about to do, where the playbook asks other people to agree to it."""
+    orgs: Mapping[str, str] = EMPTY
+    """Of each pair, by its name, the mark of the orgs that the inventory named then; none in records of earlier versions."""
 
 
 class FleetResumed(Event, frozen=True):

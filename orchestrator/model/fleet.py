@@ -15,6 +15,7 @@ from . import events
 from .events import JOURNALLED, decode
 from .journal import Record
 from .next_step import NextStep
+from .org import Pair
 from .plain import moment, plain
 from .result import PairOutcome
 from .run import Approvable, Mode, RunRequest
@@ -85,6 +86,10 @@ class FleetView(Struct):
             pair, asked.goal, asked.mode, asked.reason, asked.overrides, ref=asked.ref, since=asked.since
         )
 
+    def is_of(self, pair: Pair) -> bool:
+        """Whether the inventory's pair has the orgs that it had when the fleet was planned."""
+        return self.started.orgs.get(pair.name, pair.mark) == pair.mark
+
     def waiting(self, wave: int) -> tuple[str, ...]:
         """The pairs of a wave that were not brought to an end since the fleet was last taken up, and need it."""
         return tuple(
@@ -95,8 +100,8 @@ class FleetView(Struct):
 
     def untold(self, pair: str) -> bool:
         """Whether a pair's wave has begun, and nothing says how it went: it is at work elsewhere, was left midway, or waits."""
-        member = self.members[pair]
-        return member.outcome is None and member.wave <= self.wave and not (self.stopped or self.finished)
+        member, ended = self.members[pair], (self.stopped or self.finished) and not self.for_workers
+        return member.outcome is None and member.wave <= self.wave and not ended
 
     def failed(self, wave: int) -> int:
         """How many pairs of a wave were brought since then, and did not arrive."""

@@ -1,6 +1,7 @@
 """Orgs and pairs as the inventory declares them: who they are, where their API is, and how their keys are named."""
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -238,6 +239,11 @@ class Pair(Struct, frozen=True):
     def is_of(self, uuids: Both[str]) -> bool:
         """Whether these are its orgs' uuids, however they are cased."""
         return [uuid.lower() for uuid in uuids] == [*self.uuids]
+
+    @property
+    def mark(self) -> str:
+        """What tells its orgs from any others that its name may come to stand for: 16 hexadecimal digits, made of their uuids."""
+        return hashlib.sha256("\n".join(self.uuids).encode()).hexdigest()[:16]
 
     @property
     def own_keys(self) -> frozenset[str]:

@@ -250,6 +250,11 @@ async def resume(
         history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
         run = history.runs[identifier]
+        if (
+            session.refuge is not None
+        ):  # which begins with the run, where it leaves a team's journal on the way
+            records = await session.calls(lambda: [*session.store.records(run=identifier)])
+            session.along = session.along | {record.seq: record for record in records}
         finishing = run.open
         if not finishing and history.owed is None:
             raise Moved(

@@ -19,9 +19,10 @@ from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
+from orchestrator.journal.merge import bring_in
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, JournalMoved, encode
-from orchestrator.model.journal import Broken, Entry, Holder, Witness
+from orchestrator.model.journal import Broken, Entry, Holder, Record, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
@@ -79,6 +80,8 @@ class Session:
     """That the team's journal could not be reached, so that the refuge stands in its place."""
     fleet: str = ""
     """The id of the fleet that the pair's runs belong to from now on, or ""."""
+    along: dict[int, Record] = field(default_factory=dict)
+    """What the refuge begins with, where the team's journal is left, by number: a fleet's own records, which its pairs share."""
     watcher: Watcher | None = None
     """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
     key_ring: InitVar[KeyRing | None] = None
@@ -238,6 +241,8 @@ class Session:
         if self.refuge is None or self.moved is not None:
             raise why
         here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)
+        if self.along:
+            bring_in(here, [record for _, record in sorted(self.along.items())])
         self.moved = JournalMoved(self.store.place, why.message)
         self.store, self.verified, self.since_checkpoint = here, False, 0
 
@@ -255,6 +260,6 @@ class Session:
         operator = self.operator
         return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
 
-    def append(self, run: str, event: Event) -> None:
+    def append(self, run: str, event: Event) -> Record:
         """Journal one event that needs no lock."""
-        self.store.append(self.entry(run, event))
+        return self.store.append(self.entry(run, event))

@@ -38,11 +38,11 @@ class Doing(Struct):
     """The status that its orgs showed last, where that was the same."""
 
 
-def plan_page(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> Page:
-    """What a fleet would do, a line for each pair: those that would be refused first; and what leads on."""
+def plan_page(plan: FleetPlan, steps: Sequence[NextStep] = ()) -> Page:
+    """What a fleet would do, a line for each pair: those that would be refused first; and what to type next."""
     with within(WIDTH):
         if not plan.pairs:
-            return (*paragraph(f"{NO_EMERGENCY} Nothing was sent.", "warn"), *next_commands(onward))
+            return (*paragraph(f"{NO_EMERGENCY} Nothing was sent.", "warn"), *next_commands(steps))
         return (
             line(_plan_title(plan), "heading"),
             *paragraph(_in_waves(plan.waves)),
@@ -52,15 +52,19 @@ def plan_page(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> Page:
             line(),
             *paragraph(_plan_counts(plan), "warn" if _refused(plan) else ""),
             *paragraph(f"Plan {plan.digest[:12]}…, made at {utc(plan.made_at)}. Nothing was sent.", "dim"),
-            *next_commands(
-                (*onward, *_steps_of(((e.pair, e.next_steps) for e in _refused(plan)), plan.goal))
-            ),
+            *next_commands(steps),
         )
 
 
 NO_EMERGENCY = (
     "No pair has lost an org: each of them answers, and an emergency is for pairs of which one does not."
 )
+NO_PAIR = "No pair would move: each of them would be refused, as things are."
+
+
+def clearing(plan: FleetPlan) -> tuple[NextStep, ...]:
+    """What leads on for the pairs that would be refused."""
+    return _steps_of(((each.pair, each.next_steps) for each in _refused(plan)), plan.goal)
 
 
 def nobody_is_dark(plan: FleetPlan) -> NextStep:
@@ -208,8 +212,8 @@ def needs_person(member: Member) -> bool:
     return member.outcome is not None and not member.settled
 
 
-def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
-    """What became of each pair, and what to type next."""
+def fleet_page(view: FleetView, code: ExitCode, now: datetime, first: tuple[NextStep, ...] = ()) -> Page:
+    """What became of each pair, and what to type next, these first."""
     needing = [each for each in view.members.values() if needs_person(each)]
     ended = (  # of those that have arrived and owe something, the fleet delivers it
         (each.pair, each.outcome.next_steps) for each in needing if each.outcome and not each.arrived
@@ -221,13 +225,13 @@ def fleet_page(view: FleetView, code: ExitCode, now: datetime) -> Page:
         return (
             line(),
             title(view, now),
-            *(paragraph(f"It stopped: {view.stopped}.", "warn") if view.stopped else ()),
+            *(paragraph(f"It stopped: {view.stopped.rstrip('.')}.", "warn") if view.stopped else ()),
             line(),
             *_members(view, {}, now),
             line(),
             *paragraph(", ".join(_counts(view, {}))),
             *exit_lines(code, "dim"),
-            *next_commands(each_once((*go_on, *steps))),
+            *next_commands(each_once((*first, *go_on, *steps))),
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orchestrator.config import load_inventory, load_playbook
 from orchestrator.errors import ExitCode
-from orchestrator.fleet.crew import Crew, read_fleet
+from orchestrator.fleet.crew import Crew
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.journal import JournalStore
@@ -95,10 +95,8 @@ async def _moved(folder: Path, pairs: int) -> float:
             request = RunRequest("", Status.ACTIVE)
             plan = await plan_fleet(crew, request, (Wave(),))
             began = time.monotonic()
-            start = start_of(plan, request, playbook, at_once=AT_ONCE, stop_after=None)
-            await crew.append(plan.fleet, start)
-            view = read_fleet(store, plan.fleet)
-            assert view is not None
+            start = start_of(plan, request, crew, at_once=AT_ONCE, stop_after=None)
+            view = await crew.begin(plan.fleet, start)
             code = await Drive(crew, view, Nobody()).run()
             assert code is ExitCode.DONE, [
                 each.outcome for each in view.members.values() if not each.settled

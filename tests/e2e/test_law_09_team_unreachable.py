@@ -18,7 +18,7 @@ from orchestrator.journal import Address, JournalStore, ThisHost
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.history import History
 from orchestrator.journal.merge import merge
-from orchestrator.model.events import Event, JournalMoved, TransitionMade
+from orchestrator.model.events import Event, JournalMoved, RunResumed, TransitionMade
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.status import Role, Status
@@ -79,6 +79,15 @@ class Stopping(Meanwhile):
         super().tell(event)
         if isinstance(event, JournalMoved):
             self._controls.interrupt(ExitCode.INTERRUPTED)
+
+
+class Leaving(Stopping):
+    """The same, of a run that was taken up again: as soon as it has the pair."""
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, RunResumed):
+            self._happens()
+        super().tell(event)
 
 
 def history_of(team: Address, bench: Bench) -> History:
@@ -185,6 +194,29 @@ async def test_law_09_resume_goes_on_in_its_own_journal_with_what_that_one_knows
             again.store.close()
             assert resumed.exit_code is ExitCode.DONE, resumed.ending
             assert again.store.place == str(tmp_path / "emergency.db")
+
+
+async def test_law_09_a_resumed_emergency_takes_the_run_along_when_it_leaves_the_teams_journal(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (bench, session):
+        controls = RunControl()
+        stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
+        stopped = await start(session, EMERGENCY, watchers=(stopping,), controls=controls)
+        controls = RunControl()
+        leaving = Leaving(lambda: server.end(signal.SIGQUIT), controls)
+        left = await resume(
+            session, session.history().runs[stopped.run], watchers=(leaving,), controls=controls
+        )
+        assert left.exit_code is ExitCode.INTERRUPTED, left.ending
+        with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
+            again = Session(session.pair, session.playbook, session.operator, store, os.environ)
+            resumed = await resume(again, again.history().runs[stopped.run])
+            assert resumed.exit_code is ExitCode.DONE, resumed.ending
+        server.start()
+        assert brought_in(team, tmp_path / "emergency.db")[1] > 0
+        assert not history_of(team, bench).runs[stopped.run].open
+        assert bench.posts().count("secondary 4 applied") == 1
 
 
 async def test_law_09_an_emergency_begins_in_its_own_journal_where_the_server_goes_before_its_lock(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved, RunStarted
-from orchestrator.model.journal import Entry, Record
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import Fault, Slow
@@ -143,30 +142,81 @@ def test_law_09_an_emergency_of_many_does_not_wait_for_a_teams_journal(lab: Flee
         ]
 
 
-def test_law_09_a_teams_journal_that_is_lost_on_the_way_is_left(
-    lab: FleetLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def losing(lab: FleetLab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A team's journal that is gone once so many pairs have ended; a refuge, and what was asked of the journal since."""
+    journal, ended, asked = lab.folder / "journal.db", list[object](), list[str]()
+    monkeypatch.setattr(Sources, "refuge", lambda _: lab.folder / "refuge.db")
+
+    def losing(name: str) -> None:
+        whole = getattr(JournalStore, name)
+
+        def lost(self: JournalStore, *args: Any, **named: Any) -> Any:
+            if ended and self.place == str(journal):
+                asked.append(name)
+                raise JournalUnavailable("The server is gone.")
+            done = whole(self, *args, **named)
+            if name == "append_all" and any(each.kind == FleetPairEnded.kind for each in args[0]):
+                ended.append(done)
+            return done
+
+        monkeypatch.setattr(JournalStore, name, lost)
+
+    for name in ("append_all", "records", "holder", "ids", "head", "first_missing"):
+        losing(name)
+    return asked
+
+
+def test_law_09_a_teams_journal_that_is_lost_on_the_way_is_left(lab: FleetLab, losing: list[str]) -> None:
     darken(lab, "pay-1", Role.PRIMARY)
     darken(lab, "pay-2", Role.PRIMARY)
-    refuge, journal = lab.folder / "refuge.db", lab.folder / "journal.db"
-    monkeypatch.setattr(Sources, "refuge", lambda _: refuge)
-    append_all = JournalStore.append_all
-
-    def lost(
-        self: JournalStore, entries: Sequence[Entry], *, holding: str | None = None
-    ) -> tuple[Record, ...]:
-        ended = any(each.kind == FleetPairEnded.kind for each in lab.records(FleetPairEnded.kind))
-        if ended and self.place == str(journal):
-            raise JournalUnavailable("the server is gone")
-        return append_all(self, entries, holding=holding)
-
-    monkeypatch.setattr(JournalStore, "append_all", lost)
-    lab.run(*RUN, "--waves", "1,rest", code=8)
+    shown = lab.run(*RUN, "--at-once", "1", code=8).stdout
+    assert "records" in losing, "it was read, too"
     assert [shows[1] for pair, shows in lab.statuses().items() if pair.startswith("pay")] == [
         Status.ACTIVE
     ] * 2
-    assert [each.pair for each in lab.records(FleetPairEnded.kind)] == ["pay-1"]
-    with JournalStore.open(refuge, create=False, now=lambda: datetime.now(UTC)) as store:
+    (first, *_) = (text for text in shown.splitlines() if text.startswith("  hamr"))
+    assert first == f"  hamr journal merge {lab.folder / 'refuge.db'}"
+    lab.env["HAMR_JOURNAL"] = str(lab.folder / "refuge.db")
+    reported = lab.json("fleet", "report")
+    assert {each["pair"]: each["exit_code"] for each in reported["pairs"]} == {"pay-1": 8, "pay-2": 8}
+    with JournalStore.open(lab.folder / "refuge.db", create=False, now=lambda: datetime.now(UTC)) as store:
         kinds = [record.kind for record in store.records(pair="")]
-        assert kinds == ["fleet.wave_began", "fleet.finished"]
-        assert [each.pair for each in store.records(kinds=(FleetPairEnded.kind,))] == ["pay-2"]
+        assert kinds == ["fleet.started", "fleet.wave_began", "fleet.finished"]
+
+
+def test_a_planned_fleet_stops_where_its_journal_is_lost_and_says_how_to_go_on(
+    lab: FleetLab, losing: list[str]
+) -> None:
+    result = lab.run("fleet", "run", "--all", "--to", "ACTIVE", "--waves", "1,rest", "--yes", code=6)
+    assert losing
+    assert "What was sent stands in the journal." in result.stderr
+    assert "  hamr fleet resume 2" in result.stderr
+    assert sum(shows == ACTIVE for shows in lab.statuses().values()) == 1
+    assert not (lab.folder / "refuge.db").exists()
+
+
+def test_an_emergency_without_a_workers_database_moves_the_pairs_itself(lab: FleetLab) -> None:
+    lab.env["HAMR_JOURNAL"] = "postgresql://hamr@127.0.0.1:9/hamr"
+    lab.env["XDG_STATE_HOME"] = str(lab.folder / "state")
+    refused = lab.run("fleet", "run", "--all", "--to", "ACTIVE", "--workers", "--yes", code=1)
+    assert "Nothing was sent." in refused.stderr
+    darken(lab, "pay-1", Role.PRIMARY)
+    result = lab.run(*RUN, "--workers", code=8)
+    assert "This process moves the pairs itself, without workers." in " ".join(result.stderr.split())
+    assert lab.statuses()["pay-1"][1] is Status.ACTIVE
+
+
+def test_a_pair_that_somebody_has_brought_to_the_goal_since_is_done(lab: FleetLab) -> None:
+    darken(lab, "pay-1", Role.PRIMARY)
+    darken(lab, "web-1", Role.SECONDARY)
+    lab.run(*RUN, code=3)
+    darken(lab, "pay-1", Role.PRIMARY, dark=False)
+    darken(lab, "web-1", Role.SECONDARY, dark=False)
+    resumed = lab.json("fleet", "resume", "last", "--yes", code=3)
+    (left,) = (each for each in resumed["pairs"] if each["pair"] == "web-1")
+    assert left["next"][0]["command"].startswith("hamr plan web-1 --to ACTIVE")
+    lab.run("run", "web-1", "--to", "ACTIVE", "--yes", code=0)
+    writes = lab.writes()
+    lab.run("fleet", "resume", "last", "--yes", code=0)
+    assert lab.writes() == writes

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
+from orchestrator.fleet.crew import read_fleet
 from orchestrator.fleet.open_fleets import OpenFleets
 from orchestrator.fleet.sweep import Hint
 from orchestrator.journal import JournalStore
@@ -115,3 +116,12 @@ def test_what_another_version_planned_is_left_to_that_versions_workers(store: Jo
     assert wanted(fleets) == []
     assert [view.fleet for view in fleets.of_other_versions()] == [FLEET]
     assert fleets.why_not(FLEET) == f"hamr 9.9.9 planned it, and this is {__version__}"
+
+
+def test_of_a_wave_that_workers_bring_nobody_says_that_a_pair_was_not_begun(store: JournalStore) -> None:
+    for workers, told in ((True, True), (False, False)):
+        say(store, started(), FleetWaveBegan(1, workers=workers), FleetStopped("it was interrupted"))
+        view = read_fleet(store, FLEET)
+        assert view is not None
+        assert view.untold("a") is told
+        assert view.untold("b") is False

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from orchestrator.journal import Address, JournalStore
 from orchestrator.model.journal import Record, Verified
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 from tests import processes
 from tests.postgres import Cluster
 
@@ -154,6 +154,29 @@ def test_a_worker_leaves_to_others_what_it_has_no_keys_or_no_inventory_for_and_s
             ends(fleet, 0)
     assert "db-1" in brought_by(share)["w2"]
     assert {*share.lab.statuses().values()} == {ACTIVE}
+
+
+def test_a_pair_that_means_other_orgs_by_now_is_left_and_refused(share: Team) -> None:
+    pairs = Path(share.lab.env["HAMR_PAIRS"])
+    text = pairs.read_text()
+    uuid = str(share.lab.sims["db-1"].config.orgs.primary.uuid)
+    other = share.lab.folder / "other.yaml"
+    other.write_text(text.replace(uuid, "00000000-0000-4000-8000-000000000009"))
+    with share.worker("w1", "--pairs", str(other)) as first:
+        fleet = share.fleet()
+        share.lab.wait_for(lambda: first.said("pair is left to other workers") != [])
+        (left,) = first.said("pair is left to other workers")
+        assert (left["pair"], left["why"]) == (
+            "db-1",
+            f"{other} named other orgs for it when this worker began",
+        )
+        share.lab.wait_for(lambda: share.lab.statuses()["web-2"] == ACTIVE)
+        fleet.send_signal(signal.SIGINT)
+        ends(fleet, 130)
+    said = share.lab.run("fleet", "resume", "last", "--yes", "--pairs", str(other), code=4).stdout
+    assert "the inventory names other orgs for pair db-1 than when" in " ".join(said.split())
+    assert share.lab.writes()["db-1"] == 0
+    share.lab.run("fleet", "resume", "last", "--yes", code=0)
 
 
 def test_a_job_that_is_done_twice_finds_nothing_to_do(share: Team) -> None:
@@ -296,4 +319,31 @@ def test_a_database_that_goes_away_holds_a_fleet_up_and_loses_nothing(slowly: Te
         ends(fleet, 0, within=120)
         assert first.said("the database is there again") != []
     assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert slowly.verified()
+
+
+@pytest.mark.nightly
+def test_law_09_an_emergency_goes_on_without_workers_whose_database_went_away(
+    slowly: Team, server: Cluster
+) -> None:
+    slowly.lab.env["XDG_STATE_HOME"] = str(slowly.lab.folder / "state")
+    for pair in slowly.lab.sims:
+        slowly.lab.of(pair).do(lambda pair=pair: slowly.lab.sims[pair].set_dark(Role.PRIMARY, True))  # type: ignore[misc]
+    emergency = ("--emergency", "--reason", "us1 is dark")
+    with slowly.worker("w1", "--at-once", "1") as worker:
+        fleet = slowly.fleet(*AT_ONCE_ALL, *emergency)
+        slowly.lab.wait_for(lambda: len(slowly.records("transition.made")) >= 1)
+        server.end(signal.SIGQUIT)
+        slowly.lab.wait_for(lambda: worker.said("worker waits for its database") != [])
+        said, _ = fleet.communicate(timeout=120)
+        server.start()
+        assert "this process goes on by itself" in said
+        assert "hamr journal merge" in said
+        active = sum(shows[1] is Status.ACTIVE for shows in slowly.lab.statuses().values())
+        assert active >= 4, "all but the one that the worker was at, whose stamp is young"
+        slowly.lab.wait_for(lambda: worker.said("the database is there again") != [])
+    (refuge,) = (slowly.lab.folder / "state" / "hamr").glob("emergency-*.db")
+    slowly.lab.run("journal", "merge", str(refuge), code=0)
+    slowly.lab.run("fleet", "resume", "last", "--yes", code=8)
+    assert {shows[1] for shows in slowly.lab.statuses().values()} == {Status.ACTIVE}
     assert slowly.verified()
