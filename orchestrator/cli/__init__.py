@@ -31,16 +31,15 @@ def main() -> NoReturn:
     while they are made, and taking each apart at the end, is a seventh of what a short command costs.
     """
     gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
-    heard = (
-        signal.signal(signal.SIGINT, _end_early)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        else None
-    )
+    usual = (signal.default_int_handler, signal.SIG_DFL)  # nohup, and a shell's background, say otherwise
+    heard = [number for number in _ENDING if signal.getsignal(number) in usual]
+    for number in heard:
+        signal.signal(number, _end_early)
     from .group import hamr
     from .outlets import hold_standard_streams
 
-    if heard is not None:
-        signal.signal(signal.SIGINT, heard)
+    for number in heard:
+        signal.signal(number, _ENDING[number])
     hold_standard_streams()
     try:
         hamr.main(prog_name="hamr")
@@ -48,12 +47,20 @@ def main() -> NoReturn:
         _end(end.code)
 
 
-def _end_early(*_: object) -> NoReturn:
-    """Ctrl-C before anything was asked or sent: while this program is loaded, an exception would end up anywhere."""
-    os._exit(_INTERRUPTED)
+def _end_early(number: int, _: object) -> NoReturn:
+    """A signal before anything was asked or sent: while this program is loaded, an exception would end up anywhere."""
+    os._exit(_SIGNALLED + number)
 
 
-_INTERRUPTED = 130
+def _terminate(number: int, _: object) -> NoReturn:
+    """SIGTERM while no run listens to it: as Ctrl-C, with its own exit code."""
+    raise KeyboardInterrupt(_SIGNALLED + number)
+
+
+_ENDING = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+
+_SIGNALLED = 128
+"""Where a shell's exit codes of what a signal has ended begin: 130 is Ctrl-C, 143 SIGTERM."""
 
 
 def _end(code: object) -> NoReturn:

@@ -52,10 +52,10 @@ def run(
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
     require_reasons(request.reason, request.overrides)
-    if not yes:
-        invocation.require_somebody()
     emergency = request.mode is Mode.EMERGENCY
-    with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
+    with invocation.session(
+        pair, writes=True, playbook=playbook, emergency=emergency, asks=not yes
+    ) as session:
         if not yes:
             from .preview import agree_to_run
 
@@ -104,14 +104,12 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     from .plan_files import read_plan
     from .run_command import RunCommand
 
-    if not yes:
-        invocation.require_somebody()
     saved = read_plan(file)
     plan, source = saved.plan, invocation.playbook or saved.playbook
     playbook = invocation.name_playbook(load_playbook(source), source)
     emergency = plan.request.mode is Mode.EMERGENCY
     with invocation.session(
-        plan.request.pair, writes=True, playbook=playbook, emergency=emergency
+        plan.request.pair, writes=True, playbook=playbook, emergency=emergency, asks=not yes
     ) as session:
         check_plan(session, plan)
         if not yes:
@@ -157,16 +155,15 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
         with invocation.store(writes=False) as store:
             fleet = begun_fleet(store, what)
             if fleet is None:
-                run = run_named(store, what, next_step.approve).run
+                nor = " and no fleet of that id, and there is no such file"
+                run = run_named(store, what, next_step.approve, nor).run
                 asked = asked_by_run(store, run, afterwards=afterwards)
         if fleet is not None:
             from .fleet_run import approve_fleet
 
             return approve_fleet(invocation, fleet, reason, yes=yes)
-    if not yes:
-        invocation.require_somebody()
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
-    with invocation.session(asked.what.pair, writes=True) as session:
+    with invocation.session(asked.what.pair, writes=True, asks=not yes) as session:
         if not yes:
             invocation.console.aside.page(page)
             invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
@@ -209,8 +206,6 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     from .requests import overrides_from
     from .run_command import RunCommand
 
-    if not yes:
-        invocation.require_somebody()
     if emergency and not reason.strip():
         raise UsageError(
             "--emergency wants a reason: it is what the audit journal will say.",
@@ -225,7 +220,9 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
-    with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
+    with invocation.session(
+        found.pair, writes=True, playbook=playbook, emergency=hastens, asks=not yes
+    ) as session:
         if not yes:
             from orchestrator.operations.status import BOTH_NEEDED
 
@@ -293,9 +290,7 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     require_text("--reason", reason)
     named = overrides_from(overrides)
     check_adoption(named)
-    if not yes:
-        invocation.require_somebody()
-    with invocation.session(pair, writes=True) as session:
+    with invocation.session(pair, writes=True, asks=not yes) as session:
         if not yes:
             from .preview import show_status
 
@@ -328,11 +323,10 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     from .requests import require_text
 
     require_text("--reason", reason)
-    if not yes:
-        invocation.require_somebody()
     with invocation.session(pair, writes=False) as session:
         holder = check_unlock(session, lock_id)
         if not yes:
+            invocation.require_somebody()
             invocation.console.confirm(
                 pair,
                 f"This breaks the lock {holder.lock} of {holder}, whose run {holder.run} may then be resumed.",

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, TextIO
 
-from orchestrator.errors import ExitCode, Interrupted, Refused
+from orchestrator.errors import Interrupted, Refused
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
@@ -452,10 +452,12 @@ class Console:
                     next_steps=next_steps,
                 )
             typed = sys.stdin.readline()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            from .signals import code_of
+
             self.err.text("\n")
             raise Interrupted(
-                "Interrupted at the question.", code=ExitCode.INTERRUPTED, sent="Nothing was sent."
+                "Interrupted at the question.", code=code_of(error), sent="Nothing was sent."
             ) from None
         if typed.strip() == wanted:
             return

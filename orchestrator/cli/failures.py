@@ -14,6 +14,7 @@ from orchestrator.errors import HamrError, Interrupted, PreparationError, UsageE
 from orchestrator.report.errors import error_json, error_page
 
 from .invocation import Invocation
+from .signals import code_of
 
 _SENT = "What was sent, if anything, stands in the journal: hamr runs"
 
@@ -52,16 +53,19 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
                 if context is None
                 else (next_step.shell(f"{context.command_path} --help", "see what it takes"),),
             )
-        case click.Abort() | KeyboardInterrupt():
+        case click.Abort():
             return Interrupted("Interrupted.", sent=_SENT)
+        case KeyboardInterrupt():
+            return Interrupted("Interrupted.", code=code_of(error), sent=_SENT)
         case HamrError():
             return error
         case OSError():
             words = (error.strerror or str(error)).lower()
             where = f"{error.filename}" if error.filename else "The system refused something"
             return PreparationError(f"{where}: {words}.")
-        case _ if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return Interrupted("Interrupted.", sent=_SENT)  # while a library was being loaded, which wraps it
+        case _ if isinstance(cause := error.__cause__ or error.__context__, KeyboardInterrupt):
+            # while a library was being loaded, which wraps it
+            return Interrupted("Interrupted.", code=code_of(cause), sent=_SENT)
         case _:
             return _bug(invocation, error)
 

@@ -82,13 +82,20 @@ class Typed:
         self.arguments, self.options = arguments, options
         self.playbook, self.playbook_source = playbook, playbook_source
 
-    def with_yes(self) -> str:
-        """The command line as it was typed, and --yes."""
+    def with_option(self, option: str) -> str:
+        """The command line as it was typed, with an option and its value, in the place of that option's own."""
         from orchestrator.journal import without_password
 
-        words = list(map(without_password, self.arguments))
-        place = words.index("--") if "--" in words else len(words)
-        return shlex.join(["hamr", *words[:place], "--yes", *words[place:]])
+        name, words, typed = option.split(maxsplit=1)[0], ["hamr"], iter(self.arguments)
+        for word in typed:
+            if word == "--":
+                break
+            if word == name:
+                next(typed, None)
+            elif not word.startswith(f"{name}="):
+                words.append(without_password(word))
+        rest = [*typed]
+        return " ".join([shlex.join(words), option, *(["--", shlex.join(rest)] if rest else ())])
 
     def as_run(self) -> str:
         """The command line of a plan as that of the run."""
@@ -101,8 +108,10 @@ class Typed:
     def complete(self, command: str) -> str:
         """A command with the options that were typed, where its verb takes them and it does not name them itself.
 
-        Anything else than a command of hamr is left as it is.
+        An option alone is the whole command line with it. Anything else than a command of hamr is left as it is.
         """
+        if command.startswith("--"):
+            return self.with_option(command)
         pieces = command.split(_AND)
         if any(_words(piece) is None for piece in pieces):  # an && within quotes
             pieces = [command]
@@ -196,7 +205,7 @@ class Invocation:
 
             raise UsageError(
                 "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
-                next_steps=(next_step.shell(self.typed.with_yes()),),
+                next_steps=(next_step.shell(self.typed.with_option("--yes")),),
             )
 
     def load_playbook(self) -> Playbook:
@@ -293,7 +302,13 @@ class Invocation:
 
     @contextmanager
     def session(
-        self, pair: Pair | str, *, writes: bool, playbook: Playbook | None = None, emergency: bool = False
+        self,
+        pair: Pair | str,
+        *,
+        writes: bool,
+        playbook: Playbook | None = None,
+        emergency: bool = False,
+        asks: bool = False,
     ) -> Iterator[Session]:
         """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
 
@@ -302,6 +317,7 @@ class Invocation:
             writes: whether the verb journals anything.
             playbook: in the place of the one that was named.
             emergency: whether a team's journal may be left for this machine's own.
+            asks: whether a person is asked, so that somebody has to be there.
 
         Raises:
             HamrError: one of them cannot be had.
@@ -309,6 +325,8 @@ class Invocation:
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
             self.name_playbook(prepared.playbook, self.sources.playbook_name())
+        if asks:
+            self.require_somebody()
         with self.store(writes=writes, emergency=emergency) as store:
             session = prepared.session(store, self.redactor)
             if emergency:

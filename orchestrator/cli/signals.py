@@ -20,6 +20,11 @@ SIGNALS: dict[signal.Signals, ExitCode] = {
 }
 
 
+def code_of(error: KeyboardInterrupt) -> ExitCode:
+    """The exit code of a signal that came while nothing listened to it."""
+    return ExitCode(error.args[0]) if error.args else ExitCode.INTERRUPTED
+
+
 def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], bool] | None = None) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 

@@ -110,8 +110,8 @@ def is_fleet(store: Store, run: str) -> bool:
     return next(store.records(run=run, pair="", kinds=(FleetStarted.kind,)), None) is not None
 
 
-def unknown_run(store: Store, name: str) -> UsageError:
-    """What to say where the journal has no run of that name."""
+def unknown_run(store: Store, name: str, nor: str = "") -> UsageError:
+    """What to say where the journal has no run of that name; `nor` says what else there is not, and ends the sentence."""
     if name == LAST:
         return UsageError(f"The journal {store.place} holds no run yet.", next_steps=(next_step.runs(),))
     if is_fleet(store, name):
@@ -122,16 +122,19 @@ def unknown_run(store: Store, name: str) -> UsageError:
     close = difflib.get_close_matches(name, store.ids("", 100), 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return UsageError(
-        f"The journal {store.place} knows no run {name[:60]!r}.{hint}", next_steps=(next_step.runs(),)
+        f"The journal {store.place} knows no run {name[:60]!r}{nor}.{hint}", next_steps=(next_step.runs(),)
     )
 
 
-def run_named(store: Store, name: str, step: Callable[[str], NextStep]) -> RunHistory:
-    """That run, as far as its own records tell it; the name, `step` and what is raised are as for `id_of`, or there is none."""
+def run_named(store: Store, name: str, step: Callable[[str], NextStep], nor: str = "") -> RunHistory:
+    """That run, as far as its own records tell it; the name, `step` and what is raised are as for `id_of`, or there is none.
+
+    `nor` is as for `unknown_run`.
+    """
     found = id_of(store, name, step)
     runs = {} if found is None else _history_of(store.records(run=found, kinds=KINDS)).runs
     if found not in runs:
-        raise unknown_run(store, name)
+        raise unknown_run(store, name, nor)
     return runs[found]
 
 

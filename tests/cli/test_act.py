@@ -237,10 +237,7 @@ def test_another_journal_is_named_on_stderr(lab: Lab, tmp_path: Path) -> None:
     "arguments",
     [
         ("run", "sim", "--to", "ACTIVE"),
-        ("resume",),
         ("adopt", "sim", "--truth", "primary", "--reason", "x"),
-        ("unlock", "sim", "--lock-id", "x", "--reason", "x"),
-        ("apply", "plan.json"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -248,4 +245,25 @@ def test_without_a_terminal_a_verb_that_asks_names_yes(lab: Lab, arguments: tupl
     result = lab.run(*arguments, code=2)
     assert "there is no terminal to ask on. With --yes it does not ask." in " ".join(result.stderr.split())
     assert lab.sim.requests == ()
+    assert not lab.journal.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "smi", "--to", "ACTIVE"), "There is no pair"),
+        (("adopt", "smi", "--truth", "primary", "--reason", "x"), "There is no pair"),
+        (("unlock", "sim", "--lock-id", "x", "--reason", "x"), "nobody holds pair sim"),
+        (("resume",), "nothing to resume"),
+        (("apply", "none.json"), "none.json"),
+        (("approve", "none"), "knows no run 'none' and no fleet of that id, and there is no such file."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_right_is_said_before_a_terminal_is_wanted(
+    lab: Lab, arguments: tuple[str, ...], words: str
+) -> None:
+    said = " ".join(lab.run(*arguments).stderr.split())
+    assert words in said
+    assert "there is no terminal" not in said
     assert not lab.journal.exists()

@@ -138,4 +138,11 @@ def test_where_nobody_can_be_asked_the_whole_command_is_printed_with_yes(lab: La
 
 
 def test_yes_stands_before_the_end_of_the_options() -> None:
-    assert Typed(arguments=("resume", "--", "-odd")).with_yes() == "hamr resume --yes -- -odd"
+    assert Typed(arguments=("resume", "--", "-odd")).with_option("--yes") == "hamr resume --yes -- -odd"
+
+
+def test_an_option_alone_is_the_whole_command_line_with_it() -> None:
+    typed = Typed(arguments=("run", "sim", "--to", "ACTIVE", "--journal", "a b.db", "--yes"))
+    assert typed.complete("--journal FILE") == "hamr run sim --to ACTIVE --yes --journal FILE"
+    typed = Typed(arguments=("run", "--journal=j.db", "--", "-odd"))
+    assert typed.complete("--journal FILE") == "hamr run --journal FILE -- -odd"

@@ -178,6 +178,14 @@ def test_a_closed_terminal_leaves_a_run_that_can_be_resumed(lab: Lab) -> None:
     assert lab.statuses() == (ACTIVE, ACTIVE)
 
 
+def test_sigterm_at_the_question_has_its_own_exit_code(lab: Lab) -> None:
+    with Person(lab, RUN) as person:
+        person.wait_for("Type the pair's name")
+        person.signal(signal.SIGTERM)
+        assert person.end() == 143
+    assert lab.posts() == 0
+
+
 def test_before_a_run_has_its_lock_ctrl_c_drops_it(lab: Lab) -> None:
     pairs = lab.folder / "pairs.yaml"
     slow = "api_key: {command: [sleep, '30']}"
