@@ -7,6 +7,7 @@ from functools import partial
 
 from orchestrator.datadog.connections import SharedConnections, Sites
 from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.journal.history import brought_in, in_time
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, FleetFinished, FleetResumed, FleetStarted, RunApproved, encode
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
@@ -115,7 +116,7 @@ class Crew:
         return view
 
     async def _read_whole(self, fleet: str) -> FleetView:
-        records = await self.lead.calls(lambda: [*self.store.records(run=fleet, kinds=KINDS)])
+        records = await self.lead.calls(lambda: _records(self.store, fleet))
         view = fleet_of(records)
         if view is None:
             raise JournalUnavailable(f"The journal {self.store.place} knows nothing of fleet {fleet}.")
@@ -148,7 +149,11 @@ def catch_up(store: Store, view: FleetView) -> Sequence[Record]:
 
 def read_fleet(store: Store, fleet: str) -> FleetView | None:
     """A fleet by its whole id; None where the journal has none of it."""
-    return fleet_of(store.records(run=fleet, kinds=KINDS))
+    return fleet_of(_records(store, fleet))
+
+
+def _records(store: Store, fleet: str) -> list[Record]:
+    return [*in_time(store.records(run=fleet, kinds=KINDS), brought_in(store, 0))]
 
 
 def newest_fleet(store: Store, pairs: Collection[str]) -> FleetView | None:

@@ -20,7 +20,7 @@ from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.protocols import Store
 from orchestrator.model.situation import Owed, Scheduled
 
-from .history import KINDS, DrillHistory, History, RunHistory, events_of, fold
+from .history import KINDS, DrillHistory, History, RunHistory, brought_in, events_of, fold, in_time
 
 CHECKPOINT = "pair.checkpointed"
 """The record kind. It belongs to no run."""
@@ -72,7 +72,13 @@ def checkpoint_of(store: Store, pair: str) -> dict[str, JSON]:
 def _whole_history(store: Store, pair: str) -> History:
     """A pair's history, on whichever orgs."""
     history = _from_checkpoint(store, pair) or History(pair)
-    fold(history, store.records(pair=pair, kinds=KINDS, after=history.upto))
+    brought = brought_in(store, history.upto)
+    if brought and any(record.seq in brought for record in store.records(pair=pair, after=history.upto)):
+        history, brought = (
+            History(pair),
+            brought_in(store, 0),
+        )  # some of it may have happened before the checkpoint
+    fold(history, in_time(store.records(pair=pair, kinds=KINDS, after=history.upto), brought))
     return history
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -347,13 +348,38 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
     return histories
 
 
+def brought_in(store: Store, after: int) -> dict[int, int]:
+    """Of the merges behind a record's number: where what they brought in stands, and which of them it was, from 1."""
+    merges = store.records(pair="", kinds=(events.JournalMerged.kind,), after=after)
+    merged = [
+        event.numbers for record in merges if isinstance(event := event_of(record), events.JournalMerged)
+    ]
+    return {number: place for place, numbers in enumerate(merged, 1) for number in numbers}
+
+
+def in_time(records: Iterable[Record], brought: Mapping[int, int]) -> Iterable[Record]:
+    """Records in the order in which they happened: those that merges brought in between this journal's own.
+
+    By number they stand behind all that was journalled until then, and would be taken for what happened last.
+    """
+    if not brought:
+        return records
+    chains: dict[int, list[Record]] = {}
+    for record in records:
+        chains.setdefault(brought.get(record.seq, 0), []).append(record)
+    return heapq.merge(
+        *chains.values(), key=lambda record: record.at
+    )  # in a chain, numbers say more than clocks
+
+
 def fold(history: History, records: Iterable[Record]) -> None:
     """Go on with a pair's history, in place, by its next records: of KINDS at least, others are passed over."""
     for record in records:
         event = event_of(record)
         if event is None:
             continue
-        history.since, history.upto = history.since or record.seq, record.seq
+        history.since = min(history.since or record.seq, record.seq)
+        history.upto = max(history.upto, record.seq)
         history.read += 1
         at = moment(record.at)
         if isinstance(event, events.RunApproved) and record.run not in history.runs:
@@ -472,6 +498,8 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unknown.pop(attempt.number, None)
             run.unseen.pop(attempt.number, None)
         case events.WriteConfirmed(role=role, attempt=number):
+            if history.owed is not None and history.owed.role is role and history.owed.run != run.run:
+                history.owed = None  # that org was told since, by a run that knew of no debt before a merge
             # What that org was sent before is given up, as it is for the run: it may come late.
             run.unknown = {sent: attempt for sent, attempt in run.unknown.items() if attempt.role is not role}
             shown = None if number is None else run.unseen.pop(number, None)

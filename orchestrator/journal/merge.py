@@ -78,8 +78,7 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
             here[_content(record)] = added.seq
     if fresh:
         event = JournalMerged(found.head, before, tuple(here[_content(record)] for record in fresh))
-        last = fresh[-1]
-        noted = Entry("", last.pair, event.kind, operator.name, operator.host, encode(event))
+        noted = Entry("", "", event.kind, operator.name, operator.host, encode(event))
         _want_chain(store, other, event, noted)
     return Merged(found.head, before, len(missing), len(fresh) - len(missing), other.pairs())
 

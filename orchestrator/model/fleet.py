@@ -137,7 +137,7 @@ def note(view: FleetView | None, record: Record) -> FleetView | None:
         view = FleetView(record.run, who, at, event, members, taken_up=record.seq)
     if view is None:
         return None
-    view.last, view.upto = at, record.seq
+    view.last, view.upto = at, max(view.upto, record.seq)
     match event:
         case events.FleetResumed():
             view.resumed.append((at, who))

@@ -21,10 +21,12 @@ from orchestrator.journal.merge import merge
 from orchestrator.model.events import Event, JournalMoved, RunResumed, TransitionMade
 from orchestrator.model.journal import Verified
 from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.operations.run import resume, start
+from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.session import Session
+from orchestrator.operations.status import read_status
 from tests.cli.lab import Lab
 from tests.postgres import Cluster
 
@@ -324,3 +326,23 @@ async def test_law_09_what_an_emergency_owes_is_known_after_the_merge(
         owed = history_of(team, bench).owed
         assert owed is not None
         assert (owed.role, owed.status, owed.run) == (Role.PRIMARY, Status.ACTIVE, result.run)
+
+
+async def test_law_09_what_a_merge_brings_in_happened_before_what_others_did_since(
+    tmp_path: Path, server: Cluster, team: Address
+) -> None:
+    async with on_a_team(tmp_path, team) as (bench, session):
+        bench.sim.set_dark(Role.PRIMARY, True)
+        server.end()
+        await start(session, EMERGENCY)
+        server.start()
+        bench.sim.set_dark(Role.PRIMARY, False)
+        with JournalStore.open(team, now=now) as store:
+            bob = Session(session.pair, session.playbook, Operator("bob", "desk"), store, os.environ)
+            adopted = await adopt(bob, Role.SECONDARY, "the secondary is right")
+            home = await start(bob, RunRequest("sim", Status.PASSIVE, overrides={"alone": "alice is done"}))
+            assert (adopted.exit_code, home.exit_code) == (0, 0), home.ending
+            brought_in(team, tmp_path / "emergency.db")
+            phase = (await read_status(bob)).phase
+            assert (phase.name, phase.status) == (PhaseName.AGREED, Status.PASSIVE), phase.sentence
+            assert bob.history().owed is None, "the primary was told since"
