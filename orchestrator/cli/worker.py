@@ -63,7 +63,7 @@ def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level:
         if metrics is not None:
             from orchestrator.fleet.metrics import serve
 
-            stack.callback(serve(metrics, gear.readiness))
+            stack.callback(serve(metrics, gear.readiness()))
         workers: list[Worker] = []
 
         async def work() -> None:

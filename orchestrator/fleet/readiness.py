@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import chain
+from datetime import UTC, datetime, timedelta
+from threading import Lock
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator import __version__
 from orchestrator.journal import JournalStore
@@ -65,15 +66,72 @@ def read_readiness(
     """
     stores = (store,) if beside.place == store.place else (beside, store)
     scored = (record for each in stores for record in each.records(kinds=(DrillScored.kind,)))
-    rehearsed, before = rehearsed_of(scored, playbook), first_at(store, since) - 1
+    rehearsed, first = rehearsed_of(scored, playbook), first_at(store, since)
     for pair in pairs:
-        certificate = store.newest(pair, PlaybookProven.kind)
-        records = (
-            *(() if certificate is None else (certificate,)),
-            *store.records(pair=pair, kinds=_RARE),
-        )
-        looks = store.records(pair=pair, kinds=(DoctorChecked.kind,), after=before)
-        yield readiness_of(pair, chain(records, looks), playbook, rehearsed, since=since, now=now)
+        records = _records(store, pair, first, before=None)
+        yield readiness_of(pair, records, playbook, rehearsed, since=since, now=now)
+
+
+def _records(store: JournalStore, pair: str, first: int, *, before: int | None) -> Iterator[Record]:
+    """What matters of a pair; of its looks, those from a number on."""
+    certificate = store.newest(pair, PlaybookProven.kind)
+    if certificate is not None:
+        yield certificate
+    yield from store.records(pair=pair, kinds=_RARE, before=before)
+    yield from store.records(pair=pair, kinds=(DoctorChecked.kind,), after=first - 1, before=before)
+
+
+_SINCE_FOR = timedelta(days=1)
+"""How much longer than it is asked for the time becomes whose looks are told, before all of it is read again."""
+
+
+class ReadinessOverTime:
+    """The same of the pairs of one journal, as often as it is asked for: only what was journalled since is read.
+
+    The time whose looks count begins where it did at first, and for a day: it says how long it is.
+
+    Args:
+        store: where the pairs' runs, and drills on the simulator, are journalled.
+        pairs: their names.
+        playbook: theirs.
+        span: how long the time is, at least.
+    """
+
+    def __init__(
+        self, store: JournalStore, pairs: Sequence[str], playbook: Playbook, span: timedelta
+    ) -> None:
+        self._store, self._pairs, self._playbook, self._span = store, pairs, playbook, span
+        self._since = datetime.min.replace(tzinfo=UTC)
+        self._upto = 0
+        self._found: dict[str, _Found] = {}
+        self._one_at_a_time = Lock()
+
+    def read(self, now: datetime) -> Sequence[ReadinessHistory]:
+        """How ready each of the pairs is and was, in their order.
+
+        Raises:
+            JournalDamaged: a record cannot be read.
+        """
+        with self._one_at_a_time:
+            upto = self._store.head().seq
+            if now - self._span - self._since > _SINCE_FOR:
+                self._since = now - self._span
+                first = first_at(self._store, self._since)
+                self._found = {pair: _Found() for pair in self._pairs}
+                for pair, found in self._found.items():
+                    for record in _records(self._store, pair, first, before=upto + 1):
+                        found.note(record, self._playbook, self._since, now)
+            else:
+                kinds = (*_RARE, DoctorChecked.kind, PlaybookProven.kind)
+                for record in self._store.records(kinds=kinds, after=self._upto, before=upto + 1):
+                    if record.pair in self._found:
+                        self._found[record.pair].note(record, self._playbook, self._since, now)
+            self._upto = upto
+            rehearsed = rehearsed_of(self._store.records(kinds=(DrillScored.kind,)), self._playbook)
+            return [
+                found.history(pair, self._playbook, rehearsed, since=self._since, now=now)
+                for pair, found in self._found.items()
+            ]
 
 
 def first_at(store: JournalStore, since: datetime) -> int:
@@ -129,42 +187,11 @@ def readiness_of(
     Raises:
         JournalDamaged: a record's data does not fit its kind.
     """
-    looks, drills, arrivals = _Looks(), [*rehearsed.drills], [*rehearsed.arrivals]
-    certificate: Certificate | None = None
+    found = _Found()
     for record in records:
-        at, event = moment(record.at), event_of(record)
-        match event:
-            case DoctorChecked() if record.pair == pair and since <= at:
-                looks.note(event, min(at, now))
-            case DrillScored(score=score) if record.pair == pair and not score.simulated:
-                drills.append(_drilled(score, at, playbook))
-            case RunFinished() if record.pair == pair and any(step.target is GOAL for step in event.steps):
-                arrivals.append(Arrival(record.run, at, _took(event)))
-            case PlaybookProven() if record.pair == pair:
-                certificate = Certificate(event, at)
-            case _:
-                pass
-    objective = playbook.objectives.get(GOAL)
-    last = looks.last
-    return ReadinessHistory(
-        pair,
-        playbook.name,
-        now,
-        since,
-        looks=looks.count,
-        last_look=looks.last_at,
-        look_seconds=0.0 if last is None else last.seconds,
-        round_trips=Both(None, None) if last is None else last.round_trips,
-        spells=looks.until(now),
-        not_well={} if last is None else last.not_well,
-        turned=looks.turned(),
-        drills=tuple(sorted(drills, key=lambda each: each.at)),
-        arrivals=tuple(sorted(arrivals, key=lambda each: each.at)),
-        objective=None if objective is None else objective.total_seconds(),
-        playbook_sha256=playbook.digest,
-        version=__version__,
-        certificate=certificate,
-    )
+        if record.pair == pair:
+            found.note(record, playbook, since, now)
+    return found.history(pair, playbook, rehearsed, since=since, now=now)
 
 
 class _Said(Struct, frozen=True):
@@ -212,8 +239,9 @@ class _Looks(Struct):
 
     def until(self, now: datetime) -> tuple[Spell, ...]:
         """All of them, up to now."""
-        self._pass(now)
-        return tuple(self.spells)
+        looks = replace(self, spells=[*self.spells])
+        looks._pass(now)  # noqa: SLF001 - a copy of its own
+        return tuple(looks.spells)
 
     def turned(self) -> tuple[Turned, ...]:
         """What got worse and is not well yet, the worst first, else the newest."""
@@ -224,6 +252,55 @@ class _Looks(Struct):
         ]
         found.sort(key=lambda each: each.since, reverse=True)
         return tuple(sorted(found, key=lambda each: is_worse(each.level, Level.UNKNOWN), reverse=True))
+
+
+class _Found(Struct):
+    """What was found of a pair so far."""
+
+    looks: _Looks = field(default_factory=_Looks)
+    drills: list[Drilled] = []
+    arrivals: list[Arrival] = []
+    certificate: Certificate | None = None
+
+    def note(self, record: Record, playbook: Playbook, since: datetime, now: datetime) -> None:
+        """The pair's next record, of its kind."""
+        at, event = moment(record.at), event_of(record)
+        match event:
+            case DoctorChecked() if since <= at:
+                self.looks.note(event, min(at, now))
+            case DrillScored(score=score) if not score.simulated:
+                self.drills.append(_drilled(score, at, playbook))
+            case RunFinished() if any(step.target is GOAL for step in event.steps):
+                self.arrivals.append(Arrival(record.run, at, _took(event)))
+            case PlaybookProven():
+                self.certificate = Certificate(event, at)
+            case _:
+                pass
+
+    def history(
+        self, pair: str, playbook: Playbook, rehearsed: Rehearsed, *, since: datetime, now: datetime
+    ) -> ReadinessHistory:
+        """What that comes to by now."""
+        objective, last = playbook.objectives.get(GOAL), self.looks.last
+        return ReadinessHistory(
+            pair,
+            playbook.name,
+            now,
+            since,
+            looks=self.looks.count,
+            last_look=self.looks.last_at,
+            look_seconds=0.0 if last is None else last.seconds,
+            round_trips=Both(None, None) if last is None else last.round_trips,
+            spells=self.looks.until(now),
+            not_well={} if last is None else last.not_well,
+            turned=self.looks.turned(),
+            drills=tuple(sorted((*rehearsed.drills, *self.drills), key=lambda each: each.at)),
+            arrivals=tuple(sorted((*rehearsed.arrivals, *self.arrivals), key=lambda each: each.at)),
+            objective=None if objective is None else objective.total_seconds(),
+            playbook_sha256=playbook.digest,
+            version=__version__,
+            certificate=self.certificate,
+        )
 
 
 def _drilled(score: Score, at: datetime, playbook: Playbook) -> Drilled:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +36,7 @@ from orchestrator.system.redaction import Redactor
 from .bring import bring_pair
 from .open_fleets import OpenFleets
 from .queue import DOCTOR, DRILL, LIVE_DRILL, Chores, Duty, Jobs
-from .readiness import read_readiness
+from .readiness import ReadinessOverTime
 from .sweep import Hint
 
 LOOK_EVERY = 1.0
@@ -63,11 +63,11 @@ class Gear(Struct, frozen=True, eq=False):
     store: JournalStore
     redactor: Redactor
 
-    def readiness(self) -> Iterator[ReadinessHistory]:
-        """How ready each pair is, and was in the last month: drills on the simulator stand in the journal itself, too."""
-        names, now = [pair.name for pair in self.inventory.pairs], datetime.now(UTC)
-        since = now - timedelta(days=READINESS_DAYS)
-        return read_readiness(self.store, self.store, names, self.playbook, since=since, now=now)
+    def readiness(self) -> Callable[[], Iterable[ReadinessHistory]]:
+        """What tells how ready each pair is, and was in the last month: drills on the simulator stand in the journal itself, too."""
+        names = [pair.name for pair in self.inventory.pairs]
+        over_time = ReadinessOverTime(self.store, names, self.playbook, timedelta(days=READINESS_DAYS))
+        return lambda: over_time.read(datetime.now(UTC))
 
 
 class Lane(Struct, frozen=True, eq=False):

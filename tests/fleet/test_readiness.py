@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.fleet.readiness import first_at, read_readiness
+from orchestrator.fleet.readiness import ReadinessOverTime, first_at, read_readiness
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import PlaybookProven, encode
 from orchestrator.model.journal import Entry
@@ -241,3 +241,33 @@ def test_the_newest_certificate_of_the_pair_is_read(tmp_path: Path) -> None:
 def test_records_of_other_kinds_are_passed_over() -> None:
     odd = record(PlaybookProven("p", "x", "1", 1, 1, 1, 1), hours(1), pair="ledger")
     assert said_of(odd).certificate is None
+
+
+def test_asked_again_only_what_is_new_is_read_and_the_same_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    numbered = JournalStore._numbered
+
+    def noted(store: JournalStore, numbers: object) -> object:
+        found = [*numbered(store, numbers)]  # type: ignore[arg-type]
+        read.extend(each.seq for each in found if each.kind == "doctor.checked")
+        return iter(found)
+
+    pairs, week = ["payments", "ledger"], timedelta(days=7)
+    with JournalStore.open(tmp_path / "j.db", durable=False, now=lambda: NOW) as store:
+        over_time = ReadinessOverTime(store, pairs, PLAYBOOK, week)
+        kept(store, *(look(hours(number)) for number in range(200, 10, -1)))
+        kept(store, look(hours(9), CRITICAL, OK, {"lock": CRITICAL}), ran(hours(8), 42.0))
+        assert len(over_time.read(hours(8))) == 2
+        kept(store, look(hours(5), OK, OK, pair="ledger"), look(hours(4)), drilled(hours(3)))
+        kept(store, look(hours(2), WARNING, OK, {"owed": WARNING}))
+        monkeypatch.setattr(JournalStore, "_numbered", noted)
+        assert over_time.read(hours(1)) == over_time.read(hours(1))
+        assert len(read) == 3
+        since = hours(8) - week
+        assert over_time.read(NOW) == [*read_readiness(store, store, pairs, PLAYBOOK, since=since, now=NOW)]
+        later = NOW + timedelta(days=2)
+        assert over_time.read(later) == [
+            *read_readiness(store, store, pairs, PLAYBOOK, since=later - week, now=later)
+        ]
