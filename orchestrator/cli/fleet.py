@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import ExitCode
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import NagiosCode
 
 from . import completion, options
@@ -259,8 +260,13 @@ def doctor(
     from orchestrator.report.doctor import doctor_code, doctor_json, doctors_page
 
     from .fleet_run import selected
-    from .look import examined
+    from .look import examined, with_a_fleet
 
-    found = examined(invocation, selected(invocation, names, labels, everything=everything), record=record)
-    invocation.console.facts(doctors_page(found), doctor_json(found))
+    pairs = selected(invocation, names, labels, everything=everything)
+    found = examined(invocation, pairs, record=record)
+    first: tuple[NextStep, ...] = ()
+    if any(step.verb == "resume" for each in found for step in each.next_steps[:1]):
+        with invocation.store(writes=False) as store:
+            first = with_a_fleet(store, pairs, ExitCode.INCOMPLETE)
+    invocation.console.facts(doctors_page(found, first), doctor_json(found))
     return doctor_code(found)

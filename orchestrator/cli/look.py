@@ -126,12 +126,12 @@ def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | 
         console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
         found = supervised(read_pairs(sessions))
         console.err.end()
-        steps = _with_a_fleet(opened, pairs, pairs_code(found))
+        steps = with_a_fleet(opened, pairs, pairs_code(found))
         console.facts(pairs_page(found, steps=steps), pairs_json(found, steps))
         return pairs_code(found)
 
 
-def _with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> tuple[NextStep, ...]:
+def with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> tuple[NextStep, ...]:
     """How to go on with the fleet that left something to do for these pairs: in one command, not with one for each."""
     from orchestrator.fleet.crew import newest_fleet
     from orchestrator.report.fleet import going_on

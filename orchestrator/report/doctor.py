@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
 
 from orchestrator.errors import HamrError
-from orchestrator.model.next_step import each_once
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst, worst_first
 from orchestrator.model.words import counted, utc
@@ -133,8 +133,11 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
 _MOST_STEPS = 20
 
 
-def doctors_page(found: Sequence[Readiness]) -> Page:
-    """Many pairs in one table, a line each: what is worst first, with what is wrong by name; and what to type next."""
+def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> Page:
+    """Many pairs in one table, a line each: what is worst first, with what is wrong by name; and what to type next.
+
+    What goes `first` goes on with the pairs together, in the place of each one's own resume.
+    """
     order = list(Level)
     ordered = sorted(found, key=lambda each: -order.index(each.level))
     rows = [
@@ -150,6 +153,8 @@ def doctors_page(found: Sequence[Readiness]) -> Page:
     steps = [
         step for each in ordered[:_MOST_STEPS] if each.level is not Level.OK for step in each.next_steps[:1]
     ]
+    if first:
+        steps = [*first, *(step for step in steps if step.verb != "resume")]
     said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(order) if counts[level])
     with within(_WIDTH):
         return (

@@ -87,6 +87,9 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     assert row.split(maxsplit=4) == ["pay-2", "2", "-", "-", "its wave has begun; no end yet"]
     assert "1 of 5 pairs arrived, 2 with no end yet, 2 not begun" in page
     assert f"  hamr fleet resume {view.fleet}\n      go on with it, where nobody is at it any more\n" in page
+    doctor = slow.run("fleet", "doctor", "--all", code=2).stdout
+    assert f"Next\n  hamr fleet resume {view.fleet}\n" in doctor
+    assert "  hamr resume" not in doctor
     shown = slow.run("fleet", "status", "--all").stdout
     assert f"Next\n  hamr fleet resume {view.fleet}\n" in shown
     assert slow.json("fleet", "status", "db-1")["next"][0]["command"] == f"hamr fleet resume {view.fleet}"
