@@ -19,18 +19,24 @@ NAMES = ("pay-1", "pay-2", "web-1", "web-2", "db-1")
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
+def names() -> tuple[str, ...]:
+    """Of the pairs of a laboratory."""
+    return NAMES
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> Iterator[FleetLab]:
     monkeypatch.chdir(tmp_path)
-    with laboratory(tmp_path, NAMES) as found:
+    with laboratory(tmp_path, names) as found:
         yield found
     log.configure()  # the commands sent the log to streams that are closed now
 
 
 @pytest.fixture
-def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> Iterator[FleetLab]:
     """The same, where every answer takes a while: there is time to interfere."""
     monkeypatch.chdir(tmp_path)
-    with laboratory(tmp_path, NAMES, latency=0.1) as found:
+    with laboratory(tmp_path, names, latency=0.1) as found:
         yield found
     log.configure()
 
