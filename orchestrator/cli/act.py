@@ -21,9 +21,7 @@ from .invocation import Invocation
 @options.expect
 @options.yes
 @options.takes(*options.LOOKING)
-def run(
-    invocation: Invocation, pair: str, yes: bool, at: str | None, expect: str | None, **flags: Any
-) -> ExitCode:
+def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, **flags: Any) -> ExitCode:
     """Move a pair to a status.
 
     Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
@@ -53,10 +51,8 @@ def run(
     check_request(request, playbook)
     require_reasons(request.reason, request.overrides)
     emergency = request.mode is Mode.EMERGENCY
-    with invocation.session(
-        pair, writes=True, playbook=playbook, emergency=emergency, asks=not yes
-    ) as session:
-        if not yes:
+    with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
+        if invocation.asks:
             from .preview import agree_to_run
 
             plan = agree_to_run(invocation, session, request, later=begin is not None)
@@ -72,7 +68,7 @@ def run(
                 f"Afterwards, hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
             )
             invocation.console.note(f"{words} {close}", "warn")
-        command = RunCommand(invocation, asks=not yes)
+        command = RunCommand(invocation, asks=invocation.asks)
         watchers, controls = command.watchers(session.pair), command.controls
         if begin is None:
             return command.run(start(session, request, watchers=watchers, controls=controls, run=shown))
@@ -90,7 +86,7 @@ def run(
 @click.argument("file", type=click.Path(path_type=Path))
 @options.yes
 @options.takes(*options.LOOKING)
-def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
+def apply(invocation: Invocation, file: Path) -> ExitCode:
     """Run a saved plan, exactly.
 
     FILE is what hamr plan --out wrote. It is refused where it was applied before, is older than 15 minutes, was
@@ -109,14 +105,14 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
     playbook = invocation.name_playbook(load_playbook(source), source)
     emergency = plan.request.mode is Mode.EMERGENCY
     with invocation.session(
-        plan.request.pair, writes=True, playbook=playbook, emergency=emergency, asks=not yes
+        plan.request.pair, writes=True, playbook=playbook, emergency=emergency
     ) as session:
         check_plan(session, plan)
-        if not yes:
+        if invocation.asks:
             from .preview import agree_to_apply
 
             plan = agree_to_apply(invocation, session, plan)
-        command = RunCommand(invocation, asks=not yes)
+        command = RunCommand(invocation, asks=invocation.asks)
         watchers = command.watchers(session.pair)
         return command.run(apply_plan(session, plan, watchers=watchers, controls=command.controls))
 
@@ -127,7 +123,7 @@ def apply(invocation: Invocation, file: Path, yes: bool) -> ExitCode:
 @click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
 @options.yes
 @options.takes(*options.LOOKING)
-def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, yes: bool) -> ExitCode:
+def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) -> ExitCode:
     """Agree to what somebody else's run or plan does.
 
     For playbooks with a guard of kind approved. WHAT is the file of a plan, a run that waits for it, or a fleet: then it is of
@@ -142,8 +138,8 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
     from orchestrator.operations.approval import asked_by_plan, asked_by_run
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.preflight import require_reasons
-    from orchestrator.report.approval import approvable_page, approval_json
     from orchestrator.report.layout import line
+    from orchestrator.report.plan import approvable_page, approval_json
 
     require_reasons(reason, {})
     if Path(what).is_file():
@@ -161,10 +157,10 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
         if fleet is not None:
             from .fleet_run import approve_fleet
 
-            return approve_fleet(invocation, fleet, reason, yes=yes)
+            return approve_fleet(invocation, fleet, reason)
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
-    with invocation.session(asked.what.pair, writes=True, asks=not yes) as session:
-        if not yes:
+    with invocation.session(asked.what.pair, writes=True) as session:
+        if invocation.asks:
             invocation.console.aside.page(page)
             invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
         record = agree(session, asked, reason)
@@ -183,13 +179,12 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool, ye
 @options.override
 @options.yes
 @options.takes(*(name for name in options.LOOKING if name != "playbook"))
-def resume(  # noqa: PLR0917 - click passes each flag by its name
+def resume(
     invocation: Invocation,
     what: str | None,
     emergency: bool,
     reason: str,
     overrides: tuple[str, ...],
-    yes: bool,
 ) -> ExitCode:
     """Take up an open run again, or deliver what is owed.
 
@@ -220,10 +215,8 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
     hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
     playbook = began_with or invocation.load_playbook()
     check_overrides(named, playbook)
-    with invocation.session(
-        found.pair, writes=True, playbook=playbook, emergency=hastens, asks=not yes
-    ) as session:
-        if not yes:
+    with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
+        if invocation.asks:
             from orchestrator.operations.status import BOTH_NEEDED
 
             from .preview import show_status
@@ -242,7 +235,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
                 )
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
-        command = RunCommand(invocation, asks=not yes)
+        command = RunCommand(invocation, asks=invocation.asks)
         before = () if found.run is None else session.store.records(run=found.run.run)
         return command.run(
             resume_run(
@@ -270,9 +263,7 @@ def resume(  # noqa: PLR0917 - click passes each flag by its name
 @options.override
 @options.yes
 @options.takes(*options.LOOKING)
-def adopt(  # noqa: PLR0917 - click passes each flag by its name
-    invocation: Invocation, pair: str, truth: str, reason: str, overrides: tuple[str, ...], yes: bool
-) -> ExitCode:
+def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides: tuple[str, ...]) -> ExitCode:
     """Make a diverged pair agree, by the org that is right.
 
     Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
@@ -290,8 +281,8 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
     require_text("--reason", reason)
     named = overrides_from(overrides)
     check_adoption(named)
-    with invocation.session(pair, writes=True, asks=not yes) as session:
-        if not yes:
+    with invocation.session(pair, writes=True) as session:
+        if invocation.asks:
             from .preview import show_status
 
             shows = show_status(invocation, session).readings[right].status
@@ -310,7 +301,7 @@ def adopt(  # noqa: PLR0917 - click passes each flag by its name
 @options.required_reason
 @options.yes
 @options.takes(*options.LOOKING)
-def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bool) -> ExitCode:
+def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> ExitCode:
     """Break a pair's lock, by its id.
 
     For a lock whose holder is gone, and that hamr resume does not take over by itself: from another machine, for
@@ -318,14 +309,14 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     """
     from orchestrator.operations.locking import break_lock, check_unlock
     from orchestrator.report.documents import document
-    from orchestrator.report.layout import Span, line
+    from orchestrator.report.layout import command, line
 
     from .requests import require_text
 
     require_text("--reason", reason)
     with invocation.session(pair, writes=False) as session:
         holder = check_unlock(session, lock_id)
-        if not yes:
+        if invocation.asks:
             invocation.require_somebody()
             invocation.console.confirm(
                 pair,
@@ -336,7 +327,7 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str, yes: bo
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
     broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
     invocation.console.facts(
-        (line(said), line(), (Span("  "), Span(next_step.status(pair).command, "command"))),
+        (line(said), line(), command(next_step.status(pair).command)),
         document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
     )
     return ExitCode.DONE
@@ -354,17 +345,13 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
     """
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.run import acknowledge
-    from orchestrator.report.documents import document
-    from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
         found = run_named(store, run, next_step.acknowledge)
     with invocation.session(found.pair, writes=True) as session:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
-    invocation.console.facts(
-        (line(said),), document("hamr/ack/1", {"run": found.run, "pair": found.pair, "reason": reason})
-    )
+    invocation.console.say(said, "hamr/ack/1", run=found.run, pair=found.pair, reason=reason)
     return ExitCode.DONE
 
 
@@ -381,15 +368,11 @@ def cancel(invocation: Invocation, run: str, reason: str) -> ExitCode:
     from orchestrator.journal.checkpoint import read_histories
     from orchestrator.operations.scheduled import cancel as cancel_run
     from orchestrator.operations.scheduled import scheduled_named
-    from orchestrator.report.documents import document
-    from orchestrator.report.layout import line
 
     with invocation.store(writes=False) as store:
         history, found = scheduled_named([*read_histories(store).values()], run)
     with invocation.session(history.pair, writes=True) as session:
         cancel_run(session, found.run, reason)
     said = f"Run {found.run} of pair {history.pair}, by {found.by}, is cancelled: it does not begin."
-    invocation.console.facts(
-        (line(said),), document("hamr/cancel/1", {"run": found.run, "pair": history.pair, "reason": reason})
-    )
+    invocation.console.say(said, "hamr/cancel/1", run=found.run, pair=history.pair, reason=reason)
     return ExitCode.DONE

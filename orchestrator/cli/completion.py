@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from functools import wraps
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,18 +32,17 @@ _PATIENCE = 0.2
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def _quietly(find: Callable[[click.Context, str], Found]) -> Completer:
-    """What fits to what was typed so far of what is found; nothing where finding it fails."""
+def _quietly(*finds: Callable[[click.Context, str], Found]) -> Completer:
+    """What fits to what was typed so far of what is found; what fails to be found is left out."""
 
-    @wraps(find)
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            found = [
-                each if isinstance(each, CompletionItem) else CompletionItem(each)
-                for each in find(ctx, incomplete)
-            ]
-        except Exception:  # noqa: BLE001 - see above
-            return []
+        found: list[CompletionItem] = []
+        for find in finds:
+            with suppress(Exception):  # see above
+                found += [
+                    each if isinstance(each, CompletionItem) else CompletionItem(each)
+                    for each in find(ctx, incomplete)
+                ]
         return [each for each in found if each.type != "plain" or each.value.startswith(incomplete)]
 
     return complete
@@ -55,10 +54,15 @@ def files(_: click.Context, incomplete: str) -> Found:
     return (CompletionItem(incomplete, type="file"),)
 
 
-@_quietly
-def pairs(ctx: click.Context, _: str) -> Found:
-    """The pairs of the inventory."""
-    return _pairs(ctx)
+def _pairs(ctx: click.Context, _: str) -> Found:
+    from orchestrator.config import find_inventory, pair_names
+
+    path = find_inventory(ctx.params.get("pairs"), os.environ, Path())
+    return pair_names(path) if path.is_file() else ()  # a pipe can be read once, and not by us
+
+
+pairs = _quietly(_pairs)
+"""The pairs of the inventory."""
 
 
 @_quietly
@@ -104,30 +108,25 @@ def scenarios(_: click.Context, incomplete: str) -> Found:
     return _files_here(incomplete) or (*named_scenarios(), "all", *_named_here())
 
 
-@_quietly
-def runs(ctx: click.Context, incomplete: str) -> Found:
-    """The newest runs of the journal."""
-    return _runs(_sources(ctx), incomplete)
+def _runs(ctx: click.Context, incomplete: str) -> Found:
+    return _newest(_sources(ctx), incomplete)
 
 
-@_quietly
-def runs_and_drills(ctx: click.Context, incomplete: str) -> Found:
-    """The newest runs of the journal, and of drills on the simulator."""
-    sources = _sources(ctx)
-    return (*_runs(sources, incomplete), *_runs(sources.beside, incomplete))
+def _drills(ctx: click.Context, incomplete: str) -> Found:
+    return _newest(_sources(ctx).beside, incomplete)
 
 
-@_quietly
-def pairs_and_runs(ctx: click.Context, incomplete: str) -> Found:
-    """The pairs of the inventory, and the newest runs."""
-    return (*_or_nothing(_pairs, ctx), *_runs(_sources(ctx), incomplete))
+runs = _quietly(_runs)
+"""The newest runs of the journal."""
 
+runs_and_drills = _quietly(_runs, _drills)
+"""The newest runs of the journal, and of drills on the simulator."""
 
-@_quietly
-def pairs_and_drills(ctx: click.Context, incomplete: str) -> Found:
-    """The pairs of the inventory, the newest runs, and drills on the simulator."""
-    sources = _sources(ctx)
-    return (*_or_nothing(_pairs, ctx), *_runs(sources, incomplete), *_runs(sources.beside, incomplete))
+pairs_and_runs = _quietly(_pairs, _runs)
+"""The pairs of the inventory, and the newest runs."""
+
+pairs_and_drills = _quietly(_pairs, _runs, _drills)
+"""The pairs of the inventory, the newest runs, and drills on the simulator."""
 
 
 def script(shell: str, group: click.Group, variable: str) -> str:
@@ -149,21 +148,6 @@ def _sources(ctx: click.Context) -> Sources:
     return Sources(given.get("pairs"), given.get("playbook"), given.get("journal"))
 
 
-def _pairs(ctx: click.Context) -> Found:
-    from orchestrator.config import find_inventory, pair_names
-
-    path = find_inventory(ctx.params.get("pairs"), os.environ, Path())
-    return pair_names(path) if path.is_file() else ()  # a pipe can be read once, and not by us
-
-
-def _or_nothing(find: Callable[[click.Context], Found], ctx: click.Context) -> Found:
-    """Where one of two kinds can't be found, the other one can."""
-    try:
-        return find(ctx)
-    except Exception:  # noqa: BLE001 - as above
-        return ()
-
-
 def _playbook(ctx: click.Context) -> Playbook | None:
     from orchestrator.config import find_playbook
 
@@ -171,7 +155,7 @@ def _playbook(ctx: click.Context) -> Playbook | None:
     return sources.load_playbook() if find_playbook(sources.playbook_name()).is_file() else None
 
 
-def _runs(sources: Sources, incomplete: str) -> Found:
+def _newest(sources: Sources, incomplete: str) -> Found:
     from orchestrator.operations.finding import LAST, beginning_of
 
     place = sources.place()

@@ -17,14 +17,14 @@ import shutil
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import Interrupted, Refused
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
-from orchestrator.report.documents import compact, to_json
+from orchestrator.report.documents import compact, document, to_json
 from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
 from orchestrator.system.redaction import Redactor
 
@@ -70,14 +70,7 @@ _OVERHANG = 2
 
 
 class Stream:
-    """One way out, stdout or stderr.
-
-    Args:
-        file: where to.
-        redactor: takes the keys out.
-        complete: what every command that is printed passes through.
-        lost: is called once, when it turns out that the stream cannot be written to.
-    """
+    """One way out, stdout or stderr, without keys and with every command completed; `lost` is called once, when it cannot be written to."""
 
     def __init__(
         self,
@@ -91,6 +84,7 @@ class Stream:
                 errors="backslashreplace"
             )  # a terminal that cannot show → gets \u2192, not a crash
         self._file = file
+        self._outlet = file.outlet if isinstance(file, Output) else None
         self._redactor = redactor
         self._complete = complete
         self._lost = lost
@@ -127,13 +121,13 @@ class Stream:
     @property
     def redraws(self) -> bool:
         """Whether lines are drawn in place there: on a terminal that holds nothing up, unless NO_COLOR asks for plain ones."""
-        blocks = isinstance(self._file, Output) and not self._file.outlet.never_blocks
+        blocks = self._outlet is not None and not self._outlet.never_blocks
         return self.is_terminal and not blocks and not os.environ.get("NO_COLOR")
 
     def hurry(self) -> None:
         """Wait no longer for room than a run can."""
-        if isinstance(self._file, Output):
-            self._file.outlet.patience = PATIENCE
+        if self._outlet is not None:
+            self._outlet.patience = PATIENCE
 
     def page(self, page: Page) -> None:
         """Write a page: styled and folded to the width on a terminal, plain and as it is otherwise."""
@@ -160,9 +154,12 @@ class Stream:
 
         Nothing where they are not drawn in place, while the terminal takes nothing, and while a question stands.
         """
-        if self._held or not self.redraws or not self._has_room():
+        outlet = self._outlet
+        if self._held or not self.redraws:
             return
-        with self._watched(), self._briefly():
+        if outlet is not None and not outlet.has_room(0.0):  # what is drawn anew in a moment waits for nobody
+            return
+        with self._watched(), nullcontext() if outlet is None else outlet.briefly():
             self._follow_resizing()
             rows = [text for spans in page for text in self._folded(self._showable(self._clean(spans)))]
             most = max(self._rich().height - _OVERHANG, 1)
@@ -222,13 +219,6 @@ class Stream:
             up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)) * folded
             self._rich().control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up))
             self._drawn = ()
-
-    def _has_room(self) -> bool:
-        """Whether its reader takes something: what is drawn anew in a moment waits for nobody."""
-        return not isinstance(self._file, Output) or self._file.outlet.has_room(0.0)
-
-    def _briefly(self) -> AbstractContextManager[None]:
-        return self._file.outlet.briefly() if isinstance(self._file, Output) else nullcontext()
 
     def _showable(self, spans: Line) -> Line:
         """The line as its encoding will show it: an arrow that is written out takes more cells."""
@@ -302,8 +292,8 @@ class Stream:
             if not self._file.closed:
                 raise
             self._note(errno.EBADF)
-        if isinstance(self._file, Output):
-            self._note(self._file.outlet.trouble)
+        if self._outlet is not None:
+            self._note(self._outlet.trouble)
 
     def _note(self, trouble: int) -> None:
         self.trouble = trouble
@@ -313,13 +303,7 @@ class Stream:
 
 
 class Console:
-    """stdout for what was asked for, stderr for everything else.
-
-    Args:
-        redactor: takes the keys out.
-        json: stdout carries one JSON document; pages and progress go to stderr then.
-        complete: what every command that is printed passes through.
-    """
+    """stdout for what was asked for, stderr for everything else; with `json`, stdout carries one document, and pages go to stderr."""
 
     def __init__(self, redactor: Redactor, *, json: bool, complete: Callable[[str], str] = str) -> None:
         self._redactor = redactor
@@ -335,11 +319,7 @@ class Console:
             fit(shutil.get_terminal_size().columns)
 
     def follow(self, running: Callable[[], str]) -> None:
-        """A run is under way: from now on a reader who takes nothing (Ctrl-S, a pager) holds nothing up for long.
-
-        Args:
-            running: gives the run's id; empty while it has none yet.
-        """
+        """A run is under way, whose id `running` gives, "" while it has none: a reader who takes nothing (Ctrl-S, a pager) holds it up no longer."""
         self.running = running
         for stream in (self.out, self.err):
             stream.hurry()
@@ -355,6 +335,10 @@ class Console:
             self.document(document)
         else:
             self.out.page(page)
+
+    def say(self, said: str, schema: str, **fields: object) -> None:
+        """That something was done: in a sentence, or as a document of these fields."""
+        self.facts((line(said),), document(schema, fields))
 
     def document(self, document: Mapping[str, JSON]) -> None:
         """A JSON document, on stdout."""
@@ -412,12 +396,7 @@ class Console:
         self.err.page(tuple(line(part, style) for part in text.split("\n")))
 
     def confirm(self, pair: str, promise: str = "") -> None:
-        """Say what is about to happen, and ask for the pair's name. Nothing is locked while the question stands.
-
-        Raises:
-            Refused: something else was typed, or the question could not be shown.
-            Interrupted: Ctrl-C.
-        """
+        """Say what is about to happen, and ask for the pair's name: Refused where something else was typed. Nothing is locked meanwhile."""
         self.agree(
             pair,
             f"Type the pair's name ({pair}) to go on: ",

@@ -36,6 +36,7 @@ from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Status
 from orchestrator.operations.finding import all_histories, id_of, is_fleet, playbook_of_drill, unknown_run
 from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.preflight import status_named
 from orchestrator.operations.sources import Sources
 from orchestrator.report.drill import (
     closed_json,
@@ -53,13 +54,63 @@ from orchestrator.report.drill import (
 )
 
 from .invocation import Invocation
-from .output_files import SCENARIO, refuse_misplaced, refuse_misplaced_files, written_whole
+from .output_files import (
+    JUNIT,
+    PAGE,
+    SCENARIO,
+    STDOUT,
+    refuse_misplaced,
+    refuse_misplaced_files,
+    written_whole,
+)
 from .report_files import read_report, write_html, write_junit
+from .requests import overrides_from, require_text
 from .run_command import RunCommand
 from .signals import supervised
 
+ALL = "all"
+"""Stands for every scenario that has a name here."""
 
-def on_simulator(
+
+def run_drill(
+    invocation: Invocation,
+    *,
+    pair: str | None,
+    scenario: str | None,
+    seed: int | None,
+    to: str | None,
+    notes: str,
+    html: str | None,
+    junit: str | None,
+) -> ExitCode:
+    """Go out and home again, on the simulator or live; a UsageError for flags that do not go together."""
+    goal = None if to is None else status_named(to)
+    named = [flag for flag, given in (("--scenario", scenario), ("--seed", seed)) if given is not None]
+    if pair is not None and named:
+        raise UsageError(
+            f"{' and '.join(named)}: what goes wrong can be chosen on the simulator alone, and {pair[:60]!r} is a live "
+            "pair. Leave the pair out to rehearse it.",
+            next_steps=(next_step.play("NAME"),),
+        )
+    if pair is not None:
+        invocation.require_somebody()
+    for option, where in (("--html", html), ("--junit", junit)):
+        if where == STDOUT:
+            raise UsageError(
+                f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards.",
+                next_steps=(next_step.report("DRILL").with_options(option, "-"),),
+            )
+    if scenario == ALL:
+        if goal is not None:
+            raise UsageError("--to: each scenario says itself where it goes. Leave out --to.")
+        return _on_all_scenarios(invocation, seed, notes, html=html, junit=junit)
+    refuse_misplaced_files({PAGE: html, JUNIT: junit})
+    if pair is None:
+        return _on_simulator(invocation, scenario, seed, goal, notes, html=html, junit=junit)
+    return _on_live_pair(invocation, pair, goal, notes, html=html, junit=junit)
+
+
+def _on_simulator(
     invocation: Invocation,
     name: str | None,
     seed: int | None,
@@ -67,12 +118,7 @@ def on_simulator(
     notes: str,
     **files: str | None,
 ) -> ExitCode:
-    """Play the scenario that was named, or the way out and home with nothing going wrong.
-
-    Raises:
-        UsageError: there is none of that name, or it goes elsewhere than --to.
-        DocumentError: it has problems.
-    """
+    """Play the scenario that was named, or the way out and home with nothing going wrong."""
     if name is None:
         scenario = Scenario("") if goal is None else Scenario("", goal=goal)
     elif goal is None:
@@ -81,8 +127,7 @@ def on_simulator(
         raise UsageError("--to: a scenario says itself where it goes. Leave out --to, or --scenario.")
     playbook = _playbook_for(invocation, scenario)
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
-        command = RunCommand(invocation)
-        result = _play(invocation, command, store, scenario, playbook, seed, notes, command.watchers)
+        result = _play(invocation, store, scenario, playbook, seed, notes)
         return _show_result(invocation, store, result, **files)
 
 
@@ -95,37 +140,34 @@ def _playbook_for(invocation: Invocation, scenario: Scenario) -> Playbook:
 
 def _play(  # noqa: PLR0917 - what a rehearsal is made of
     invocation: Invocation,
-    command: RunCommand,
     store: Store,
     scenario: Scenario,
     playbook: Playbook,
     seed: int | None,
     notes: str,
-    watching: Watching,
+    *,
+    shown: bool = True,
 ) -> DrillResult:
+    command = RunCommand(invocation)
     context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
-    work = rehearse(
-        context, scenario, playbook, seed=seed, notes=notes, watching=watching, controls=command.controls
+    watching: Watching = command.watchers if shown else lambda _: ()
+    return command.supervise(
+        rehearse(
+            context, scenario, playbook, seed=seed, notes=notes, watching=watching, controls=command.controls
+        )
     )
-    return command.supervise(work)
 
 
-def on_all_scenarios(
+def _on_all_scenarios(
     invocation: Invocation, seed: int | None, notes: str, *, html: str | None, junit: str | None
 ) -> ExitCode:
-    """Play every scenario that has a name here, one after another, and say in a line each what came of it.
-
-    One that cannot be played is said so, and the others are played all the same.
-
-    Raises:
-        Interrupted: somebody stopped it.
-        PreparationError: the journal could not be used, or a file not be written.
-    """
+    """Play every scenario that has a name here, and say in a line each what came of it; one that cannot be played stops none."""
     played: dict[str, DrillResult | UsageError] = {}
     scenarios, console = named_scenarios(), invocation.console
-    pages = {name: None if html is None else _page_of(html, name) for name in scenarios}
+    # The page of one of several scenarios: drill.html is drill-answer-lost.html.
+    pages = {name: html and str(Path(html).with_stem(f"{Path(html).stem}-{name}")) for name in scenarios}
     for page in pages.values():
-        refuse_misplaced_files(page, junit)
+        refuse_misplaced_files({PAGE: page, JUNIT: junit})
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
         journal = invocation.named(store)
         views = []
@@ -133,9 +175,7 @@ def on_all_scenarios(
             try:
                 scenario = load_scenario(str(path))
                 playbook = _playbook_for(invocation, scenario)
-                played[name] = result = _play(
-                    invocation, RunCommand(invocation), store, scenario, playbook, seed, notes, lambda _: ()
-                )
+                played[name] = result = _play(invocation, store, scenario, playbook, seed, notes, shown=False)
             except UsageError as error:
                 played[name] = error
             else:
@@ -152,21 +192,15 @@ def on_all_scenarios(
     return code
 
 
-def _page_of(file: str, scenario: str) -> str:
-    """The page of one of several scenarios: drill.html is drill-answer-lost.html."""
-    path = Path(file)
-    return str(path.with_name(f"{path.stem}-{scenario}{path.suffix}"))
-
-
-def on_live_pair(
-    invocation: Invocation, pair: str, goal: Status | None, notes: str, *, yes: bool, **files: str | None
+def _on_live_pair(
+    invocation: Invocation, pair: str, goal: Status | None, notes: str, **files: str | None
 ) -> ExitCode:
     """Take a pair out and home again, after asking."""
     target = Status.ACTIVE if goal is None else goal
     found = invocation.sources.pair(pair)
     refuse_undrillable(found)
     with invocation.session(found, writes=True) as session:
-        if not yes:
+        if invocation.asks:
             home = supervised(home_of(session))
             check_routes(session.playbook, home, target)
             invocation.console.confirm(
@@ -174,7 +208,7 @@ def on_live_pair(
                 f"This takes pair {pair} live from {home} to {target} and home again: real writes to both orgs, real "
                 "hooks. Other runs of it are refused until the drill is closed.",
             )
-        command = RunCommand(invocation, asks=not yes)
+        command = RunCommand(invocation, asks=invocation.asks)
         watchers = command.watchers(found)
         work = drill(session, target, notes=notes, watchers=watchers, controls=command.controls)
         try:
@@ -195,11 +229,7 @@ def on_live_pair(
 def _show_result(
     invocation: Invocation, store: Store, result: DrillResult, *, html: str | None, junit: str | None
 ) -> ExitCode:
-    """Show what came of it, and write the files that were asked for.
-
-    Raises:
-        PreparationError: a file cannot be written; the drill itself stands in the journal.
-    """
+    """Show what came of it, which stands in the journal, and write the files that were asked for."""
     score = result.score
     invocation.outcome = result.exit_code
     pointed = {seq for each in score.expectations if not each.held for seq in each.records}
@@ -214,15 +244,10 @@ def _show_result(
     return result.exit_code
 
 
-def close_drill(
-    invocation: Invocation, what: str, notes: str, overrides: Mapping[str, str], *, yes: bool
-) -> ExitCode:
-    """Close a drill: a rehearsal's at once, a live one's after its pair was brought home.
-
-    Raises:
-        UsageError: there is no such drill.
-        Incomplete: the pair can't be brought home.
-    """
+def close_drill(invocation: Invocation, *, what: str, notes: str, overrides: tuple[str, ...]) -> ExitCode:
+    """Close a drill: a rehearsal's at once, a live one's after its pair was brought home; Incomplete where it can't be."""
+    require_text("--notes", notes)
+    allowed = overrides_from(overrides)
     sources, histories, found = _drill_named(invocation, what)
     if found.started.simulated:
         words, phase = "Its regions were simulated, and are gone.", ""
@@ -231,7 +256,7 @@ def close_drill(
             operator = invocation.sources.named_operator()
             close_rehearsed(store, operator, found, invocation.redactor.clean(notes))
     else:
-        failback = _close_live(invocation, histories[found.pair], found, notes, overrides, yes=yes)
+        failback = _close_live(invocation, histories[found.pair], found, notes, allowed)
         phase, runs = failback.phase, tuple(result.run for result in failback.results)
         words = (
             f"Pair {found.pair} is at home: {phase}."
@@ -247,12 +272,7 @@ def close_drill(
 
 
 def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
-    """Make a scenario of a journalled run, and write it to a file or to stdout.
-
-    Raises:
-        UsageError: there is no such run, or it is a drill or a fleet, which have several.
-        PreparationError: the file cannot be written.
-    """
+    """Make a scenario of a journalled run, and write it; a UsageError for a drill or a fleet, which have several."""
     if out is not None:
         refuse_misplaced(out, SCENARIO)
     with invocation.store_with(run, next_step.again) as (store, found):
@@ -307,23 +327,20 @@ def _close_live(
     found: DrillHistory,
     notes: str,
     overrides: Mapping[str, str],
-    *,
-    yes: bool,
 ) -> FailbackResult:
     """Bring the pair home, after asking."""
-    if not yes:
-        invocation.require_somebody()
+    invocation.require_somebody()
     playbook = playbook_of_drill(history, found) or invocation.load_playbook()
     with invocation.session(found.pair, writes=True, playbook=playbook) as session:
         refuse_held(session, take_over=True)
-        if not yes:
+        if invocation.asks:
             from .preview import show_status
 
             show_status(invocation, session)
             home = found.started.home
             promise = f"This brings pair {found.pair} home to {home}, and closes drill {found.drill}."
             invocation.console.confirm(found.pair, promise)
-        command = RunCommand(invocation, asks=not yes)
+        command = RunCommand(invocation, asks=invocation.asks)
         return command.supervise(
             close(
                 session,

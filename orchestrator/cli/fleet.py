@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from orchestrator.model.readiness import NagiosCode
 from . import completion, options
 from .invocation import Invocation
 from .look import NagiosVerb
+
+if TYPE_CHECKING:
+    from orchestrator.fleet.selection import Selection
 
 
 @click.group()
@@ -31,13 +34,7 @@ _waves = click.option(
     "1,10%,rest; in an emergency, all at once]",
 )
 
-_at_once = click.option(
-    "--at-once",
-    type=click.IntRange(1, 256),
-    default=8,
-    metavar="N",
-    help="How many pairs are under way at the same time. [default: 8]",
-)
+_at_once = options.at_once("How many pairs are under way at the same time.")
 
 _workers = click.option(
     "--workers",
@@ -51,9 +48,7 @@ _fleet_id = click.argument("fleet_id", metavar="[FLEET]", required=False)
 @fleet.command()
 @options.selection
 @options.takes(*options.LOOKING)
-def status(
-    invocation: Invocation, names: tuple[str, ...], labels: tuple[str, ...], everything: bool
-) -> ExitCode:
+def status(invocation: Invocation, which: Selection) -> ExitCode:
     """Show where these pairs stand, a line each.
 
     Those that need a person come first. Reads the orgs and the journal, and writes nothing anywhere. Exits as hamr status does.
@@ -61,7 +56,7 @@ def status(
     from .fleet_run import selected
     from .look import status_of_all
 
-    return status_of_all(invocation, selected(invocation, names, labels, everything=everything), None)
+    return status_of_all(invocation, selected(invocation, which), None)
 
 
 @fleet.command()
@@ -69,23 +64,15 @@ def status(
 @options.run_flags
 @_waves
 @options.takes(*options.LOOKING)
-def plan(
-    invocation: Invocation,
-    names: tuple[str, ...],
-    labels: tuple[str, ...],
-    everything: bool,
-    waves: str | None,
-    **flags: Any,
-) -> ExitCode:
+def plan(invocation: Invocation, **flags: Any) -> ExitCode:
     """Show what moving these pairs would do, a line each.
 
     Every pair is planned as hamr plan does it. With --emergency it shows which pairs have lost which org; only those would be
     moved. Reads, and cannot send anything but GETs.
     """
-    from .fleet_run import request_of, selected, show_plan
+    from .fleet_run import show_plan
 
-    pairs = selected(invocation, names, labels, everything=everything)
-    return show_plan(invocation, pairs, request_of(invocation, **flags), waves)
+    return show_plan(invocation, **flags)
 
 
 @fleet.command()
@@ -102,18 +89,7 @@ def plan(
 @_workers
 @options.yes
 @options.takes(*options.LOOKING)
-def run(  # noqa: PLR0917 - click passes each flag by its name
-    invocation: Invocation,
-    names: tuple[str, ...],
-    labels: tuple[str, ...],
-    everything: bool,
-    waves: str | None,
-    at_once: int,
-    stop_after: int | None,
-    workers: bool,
-    yes: bool,
-    **flags: Any,
-) -> ExitCode:
+def run(invocation: Invocation, **flags: Any) -> ExitCode:
     """Move these pairs to a status, in waves.
 
     Shows the plan of all and wants the goal and the number of pairs typed; then moves wave after wave, each pair as
@@ -123,13 +99,9 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
     With --emergency, the pairs are looked at first, and those that have lost an org are moved, all at once. Exits with the
     worst of any pair's codes.
     """
-    from .fleet_run import request_of, run_fleet, selected
+    from .fleet_run import run_fleet
 
-    pairs = selected(invocation, names, labels, everything=everything)
-    request = request_of(invocation, **flags)
-    return run_fleet(
-        invocation, pairs, request, waves, at_once=at_once, stop_after=stop_after, workers=workers, yes=yes
-    )
+    return run_fleet(invocation, **flags)
 
 
 @fleet.command()
@@ -138,7 +110,7 @@ def run(  # noqa: PLR0917 - click passes each flag by its name
 @_workers
 @options.yes
 @options.takes(*options.LOOKING)
-def resume(invocation: Invocation, fleet_id: str | None, reason: str, workers: bool, yes: bool) -> ExitCode:
+def resume(invocation: Invocation, **flags: Any) -> ExitCode:
     """Go on with a fleet that stopped, or whose process died.
 
     FLEET is an id, the beginning of one, or last; without it, the only one that has not tried all of its pairs. Pairs that have arrived are left;
@@ -147,14 +119,14 @@ def resume(invocation: Invocation, fleet_id: str | None, reason: str, workers: b
     """
     from .fleet_run import resume_fleet
 
-    return resume_fleet(invocation, fleet_id, reason, workers=workers, yes=yes)
+    return resume_fleet(invocation, **flags)
 
 
 @fleet.command()
 @_fleet_id
 @options.reason
 @options.takes(*options.LOOKING)
-def stop(invocation: Invocation, fleet_id: str | None, reason: str) -> ExitCode:
+def stop(invocation: Invocation, **flags: Any) -> ExitCode:
     """Let a fleet stop, from anywhere.
 
     What is under way ends its own transition, and nothing new begins; hamr fleet resume goes on. The journal carries the wish,
@@ -162,20 +134,15 @@ def stop(invocation: Invocation, fleet_id: str | None, reason: str) -> ExitCode:
     """
     from .fleet_run import stop_fleet
 
-    return stop_fleet(invocation, fleet_id, reason)
+    return stop_fleet(invocation, **flags)
 
 
 @fleet.command()
 @_fleet_id
 @options.html
-@click.option(
-    "--junit",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write JUnit XML, one case for each pair; - for stdout.",
-)
+@options.file("--junit", "Write JUnit XML, one case for each pair; - for stdout.")
 @options.takes(*options.LOOKING)
-def report(invocation: Invocation, fleet_id: str | None, html: str | None, junit: str | None) -> ExitCode:
+def report(invocation: Invocation, **flags: Any) -> ExitCode:
     """Show what became of each pair of a fleet, and what is left to do.
 
     FLEET is an id, the beginning of one, or last, which is also meant where none is named. Made from the journal alone; asks no
@@ -183,7 +150,7 @@ def report(invocation: Invocation, fleet_id: str | None, html: str | None, junit
     """
     from .fleet_run import report_fleet
 
-    return report_fleet(invocation, fleet_id, html=html, junit=junit)
+    return report_fleet(invocation, **flags)
 
 
 @fleet.command()
@@ -206,35 +173,16 @@ def report(invocation: Invocation, fleet_id: str | None, html: str | None, junit
 @_at_once
 @options.yes
 @options.takes(*options.LOOKING)
-def drill(  # noqa: PLR0917 - click passes each flag by its name
-    invocation: Invocation,
-    names: tuple[str, ...],
-    labels: tuple[str, ...],
-    everything: bool,
-    live: bool,
-    to: str | None,
-    notes: str,
-    waves: str | None,
-    at_once: int,
-    yes: bool,
-) -> ExitCode:
+def drill(invocation: Invocation, **flags: Any) -> ExitCode:
     """Rehearse moving these pairs, out and home again, with a score.
 
     On the simulator: as many made-up pairs, moved by the fleet's own loop, in the same waves; nothing reaches Datadog, and nobody
     is asked. With --live, each pair is drilled as hamr drill run PAIR does it, after the goal and the number of pairs were typed. Exits
     with 11 where an expectation was missed.
     """
-    from orchestrator.model.status import Status
-    from orchestrator.operations.preflight import status_named
+    from .fleet_drill import drill_fleet
 
-    from .fleet_drill import on_live_pairs, on_simulator
-    from .fleet_run import selected
-
-    pairs = selected(invocation, names, labels, everything=everything)
-    goal = Status.ACTIVE if to is None else status_named(to)
-    if live:
-        return on_live_pairs(invocation, pairs, goal, notes, yes=yes)
-    return on_simulator(invocation, pairs, goal, waves, at_once)
+    return drill_fleet(invocation, **flags)
 
 
 @fleet.command(cls=NagiosVerb)
@@ -245,13 +193,7 @@ def drill(  # noqa: PLR0917 - click passes each flag by its name
     help="Keep what was found in the journal, or keep nothing, as hamr doctor does. [default: kept where there is a journal]",
 )
 @options.takes(*options.LOOKING)
-def doctor(
-    invocation: Invocation,
-    names: tuple[str, ...],
-    labels: tuple[str, ...],
-    everything: bool,
-    record: bool | None,
-) -> NagiosCode:
+def doctor(invocation: Invocation, which: Selection, record: bool | None) -> NagiosCode:
     """Find out whether these pairs are ready, a line each.
 
     Each is examined as hamr doctor does it, 16 at a time; those that are worst come first. hamr doctor PAIR says in full what is
@@ -262,7 +204,7 @@ def doctor(
     from .fleet_run import selected
     from .look import examined, with_a_fleet
 
-    pairs = selected(invocation, names, labels, everything=everything)
+    pairs = selected(invocation, which)
     found = examined(invocation, pairs, record=record)
     first: tuple[NextStep, ...] = ()
     if any(step.verb == "resume" for each in found for step in each.next_steps[:1]):

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from orchestrator.drill import DrillContext, drill, refuse_undrillable
 from orchestrator.errors import ExitCode, HamrError, Refused, UsageError, worst_of
 from orchestrator.fleet.drill import FleetRehearsal, Rehearsed
+from orchestrator.fleet.selection import Selection
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.org import Pair
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted, listed
-from orchestrator.operations.holding import RunControl
-from orchestrator.report.drill import drill_json, drill_page, scenario_lines
-from orchestrator.report.fleet import drilled_json, drilled_page
+from orchestrator.operations.preflight import status_named
+from orchestrator.report.drill import (
+    drill_json,
+    drill_page,
+    live_drills_json,
+    live_drills_page,
+    scenario_lines,
+)
 
-from .fleet_run import FIRST, SECOND, Board, waves_of
+from .fleet_run import FIRST, Board, agree_to_many, selected, waves_of
 from .invocation import Invocation
+from .run_command import RunCommand, say_stopping
 from .signals import supervised
 
 
-def on_simulator(
+def drill_fleet(
+    invocation: Invocation,
+    *,
+    which: Selection,
+    live: bool,
+    to: str | None,
+    notes: str,
+    waves: str | None,
+    at_once: int,
+) -> ExitCode:
+    """Rehearse moving these pairs, or really do it."""
+    pairs = selected(invocation, which)
+    goal = Status.ACTIVE if to is None else status_named(to)
+    if live:
+        return _on_live_pairs(invocation, pairs, goal, notes)
+    return _on_simulator(invocation, pairs, goal, waves, at_once)
+
+
+def _on_simulator(
     invocation: Invocation, pairs: Sequence[Pair], goal: Status, waves: str | None, at_once: int
 ) -> ExitCode:
     """Rehearse with as many made-up pairs."""
@@ -41,7 +66,7 @@ def on_simulator(
         def interrupt(code: ExitCode) -> bool:
             stops = rehearsal.interrupt(code)
             if stops:
-                console.note(FIRST, "warn")
+                say_stopping(console, 1, FIRST)
             return stops
 
         result = supervised(rehearsal.through(), interrupt)
@@ -51,9 +76,7 @@ def on_simulator(
     return result.exit_code
 
 
-def on_live_pairs(
-    invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str, *, yes: bool
-) -> ExitCode:
+def _on_live_pairs(invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str) -> ExitCode:
     """Drill these pairs, one after the other; what is in the way of one stops no other."""
     not_for_it = [pair.name for pair in pairs if not pair.drill]
     if len(not_for_it) == 1:
@@ -63,49 +86,32 @@ def on_live_pairs(
             f"{counted(len(not_for_it), 'pair')} may not be drilled live, since the inventory does not say drill: true of them: "
             f"{listed(not_for_it[:8])}{' and others' if len(not_for_it) > 8 else ''}. Leave them out"  # noqa: PLR2004 - a line's
         )
-    if not yes:
+    if invocation.asks:
         invocation.require_somebody()
-        words = f"{goal} {len(pairs)}"
-        invocation.console.agree(
-            words,
-            f"Type the goal and the number of pairs ({words}) to go on: ",
-            f"what is wanted is {words}",
+        agree_to_many(
+            invocation.console,
+            goal,
+            len(pairs),
             promise=f"This takes {counted(len(pairs), 'pair')} live to {goal} and home again, one after the other: real "
             "writes to both orgs of each, real hooks.",
         )
     found: dict[str, DrillResult | HamrError] = {}
     playbook = invocation.load_playbook()
     for pair in pairs:
-        controls = RunControl()
+        command = RunCommand(invocation)
         with invocation.session(pair, writes=True, playbook=playbook) as session:
             try:
-                found[pair.name] = supervised(
-                    drill(session, goal, notes=notes, controls=controls), _stopping(invocation, controls)
-                )
+                work = drill(session, goal, notes=notes, controls=command.controls)
+                found[pair.name] = command.supervise(work)
             except UsageError:
                 raise
             except HamrError as error:
                 found[pair.name] = error
         invocation.console.aside.page(scenario_lines(pair.name, found[pair.name]))
-        if controls.asked:
+        if command.controls.asked:
             break
-    code = _worst(found)
+    code = worst_of(each.exit_code for each in found.values())
     invocation.outcome = code
     left = [pair.name for pair in pairs if pair.name not in found]
-    invocation.console.facts(drilled_page(found, left, code), drilled_json(found, left, code))
+    invocation.console.facts(live_drills_page(found, left, code), live_drills_json(found, left, code))
     return code
-
-
-def _stopping(invocation: Invocation, controls: RunControl) -> Callable[[ExitCode], bool]:
-    def interrupt(code: ExitCode) -> bool:
-        if controls.engine is None:
-            return False
-        controls.interrupt(code)
-        invocation.console.note(FIRST if controls.asked == 1 else SECOND, "warn")
-        return True
-
-    return interrupt
-
-
-def _worst(found: Mapping[str, DrillResult | HamrError]) -> ExitCode:
-    return worst_of(each.exit_code for each in found.values())

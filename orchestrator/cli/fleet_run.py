@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,10 +36,12 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.journal import Head
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair, Wave
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.status import Status
 from orchestrator.model.words import counted
 from orchestrator.operations.preflight import check_request, require_reasons
 from orchestrator.report.describe import describe_event
@@ -63,41 +62,27 @@ from orchestrator.report.fleet import (
 )
 from orchestrator.report.layout import fit, line, line_text
 
-from .console import Stream, forget_typed
+from .console import Console, Stream, forget_typed
 from .invocation import Invocation
-from .output_files import JUNIT, PAGE, STDOUT, refuse_misplaced_files
-from .report_files import write_file
+from .output_files import JUNIT, PAGE, refuse_misplaced_files, write_file
 from .requests import request_from
+from .run_command import say_stopping, typed_line
 from .signals import supervised
 from .worker import team_of_workers
-
-_LOOK_EVERY = 0.1
-"""Seconds between two looks whether the fleet is to stop, while a question stands."""
 
 FIRST = (
     "What is under way ends its own transition, and nothing new begins. Again, to give up waiting: what is in flight "
     "then counts as unknown."
 )
-SECOND = "Giving up waiting. What is in flight is journalled as unknown."
 
 
-def selected(
-    invocation: Invocation, names: tuple[str, ...], labels: tuple[str, ...], *, everything: bool
-) -> tuple[Pair, ...]:
-    """The pairs that a command line means.
-
-    Raises:
-        UsageError: none, or something that there is not.
-    """
-    return select(invocation.sources.inventory(), Selection(names, labels, everything))
+def selected(invocation: Invocation, which: Selection) -> tuple[Pair, ...]:
+    """The pairs that a command line means; a UsageError where there are none."""
+    return select(invocation.sources.inventory(), which)
 
 
-def request_of(invocation: Invocation, **flags: Any) -> RunRequest:
-    """What is asked of every pair.
-
-    Raises:
-        UsageError: it cannot be right, of any pair.
-    """
+def _request_of(invocation: Invocation, **flags: Any) -> RunRequest:
+    """What is asked of every pair; a UsageError where it cannot be right of any."""
     request = request_from("", now=datetime.now(UTC), **flags)
     try:
         check_request(request, invocation.load_playbook())
@@ -130,10 +115,9 @@ def waves_of(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave
     return invocation.sources.inventory().waves or CAREFULLY
 
 
-def show_plan(
-    invocation: Invocation, pairs: Sequence[Pair], request: RunRequest, waves: str | None
-) -> ExitCode:
-    """Show what a fleet would do."""
+def show_plan(invocation: Invocation, *, which: Selection, waves: str | None, **flags: Any) -> ExitCode:
+    """Show what a fleet would do; `flags` are a run's."""
+    pairs, request = selected(invocation, which), _request_of(invocation, **flags)
     wanted = waves_of(invocation, waves, request.mode)
     with invocation.store(writes=False, emergency=True) as store:
         crew = _crew(invocation, store, pairs, invocation.load_playbook(), request.mode)
@@ -158,21 +142,20 @@ def _made(invocation: Invocation, crew: Crew, request: RunRequest, waves: Sequen
 
 def run_fleet(
     invocation: Invocation,
-    pairs: Sequence[Pair],
-    request: RunRequest,
-    waves: str | None,
     *,
+    which: Selection,
+    waves: str | None,
     at_once: int,
     stop_after: int | None,
     workers: bool,
-    yes: bool,
+    **flags: Any,
 ) -> ExitCode:
-    """Show what a fleet would do, ask, and do it."""
+    """Show what a fleet would do, ask, and do it; `flags` are a run's."""
+    pairs, request = selected(invocation, which), _request_of(invocation, **flags)
     team = _team(invocation, request.mode) if workers else None
     wanted = waves_of(invocation, waves, request.mode)
     playbook, console = invocation.load_playbook(), invocation.console
-    if not yes:
-        invocation.require_somebody()
+    invocation.require_somebody()
     with invocation.store(writes=True, emergency=request.mode is Mode.EMERGENCY) as store:
         crew = _crew(invocation, store, pairs, playbook, request.mode)
         plan = _made(invocation, crew, request, wanted)
@@ -182,25 +165,15 @@ def run_fleet(
             console.aside.page((*plan_page(plan), line()))
             raise Refused(NO_PAIR, next_steps=clearing(plan))
         console.aside.page((*plan_page(plan, clearing(plan)), line()))
-        if not yes:
-            words = f"{plan.goal} {len(plan.pairs)}"
-            console.agree(
-                words,
-                f"Type the goal and the number of pairs ({words}) to go on: ",
-                f"what is wanted is {words}",
-            )
+        if invocation.asks:
+            agree_to_many(console, plan.goal, len(plan.pairs))
         began = start_of(plan, request, crew, at_once=at_once, stop_after=stop_after)
         view = supervised(crew.begin(plan.fleet, began))
-        return _drive(invocation, crew, view, asks=not yes, team=team)
+        return _drive(invocation, crew, view, team)
 
 
 def _team(invocation: Invocation, mode: Mode) -> Address | None:
-    """The workers' journal; None for an emergency where that can't be had: then it does without them (law 9).
-
-    Raises:
-        UsageError: the journal is a file, or the library is not installed.
-        JournalUnavailable: it can't be had, and this is no emergency.
-    """
+    """The workers' journal; None for an emergency where that can't be had: then it does without them (law 9)."""
     try:
         return team_of_workers(invocation)
     except JournalUnavailable as error:
@@ -212,19 +185,15 @@ def _team(invocation: Invocation, mode: Mode) -> Address | None:
         return None
 
 
-def resume_fleet(
-    invocation: Invocation, name: str | None, reason: str, *, workers: bool, yes: bool
-) -> ExitCode:
+def resume_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str, workers: bool) -> ExitCode:
     """Go on with a fleet."""
     console = invocation.console
     with invocation.store(writes=False, emergency=True) as store:
-        view = fleet_named(store, name)
+        view = fleet_named(store, fleet_id)
     team = _team(invocation, view.started.mode) if workers else None
     left = [pair for pair, member in view.members.items() if not member.settled]
     if not left:
-        code = view.exit_code
-        console.facts(fleet_page(view, code, datetime.now(UTC)), fleet_json(view, code))
-        return code
+        return _show(invocation, view, view.exit_code)
     known = {pair.name: pair for pair in invocation.sources.inventory().pairs}
     missing = [pair for pair in left if pair not in known]
     if missing:
@@ -234,60 +203,40 @@ def resume_fleet(
         )
     playbook = parse_playbook(view.started.playbook_text, f"the playbook of fleet {view.fleet}")
     pairs = [known[pair] for pair in view.members if pair in known]
-    if not yes:
+    if invocation.asks:
         invocation.require_somebody()
-        words = f"{view.started.goal} {len(left)}"
         console.aside.page((*frame(view, {}, datetime.now(UTC)), line()))
-        console.agree(
-            words,
-            f"Type the goal and the number of pairs that are left ({words}) to go on: ",
-            f"what is wanted is {words}",
-        )
+        agree_to_many(console, view.started.goal, len(left), "pairs that are left")
     with invocation.store(writes=True, emergency=view.started.mode is Mode.EMERGENCY) as store:
         crew = _crew(invocation, store, pairs, playbook, view.started.mode)
         view = supervised(crew.take_up(view.fleet, reason))
-        return _drive(invocation, crew, view, asks=not yes, team=team)
+        return _drive(invocation, crew, view, team)
 
 
-def stop_fleet(invocation: Invocation, name: str | None, reason: str) -> ExitCode:
+def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> ExitCode:
     """Journal that somebody wants a fleet to stop."""
     with invocation.store(writes=False) as store:  # of a journal that is not there, none is made
-        view = fleet_named(store, name)
+        view = fleet_named(store, fleet_id)
     if view.finished or view.stopped:
         how = "has tried all of its pairs" if view.finished else f"has stopped already: {view.stopped}"
         raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
     with invocation.store(writes=True) as store:
-        pairs = [pair for pair in invocation.sources.inventory().pairs if pair.name in view.members]
-        crew = _crew(
-            invocation,
-            store,
-            pairs[:1] or invocation.sources.inventory().pairs[:1],
-            invocation.load_playbook(),
-            Mode.PLANNED,
-        )
+        pairs = sorted(invocation.sources.inventory().pairs, key=lambda pair: pair.name not in view.members)
+        crew = _crew(invocation, store, pairs[:1], invocation.load_playbook(), Mode.PLANNED)
         supervised(crew.append(view.fleet, FleetStopAsked(reason)))
     said = (
         f"Fleet {view.fleet} is to stop: what is under way ends its own transition, and nothing new begins."
     )
-    invocation.console.facts(
-        (line(said),), document("hamr/fleet-stop/1", {"fleet": view.fleet, "reason": reason})
-    )
+    invocation.console.say(said, "hamr/fleet-stop/1", fleet=view.fleet, reason=reason)
     return ExitCode.DONE
 
 
 def report_fleet(
-    invocation: Invocation, name: str | None, *, html: str | None, junit: str | None
+    invocation: Invocation, *, fleet_id: str | None, html: str | None, junit: str | None
 ) -> ExitCode:
     """Show what became of a fleet, and write the files that were asked for."""
-    console = invocation.console
-    on_stdout = {"--html -": html == STDOUT, "--junit -": junit == STDOUT, "--json": console.json}
-    wanted = [option for option, is_wanted in on_stdout.items() if is_wanted]
-    if len(wanted) > 1:
-        raise UsageError(
-            f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
-        )
-    refuse_misplaced_files(html, junit)
-    view, head = _to_report(invocation, name or LAST)
+    refuse_misplaced_files({PAGE: html, JUNIT: junit}, {"--json": invocation.json})
+    view, head = _to_report(invocation, fleet_id or LAST)
     if html is not None:
         from orchestrator.report.html import fleet_html
 
@@ -296,17 +245,21 @@ def report_fleet(
         from orchestrator.report.junit import fleet_junit
 
         write_file(invocation, fleet_junit(view), junit, JUNIT)
-    if console.json or (html is None and junit is None):
-        console.facts(fleet_page(view, view.exit_code, datetime.now(UTC)), fleet_json(view, view.exit_code))
+    if invocation.json or (html is None and junit is None):
+        _show(invocation, view, view.exit_code)
     return ExitCode.DONE
 
 
-def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
-    """The fleet of that name, and its journal's head: where runs are, else where drills on the simulator are.
+def _show(
+    invocation: Invocation, view: FleetView, code: ExitCode, steps: tuple[NextStep, ...] = ()
+) -> ExitCode:
+    page = fleet_page(view, code, datetime.now(UTC), steps)
+    invocation.console.facts(page, fleet_json(view, code))
+    return code
 
-    Raises:
-        UsageError: neither has it.
-    """
+
+def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
+    """The fleet of that name, and its journal's head: where runs are, else where drills on the simulator are."""
     try:
         with invocation.store(writes=False, emergency=True) as store:
             return fleet_named(store, name), store.head()
@@ -318,47 +271,41 @@ def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
             return view, store.head()
 
 
-def approve_fleet(invocation: Invocation, view: FleetView, reason: str, *, yes: bool) -> ExitCode:
+def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> ExitCode:
     """Agree to what each pair's run of a fleet is about to do."""
     console, operator = invocation.console, invocation.sources.named_operator()
     plans = view.started.plans
     page = approvable_fleet_page(view, reason=view.started.reason)
-    if not yes and plans:
+    if invocation.asks and plans:
         invocation.require_somebody()
-        words = f"{view.started.goal} {len(plans)}"
         console.aside.page(page)
-        console.agree(
-            words,
-            f"Type the goal and the number of pairs ({words}) to agree to exactly that: ",
-            f"what is wanted is {words}",
-        )
+        agree_to_many(console, view.started.goal, len(plans), to="agree to exactly that")
     with invocation.store(writes=True) as store:
         agree_to_fleet(store, view, operator, reason, invocation.redactor)
     said = f"Fleet {view.fleet} is approved by {operator}: exactly as it stands above, and nothing else."
-    digests = {what.pair: what.digest for what in plans}
+    agreed = {what.pair: what.digest for what in plans}
+    facts = {"fleet": view.fleet, "digest": view.started.digest, "pairs": agreed, "by": operator.name}
     console.facts(
         (*page, line(), line(said, "good")),
-        document(
-            "hamr/fleet-approval/1",
-            {
-                "fleet": view.fleet,
-                "digest": view.started.digest,
-                "pairs": digests,
-                "by": operator.name,
-                "reason": reason,
-            },
-        ),
+        document("hamr/fleet-approval/1", {**facts, "reason": reason}),
     )
     return ExitCode.DONE
 
 
-def _drive(
-    invocation: Invocation, crew: Crew, view: FleetView, *, asks: bool, team: Address | None
-) -> ExitCode:
+def agree_to_many(
+    console: Console, goal: Status, number: int, pairs: str = "pairs", *, to: str = "go on", promise: str = ""
+) -> None:
+    """Ask for the goal and the number of pairs; Refused where something else was typed."""
+    words = f"{goal} {number}"
+    question = f"Type the goal and the number of {pairs} ({words}) to {to}: "
+    console.agree(words, question, f"what is wanted is {words}", promise=promise)
+
+
+def _drive(invocation: Invocation, crew: Crew, view: FleetView, team: Address | None) -> ExitCode:
     """Bring its pairs in this process, or where a team's journal is named have workers do it."""
     console = invocation.console
     board = Board(console.aside, view)
-    drive = Drive(crew, view, board, _Asking(invocation).ask if asks else None)
+    drive = Drive(crew, view, board, _Asking(invocation).ask if invocation.asks else None)
 
     async def through() -> ExitCode:
         if team is None:
@@ -371,8 +318,7 @@ def _drive(
 
     def interrupt(code: ExitCode) -> bool:
         drive.interrupt(code)
-        console.aside.end()
-        console.note(FIRST if drive.asked == 1 else SECOND, "warn")
+        say_stopping(console, drive.asked, FIRST)
         return True
 
     console.follow(lambda: view.fleet)
@@ -382,27 +328,16 @@ def _drive(
             "warn",
         )
     try:
-        if console.aside.redraws:
-            from .frames import beside
-
-            code = supervised(beside(through(), (board,)), interrupt)
-        else:
-            code = supervised(through(), interrupt)
+        code = supervised(through(), interrupt, (board,) if console.aside.redraws else ())
     finally:
         console.aside.end()
     invocation.outcome = code
     merge = () if crew.lead.moved is None else (next_step.merge(crew.store.place),)
-    console.facts(fleet_page(view, code, datetime.now(UTC), merge), fleet_json(view, code))
-    return code
+    return _show(invocation, view, code, merge)
 
 
 class Board:
-    """Shows how a fleet goes: a table that is redrawn on a terminal, a line for each pair in a pipe.
-
-    Args:
-        stream: where.
-        view: the fleet; whoever drives it keeps it up to date.
-    """
+    """Shows how a fleet goes, as whoever drives it keeps it: a table that is redrawn on a terminal, a line for each pair in a pipe."""
 
     def __init__(self, stream: Stream, view: FleetView) -> None:
         self._stream, self._view = stream, view
@@ -482,23 +417,8 @@ class _Asking:
                 self._console.err.text(f"\n{question}")
                 if self._console.err.closed:
                     return False
-                typed = await _typed(view)
-                if typed is None or typed.strip().lower() in {"no", "n", "stop", "q"}:
+                typed = await typed_line(lambda: bool(view.stop_asked))
+                if not typed or typed.strip().lower() in {"no", "n", "stop", "q"}:
                     return False
                 if typed.strip().lower() in {"yes", "y"}:
                     return True
-
-
-async def _typed(view: FleetView) -> str | None:
-    """One line from stdin; None at its end, or once the fleet is to stop."""
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), ready.set)
-    try:
-        while not ready.is_set():
-            if view.stop_asked:
-                return None
-            with suppress(TimeoutError):
-                await asyncio.wait_for(ready.wait(), _LOOK_EVERY)
-    finally:
-        loop.remove_reader(sys.stdin.fileno())
-    return sys.stdin.readline() or None

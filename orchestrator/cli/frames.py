@@ -1,26 +1,12 @@
-"""What is redrawn in place on a terminal: a run as it goes, silence while a pair is looked at, and a pair that is watched.
-
-Frames are drawn beside the work, at most four times a second, and never wait for a terminal.
-"""
+"""What is redrawn in place on a terminal: a run as it goes, silence while a pair is looked at, and a pair that is watched."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
-from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
 
-from orchestrator.config import parse_playbook
-from orchestrator.errors import DocumentError
-from orchestrator.model.events import (
-    Event,
-    PairAdopted,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-)
+from orchestrator.model.events import Event, PairAdopted, RunFinished, RunResumed, RunStarted
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
@@ -31,94 +17,40 @@ from orchestrator.report.live import alike, looks_page, marked, run_page
 from orchestrator.report.run_fold import note_event, run_of
 from orchestrator.report.run_view import RunView
 from orchestrator.report.status import status_page, watched_page
-from orchestrator.system.log import logger
 
 from .console import Stream
-
-T = TypeVar("T")
-
-TICK = 0.25
-"""Seconds between two frames."""
+from .report_files import playbook_of
+from .signals import TICK
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Drawn(Protocol):
-    """Something that is drawn in place."""
-
-    def redraw(self) -> None:
-        """Draw it as it is now."""
-
-
-async def beside(work: Coroutine[Any, Any, T], drawn: Sequence[Drawn]) -> T:
-    """Do the work, and draw these while it goes; trouble with drawing is logged, and changes nothing of it (law 19)."""
-    drawing = asyncio.create_task(_draw(drawn))
-    try:
-        return await work
-    finally:
-        drawing.cancel()
-
-
-class Watched(Drawn, Protocol):
-    """Something that is watched until a person ends it."""
-
-    def leave(self) -> None:
-        """Let the last look stand, once."""
-
-
-async def watched(work: Coroutine[Any, Any, T], frame: Watched) -> T:
-    """Do the work that looks again and again, and draw what it sees while it goes."""
-    try:
-        return await beside(work, (frame,))
-    finally:
-        frame.leave()
-
-
-async def _draw(drawn: Sequence[Drawn]) -> None:
-    try:
-        while True:
-            await asyncio.sleep(TICK)
-            for each in drawn:
-                each.redraw()
-    except Exception:  # noqa: BLE001 - whoever only watches never stops a run
-        logger().exception("what is shown could not be drawn; the work goes on")
-
-
 class RunFrame:
-    """A watcher that shows a run as one frame on a terminal, which stays there once when the run has ended.
+    """A watcher that shows a run as one frame, which stays there when it has ended; `before` is the run that is taken up again."""
 
-    Args:
-        stream: the terminal.
-        pair: whose run it is.
-        before: what the journal says of the run, where it is taken up again.
-        now: the wall clock, in UTC.
-    """
-
-    def __init__(
-        self, stream: Stream, pair: Pair, before: RunView | None = None, now: Callable[[], datetime] = _now
-    ) -> None:
-        self._stream, self._pair, self._now = stream, pair, now
+    def __init__(self, stream: Stream, pair: Pair, before: RunView | None = None) -> None:
+        self._stream, self._pair = stream, pair
         self._numbers = itertools.count(1 if before is None else before.entries[-1].seq + 1)
         self._run = self._anew() if before is None else before
         self._run.live = True
-        self._playbook = _playbook_of(self._run)
+        self._playbook = _playbook(self._run)
         self._under_way = False
         self._drawn_at = 0.0
         """On the monotonic clock."""
 
     def _anew(self) -> RunView:
-        at = self._now()
+        at = _now()
         return RunView("", self._pair.name, "", at, at, live=True)
 
     def tell(self, event: Event) -> None:
         """Take note of an event, and draw; the end is printed, so that it stays."""
         if isinstance(event, RunStarted):
             self._run = self._anew()
-        note_event(self._run, event, self._now(), seq=next(self._numbers), by="")
+        note_event(self._run, event, _now(), seq=next(self._numbers), by="")
         if isinstance(event, RunStarted | RunResumed | PairAdopted):
-            self._playbook, self._under_way = _playbook_of(self._run), True
+            self._playbook, self._under_way = _playbook(self._run), True
         if isinstance(event, RunFinished) and self._under_way:
             self._stream.end()
             self._stream.page((line(), *self._page(), line()))
@@ -134,33 +66,27 @@ class RunFrame:
 
     def _page(self) -> Page:
         fit(self._stream.columns)
-        return run_page(self._run, self._pair, self._playbook, self._now())
+        return run_page(self._run, self._pair, self._playbook, _now())
 
 
-def _playbook_of(run: RunView) -> Playbook | None:
-    """The playbook that a run began with; None where that is not known, or this version cannot read it."""
-    if run.started is None:
-        return None
-    try:
-        return parse_playbook(run.started.playbook_text, run.started.playbook)
-    except DocumentError:
-        return None
+def _playbook(run: RunView) -> Playbook | None:
+    return None if run.started is None else playbook_of(run.started)
 
 
 class Silence:
     """A watcher that shows, while a pair is only looked at, which org does not answer, for how long, and what the other said."""
 
-    def __init__(self, stream: Stream, pair: Pair, now: Callable[[], datetime] = _now) -> None:
-        self._stream, self._pair, self._now = stream, pair, now
-        self._run = RunView("", pair.name, "", now(), now())
+    def __init__(self, stream: Stream, pair: Pair) -> None:
+        self._stream, self._pair = stream, pair
+        self._run = RunView("", pair.name, "", _now(), _now())
 
     def tell(self, event: Event) -> None:
         """Take note of who is asked, and who answers."""
-        note_event(self._run, event, self._now(), seq=0, by="")
+        note_event(self._run, event, _now(), seq=0, by="")
 
     def page(self) -> Page:
         """What is to be said of it now; nothing while everybody answers."""
-        return looks_page(self._run.looks, self._pair, self._now())
+        return looks_page(self._run.looks, self._pair, _now())
 
     def redraw(self) -> None:
         """Draw it."""
@@ -173,20 +99,11 @@ class Silence:
 
 
 class PairFrame:
-    """One pair, looked at again and again, in one place of a terminal: what changed since the look before is marked.
+    """One pair, looked at every so many seconds, in one place of a terminal: what changed since the look before is marked."""
 
-    Args:
-        stream: the terminal.
-        session: the pair's.
-        every: seconds between two looks.
-        now: the wall clock, in UTC.
-    """
-
-    def __init__(
-        self, stream: Stream, session: Session, every: float, now: Callable[[], datetime] = _now
-    ) -> None:
-        self._stream, self._session, self._every, self._now = stream, session, every, now
-        self._silence = Silence(stream, session.pair, now)
+    def __init__(self, stream: Stream, session: Session, every: float) -> None:
+        self._stream, self._session, self._every = stream, session, every
+        self._silence = Silence(stream, session.pair)
         self._seen: tuple[Standing, RunView | None] | None = None
         self._before: tuple[Standing, RunView | None] | None = None
         """The look before the last change."""
@@ -232,7 +149,7 @@ class PairFrame:
         self, standing: Standing, run: RunView | None, *, whole: bool, like: Standing | None = None
     ) -> Page:
         shown = standing if like is None else alike(standing, like)
-        live = () if run is None else run_page(run, standing.pair, _playbook_of(run), self._now())
+        live = () if run is None else run_page(run, standing.pair, _playbook(run), _now())
         playbook = self._session.playbook
         page = status_page(shown, playbook) if whole else watched_page(shown, playbook, beside_run=bool(live))
         return (*live, *((line(),) if live else ()), *page)
@@ -243,12 +160,7 @@ def _again(every: float) -> Line:
 
 
 class PageFrame:
-    """Pages that are looked at again and again, each in the place of the one before.
-
-    Args:
-        stream: the terminal.
-        every: seconds between two looks.
-    """
+    """Pages that are looked at every so many seconds, each in the place of the one before."""
 
     def __init__(self, stream: Stream, every: float) -> None:
         self._stream, self._every = stream, every

@@ -104,11 +104,7 @@ class VerbGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb that is meant, or what it is likely to be.
-
-        Raises:
-            click.UsageError: there is no such verb.
-        """
+        """The verb that is meant; a UsageError that says what it is likely to be."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

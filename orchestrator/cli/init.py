@@ -51,7 +51,7 @@ _UNTOUCHED = "Nothing was written, neither here nor to an org."
 @options.yes
 @options.takes("json")
 def init(  # noqa: PLR0917 - click passes each flag by its name
-    invocation: Invocation, folder: Path, name: str, primary: str, secondary: str, full: bool, yes: bool
+    invocation: Invocation, folder: Path, name: str, primary: str, secondary: str, full: bool
 ) -> ExitCode:
     """Write an inventory and a playbook to start from, and their schemas for your editor.
 
@@ -67,7 +67,7 @@ def init(  # noqa: PLR0917 - click passes each flag by its name
 
     pair: Pair | None = None
     if not (folder / "pairs.yaml").exists():
-        asks = not yes and not invocation.json and can_ask()
+        asks = invocation.asks and not invocation.json and can_ask()
         questions = _Questions(invocation, asks=asks)
         try:
             pair = _pair_from(questions, name, primary, secondary)
@@ -306,12 +306,7 @@ def _readable(text: str, read: Callable[[str], str]) -> str:
 
 
 def _write_new(folder: Path, name: str, text: str) -> bool:
-    """Write a file that is not there yet; False where it is.
-
-    Raises:
-        UsageError: DIR is a file.
-        PreparationError: it cannot be written.
-    """
+    """Write a file that is not there yet; False where it is, a PreparationError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)

@@ -161,6 +161,8 @@ class Invocation:
         self.journal: str | None = None
         self.operator: str | None = None
         self.log_format, self.log_level = "auto", "warning"
+        self.asks = False
+        """Whether somebody is to be asked: the verb takes --yes, and it was not given."""
         self.moved: JournalMoved | None = None
         """That a team's journal could not be reached, and this machine's own was opened in its place."""
         self.notes_refuge = True
@@ -192,14 +194,10 @@ class Invocation:
         return Sources(self.pairs, self.playbook, self.journal, self.operator)
 
     def require_somebody(self) -> None:
-        """Make sure that there is somebody to ask, before anything is done.
-
-        Raises:
-            UsageError: stdin or stderr is no terminal.
-        """
+        """Before anything is done: a UsageError where somebody is to be asked, and stdin or stderr is no terminal."""
         from .console import can_ask
 
-        if not can_ask():
+        if self.asks and not can_ask():
             from orchestrator.errors import UsageError
             from orchestrator.model import next_step
 
@@ -209,12 +207,7 @@ class Invocation:
             )
 
     def load_playbook(self) -> Playbook:
-        """The playbook that was named.
-
-        Raises:
-            UsageError: there is none of that name.
-            DocumentError: it has problems.
-        """
+        """The playbook that was named; a UsageError where there is none, a DocumentError where it has problems."""
         return self.name_playbook(self.sources.load_playbook(), self.sources.playbook_name())
 
     def name_playbook(self, playbook: Playbook, source: str) -> Playbook:
@@ -308,7 +301,6 @@ class Invocation:
         writes: bool,
         playbook: Playbook | None = None,
         emergency: bool = False,
-        asks: bool = False,
     ) -> Iterator[Session]:
         """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
 
@@ -317,7 +309,6 @@ class Invocation:
             writes: whether the verb journals anything.
             playbook: in the place of the one that was named.
             emergency: whether a team's journal may be left for this machine's own.
-            asks: whether a person is asked, so that somebody has to be there.
 
         Raises:
             HamrError: one of them cannot be had.
@@ -325,7 +316,7 @@ class Invocation:
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:
             self.name_playbook(prepared.playbook, self.sources.playbook_name())
-        if asks:
+        if writes:
             self.require_somebody()
         with self.store(writes=writes, emergency=emergency) as store:
             session = prepared.session(store, self.redactor)

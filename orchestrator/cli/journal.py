@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.plain import JSON
 
 from . import completion, options
 from .invocation import Invocation
@@ -88,12 +87,7 @@ def show(invocation: Invocation, run: str) -> ExitCode:
 @click.command()
 @click.argument("run", shell_complete=completion.runs_and_drills)
 @options.html
-@click.option(
-    "--junit",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write JUnit XML, one case for each check; - for stdout.",
-)
+@options.file("--junit", "Write JUnit XML, one case for each check; - for stdout.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a ticket.")
 @options.takes(*options.READING)
 def report(invocation: Invocation, run: str, html: str | None, junit: str | None, markdown: bool) -> ExitCode:
@@ -106,28 +100,17 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     verified, each by its own hash and that of the one before: where one does not hold, this says so on stderr, and
     ends with 9. hamr audit verify verifies the whole journal.
     """
-    from orchestrator.errors import UsageError
     from orchestrator.model import next_step
     from orchestrator.operations.finding import is_fleet, unknown_run
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.run_report import report_json, report_page
 
-    from .output_files import STDOUT, refuse_misplaced_files
+    from .output_files import JUNIT, PAGE, refuse_misplaced_files
     from .report_files import read_report, write_html, write_junit
 
     console = invocation.console
-    on_stdout = {
-        "--html -": html == STDOUT,
-        "--junit -": junit == STDOUT,
-        "--markdown": markdown,
-        "--json": console.json,
-    }
-    wanted = [option for option, is_wanted in on_stdout.items() if is_wanted]
-    if len(wanted) > 1:
-        raise UsageError(
-            f"{' and '.join(wanted)} would all print on stdout: choose one of them, and give the others a file."
-        )
-    refuse_misplaced_files(html, junit)
+    printed = {"--markdown": markdown, "--json": console.json}
+    refuse_misplaced_files({PAGE: html, JUNIT: junit}, printed)
     with invocation.store_with(run, next_step.report) as (store, found):
         if is_fleet(store, found):
             raise unknown_run(store, found)
@@ -180,16 +163,11 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
     except JournalDamaged as error:  # of the file itself: asked again, this says the same
         error.next_steps = tuple(step for step in error.next_steps if step.verb != "audit verify")
         raise
-    fields: dict[str, JSON]
     if isinstance(found, Verified):
         anchored = "" if kept is None else f" The head {kept.seq} that was kept elsewhere is in it."
         held = Span(f": {found.records:,} records in {store.place}.{anchored}")
         page: Page = ((Span("The chain holds", "good"), held), line(f"head {found.head}"))
-        fields = {
-            "holds": True,
-            "records": found.records,
-            "head": {"seq": found.head.seq, "hash": found.head.hash},
-        }
+        fields = {"holds": True, "records": found.records, "head": found.head}
         code = ExitCode.DONE
     else:
         page = (
@@ -201,18 +179,13 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
         )
         fields = {"holds": False, "first_bad": found.seq, "reason": found.reason, "good": found.good}
         code = ExitCode.JOURNAL_DAMAGED
-    fields |= {
-        "anchor": None if kept is None else {"seq": kept.seq, "hash": kept.hash},
-        "journal": store.place,
-    }
+    fields |= {"anchor": kept, "journal": store.place}
     invocation.console.facts(page, document("hamr/verification/1", fields))
     return code
 
 
 @audit.command()
-@click.option(
-    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write to a file, in the place of stdout."
-)
+@options.path("--out", "Write to a file, in the place of stdout.")
 @options.takes("journal", "log_format", "log_level")
 def export(invocation: Invocation, out: Path | None) -> ExitCode:
     """Print all records, each as one line of canonical JSON.
@@ -243,14 +216,9 @@ def head(invocation: Invocation) -> ExitCode:
 
     Copied elsewhere, it anchors all records up to it: hamr audit verify --anchor SEQ:HASH.
     """
-    from orchestrator.report.documents import document
-    from orchestrator.report.layout import line
-
     with invocation.existing_store() as store:
         newest = store.head()
-    invocation.console.facts(
-        (line(str(newest)),), document("hamr/head/1", {"seq": newest.seq, "hash": newest.hash})
-    )
+    invocation.console.say(str(newest), "hamr/head/1", seq=newest.seq, hash=newest.hash)
     return ExitCode.DONE
 
 
@@ -276,7 +244,7 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     """
     from orchestrator.errors import JournalUnavailable, UsageError
     from orchestrator.journal import Address
-    from orchestrator.report.documents import document
+    from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.layout import line
 
     invocation.configure_log()
@@ -314,11 +282,9 @@ def init(invocation: Invocation, url: str) -> ExitCode:
             "hamr/journal-layout/1",
             {
                 "journal": str(place),
-                "before": done.before,
-                "version": done.version,
-                "grants": [*done.grants],
+                **fields_fact(done, "before", "version", "grants"),
                 "jobs": jobs,
-                "worker_grants": [*grants],
+                "worker_grants": grants,
             },
         ),
     )
@@ -341,7 +307,7 @@ def merge(invocation: Invocation, file: Path) -> ExitCode:
     from orchestrator.errors import UsageError
     from orchestrator.journal import JournalStore, ThisHost
     from orchestrator.journal.merge import merge as bring_in
-    from orchestrator.report.documents import document
+    from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.layout import line
 
     if not file.exists():
@@ -359,7 +325,6 @@ def merge(invocation: Invocation, file: Path) -> ExitCode:
     if refuge is not None and refuge.exists() and file.samefile(refuge):
         aside = file.with_name(f"{file.stem}-merged-{done.head.hash[:8]}.db")
         file.rename(aside)
-    counts = {"before": done.before, "added": done.added, "known": done.known}
     kept = f", kept as {aside.name}" if aside is not file else ""
     invocation.console.facts(
         (
@@ -373,10 +338,9 @@ def merge(invocation: Invocation, file: Path) -> ExitCode:
             {
                 "file": str(aside),
                 "journal": place,
-                "merged": {"seq": done.head.seq, "hash": done.head.hash},
-                **counts,
-                "pairs": [*done.pairs],
-                "head": {"seq": head.seq, "hash": head.hash},
+                "merged": done.head,
+                **fields_fact(done, "before", "added", "known", "pairs"),
+                "head": head,
             },
         ),
     )

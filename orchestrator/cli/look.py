@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # loaded when there is a page to show
     from orchestrator.model.readiness import Readiness
     from orchestrator.report.layout import Page
 
-    from .frames import Watched
+    from .frames import PageFrame, PairFrame
 
 SHORTEST_WATCH = 0.5
 """Seconds; each look is four requests."""
@@ -49,7 +49,7 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
     from orchestrator.operations.status import read_status
     from orchestrator.report.status import status_code, status_json, status_page
 
-    from .looking import showing_silence
+    from .signals import showing_silence
 
     every = None if watch is None else _seconds(watch, pair)
     pairs = invocation.sources.inventory().pairs if pair is None else (invocation.sources.pair(pair),)
@@ -143,7 +143,10 @@ def with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> 
 
 
 def _watch(
-    invocation: Invocation, look: Callable[[Page], Awaitable[ExitCode]], every: float, frame: Watched | None
+    invocation: Invocation,
+    look: Callable[[Page], Awaitable[ExitCode]],
+    every: float,
+    frame: PairFrame | PageFrame | None,
 ) -> ExitCode:
     """Look again and again, until nobody reads it any more, or somebody ends it.
 
@@ -165,13 +168,12 @@ def _watch(
             await SystemClock().sleep(every)
 
     try:
-        if frame is None:
-            return supervised(look_on())
-        from .frames import watched
-
-        return supervised(watched(look_on(), frame))
+        return supervised(look_on(), drawn=() if frame is None else (frame,))
     except Interrupted as stop:  # how a person ends it: there is nothing to say about that
         return stop.code
+    finally:
+        if frame is not None:
+            frame.leave()
 
 
 def _seconds(text: str, pair: str | None) -> float:
@@ -197,11 +199,8 @@ def _seconds(text: str, pair: str | None) -> float:
 @click.option(
     "--full", is_flag=True, help="Show every guard, every request with its body, and what if it goes wrong."
 )
-@click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Save the plan, for hamr apply FILE; - for stdout. It can be applied for 15 minutes, once.",
+@options.path(
+    "--out", "Save the plan, for hamr apply FILE; - for stdout. It can be applied for 15 minutes, once."
 )
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 10 where it has writes, and 3 where it is refused."
@@ -239,10 +238,10 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.operations.preflight import check_request, status_named
     from orchestrator.report.plan import full_plan_page, plan_json, plan_page
 
-    from .looking import showing_silence
     from .output_files import PLAN, STDOUT, refuse_misplaced
     from .plan_files import curl_script, plan_text, save_plan
     from .requests import request_from
+    from .signals import showing_silence
 
     console = invocation.console
     _refuse_clashing(out, curl=curl, json=console.json, assume=assume)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,13 +16,38 @@ from .invocation import Invocation
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
+
+def file(flag: str, words: str) -> Decorator:
+    """A file to write to, or to read; `words` say which."""
+    return click.option(flag, metavar="FILE", shell_complete=completion.files, help=words)
+
+
+def path(flag: str, words: str) -> Decorator:
+    """The same as a Path."""
+    return click.option(flag, metavar="FILE", type=click.Path(path_type=Path), help=words)
+
+
+def at_once(words: str) -> Decorator:
+    """How many pairs at the same time."""
+    return click.option(
+        "--at-once", type=click.IntRange(1, 256), default=8, metavar="N", help=f"{words} [default: 8]"
+    )
+
+
+def log_level(default: str) -> Decorator:
+    """The least that is logged."""
+    return click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        envvar="HAMR_LOG_LEVEL",
+        default=default,
+        metavar="LEVEL",
+        help=f"The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: {default}]",
+    )
+
+
 _SHARED: Mapping[str, Decorator] = {
-    "pairs": click.option(
-        "--pairs",
-        shell_complete=completion.files,
-        metavar="FILE",
-        help="The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]",
-    ),
+    "pairs": file("--pairs", "The inventory. [env: HAMR_PAIRS; default: ./pairs.yaml]"),
     "playbook": click.option(
         "--playbook",
         shell_complete=completion.playbooks,
@@ -52,14 +78,7 @@ _SHARED: Mapping[str, Decorator] = {
         help="The log on stderr: console, json, or auto, which is console on a terminal. "
         "[env: HAMR_LOG_FORMAT; default: auto]",
     ),
-    "log_level": click.option(
-        "--log-level",
-        type=click.Choice(["debug", "info", "warning", "error"]),
-        envvar="HAMR_LOG_LEVEL",
-        default="warning",
-        metavar="LEVEL",
-        help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: warning]",
-    ),
+    "log_level": log_level("warning"),
 }
 
 LOOKING = ("pairs", "playbook", "journal", "operator", "json", "log_format", "log_level")
@@ -77,7 +96,7 @@ def takes(*names: str) -> Decorator:
         @functools.wraps(command)
         def wrapper(context: click.Context, /, **values: Any) -> Any:
             invocation: Invocation = context.obj
-            invocation.json = False
+            invocation.json, invocation.asks = False, not values.pop("yes", True)
             given: dict[str, str] = {}
             for name in names:
                 value = values.pop(name)
@@ -105,7 +124,15 @@ def _shown(value: str) -> str:
 
 
 def selection(command: Command) -> Command:
-    """Which pairs of many: names, labels, or all."""
+    """Which pairs of many: names, labels, or all; the verb gets them as one Selection, called `which`."""
+
+    @functools.wraps(command)
+    def taking(*, names: tuple[str, ...], labels: tuple[str, ...], everything: bool, **values: Any) -> Any:
+        from orchestrator.fleet.selection import Selection
+
+        return command(which=Selection(names, labels, everything), **values)
+
+    selecting: Command = taking
     for option in (
         click.option("--all", "everything", is_flag=True, help="Every pair of the inventory."),
         click.option(
@@ -118,13 +145,14 @@ def selection(command: Command) -> Command:
         ),
         click.argument("names", metavar="[PAIR]...", nargs=-1, shell_complete=completion.pairs),
     ):
-        command = option(command)
-    return command
+        selecting = option(selecting)
+    return selecting
 
 
 pair = click.argument("pair", shell_complete=completion.pairs)
 
 yes = click.option("--yes", is_flag=True, help="Do not ask; for automation.")
+"""The verb gets it as `invocation.asks`."""
 
 to = click.option(
     "--to",
@@ -165,12 +193,7 @@ since = click.option(
 )
 
 
-html = click.option(
-    "--html",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write one self-contained page, to be opened in a browser; - for stdout.",
-)
+html = file("--html", "Write one self-contained page, to be opened in a browser; - for stdout.")
 
 at = click.option(
     "--at",

@@ -6,15 +6,18 @@ import errno
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from msgspec import Struct
 
 from orchestrator.errors import PreparationError, UsageError
 from orchestrator.model import next_step
+
+from .invocation import Invocation
 
 _DATABASE = b"SQLite format 3\x00"
 """How a journal begins."""
@@ -132,19 +135,39 @@ def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
         raise _unwritable(path, error, kind) from error
 
 
-def refuse_misplaced_files(html: str | None, junit: str | None) -> None:
-    """Make sure that both files can be written, before there is anything to write.
+def refuse_misplaced_files(
+    files: Mapping[Kind, str | None], printed: Mapping[str, bool] = MappingProxyType({})
+) -> None:
+    """Make sure that all these files can be written, before there is anything to write.
+
+    Args:
+        files: where each is to go; None where it is not wanted.
+        printed: what else may go to stdout, by its option, and whether that is wanted.
 
     Raises:
-        UsageError: both are the same file, one is a folder, or something else stands there.
+        UsageError: two are the same file or both go to stdout, one is a folder, or something else stands there.
         PreparationError: a folder is not there, or cannot be written to.
     """
-    named = [
-        (Path(where), kind)
-        for where, kind in ((html, PAGE), (junit, JUNIT))
-        if where is not None and where != STDOUT
-    ]
-    for path, kind in named:
+    on_stdout = [f"{kind.option} -" for kind, where in files.items() if where == STDOUT]
+    on_stdout += [option for option, is_wanted in printed.items() if is_wanted]
+    if len(on_stdout) > 1:
+        raise UsageError(
+            f"{' and '.join(on_stdout)} would all print on stdout: choose one of them, and give the others a file."
+        )
+    named = {kind: Path(where) for kind, where in files.items() if where not in (None, STDOUT)}
+    for kind, path in named.items():
         refuse_misplaced(path, kind)
-    if len({path.resolve() for path, _ in named}) < len(named):
-        raise UsageError(f"--html and --junit name the same file, {html}: give each a name of its own.")
+    if len({path.resolve() for path in named.values()}) < len(named):
+        options = " and ".join(kind.option for kind in named)
+        same = next(iter(named.values()))
+        raise UsageError(f"{options} name the same file, {same}: give each a name of its own.")
+
+
+def write_file(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
+    """To a file, whole or not at all, or to stdout; without keys either way."""
+    if where == STDOUT:
+        invocation.console.out.text(text)
+        return
+    with written_whole(Path(where), kind) as file:
+        file.write(invocation.redactor.clean(text).encode())
+    invocation.console.note(f"{kind.what[:1].upper()}{kind.what[1:]} is in {where}.")

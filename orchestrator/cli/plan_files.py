@@ -63,11 +63,7 @@ def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> N
 
 
 def read_plan(path: Path) -> PlanFile:
-    """Read a saved plan.
-
-    Raises:
-        DocumentError: it cannot be read, is no plan, was cut short or edited.
-    """
+    """Read a saved plan; a DocumentError where it is none, or was cut short or edited."""
     document = _document(path)
     schema = document.get("schema")
     if schema != SCHEMA:

@@ -16,9 +16,10 @@ from orchestrator.operations.session import Session
 from orchestrator.operations.status import BOTH_NEEDED, read_status
 from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
+from orchestrator.report.status import standing_page
 
 from .invocation import Invocation
-from .looking import showing_silence
+from .signals import showing_silence
 
 
 def agree_to_run(
@@ -91,18 +92,7 @@ def _ask(invocation: Invocation, plan: Plan, cooling: str | None) -> None:
 def show_status(
     invocation: Invocation, session: Session, *, needed: frozenset[Role] = BOTH_NEEDED
 ) -> Standing:
-    """Show where the pair stands, beside the question that is to be asked of it; one that somebody holds is refused.
-
-    Args:
-        invocation: the command line.
-        session: the pair.
-        needed: the orgs that are waited for.
-
-    Raises:
-        Locked: somebody holds the pair.
-    """
-    from orchestrator.report.status import standing_page
-
+    """Show where the pair stands, beside the question that is to be asked of it; Locked where somebody holds it."""
     refuse_held(session, take_over=True)
     standing = showing_silence(invocation.console, session, read_status(session, needed=needed))
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))

@@ -48,17 +48,10 @@ EVERY, SELDOM = 0.2, 30.0
     show_default=True,
     help="How long it may take, such as 10m.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the certificate, or what broke, as JSON.",
-)
-@click.option(
+@options.path("--out", "Write the certificate, or what broke, as JSON.")
+@options.path(
     "--scenario",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the shortest story that breaks a law as a scenario: hamr drill run --scenario FILE fails on it.",
+    "Write the shortest story that breaks a law as a scenario: hamr drill run --scenario FILE fails on it.",
 )
 @click.option(
     "--record", is_flag=True, help="Keep the certificate in the journal of --pair: hamr doctor says so."
@@ -153,12 +146,7 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
 
 
 class _Progress:
-    """How far a proof is: in place on a terminal; else a line now and then, and nothing where a program reads along.
-
-    Args:
-        stream: where to.
-        routes: how many there are.
-    """
+    """How far a proof is: in place on a terminal; else a line now and then, and nothing where a program reads along."""
 
     def __init__(self, stream: Stream | None, routes: int) -> None:
         self._stream = stream

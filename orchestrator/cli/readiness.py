@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.errors import ExitCode
 
-from . import completion, options
+from . import options
 from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.fleet.selection import Selection
 
 LONGEST = 3660
 
@@ -23,27 +26,13 @@ LONGEST = 3660
     show_default=True,
     help="Of how many days doctor's looks are read.",
 )
-@click.option(
-    "--html",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write one self-contained page with a drawing of each pair's time; - for stdout.",
-)
-@click.option(
-    "--metrics",
-    metavar="FILE",
-    shell_complete=completion.files,
-    help="Write the same as Prometheus' text format, for a textfile collector; - for stdout.",
+@options.file("--html", "Write one self-contained page with a drawing of each pair's time; - for stdout.")
+@options.file(
+    "--metrics", "Write the same as Prometheus' text format, for a textfile collector; - for stdout."
 )
 @options.takes("pairs", "playbook", "journal", "json", "log_format", "log_level")
-def readiness(  # noqa: PLR0917 - click passes each flag by its name
-    invocation: Invocation,
-    names: tuple[str, ...],
-    labels: tuple[str, ...],
-    everything: bool,
-    days: int,
-    html: str | None,
-    metrics: str | None,
+def readiness(
+    invocation: Invocation, which: Selection, days: int, html: str | None, metrics: str | None
 ) -> ExitCode:
     """Show how ready pairs are and were, and what got worse.
 
@@ -53,51 +42,33 @@ def readiness(  # noqa: PLR0917 - click passes each flag by its name
     """
     from datetime import UTC, datetime, timedelta
 
-    from orchestrator.errors import UsageError
+    from msgspec.structs import replace
+
     from orchestrator.fleet.readiness import read_readiness
-    from orchestrator.fleet.selection import Selection, select
+    from orchestrator.fleet.selection import select
     from orchestrator.report.readiness import readiness_json, readiness_page
 
-    from .output_files import METRICS, PAGE, STDOUT, refuse_misplaced, written_whole
+    from .output_files import METRICS, PAGE, STDOUT, refuse_misplaced_files, write_file
 
-    console = invocation.console
-    wanted = [(where, kind) for where, kind in ((html, PAGE), (metrics, METRICS)) if where is not None]
-    if [where for where, _ in wanted].count(STDOUT) + console.json > 1:
-        raise UsageError(
-            "--json, --html - and --metrics -: stdout takes one of them. Give the others a file."
-        )
-    for where, kind in wanted:
-        if where != STDOUT:
-            refuse_misplaced(Path(where), kind)
+    refuse_misplaced_files({PAGE: html, METRICS: metrics}, {"--json": invocation.json})
     sources = invocation.sources
-    meant = Selection(names, labels, everything or not (names or labels))
-    pairs = select(sources.inventory(), meant)
+    everything = which.everything or not (which.names or which.labels)
+    names = [pair.name for pair in select(sources.inventory(), replace(which, everything=everything))]
     playbook, now = invocation.load_playbook(), datetime.now(UTC)
     since = now - timedelta(days=days)
     with (
         invocation.store(writes=False) as store,
         invocation.store(writes=False, sources=sources.beside) as beside,
     ):
-        found = [
-            *read_readiness(store, beside, [pair.name for pair in pairs], playbook, since=since, now=now)
-        ]
-    texts: list[tuple[str, bytes]] = []
+        found = [*read_readiness(store, beside, names, playbook, since=since, now=now)]
     if metrics is not None:
         from orchestrator.fleet.metrics import registry_of, text_of
 
-        texts.append((metrics, text_of(registry_of(found))))
+        write_file(invocation, text_of(registry_of(found)).decode(), metrics, METRICS)
     if html is not None:
         from orchestrator.report.html import readiness_html
 
-        texts.append((html, readiness_html(found).encode()))
-    for where, text in texts:
-        kind = METRICS if where is metrics else PAGE
-        if where == STDOUT:
-            console.out.text(text.decode())
-            continue
-        with written_whole(Path(where), kind) as file:
-            file.write(text)
-        console.note(f"{kind.what[:1].upper()}{kind.what[1:]} of readiness: {where}.")
+        write_file(invocation, readiness_html(found), html, PAGE)
     if STDOUT not in (html, metrics):
-        console.facts(readiness_page(found), readiness_json(found, store.place))
+        invocation.console.facts(readiness_page(found), readiness_json(found, store.place))
     return ExitCode.DONE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
@@ -24,7 +22,7 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 
 from .invocation import Invocation
-from .output_files import JUNIT, PAGE, STDOUT, Kind, written_whole
+from .output_files import JUNIT, PAGE, write_file
 
 _OF_A_DRILL = frozenset({DrillStarted.kind, DrillScored.kind, DrillClosed.kind})
 
@@ -32,7 +30,7 @@ _OF_A_DRILL = frozenset({DrillStarted.kind, DrillScored.kind, DrillClosed.kind})
 def read_report(store: Store, subject: str, journal: str) -> ReportView:
     """What is reported of a run or a drill that the journal has, and whether the records that say so hold."""
     records = _records(store, subject)
-    view = report_of(subject, records, store.head(), playbook_of=_playbook_of, journal=journal)
+    view = report_of(subject, records, store.head(), playbook_of=playbook_of, journal=journal)
     return replace(
         view,
         broken=store.first_broken([record.seq for record in records]),
@@ -55,8 +53,8 @@ def _records(store: Store, subject: str) -> list[Record]:
     return [record for _, record in sorted({record.seq: record for record in own}.items())]
 
 
-def _playbook_of(started: RunStarted) -> Playbook | None:
-    """The playbook that a run began with, where this version can still read it."""
+def playbook_of(started: RunStarted) -> Playbook | None:
+    """The playbook that a run began with; None where this version cannot read it any more."""
     try:
         return parse_playbook(started.playbook_text, started.playbook)
     except DocumentError:
@@ -77,13 +75,3 @@ def write_junit(invocation: Invocation, where: str | None, *views: ReportView) -
         from orchestrator.report.junit import junit
 
         write_file(invocation, junit(*views), where, JUNIT)
-
-
-def write_file(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
-    """To a file, whole or not at all, or to stdout; without keys either way."""
-    if where == STDOUT:
-        invocation.console.out.text(text)
-        return
-    with written_whole(Path(where), kind) as file:
-        file.write(invocation.redactor.clean(text).encode())
-    invocation.console.note(f"{kind.what[:1].upper()}{kind.what[1:]} is in {where}.")

@@ -36,11 +36,7 @@ def request_from(
     now: datetime,
     expect: Status | None = None,
 ) -> RunRequest:
-    """The request that a command line makes.
-
-    Raises:
-        UsageError: a flag cannot be right.
-    """
+    """The request that a command line makes; a UsageError where a flag cannot be right, as by every function here."""
     return RunRequest(
         pair=pair,
         goal=status_named(to),
@@ -54,11 +50,7 @@ def request_from(
 
 
 def overrides_from(texts: Sequence[str]) -> dict[str, str]:
-    """GUARD=REASON, several times → the reasons by guard.
-
-    Raises:
-        UsageError: one is not of that form, or a guard is named twice.
-    """
+    """GUARD=REASON, several times → the reasons by guard, each named once."""
     overrides: dict[str, str] = {}
     for text in texts:
         guard, equals, reason = text.partition("=")
@@ -75,22 +67,14 @@ def overrides_from(texts: Sequence[str]) -> dict[str, str]:
 
 
 def require_text(flag: str, text: str) -> None:
-    """Make sure that a reason is one.
-
-    Raises:
-        UsageError: it is empty, or the very word that stands for a reason in a command as we print it.
-    """
+    """A UsageError for a reason that is empty, or the very word that stands for a reason in a command as we print it."""
     if not says_why(text):
         said = f"{flag} {text.strip()} says nothing" if text.strip() else f"{flag} is empty"
         raise UsageError(f"{said}: it is what the audit journal will say.")
 
 
 def since_named(text: str, now: datetime) -> datetime:
-    """The moment that a text names, in UTC; a time of day is the latest one that has passed.
-
-    Raises:
-        UsageError: it names none, has no time zone, or lies in the future.
-    """
+    """The moment that a text names, in UTC, which has passed; a time of day is the latest one that has."""
     named = _named("--since", text)
     match named:
         case time():
@@ -103,11 +87,7 @@ def since_named(text: str, now: datetime) -> datetime:
 
 
 def at_named(text: str, now: datetime) -> datetime:
-    """The moment ahead that a text names, in UTC; a time of day is the next one.
-
-    Raises:
-        UsageError: it names none, has no time zone, lies in the past, or too far ahead.
-    """
+    """The moment ahead that a text names, in UTC; a time of day is the next one."""
     from orchestrator.operations.scheduled import LONGEST_AHEAD
 
     named = _named("--at", text)
@@ -127,11 +107,7 @@ def at_named(text: str, now: datetime) -> datetime:
 
 
 def expected(text: str | None, *, emergency: bool, at: str | None) -> Status | None:
-    """Where the pair has to stand when a planned move begins.
-
-    Raises:
-        UsageError: there is no such status; or it is an emergency, which waits for nothing and goes by what it finds.
-    """
+    """Where the pair has to stand when a planned move begins; an emergency waits for nothing, and goes by what it finds."""
     if emergency and (at is not None or text is not None):
         flag = "--at" if at is not None else "--expect"
         raise UsageError(f"{flag} is for planned moves: leave it out, or --emergency.")
@@ -139,11 +115,7 @@ def expected(text: str | None, *, emergency: bool, at: str | None) -> Status | N
 
 
 def _named(flag: str, text: str) -> time | timedelta | datetime:
-    """A time of day in UTC, a span of time, or a moment in UTC.
-
-    Raises:
-        UsageError: it is none of them.
-    """
+    """A time of day in UTC, a span of time, or a moment in UTC."""
     stripped = text.strip()
     clock = re.fullmatch(_CLOCK, stripped)
     if clock is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.errors import ExitCode
@@ -43,7 +44,7 @@ FIRST = (
 SECOND = "Giving up waiting. What is in flight is journalled as unknown."
 
 _LOOK_EVERY = 0.1
-"""Seconds between two looks whether somebody wants the run to stop."""
+"""Seconds between two looks whether somebody wants it to stop, while a question stands."""
 
 _HOW = {
     Asks.MANUAL: "Type done when it is done, or no: ",
@@ -60,12 +61,7 @@ _NO_REASON = frozenset({"y", "yes", "yep", "ok", "okay", "sure", "go", "go on", 
 
 
 class RunCommand:
-    """What run, apply, resume, adopt and the drills have in common, from the answer at the prompt to the result.
-
-    Args:
-        invocation: the command line.
-        asks: whether somebody sits at the terminal, and may be asked on the way.
-    """
+    """What run, apply, resume, adopt and the drills have in common, from the answer at the prompt to the result; `asks` on the way."""
 
     def __init__(self, invocation: Invocation, *, asks: bool = False) -> None:
         self._invocation = invocation
@@ -97,11 +93,7 @@ class RunCommand:
         """Do it, whatever comes of it."""
         self._console.follow(lambda: self.controls.run)
         try:
-            if not self._console.aside.redraws:
-                return supervised(work, self._interrupt)
-            from .frames import beside
-
-            return supervised(beside(work, self._frames), self._interrupt)
+            return supervised(work, self._interrupt, self._frames)
         finally:
             self._console.aside.end()
 
@@ -120,19 +112,19 @@ class RunCommand:
         if self.controls.engine is None:
             return False
         self.controls.interrupt(code)
-        if self.controls.asked <= 2:  # noqa: PLR2004 - the third time changes nothing more
-            self._console.aside.end()
-            self._console.note(FIRST if self.controls.asked == 1 else SECOND, "warn")
+        say_stopping(self._console, self.controls.asked)
         return True
 
 
-class Progress:
-    """A watcher that prints a run line by line. Where its stream takes nothing any more, it is silent.
+def say_stopping(console: Console, asked: int, first: str = FIRST) -> None:
+    """What a signal does: the first one, and the second; any more change nothing."""
+    if asked <= 2:  # noqa: PLR2004 - as above
+        console.aside.end()
+        console.note(first if asked == 1 else SECOND, "warn")
 
-    Args:
-        stream: where to; what is waited for is printed only where there is no frame to show it, once.
-        pair: for the orgs' names.
-    """
+
+class Progress:
+    """A watcher that prints a run line by line; what is waited for once, and only where there is no frame to show it."""
 
     def __init__(self, stream: Stream, pair: Pair) -> None:
         self._stream = stream
@@ -167,12 +159,7 @@ class Progress:
 
 
 class Terminal:
-    """Asks whoever sits at the terminal. The pair's lock is not held meanwhile.
-
-    Args:
-        console: where the question is put.
-        controls: whether somebody wants the run to stop.
-    """
+    """Asks whoever sits at the terminal, until they answer or want the run to stop. The pair's lock is not held meanwhile."""
 
     def __init__(self, console: Console, controls: RunControl) -> None:
         self._console = console
@@ -192,8 +179,10 @@ class Terminal:
             if self._console.err.closed:  # nobody was asked, so nobody has answered
                 self._controls.interrupt(ExitCode.INTERRUPTED)
                 return None
-            typed = await self._line()
-            if typed is None:
+            typed = await typed_line(lambda: bool(self._controls.asked))
+            if typed == "":
+                self._controls.interrupt(ExitCode.INTERRUPTED)
+            if not typed:
                 self._console.err.text("\n")
                 return None
             reply = understood(question.asks, typed.strip())
@@ -202,27 +191,20 @@ class Terminal:
             unclear = "is no reason" if question.asks is Asks.UNKNOWN else "was not understood"
             self._console.err.text(f"{typed.strip()[:60]!r} {unclear}. ")
 
-    async def _line(self) -> str | None:
-        """One line from stdin; None at its end, or once the run is to stop."""
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_reader(sys.stdin.fileno(), ready.set)
-        try:
-            while not ready.is_set():
-                if self._controls.asked:
-                    return None
-                try:
-                    await asyncio.wait_for(ready.wait(), _LOOK_EVERY)
-                except TimeoutError:
-                    continue
-        finally:
-            loop.remove_reader(sys.stdin.fileno())
-        # A terminal hands out whole lines, so this does not wait.
-        typed = sys.stdin.readline()
-        if not typed:
-            self._controls.interrupt(ExitCode.INTERRUPTED)
-            return None
-        return typed
+
+async def typed_line(stops: Callable[[], bool]) -> str | None:
+    """One line from stdin; "" at its end, None once `stops` says that nobody waits for it any more."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        while not ready.is_set():
+            if stops():
+                return None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ready.wait(), _LOOK_EVERY)
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline()  # a terminal hands out whole lines, so this does not wait
 
 
 def understood(asks: Asks, typed: str) -> Reply | None:

@@ -1,15 +1,20 @@
-"""Ctrl-C, SIGTERM and a closed terminal, while something is under way."""
+"""Something that is under way at this terminal: what is drawn meanwhile; Ctrl-C, SIGTERM, and a terminal that is closed."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from orchestrator.errors import ExitCode, Interrupted
+
+if TYPE_CHECKING:
+    from orchestrator.operations.session import Session
+
+    from .console import Console
 
 T = TypeVar("T")
 
@@ -25,13 +30,29 @@ def code_of(error: KeyboardInterrupt) -> ExitCode:
     return ExitCode(error.args[0]) if error.args else ExitCode.INTERRUPTED
 
 
-def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], bool] | None = None) -> T:
+TICK = 0.25
+"""Seconds between two times at which what is drawn in place is drawn anew."""
+
+
+class Drawn(Protocol):
+    """Something that is drawn in place on a terminal; it never waits for one."""
+
+    def redraw(self) -> None:
+        """Draw it as it is now."""
+
+
+def supervised(
+    work: Coroutine[Any, Any, T],
+    interrupt: Callable[[ExitCode], bool] | None = None,
+    drawn: Sequence[Drawn] = (),
+) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 
     Args:
         work: what to do.
         interrupt: is told of a signal, and says whether the work now comes to an end by itself; None for what can be
             dropped at any point.
+        drawn: what is drawn while it goes; trouble with that is logged, and changes nothing of the work (law 19).
 
     Raises:
         Interrupted: a signal came while nothing could have been sent.
@@ -47,6 +68,7 @@ def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], boo
                 stopped_by.append(code)
                 task.cancel()
 
+        drawing = asyncio.create_task(_draw(drawn)) if drawn else None
         with listening(stop):
             try:
                 return await work
@@ -54,8 +76,38 @@ def supervised(work: Coroutine[Any, Any, T], interrupt: Callable[[ExitCode], boo
                 if not stopped_by:
                     raise
                 raise Interrupted("Interrupted.", code=stopped_by[-1], sent="Nothing was sent.") from None
+            finally:
+                if drawing is not None:
+                    drawing.cancel()
 
     return asyncio.run(watched())
+
+
+async def _draw(drawn: Sequence[Drawn]) -> None:
+    try:
+        while True:
+            await asyncio.sleep(TICK)
+            for each in drawn:
+                each.redraw()
+    except Exception:  # noqa: BLE001 - whoever only watches never stops a run
+        from orchestrator.system.log import logger
+
+        logger().exception("what is shown could not be drawn; the work goes on")
+
+
+def showing_silence(console: Console, session: Session, work: Coroutine[Any, Any, T]) -> T:
+    """Do what only looks at a pair, and show on a terminal who is silent meanwhile."""
+    stream = console.aside
+    if not stream.redraws:
+        return supervised(work)
+    from .frames import Silence
+
+    session.watcher = silence = Silence(stream, session.pair)
+    try:
+        return supervised(work, drawn=(silence,))
+    finally:
+        session.watcher = None
+        stream.end()
 
 
 @contextmanager

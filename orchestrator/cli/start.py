@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -52,23 +53,24 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     """
     from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
     from orchestrator.errors import Problem, UsageError
-    from orchestrator.report.documents import document
+    from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
 
     paths = list(dict.fromkeys(files))
     problems: list[Problem] = []
     if not files:
-        named = invocation.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml"
+        inventory = invocation.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml"
         playbook = invocation.sources.playbook_name()
-        try:
-            paths.append(find_inventory(invocation.pairs, os.environ, Path()))
-        except UsageError as error:
-            problems.append(Problem(named, 0, 0, error.message))
-        try:
-            paths.append(find_playbook(playbook))
-        except UsageError as error:
-            problems.append(Problem(playbook, 0, 0, error.message))
+        finds: tuple[tuple[str, Callable[[], Path]], ...] = (
+            (inventory, lambda: find_inventory(invocation.pairs, os.environ, Path())),
+            (playbook, lambda: find_playbook(playbook)),
+        )
+        for named, find in finds:
+            try:
+                paths.append(find())
+            except UsageError as error:
+                problems.append(Problem(named, 0, 0, error.message))
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
     problems += missing_pages(checked for _, checked in found)
@@ -112,11 +114,8 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
                     {"file": file, "kind": checked.kind or "", "fine": file not in wrong}
                     for file, checked in found
                 ],
-                "notes": [*notes],
-                "problems": [
-                    {"file": one.file, "line": one.line, "column": one.column, "message": one.message}
-                    for one in problems
-                ],
+                "notes": notes,
+                "problems": [fields_fact(one, but=("excerpt",)) for one in problems],
             },
         ),
     )

@@ -17,21 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--at-once",
-    type=click.IntRange(1, 256),
-    default=8,
-    metavar="N",
-    help="How many pairs this worker is at, at the same time. [default: 8]",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    envvar="HAMR_LOG_LEVEL",
-    default="info",
-    metavar="LEVEL",
-    help="The least that is logged: debug, info, warning or error. [env: HAMR_LOG_LEVEL; default: info]",
-)
+@options.at_once("How many pairs this worker is at, at the same time.")
+@options.log_level("info")
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
@@ -81,12 +68,7 @@ def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level:
 
 
 def team_of_workers(invocation: Invocation) -> Address:
-    """The team's journal, whose tables for jobs are there.
-
-    Raises:
-        UsageError: the journal is a file, or the library is not installed.
-        JournalUnavailable: the tables are not there.
-    """
+    """The team's journal, whose tables for jobs are there; a UsageError where it is a file, or the library is not installed."""
     from orchestrator.errors import UsageError
     from orchestrator.journal import Address
     from orchestrator.model import next_step

@@ -77,11 +77,7 @@ class ChannelServices(Struct, frozen=True, eq=False):
         return "ChannelServices(…)"
 
     async def resolve(self, channel: Channel) -> dict[str, Secret]:
-        """Its address, and what else it needs, by name; what is secret in an address alone is known from here on, too.
-
-        Raises:
-            KeyUnavailable: one cannot be had.
-        """
+        """Its address, and what else it needs, by name; what is secret in an address alone is known from here on. Raises KeyUnavailable."""
         found = {
             which: await self.keys.resolve(reference, org=str(channel), which=which)
             for which, reference in channel.keys.items()
@@ -127,23 +123,23 @@ def signature_of(secret: Secret, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-async def _came_of(work: Awaitable[Failed | None], redactor: Redactor) -> Failed | None:
-    """What came of it: an address that cannot be had, or a machine that lacks something, is a failure like any other."""
-    try:
-        return await work
-    except HamrError as error:
-        return Failed(one_line(error.message, redactor))
+class PeopleChannel:
+    """A channel of the inventory's `tell`; nothing is opened before it is needed.
 
-
-class WebhookChannel:
-    """A JSON POST, signed, made once more with the same id where that may help. A redirect is not followed."""
+    An address that cannot be had, or a machine that lacks something, is a failure like any other.
+    """
 
     patience = CHANNEL_PATIENCE
 
     def __init__(self, channel: Channel, services: ChannelServices) -> None:
         self.name = channel.name
-        self._channel, self._services = channel, services
-        self._transport: Transport | None = None
+        self._channel, self._redactor = channel, services.redactor
+        self._way: _Webhook | _Apprise
+        match channel.via:
+            case Webhook():
+                self._way = _Webhook(channel, services)
+            case Apprise():
+                self._way = _Apprise(channel, services)
 
     def wants(self, notice: Notice) -> bool:
         """Whether it is told of that."""
@@ -151,19 +147,34 @@ class WebhookChannel:
 
     async def ready(self) -> Failed | None:
         """Why it could not be told, as far as that is known without telling it anything."""
-
-        async def look() -> None:
-            await self._address()
-
-        return await _came_of(look(), self._services.redactor)
+        return await self._came_of(self._way.address())
 
     async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
-        """POST a notice."""
-        return await _came_of(self._deliver(notice, at, head), self._services.redactor)
+        """Send a notice."""
+        return await self._came_of(self._way.deliver(notice, at, head))
 
-    async def _deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
+    async def _came_of(self, work: Awaitable[object]) -> Failed | None:
+        try:
+            came = await work
+        except HamrError as error:
+            return Failed(one_line(error.message, self._redactor))
+        return came if isinstance(came, Failed) else None
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._way.aclose()
+
+
+class _Webhook:
+    """A JSON POST, signed, made once more with the same id where that may help. A redirect is not followed."""
+
+    def __init__(self, channel: Channel, services: ChannelServices) -> None:
+        self._channel, self._services = channel, services
+        self._transport: Transport | None = None
+
+    async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:
         services, delivery = self._services, delivery_of(notice, at)
-        url, secret = await self._address()
+        url, secret = await self.address()
         document = notice_json(notice, delivery, at, head, services.redactor)
         body = json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
         exchanged = await self._post(url, secret, delivery, body)
@@ -182,7 +193,8 @@ class WebhookChannel:
         services, exchanged = self._services, Exchanged()
         if self._transport is None and url.startswith("https:"):
             await asyncio.to_thread(services.trust.of_machine)  # tens of milliseconds, not in the run's way
-        transport = self._opened(url)
+        if self._transport is None:
+            self._transport = open_page_transport(url, services.environ, services.trust)
         timestamp = str(int(services.clock.now().timestamp()))
         signature = signature_of(secret, timestamp, body)
         signed = {DELIVERY: delivery, TIMESTAMP: timestamp, SIGNATURE: signature}
@@ -190,7 +202,7 @@ class WebhookChannel:
         try:
             async with asyncio.timeout(TIMEOUTS.total.total_seconds()):
                 await exchange(
-                    transport,
+                    self._transport,
                     "POST",
                     url,
                     headers,
@@ -203,12 +215,7 @@ class WebhookChannel:
             exchanged.failure = f"no answer within {TIMEOUTS.total.total_seconds():g} s"
         return exchanged
 
-    def _opened(self, url: str) -> Transport:
-        if self._transport is None:
-            self._transport = open_page_transport(url, self._services.environ, self._services.trust)
-        return self._transport
-
-    async def _address(self) -> tuple[str, Secret]:
+    async def address(self) -> tuple[str, Secret]:
         """Its URL and secret.
 
         Raises:
@@ -229,7 +236,6 @@ class WebhookChannel:
         return url, found["secret"]
 
     async def aclose(self) -> None:
-        """Close its connections."""
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.aclose()
@@ -241,7 +247,7 @@ def _may_pass(exchanged: Exchanged) -> bool:
     return status is None or status in _PASSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-class AppriseChannel:
+class _Apprise:
     """One address of Apprise's, in a process of its own.
 
     That library takes a third of a second to load, waits where it likes, and hundreds of services hang on it: in another
@@ -249,31 +255,12 @@ class AppriseChannel:
     a pipe, where nobody else can read it.
     """
 
-    patience = CHANNEL_PATIENCE
-
     def __init__(self, channel: Channel, services: ChannelServices) -> None:
-        self.name = channel.name
         self._channel, self._services = channel, services
 
-    def wants(self, notice: Notice) -> bool:
-        """Whether it is told of that."""
-        return wants(self._channel, notice)
-
-    async def ready(self) -> Failed | None:
-        """Why it could not be told, as far as that is known without telling it anything."""
-
-        async def look() -> None:
-            await self._address()
-
-        return await _came_of(look(), self._services.redactor)
-
-    async def deliver(self, notice: Notice, at: datetime, head: Head | None) -> Failed | None:  # noqa: ARG002 - a chat shows when it came
-        """Have Apprise send a notice."""
-        return await _came_of(self._deliver(notice, head), self._services.redactor)
-
-    async def _deliver(self, notice: Notice, head: Head | None) -> Failed | None:
+    async def deliver(self, notice: Notice, _: datetime, head: Head | None) -> Failed | None:
         services = self._services
-        address, redactor, output = await self._address(), services.redactor, Capture()
+        address, redactor, output = await self.address(), services.redactor, Capture()
         message = {
             "address": address,
             "title": message_title(notice, redactor),
@@ -297,7 +284,7 @@ class AppriseChannel:
             )
         return None if code == 0 else Failed(one_line(output.last_line(redactor), redactor))
 
-    async def _address(self) -> str:
+    async def address(self) -> str:
         """Its address.
 
         Raises:
@@ -315,12 +302,3 @@ class AppriseChannel:
 
     async def aclose(self) -> None:
         """Nothing is open between two notices."""
-
-
-def open_channel(channel: Channel, services: ChannelServices) -> WebhookChannel | AppriseChannel:
-    """The way to a channel; nothing is opened before it is needed."""
-    match channel.via:
-        case Webhook():
-            return WebhookChannel(channel, services)
-        case Apprise():
-            return AppriseChannel(channel, services)

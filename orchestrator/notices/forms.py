@@ -8,7 +8,7 @@ from orchestrator.model import next_step
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
-from orchestrator.report.documents import document
+from orchestrator.report.documents import document, fields_fact
 from orchestrator.system.redaction import Redactor
 
 from .notice import Notice, paragraphs, who
@@ -40,7 +40,7 @@ def event_body(notice: Notice, at: datetime, head: Head | None, redactor: Redact
     """
     foot = f"\n\n{_foot(notice, head, redactor)}"
     return {
-        "title": _within(redactor.clean(notice.title), LONGEST_TITLE),
+        "title": message_title(notice, redactor),
         "text": _within(redactor.clean(notice.text), LONGEST_TEXT - len(foot)) + foot,
         "tags": [_within(redactor.clean(tag), LONGEST_TAG) for tag in notice.tags],
         "alert_type": notice.alert.value,
@@ -102,21 +102,13 @@ def notice_json(
 
     `delivery` is the same where it is sent a second time, and where it comes to another channel.
     """
-    about = notice.about
+    about = ("drill", "goal", "status=stands", "mode", "operator", "reason", "ref")
     fields = {
         "id": delivery,
         "at": at,
-        "on": notice.occasion,
-        "test": notice.test,
-        "pair": about.pair.name,
-        "run": about.run,
-        "drill": about.drill,
-        "goal": about.goal,
-        "status": about.stands,
-        "mode": about.mode,
-        "operator": str(about.operator),
-        "reason": about.reason,
-        "ref": about.ref,
+        **fields_fact(notice, "on=occasion", "test", "pair=about.pair.name", "run"),
+        **fields_fact(notice.about, *about),
+        "operator": str(notice.about.operator),
         "severity": notice.alert,
         "title": message_title(notice, redactor),
         "text": message_text(notice, head, redactor),

@@ -6,6 +6,7 @@ Most events of a run are told to nobody. An org is told as Datadog events; peopl
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -202,14 +203,11 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR09
             words = f"Transition {name}, {source} → {target}: {done}."
         case events.TransitionRefused(transition=name, guards=guards):
             title, alert = f"was refused at transition {name}", Alert.WARNING
-            said = {verdict.guard: verdict for verdict in about.verdicts}
-            reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
-            words = "\n".join([f"Nothing of transition {name} was written. What stopped it:", *reasons])
+            nothing = f"Nothing of transition {name} was written. What stopped it:"
+            words = _with_reasons(nothing, guards, about.verdicts)
         case events.WaitBegan(transition=name, guards=guards, seconds=seconds, verdicts=verdicts):
             title, alert, occasion = f"waits before transition {name}", Alert.WARNING, Occasion.WAITING
-            said = {verdict.guard: verdict for verdict in verdicts}
-            reasons = [f"- {_reason(guard, said.get(guard))}" for guard in guards]
-            words = "\n".join([f"It waits for this, for up to {span(seconds)} from now:", *reasons])
+            words = _with_reasons(f"It waits for this, for up to {span(seconds)} from now:", guards, verdicts)
         case events.WriteOwed(role=role, status=status, reason=reason):
             title, alert = f"owes its {role} {status}", Alert.WARNING
             words = f"{pair[role]} was not told {status}: {reason}\nTell it later: hamr resume {pair.name}"
@@ -267,11 +265,12 @@ def _end_words(event: events.RunFinished) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _reason(guard: str, verdict: Verdict | None) -> str:
-    if verdict is None:
-        return guard
-    why = f" ({verdict.why})" if verdict.why else ""
-    return f"{guard}, {verdict.outcome.value}: {verdict.reason}{why}"
+def _with_reasons(text: str, guards: Iterable[str], verdicts: Iterable[Verdict]) -> str:
+    said = {
+        each.guard: f", {each.outcome.value}: {each.reason}" + (f" ({each.why})" if each.why else "")
+        for each in verdicts
+    }
+    return "\n".join([text, *(f"- {guard}{said.get(guard, '')}" for guard in guards)])
 
 
 def who(about: About) -> str:

@@ -180,12 +180,12 @@ class Session:
         """The pair's ways to tell people."""
         if not self.pair.tell:
             return ()
-        from orchestrator.notices.channels import ChannelServices, open_channel  # noqa: PLC0415 - who has none does not pay
+        from orchestrator.notices.channels import ChannelServices, PeopleChannel  # noqa: PLC0415 - who has none does not pay
         from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
 
         hidden = key_variables(self.pair)
         services = ChannelServices(self.keys, self.redactor, self.clock, self.environ, hidden, self.trust)
-        return tuple(open_channel(channel, services) for channel in self.pair.tell)
+        return tuple(PeopleChannel(channel, services) for channel in self.pair.tell)
 
     def about(self, run: str = "") -> About:
         """A run as its notices know it, before anything happened; without one, the pair alone."""

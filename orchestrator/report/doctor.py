@@ -16,6 +16,8 @@ from .documents import document, fields_fact, seconds
 from .errors import error_json, told
 from .layout import (
     GAP,
+    MOST_STEPS,
+    OF_MANY,
     Line,
     Page,
     Span,
@@ -37,17 +39,16 @@ MEANINGS = {
 }
 """What the exit codes of `hamr doctor` say; they are Nagios', and not those of the other commands."""
 
+LEVEL_STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
+
 _COULD_NOT_LOOK = "UNKNOWN: doctor could not look"
 
-_STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
 _NAMED = 3
 """How many checks the first line names."""
 _GROUP = 24
 _LEVEL = 9
 _INDENT = 6
-_WIDTH = 80
-"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
-_TEXT = _WIDTH - _GROUP - 2 * (_LEVEL + GAP)
+_TEXT = OF_MANY - _GROUP - 2 * (_LEVEL + GAP)
 
 _Verdicts = tuple[Level | None, Level | None]
 """For a planned run, and for an emergency."""
@@ -123,14 +124,11 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
 
     With `everything`, what is well is said in full, too.
     """
-    style = _STYLES[_worst(found)]
-    page: list[Line] = [line(text, style) for text in fold(first_line(found), _WIDTH)]
+    style = LEVEL_STYLES[_worst(found)]
+    page: list[Line] = [line(text, style) for text in fold(first_line(found), OF_MANY)]
     for readiness in found:
         page += [line(), *_pair(readiness, everything=everything)]
     return tuple(page)
-
-
-_MOST_STEPS = 20
 
 
 def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> Page:
@@ -151,15 +149,16 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
     ]
     counts = Counter(each.level for each in found)
     steps = [
-        step for each in ordered[:_MOST_STEPS] if each.level is not Level.OK for step in each.next_steps[:1]
+        step for each in ordered[:MOST_STEPS] if each.level is not Level.OK for step in each.next_steps[:1]
     ]
     if first:
         steps = [*first, *(step for step in steps if step.verb != "resume")]
     said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(order) if counts[level])
-    with within(_WIDTH):
+    with within(OF_MANY):
         return (
             line(
-                f"HAMR {_worst(found).name} - {counted(len(found), 'pair')}: {said}", _STYLES[_worst(found)]
+                f"HAMR {_worst(found).name} - {counted(len(found), 'pair')}: {said}",
+                LEVEL_STYLES[_worst(found)],
             ),
             line(),
             *table(("pair", "planned", "emergency", "what is wrong"), rows, (32, 9, 9, 60), most=2),
@@ -168,7 +167,8 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
 
 
 def _verdict_word(level: Level) -> Span:
-    return Span(level.value if level is Level.OK else level.name, _STYLES[level])
+    """In capitals where somebody has to act: a page without colours has to be skimmed, too."""
+    return Span(level.value if level is Level.OK else level.name, LEVEL_STYLES[level])
 
 
 def _wrong(readiness: Readiness) -> str:
@@ -216,7 +216,7 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
 
 def _text(text: str, style: str = "") -> Page:
     return tuple(
-        (Span(" " * _INDENT), Span(part, style)) for part in fold(shortened(text, 1200), _WIDTH - _INDENT)
+        (Span(" " * _INDENT), Span(part, style)) for part in fold(shortened(text, 1200), OF_MANY - _INDENT)
     )
 
 
@@ -232,10 +232,8 @@ def _row(name: str, verdicts: _Verdicts, text: str = "", style: str = "") -> Pag
 
 
 def _verdict(level: Level | None) -> Span:
-    """In capitals where somebody has to act: a page without colours has to be skimmed, too."""
-    if level is None:
-        return _cell("-", "dim")
-    return _cell(level.value if level is Level.OK else level.name, _STYLES[level])
+    word = Span("-", "dim") if level is None else _verdict_word(level)
+    return _cell(word.text, word.style)
 
 
 def _cell(text: str, style: str = "") -> Span:

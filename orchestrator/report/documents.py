@@ -6,6 +6,8 @@ import enum
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -76,11 +78,7 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def json_form(value: object) -> JSON:
-    """A value as documents show it: enums by the words that a person types for them, times as the journal has them.
-
-    Raises:
-        TypeError: it holds something that has no JSON form (a Secret, for one).
-    """
+    """A value as documents show it: enums by the words that a person types for them, times as the journal has them; a TypeError for a Secret."""
     match value:
         case Status():
             return value.name
@@ -121,89 +119,69 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case pe
                 "emergency": noun.emergency,
             }
         case PlannedWrite():
-            return {
-                "org": noun.role,
-                "name": noun.org,
-                "status": noun.status,
-                "request": noun.request,
-                "expected": noun.expected,
-                "stands_after": noun.stands,
-                "condition": noun.condition,
-            }
+            return fields_fact(
+                noun, "role", "name=org", "status", "request", "expected", "stands_after=stands", "condition"
+            )
         case Owed():
             return fields_fact(noun, but=("stopped_for",))
         case OpenRun():
             return fields_fact(noun, but=("stopped_for", "unknown", "ended"))
         case Objective():
-            return {
-                "status": noun.status,
-                "wanted_seconds": noun.wanted,
-                "took_seconds": seconds(noun.took.total_seconds()),
-                "met": noun.met,
-            }
+            return fields_fact(noun, "status", "wanted_seconds=wanted", "took_seconds=took", "met")
         case StepTime():
-            return {
-                "transition": noun.transition,
-                "from": noun.source,
-                "to": noun.target,
-                "seconds": seconds(noun.seconds),
-                "api_seconds": seconds(noun.api),
-                "world_seconds": seconds(noun.world),
-                "people_seconds": seconds(noun.people),
-                "own_seconds": seconds(noun.machine),
-            }
+            parts = ("api_seconds=api", "world_seconds=world", "people_seconds=people", "own_seconds=machine")
+            return fields_fact(noun, "transition", "source", "target", "seconds", *parts)
         case NextStep():
             return {"command": noun.command, **fields_fact(noun)}
         case Stranger():
-            return {
-                "org": noun.role,
-                "run": noun.run,
-                "by": noun.who,
-                "seconds_ago": seconds(noun.seconds),
-            }
+            return fields_fact(noun, "role", "run", "by=who", "seconds_ago=seconds")
     return fields_fact(noun)
 
 
-def fields_fact(noun: Struct, *names: str, but: Collection[str] = ()) -> dict[str, object]:
-    """Fields and properties of a noun by their keys: those that are named, or its fields in its own order, but for some."""
-    chosen = names or [name for name in noun.__struct_fields__ if name not in but]
-    fields = {name: getattr(noun, name) for name in chosen}
-    return {
-        _KEYS.get(name, name): seconds(each) if name == "seconds" else each for name, each in fields.items()
-    }
+def fields_fact(noun: object, *names: str, but: Collection[str] = ()) -> dict[str, object]:
+    """Fields and properties of a noun by their keys: those that are named, or its fields in its own order, but for some.
+
+    A name is a field's, or key=field where the key is another word; a field of a field stands behind a dot. Under a key
+    that says seconds stands a number of them, to the millisecond.
+    """
+    fields: dict[str, object] = {}
+    for name in names or [each for each in getattr(noun, "__struct_fields__", ()) if each not in but]:
+        key, _, field = name.partition("=")
+        value = attrgetter(field or key)(noun)
+        in_seconds = key.endswith("seconds") and isinstance(value, float | timedelta)
+        fields[_KEYS.get(key, key)] = seconds(value) if in_seconds else value
+    return fields
 
 
-def known_fact(noun: Struct | None, **otherwise: object) -> dict[str, object]:
-    """The same of a noun that may not be there: the named ones, each with what stands for it otherwise."""
-    return otherwise if noun is None else fields_fact(noun, *otherwise)
+def known_fact(noun: Struct | None, *names: str, **otherwise: object) -> dict[str, object]:
+    """The same of a noun that may not be there: the named ones, else null; each of `otherwise` with what stands for it."""
+    if noun is not None:
+        return fields_fact(noun, *names, *otherwise)
+    return {**dict.fromkeys(name.partition("=")[0] for name in names), **otherwise}
 
 
 def proof_fact(certificate: Certificate, sha256: str, version: str) -> dict[str, object]:
     """A certificate, and what is another since: of the playbook and the hamr that are asked about."""
     return {
-        "at": certificate.at,
-        **fields_fact(certificate.proven, "faults", "routes"),
+        **fields_fact(certificate, "at", "faults=proven.faults", "routes=proven.routes"),
         "sha256": certificate.proven.playbook_sha256,
         "changed": certificate.changed_since(sha256, version),
     }
 
 
-def seconds(value: float | None) -> float | None:
+def seconds(value: float | timedelta | None) -> float | None:
     """Seconds, to the millisecond."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
     return None if value is None else round(value, 3)
 
 
 def _reading_fact(reading: Reading) -> dict[str, object]:
     """`status` is null where no known status was seen."""
-    sight, exchange = reading.sight, reading.exchange
+    said = "record" if isinstance(reading.sight, Present) else type(reading.sight).__name__.lower()
+    answer = ("http_status", "server_date", "request_id")
     return {
-        "said": "record" if isinstance(sight, Present) else type(sight).__name__.lower(),
-        "status": reading.status,
-        "reason": reading.reason,
-        "record": reading.record,
-        "at": reading.at,
-        "round_trip_seconds": seconds(exchange.seconds),
-        "http_status": exchange.http_status,
-        "server_date": exchange.server_date,
-        "request_id": exchange.request_id,
+        "said": said,
+        **fields_fact(reading, "status", "reason", "record", "at", "round_trip_seconds=exchange.seconds"),
+        **fields_fact(reading.exchange, *answer),
     }

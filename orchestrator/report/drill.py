@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
 from orchestrator.model.journal import Record
-from orchestrator.model.next_step import NextStep
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
-from orchestrator.model.result import DrillResult, Expectation, Leg, Score, StepTime
+from orchestrator.model.result import DrillResult, Expectation, Leg, StepTime
 from orchestrator.model.words import counted, expectations_held, span
 
 from .describe import describe_event, event_of
-from .documents import document, fields_fact
+from .documents import document, fields_fact, seconds
 from .errors import exit_fact, exit_lines
 from .layout import (
+    MOST_STEPS,
+    OF_MANY,
     Line,
     Page,
     Span,
@@ -31,6 +33,7 @@ from .layout import (
     paragraph,
     shortened,
     table,
+    within,
 )
 
 _KILLED = 137
@@ -45,9 +48,11 @@ def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str
     """
     verify = f"hamr audit verify --anchor {result.head}"
     score, told = result.score, {record.seq: record for record in records}
+    word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
     less_strict = (f"{each.guard}: {each.why}" for each in score.less_strict)
     return (
-        *_title(score),
+        (Span(f"{word}.", style), Span(f" {expectations_held(score)}.")),
+        line(),
         *_about(result),
         *_expectations(score.expectations, told),
         *_times(score.legs),
@@ -58,11 +63,6 @@ def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str
         *head_lines(result.head, f"{verify} --journal {shlex.quote(journal)}" if journal else verify),
         *next_commands((*result.next_steps, next_step.report(score.drill))),
     )
-
-
-def _title(score: Score) -> Page:
-    word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
-    return ((Span(f"{word}.", style), Span(f" {expectations_held(score)}.")), line())
 
 
 def _about(result: DrillResult) -> Page:
@@ -186,7 +186,7 @@ def closed_json(
 # -- several scenarios, one after another ----------------------------------------------------------------------
 
 Played = Mapping[str, DrillResult | HamrError]
-"""What came of each scenario, by name; an error of one that could not be played."""
+"""What came of each scenario, or of each pair's drill, by name; an error of one that could not be played."""
 
 
 def scenario_lines(name: str, played: DrillResult | HamrError) -> Page:
@@ -196,13 +196,13 @@ def scenario_lines(name: str, played: DrillResult | HamrError) -> Page:
         return folded_line((Span("FAILED  ", "bad"), Span(padded(f"{name}  ", 22)), said), "")
     score = played.score
     word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
-    seconds = sum(leg.seconds for leg in score.legs)
+    took = span(sum(leg.seconds for leg in score.legs))
     held = padded(f"{sum(each.held for each in score.expectations)} of {len(score.expectations)} held", 14)
     return (
         (
             Span(padded(word, 8), style),
             Span(padded(f"{name}  ", 22)),
-            Span(f"{held}  {padded(span(seconds), 8)}  {score.drill}"),
+            Span(f"{held}  {padded(took, 8)}  {score.drill}"),
         ),
     )
 
@@ -217,10 +217,28 @@ def worst(played: Played) -> ExitCode:
 
 def drills_page(played: Played) -> Page:
     """What came of all of them; each has had its line."""
-    passed = sum(each.exit_code is ExitCode.DONE for each in played.values())
-    style = "good" if passed == len(played) else "bad"
-    said = f"{passed} of {counted(len(played), 'scenario')} passed."
-    return (line(), line(said, style), *exit_lines(worst(played)), *next_commands(_to_look_at(played)))
+    return _passed(played, "scenario", worst(played), _to_look_at(played))
+
+
+def _passed(
+    played: Played, noun: str, code: ExitCode, steps: Sequence[NextStep], left: Sequence[str] = ()
+) -> Page:
+    passed, of = sum(each.exit_code is ExitCode.DONE for each in played.values()), len(played) + len(left)
+    return (
+        line(),
+        line(f"{passed} of {counted(of, noun)} passed.", "good" if passed == of else "bad"),
+        *(paragraph(f"Not drilled: {shortened(', '.join(left))}.", "warn") if left else ()),
+        *exit_lines(code),
+        *next_commands(steps),
+    )
+
+
+def _not_played(played: Played, noun: str) -> list[dict[str, object]]:
+    return [
+        {noun: name, "message": each.message, **exit_fact(each.exit_code)}
+        for name, each in played.items()
+        if isinstance(each, HamrError)
+    ]
 
 
 def _to_look_at(played: Played) -> tuple[NextStep, ...]:
@@ -242,13 +260,49 @@ def drills_json(played: Played, journal: str) -> dict[str, JSON]:
             "drills": [
                 drill_json(each, journal) for each in played.values() if isinstance(each, DrillResult)
             ],
-            "failed": [
-                {"scenario": name, "message": each.message, **exit_fact(each.exit_code)}
-                for name, each in played.items()
-                if isinstance(each, HamrError)
-            ],
+            "failed": _not_played(played, "scenario"),
             "next": _to_look_at(played),
             "journal": journal,
+        },
+    )
+
+
+def live_drills_page(found: Played, left: Sequence[str], code: ExitCode) -> Page:
+    """What came of the live drills of many pairs; each has had its line."""
+    with within(OF_MANY):
+        return _passed(found, "pair", code, _after_drills(found), left)
+
+
+def _after_drills(found: Played) -> tuple[NextStep, ...]:
+    steps: list[NextStep] = []
+    for each in found.values():
+        if isinstance(each, HamrError):
+            steps += each.next_steps[:1]
+        elif each.exit_code is not ExitCode.DONE:
+            steps += (*each.next_steps[:1], next_step.report(each.score.drill))
+    return each_once(steps[:MOST_STEPS])
+
+
+def live_drills_json(found: Played, left: Sequence[str], code: ExitCode) -> dict[str, JSON]:
+    """The same as a document: hamr/fleet-drill/1."""
+    return document(
+        "hamr/fleet-drill/1",
+        {
+            "passed": code is ExitCode.DONE and not left,
+            **exit_fact(code),
+            "drills": [
+                {
+                    **fields_fact(each.score, "drill", "pair", "passed"),
+                    **exit_fact(each.exit_code),
+                    "closed": each.closed,
+                    "seconds": seconds(sum(leg.seconds for leg in each.score.legs)),
+                }
+                for each in found.values()
+                if isinstance(each, DrillResult)
+            ],
+            "failed": _not_played(found, "pair"),
+            "not_drilled": left,
+            "next": _after_drills(found),
         },
     )
 

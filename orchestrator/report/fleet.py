@@ -10,23 +10,31 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orchestrator.errors import ExitCode, HamrError
+from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 from orchestrator.model.fleet import FleetPlan, FleetView, Member, PlannedPair
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
-from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted, span, utc
 
-from .documents import document, fields_fact, seconds
+from .documents import document, fields_fact, known_fact
 from .errors import exit_fact, exit_lines, meaning
-from .layout import Line, Page, Span, labelled, line, next_commands, paragraph, shortened, table, within
-from .pairs import WIDTH
-
-_MOST_STEPS = 20
-"""Of how many pairs a page says what to type next; its JSON says it of all."""
+from .layout import (
+    MOST_STEPS,
+    OF_MANY,
+    Line,
+    Page,
+    Span,
+    labelled,
+    line,
+    next_commands,
+    paragraph,
+    shortened,
+    table,
+    within,
+)
 
 
 class Doing(Struct):
@@ -40,12 +48,15 @@ class Doing(Struct):
 
 def plan_page(plan: FleetPlan, steps: Sequence[NextStep] = ()) -> Page:
     """What a fleet would do, a line for each pair: those that would be refused first; and what to type next."""
-    with within(WIDTH):
+    emergency = " in emergency mode" if plan.mode is Mode.EMERGENCY else ""
+    pairs, waves = counted(len(plan.pairs), "pair"), counted(len(plan.waves), "wave")
+    of_wave = (f"{number}: {counted(len(wave), 'pair')}" for number, wave in enumerate(plan.waves, 1))
+    with within(OF_MANY):
         if not plan.pairs:
             return (*paragraph(f"{NO_EMERGENCY} Nothing was sent.", "warn"), *next_commands(steps))
         return (
-            line(_plan_title(plan), "heading"),
-            *paragraph(_in_waves(plan.waves)),
+            line(f"{pairs} to {plan.goal}{emergency}, in {waves}", "heading"),
+            *paragraph(f"Waves: {', '.join(of_wave)}"),
             line(),
             *_planned(plan),
             *_left_out(plan),
@@ -79,20 +90,7 @@ def _steps_of(pairs: Iterable[tuple[str, tuple[NextStep, ...]]], goal: Status) -
     dark = [pair for pair, step in first.items() if step.is_emergency]
     together = (next_step.fleet_emergency(dark, goal),) if len(dark) > 1 else ()
     each = [step for step in first.values() if not (together and step.is_emergency)]
-    return each_once((*together, *each[:_MOST_STEPS]))
-
-
-def _plan_title(plan: FleetPlan) -> str:
-    emergency = " in emergency mode" if plan.mode is Mode.EMERGENCY else ""
-    return (
-        f"{counted(len(plan.pairs), 'pair')} to {plan.goal}{emergency}, in {counted(len(plan.waves), 'wave')}"
-    )
-
-
-def _in_waves(waves: Sequence[Sequence[str]]) -> str:
-    return "Waves: " + ", ".join(
-        f"{number}: {counted(len(wave), 'pair')}" for number, wave in enumerate(waves, 1)
-    )
+    return each_once((*together, *each[:MOST_STEPS]))
 
 
 def _refused(plan: FleetPlan) -> list[PlannedPair]:
@@ -153,13 +151,10 @@ def _left_out(plan: FleetPlan) -> Page:
 
 
 def _plan_counts(plan: FleetPlan) -> str:
-    refused, there = len(_refused(plan)), sum(_is_there(each) for each in plan.pairs.values())
+    refused = len(_refused(plan))
+    there = sum(not each.refused and not each.transitions for each in plan.pairs.values())
     moved = len(plan.pairs) - refused - there
     return f"{moved} would move, {there} are there already, {refused} would be refused as things are."
-
-
-def _is_there(each: PlannedPair) -> bool:
-    return not each.refused and not each.transitions
 
 
 def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSON]:
@@ -167,18 +162,14 @@ def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSO
     of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
 
     def fact(each: PlannedPair) -> dict[str, object]:
-        digest = None if each.what is None else each.what.digest
         known = fields_fact(each, but=("what", "next_steps"))
-        return {**known, "wave": of_wave.get(each.pair), "digest": digest, "next": each.next_steps}
+        made = {"wave": of_wave.get(each.pair), **known_fact(each.what, "digest")}
+        return {**known, **made, "next": each.next_steps}
 
     return document(
         "hamr/fleet-plan/1",
         {
-            "fleet": plan.fleet,
-            "made_at": plan.made_at,
-            "goal": plan.goal,
-            "mode": plan.mode,
-            "digest": plan.digest,
+            **fields_fact(plan, "fleet", "made_at", "goal", "mode", "digest"),
             "waves": plan.waves,
             "pairs": [fact(each) for each in plan.pairs.values()],
             "left_out": [fact(each) for each in plan.left_out],
@@ -194,7 +185,7 @@ def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
         for what in view.started.plans
     ]
     overrides = [f"{guard}: {why}" for guard, why in view.started.overrides.items()]
-    with within(WIDTH):
+    with within(OF_MANY):
         return (
             line(f"What {view.by} asks for: {counted(len(rows), 'pair')} to {view.started.goal}", "heading"),
             *labelled("reason", shortened(reason or "none was given")),
@@ -221,7 +212,7 @@ def fleet_page(view: FleetView, code: ExitCode, now: datetime, first: tuple[Next
     steps = _steps_of(ended, view.started.goal)
     left = any(not each.settled for each in view.members.values())
     go_on = going_on(view) if left else ()
-    with within(WIDTH):
+    with within(OF_MANY):
         return (
             line(),
             title(view, now),
@@ -245,7 +236,7 @@ def going_on(view: FleetView) -> tuple[NextStep, ...]:
 
 def frame(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
     """How it goes just now: those that need a person, those under way, those to come; who has arrived comes last."""
-    with within(WIDTH):
+    with within(OF_MANY):
         return (
             line(),
             title(view, now),
@@ -306,23 +297,28 @@ def _row(view: FleetView, member: Member, doing: Doing | None, now: datetime) ->
     if outcome is None:
         words = "its wave has begun; no end yet" if view.untold(member.pair) else "not begun"
         return (*head, Span("-"), Span("-"), Span(words, "dim"))
-    style = "good" if member.settled else "warn" if outcome.arrived else "bad"
     # What is owed stands in the message itself: that of a code that means it would leave no room for it.
     words = outcome.message if outcome.arrived else f"{meaning(outcome.exit_code)}: {outcome.message}"
     took = span(round(outcome.seconds, 1)) if outcome.seconds else "-"
-    return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), style))
+    return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), member_style(member)))
+
+
+def member_style(member: Member) -> str:
+    """How a pair's outcome looks; "" where it has none yet."""
+    if member.outcome is None:
+        return ""
+    return "good" if member.settled else "warn" if member.arrived else "bad"
 
 
 def ended_line(member: Member, now: datetime) -> Line:
     """One pair that was brought to an end, for a log or a pipe."""
     assert member.outcome is not None  # noqa: S101 - it ended
     outcome = member.outcome
-    style = "good" if member.settled else "warn" if outcome.arrived else "bad"
     run = f", run {outcome.run}" if outcome.run else ""
     return (
         Span(f"{utc(now)}  wave {member.wave}  ", "dim"),
         Span(member.pair, "bold"),
-        Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", style),
+        Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", member_style(member)),
         Span(f": {shortened(outcome.message)}{run}"),
     )
 
@@ -336,13 +332,9 @@ def fleet_json(view: FleetView, code: ExitCode) -> dict[str, JSON]:
             "fleet": view.fleet,
             **exit_fact(code),
             **fields_fact(started, "goal", "mode", "reason", "ref", "at_once", "stop_after", "digest"),
-            "by": view.by,
-            "began": view.began,
+            **fields_fact(view, "by", "began"),
             "resumed": [{"at": at, "by": who} for at, who in view.resumed],
-            "last": view.last,
-            "waves": started.waves,
-            "wave": view.wave,
-            "finished": view.finished,
+            **fields_fact(view, "last", "waves=started.waves", "wave", "finished"),
             "stopped": view.stopped or None,
             "arrived": sum(each.arrived for each in view.members.values()),
             "need_person": [each.pair for each in view.members.values() if needs_person(each)],
@@ -353,77 +345,15 @@ def fleet_json(view: FleetView, code: ExitCode) -> dict[str, JSON]:
 
 def _member_fact(member: Member) -> dict[str, object]:
     outcome = member.outcome
-    ended: dict[str, object] = (
-        {
-            "run": outcome.run or None,
-            **exit_fact(outcome.exit_code),
-            "message": outcome.message,
-            "stands": outcome.phase or None,
-            "seconds": seconds(outcome.seconds),
-            "by": member.by,
-            "ended_at": member.ended_at,
-            "next": outcome.next_steps,
-        }
-        if outcome is not None
-        else dict.fromkeys(
-            ("run", "exit_code", "exit_meaning", "message", "stands", "seconds", "by", "ended_at")
-        )
-        | {"next": ()}
-    )
-    return {"pair": member.pair, "wave": member.wave, "arrived": member.arrived, **ended}
-
-
-Drilled = Mapping[str, DrillResult | HamrError]
-"""What came of each pair's drill; an error of one that could not be drilled."""
-
-
-def drilled_page(found: Drilled, left: Sequence[str], code: ExitCode) -> Page:
-    """What came of the live drills of many pairs; each has had its line."""
-    passed = sum(each.exit_code is ExitCode.DONE for each in found.values())
-    said = f"{passed} of {counted(len(found) + len(left), 'pair')} passed."
-    with within(WIDTH):
-        return (
-            line(),
-            line(said, "good" if passed == len(found) and not left else "bad"),
-            *(paragraph(f"Not drilled: {shortened(', '.join(left))}.", "warn") if left else ()),
-            *exit_lines(code),
-            *next_commands(_after_drills(found)),
-        )
-
-
-def _after_drills(found: Drilled) -> tuple[NextStep, ...]:
-    steps: list[NextStep] = []
-    for each in found.values():
-        if isinstance(each, HamrError):
-            steps += each.next_steps[:1]
-        elif each.exit_code is not ExitCode.DONE:
-            steps += (*each.next_steps[:1], next_step.report(each.score.drill))
-    return each_once(steps[:_MOST_STEPS])
-
-
-def drilled_json(found: Drilled, left: Sequence[str], code: ExitCode) -> dict[str, JSON]:
-    """The same as a document: hamr/fleet-drill/1."""
-    return document(
-        "hamr/fleet-drill/1",
-        {
-            "passed": code is ExitCode.DONE and not left,
-            **exit_fact(code),
-            "drills": [
-                {
-                    **fields_fact(each.score, "drill", "pair", "passed"),
-                    **exit_fact(each.exit_code),
-                    "closed": each.closed,
-                    "seconds": seconds(sum(leg.seconds for leg in each.score.legs)),
-                }
-                for each in found.values()
-                if isinstance(each, DrillResult)
-            ],
-            "failed": [
-                {"pair": pair, "message": each.message, **exit_fact(each.exit_code)}
-                for pair, each in found.items()
-                if isinstance(each, HamrError)
-            ],
-            "not_drilled": left,
-            "next": _after_drills(found),
-        },
-    )
+    code = None if outcome is None else exit_fact(outcome.exit_code)
+    ended = None if outcome is None else {"by": member.by, "ended_at": member.ended_at}
+    return {
+        **fields_fact(member, "pair", "wave", "arrived"),
+        "run": (outcome and outcome.run) or None,
+        **(code or dict.fromkeys(("exit_code", "exit_meaning"))),
+        **known_fact(outcome, "message"),
+        "stands": (outcome and outcome.phase) or None,
+        **known_fact(outcome, "seconds"),
+        **(ended or dict.fromkeys(("by", "ended_at"))),
+        "next": () if outcome is None else outcome.next_steps,
+    }

@@ -182,21 +182,10 @@ def runs_json(
     return document(
         "hamr/runs/1",
         {
-            "runs": [
-                {
-                    **fields_fact(run, "run", "pair", "goal", "mode", "by", "host"),
-                    **fields_fact(run, "started_at", "finished_at", "seconds", "end", "exit_code", "open"),
-                    **fields_fact(run, "drill", "fleet"),
-                }
-                for run in runs
-            ],
+            "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
             "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
             "drills": [
-                {
-                    **fields_fact(drill, "drill", "pair", "simulated", "scenario", "goal", "by"),
-                    **fields_fact(drill, "started_at", "closed_at", "seconds", "passed", "end", "runs"),
-                }
-                for drill in drills or ()
+                {**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()
             ],
             "journal_exists": not unjournalled,
         },
@@ -246,10 +235,8 @@ def _entry(record: Record, time: str) -> Page:
         )
     else:
         said = describe_event(event)
-    page = folded_line(said, f"  {time}  ")
-    if event is None:
-        return page
-    return (*page, *event_details(event, indent=_MARGIN))
+    below = () if event is None else event_details(event, indent=_MARGIN)
+    return (*folded_line(said, f"  {time}  "), *below)
 
 
 def show_json(records: Sequence[Record]) -> dict[str, JSON]:
@@ -261,13 +248,15 @@ def show_json(records: Sequence[Record]) -> dict[str, JSON]:
             "run": first and first.run,
             "pair": first and first.pair,
             "records": [
-                {**fields_fact(record, but=("run", "pair", "prev")), "data": _without_playbook(record)}
+                {
+                    **fields_fact(record, but=("run", "pair", "prev")),
+                    "data": {
+                        key: value
+                        for key, value in record.data.items()
+                        if (record.kind, key) != (RunStarted.kind, "playbook_text")
+                    },
+                }
                 for record in records
             ],
         },
     )
-
-
-def _without_playbook(record: Record) -> dict[str, JSON]:
-    left_out = "playbook_text" if record.kind == RunStarted.kind else None
-    return {key: value for key, value in record.data.items() if key != left_out}

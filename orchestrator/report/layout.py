@@ -70,6 +70,12 @@ COLUMNS = 100
 LEAST_COLUMNS = 60
 """A page is made no narrower; where a terminal is, its lines are folded once more."""
 
+OF_MANY = 80
+"""How wide a page of many pairs is at most: it is for narrow terminals, and mails from cron, too."""
+
+MOST_STEPS = 20
+"""Of how many pairs a page says what to type next; its JSON says it of all."""
+
 _columns: ContextVar[int] = ContextVar("columns", default=COLUMNS)
 
 
@@ -282,15 +288,11 @@ def heading(text: str) -> Page:
     return (line(), line(shortened(text, page_width()), "heading"))
 
 
-def bullets(texts: Iterable[str], style: str = "") -> Page:
-    """A list, each text folded behind its dash."""
-    return tuple(each for text in texts for each in paragraph(f"- {text}", style, indent=2, hanging=2))
-
-
-def listed_under(title: str, texts: Iterable[str], style: str = "", *, longest: int | None = None) -> Page:
+def listed_under(title: str, texts: Iterable[str], *, longest: int | None = None) -> Page:
     """A heading and a list, its texts cut at a length where one is given; nothing where there is nothing in it."""
     shown = tuple(texts if longest is None else (shortened(text, longest) for text in texts))
-    return (*heading(title), *bullets(shown, style)) if shown else ()
+    listed = (each for text in shown for each in paragraph(f"- {text}", indent=2, hanging=2))
+    return (*heading(title), *listed) if shown else ()
 
 
 def command(text: str) -> Line:
@@ -302,12 +304,10 @@ def next_commands(steps: Sequence[NextStep]) -> Page:
     """What to type next, most useful first, each with what it is for; whole lines, to be copied. Nothing where there is nothing."""
     if not steps:
         return ()
-    return (*heading("Next"), *(spans for step in steps for spans in step_lines(step)))
-
-
-def step_lines(step: NextStep) -> Page:
-    """A command, and under it what it is for."""
-    return (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
+    page: list[Line] = [*heading("Next")]
+    for step in steps:
+        page += (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
+    return tuple(page)
 
 
 def head_lines(head: object, verify: str = "") -> Page:

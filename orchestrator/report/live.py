@@ -13,7 +13,6 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model.events import Waiting
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Question, Timeouts
 from orchestrator.model.reading import Reading, Unreachable
@@ -25,7 +24,7 @@ from orchestrator.model.words import span
 from .describe import reading_words
 from .layout import Line, Page, Span, called, labelled, line, line_text, shortened, table
 from .outcomes import write_outcome
-from .run_view import HookRun, Look, RunView, TransitionView
+from .run_view import Look, RunView, TransitionView
 from .verdicts import time_left, wait_lines
 
 SILENT = 1.0
@@ -54,7 +53,11 @@ def run_page(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime)
 
 def looks_page(looks: Mapping[Role, Look], pair: Pair, now: datetime) -> Page:
     """Who is silent, for how long and for how long at most, and who has answered meanwhile; nothing while nobody is."""
-    silent = {role for role, look in looks.items() if _is_silent(look, now)}
+    silent = {
+        role
+        for role, look in looks.items()
+        if look.answered is None and (now - look.asked_at).total_seconds() >= SILENT
+    }
     if not silent:
         return ()
     page: list[Line] = []
@@ -71,10 +74,6 @@ def looks_page(looks: Mapping[Role, Look], pair: Pair, now: datetime) -> Page:
             took = span(look.answered.exchange.seconds)
             page += labelled("answered", f"{org}: {reading_words(look.answered).text}, in {took}")
     return tuple(page)
-
-
-def _is_silent(look: Look, now: datetime) -> bool:
-    return look.answered is None and (now - look.asked_at).total_seconds() >= SILENT
 
 
 def _no_answer(since: datetime, most: float, now: datetime) -> str:
@@ -102,7 +101,8 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
     if run.finished is not None:
         return ()
     page: list[Line] = []
-    question, hooks, guards = _question(run), _hooks(run), run.waits_for_guards
+    question, guards = _question(run), run.waits_for_guards
+    hooks = [hook for transition in run.transitions for hook in transition.hooks if hook.ended is None]
     if question is not None:
         page += labelled("asks", shortened(question.text, 1200), "warn")
     elif guards is not None:
@@ -111,19 +111,15 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
     elif run.awaited is not None:
         waiting, said_at = run.awaited
         left = waiting.seconds - (now - said_at).total_seconds()
-        page += labelled("waits for", _countdown(waiting, left), "warn")
-    elif hooks:
+        for_how_long = f": {time_left(left)}" if waiting.seconds > 0 else ""
+        page += labelled("waits for", f"{shortened(waiting.what)}{for_how_long}", "warn")
+    else:
         for hook in hooks:
             since = span((now - hook.at).total_seconds())
-            page += labelled(
-                "hook", f"{hook.name}, {hook.when.value} {hook.transition}, has run for {since}", "warn"
-            )
+            words = f"{hook.name}, {hook.when.value} {hook.transition}, has run for {since}"
+            page += labelled("hook", words, "warn")
     page += looks_page(run.looks, pair, now)
     return tuple(page) or labelled("now", "at work", "dim")
-
-
-def _countdown(waiting: Waiting, left: float) -> str:
-    return f"{shortened(waiting.what)}{f': {time_left(left)}' if waiting.seconds > 0 else ''}"
 
 
 def _question(run: RunView) -> Question | None:
@@ -134,10 +130,6 @@ def _question(run: RunView) -> Question | None:
         if asked.ended is None
     )
     return next(open_ones, None)
-
-
-def _hooks(run: RunView) -> list[HookRun]:
-    return [hook for transition in run.transitions for hook in transition.hooks if hook.ended is None]
 
 
 def _transitions(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime) -> Page:

@@ -53,13 +53,11 @@ def quoted(text: str) -> str:
     Words that a tracker would make a link or a mention of stand between backticks; nothing else stops all of them.
     """
     return " ".join(
-        code(word) if _RISKY.search(word) else _SPECIAL.sub(_unmarked, word)
+        code(word)
+        if _RISKY.search(word)
+        else _SPECIAL.sub(lambda found: f"{found[1]}\\" if found[1].isdigit() else f"\\{found[1]}", word)
         for word in shortened(text, LONGEST).split(" ")
     )
-
-
-def _unmarked(found: re.Match[str]) -> str:
-    return f"{found[1]}\\" if found[1].isdigit() else f"\\{found[1]}"
 
 
 def code(text: str) -> str:

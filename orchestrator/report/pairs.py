@@ -20,7 +20,7 @@ from orchestrator.model.words import counted, one_reason, span, utc
 
 from .documents import document
 from .errors import error_json, exit_fact
-from .layout import Page, Span, line, listed_under, next_commands, paragraph, table, within
+from .layout import OF_MANY, Page, Span, line, listed_under, next_commands, paragraph, table, within
 from .status import (
     outcome_unknown,
     owes_hooks,
@@ -32,9 +32,6 @@ from .status import (
 
 Looks = Mapping[str, Standing | HamrError]
 """By pair, in the inventory's order: where it stands, or why that could not be told."""
-
-WIDTH = 80
-"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
 
 NOT_READ = "not read"
 
@@ -60,11 +57,9 @@ class _Row(Struct, frozen=True):
 
 def pairs_code(found: Looks) -> ExitCode:
     """The exit code: the worst of any pair, in the order 9, 7, 8, any other of a pair that could not be read, 0."""
-    return worst_of(map(_code, found.values()))
-
-
-def _code(look: Standing | HamrError) -> ExitCode:
-    return look.exit_code if isinstance(look, HamrError) else status_code(look)
+    return worst_of(
+        look.exit_code if isinstance(look, HamrError) else status_code(look) for look in found.values()
+    )
 
 
 def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextStep] = ()) -> Page:
@@ -73,12 +68,13 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
     Where `before` is the look before this one, a star marks each line that says something else.
     """
     rows = _rows(found)
+    counts = Counter(row.stands_at for row in rows).most_common()
     needing = sum(row.needs_person for row in rows)
     unread = [f"{pair}: {look.message}" for pair, look in found.items() if isinstance(look, HamrError)]
     unjournalled = {
         look.journal for look in found.values() if isinstance(look, Standing) and not look.journal_exists
     }
-    with within(WIDTH):
+    with within(OF_MANY):
         head, *lines = _table(rows, found, _changed(rows, before))
         return (
             line(", ".join([counted(len(rows), "pair"), *_time(found)]), "heading"),
@@ -86,7 +82,7 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
             head,
             *lines,
             line(),
-            *paragraph(", ".join(f"{number} {place}" for place, number in _counts(rows).items())),
+            *paragraph(", ".join(f"{number} {place}" for place, number in counts)),
             *(paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}.", "warn") if needing else ()),
             *unjournalled_lines("".join(unjournalled)),
             *_keyless(found),
@@ -114,7 +110,7 @@ def changes_page(found: Looks, before: Looks) -> Page:
     """The lines of those pairs of which something else is said than the look before, under the time; else nothing."""
     rows = _rows(found)
     changed = _changed(rows, before)
-    with within(WIDTH):
+    with within(OF_MANY):
         _, *lines = _table(rows, found, changed)
     shown = [text for row, text in zip(rows, lines, strict=True) if row.pair in changed]
     return (*map(line, _time(found)), *shown) if shown else ()
@@ -128,7 +124,7 @@ def pairs_json(found: Looks, steps: Sequence[NextStep] = ()) -> dict[str, JSON]:
             "hamr/pairs/1",
             {
                 **exit_fact(pairs_code(found)),
-                "counts": _counts(rows),
+                "counts": dict(Counter(row.stands_at for row in rows).most_common()),
                 "need_person": [row.pair for row in rows if row.needs_person],
                 "next": steps,
             },
@@ -195,11 +191,6 @@ def _time(found: Looks) -> list[str]:
     """When the last pair was read; nothing where none was."""
     times = [look.at for look in found.values() if isinstance(look, Standing)]
     return [utc(max(times))] if times else []
-
-
-def _counts(rows: Iterable[_Row]) -> dict[str, int]:
-    """How many stand where, most first."""
-    return dict(Counter(row.stands_at for row in rows).most_common())
 
 
 def _changed(rows: Iterable[_Row], before: Looks | None) -> set[str]:

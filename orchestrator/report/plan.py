@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 
 from orchestrator.model import next_step
-from orchestrator.model.guard import Outcome, Verdict
+from orchestrator.model.guard import Outcome
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedTransition
 from orchestrator.model.playbook import Manual
-from orchestrator.model.run import Mode
+from orchestrator.model.run import Approvable, Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import counted, move, span, utc
 
 from .documents import document, fields_fact, proof_fact
 from .layout import (
@@ -57,6 +57,7 @@ def preview_page(plan: Plan) -> Page:
 
 def _in_short(plan: Plan) -> Page:
     """Where it stands, the route, per transition how its guards judge it and who is told what, and what is left."""
+    conditions = dict.fromkeys(write.condition for write in plan.writes if write.condition)
     return (
         *_title(plan),
         (
@@ -74,7 +75,7 @@ def _in_short(plan: Plan) -> Page:
         *asked_lines(plan),
         *((line(),) if plan.transitions else ()),
         *(each for transition in plan.transitions for each in _transition(transition)),
-        *_condition(plan),
+        *(each for words in conditions for each in labelled("*", words)),
         *also_sent_lines(plan),
         *_afterwards(plan),
         *(labelled("ends", _ends(plan)) if plan.reachable else ()),
@@ -171,14 +172,6 @@ def _guards_words(transition: PlannedTransition) -> str:
     return "; ".join(said)
 
 
-def _condition(plan: Plan) -> Page:
-    return tuple(
-        each
-        for words in dict.fromkeys(write.condition for write in plan.writes if write.condition)
-        for each in labelled("*", words)
-    )
-
-
 def _afterwards(plan: Plan) -> Page:
     """What is left to people, or still owed, once it is made."""
     hooks = [hook for transition in plan.transitions for hook in (*transition.before, *transition.after)]
@@ -202,14 +195,10 @@ def _ends(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def _refusing_before(plan: Plan) -> tuple[Verdict, ...]:
-    return tuple(verdict for verdict in plan.before if verdict.guard in plan.refused_before)
-
-
 def _refusal(plan: Plan) -> Page:
     """What would stop the run, at the top: nobody has to read to the end to learn that it would be refused."""
     page: list[Line] = []
-    before = _refusing_before(plan)
+    before = [verdict for verdict in plan.before if verdict.guard in plan.refused_before]
     if before:
         words = "REFUSED: a run would not start, because of what an earlier one left behind."
         page += [line(), *paragraph(words, "bad"), *refusal_lines(before)]
@@ -257,10 +246,8 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
             **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
             **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
             "next": _next_steps(plan, out),
-            "timeouts_seconds": plan.timeouts,
-            "confirm_within_seconds": plan.confirm_within,
-            "confirm_every_seconds": plan.confirm_every,
-            "resend": plan.resend,
+            **fields_fact(plan, "timeouts_seconds=timeouts", "confirm_within_seconds=confirm_within"),
+            **fields_fact(plan, "confirm_every_seconds=confirm_every", "resend"),
             "objectives_seconds": plan.objectives,
             "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
             **fields_fact(plan, "remember", "strangers"),
@@ -269,5 +256,44 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
             "proof": None
             if plan.certificate is None
             else proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
+        },
+    )
+
+
+# -- what somebody agrees to ----------------------------------------------------------------------------------------
+
+
+def approvable_page(what: Approvable, *, asked_by: str, reason: str) -> Page:
+    """All that an approval is of."""
+    overrides = (
+        spans
+        for guard, why in what.overrides.items()
+        for spans in labelled("override", shortened(f"{guard}: {why}"), "warn")
+    )
+    return (
+        line(f"Pair {what.pair}: {move(what.start, what.goal)}, {what.mode.value}.", "heading"),
+        *labelled("transitions", ", then ".join(what.route)),
+        *(spans for role in Role for spans in labelled(role.value, what.orgs[role])),
+        *labelled("playbook", f"SHA-256 {what.playbook_sha256[:12]}…"),
+        *overrides,
+        *labelled("asked by", shortened(asked_by, 120)),
+        *(labelled("because", shortened(reason)) if reason else ()),
+        *labelled("digest", what.digest),
+    )
+
+
+def approval_json(what: Approvable, *, run: str, by: str, reason: str, afterwards: bool) -> dict[str, JSON]:
+    """That somebody agreed: hamr/approval/1."""
+    return document(
+        "hamr/approval/1",
+        {
+            "run": run,
+            "digest": what.digest,
+            **fields_fact(
+                what, "pair", "start", "goal", "mode", "route", "orgs", "playbook_sha256", "overrides"
+            ),
+            "by": by,
+            "reason": reason,
+            "afterwards": afterwards,
         },
     )

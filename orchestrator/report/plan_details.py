@@ -90,15 +90,6 @@ def _terms(hook: Hook, when: When, mode: Mode) -> str:
     return f"{ends}, {again}"
 
 
-def note_of(transition: PlannedTransition, verdict: Verdict) -> str:
-    """What becomes of a verdict that does not stop the plan, though it is no pass."""
-    if verdict.guard in transition.waits:
-        return f"waited for, up to {span(transition.waits_seconds)}"
-    if verdict.guard in transition.asks:
-        return "you would be asked"
-    return ""
-
-
 def _header(plan: Plan) -> Page:
     request = plan.request
     page: list[Line] = [
@@ -114,7 +105,12 @@ def _header(plan: Plan) -> Page:
     page += proof_lines(plan)
     page += labelled("operator", shortened(str(plan.operator), 120))
     page += asked_lines(plan)
-    page += labelled("time-outs", _timeouts(plan))
+    limits, seen = plan.timeouts, span(plan.confirm_within)
+    page += labelled(
+        "time-outs",
+        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
+        f"within {seen}",
+    )
     page += also_sent_lines(plan)
     own = f"{OWN_ID} below stands for the run's own id, which it gets when it begins"
     return (*page, *labelled("run", own if plan.run == OWN_ID else plan.run))
@@ -177,14 +173,6 @@ def assumed_words(assumed: Status) -> str:
     return f"nothing: both orgs were assumed to stand at {assumed}, so this plan can't be applied"
 
 
-def _timeouts(plan: Plan) -> str:
-    limits = plan.timeouts
-    return (
-        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
-        f"within {span(plan.confirm_within)}"
-    )
-
-
 def _before(plan: Plan) -> Page:
     if not plan.before:
         return ()
@@ -221,15 +209,20 @@ def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
 
 
 def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
-    note = note_of(transition, verdict)
-    if verdict.guard in transition.refused_by:
+    """A verdict, and what becomes of it where it is no pass."""
+    guard, note = verdict.guard, ""
+    if guard in transition.refused_by:
         note = "refuses"
-    elif verdict.guard in transition.overridden:
+    elif guard in transition.overridden:
         note = "overridden"
-    elif verdict.guard in transition.waived:
+    elif guard in transition.waived:
         note = f"waived: {why_waived(verdict)}"
     elif verdict.outcome is not Outcome.PASS and transition.half_done:
         note = "does not bind"
+    elif guard in transition.waits:
+        note = f"waited for, up to {span(transition.waits_seconds)}"
+    elif guard in transition.asks:
+        note = "you would be asked"
     page = verdict_lines(verdict, note)
     return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
 

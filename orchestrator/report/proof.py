@@ -11,7 +11,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.proof import Counterexample, Event, Explored, Moment, Proof, Route, RouteProof, What
 from orchestrator.model.words import counted
 
-from .documents import document
+from .documents import document, fields_fact
 from .layout import Page, Span, line, next_commands, paragraph
 
 STORY_LINES = 10
@@ -202,44 +202,33 @@ def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for eac
 
 def proof_json(proof: Proof, scenario: str | None = None) -> dict[str, JSON]:
     """The same as a document: the certificate, bound to the playbook's digest, the program's version and the bounds."""
-    explored = proof.explored
     return document(
         "hamr/proof/1",
         {
-            "playbook": proof.playbook,
-            "sha256": proof.sha256,
-            "version": proof.version,
-            "holds": proof.holds,
+            **fields_fact(proof, "playbook", "sha256", "version", "holds"),
             "whole": all(each.whole for each in proof.routes) and not proof.counterexamples,
-            "faults": proof.faults,
-            "commands": proof.commands,
-            "seconds": round(proof.seconds, 3),
-            "interleavings": explored.interleavings,
-            "states": explored.states,
-            "left": explored.left,
-            "routes": [{**_route(each.route), **_found(each)} for each in proof.routes],
+            **fields_fact(proof, "faults", "commands", "seconds"),
+            **fields_fact(proof.explored, *_EXPLORED),
+            "routes": [
+                {**fields_fact(each.route, *_ROUTE), **fields_fact(each.explored, *_EXPLORED)}
+                for each in proof.routes
+            ],
             "counterexamples": [_counterexample(each) for each in proof.counterexamples],
             "scenario": scenario,
-            "next": list(next_after(proof, scenario)),
+            "next": next_after(proof, scenario),
         },
     )
 
 
-def _route(route: Route) -> dict[str, object]:
-    return {"from": route.start, "to": route.goal, "emergency": route.emergency, "mirrors": route.mirrors}
-
-
-def _found(found: RouteProof) -> dict[str, object]:
-    explored = found.explored
-    return {"interleavings": explored.interleavings, "states": explored.states, "left": explored.left}
+_ROUTE = ("from=start", "to=goal", "emergency", "mirrors")
+_EXPLORED = ("interleavings", "states", "left")
 
 
 def _counterexample(found: Counterexample) -> dict[str, object]:
     return {
-        "law": found.broken.law.value,
-        "why": found.broken.why,
-        "route": _route(found.route),
-        "faults": [event.value for event in found.faults],
+        **fields_fact(found, "law=broken.law", "why=broken.why"),
+        "route": fields_fact(found.route, *_ROUTE),
+        "faults": found.faults,
         "story": [{"at_seconds": round(each.at, 3), "what": moment_words(each)} for each in found.story],
-        "scripts": [[[*choice] for choice in script] for script in found.scripts],
+        "scripts": found.scripts,
     }

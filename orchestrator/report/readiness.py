@@ -13,13 +13,21 @@ from orchestrator.model.readiness import Level, is_ready
 from orchestrator.model.readiness_history import Drilled, ReadinessHistory, Stands, Turned
 from orchestrator.model.words import ago, counted, proof_words, span, utc
 
+from .doctor import LEVEL_STYLES
 from .documents import document, fields_fact, proof_fact, seconds
-from .layout import Line, Page, Span, labelled, line, listed_under, next_commands, paragraph, table, within
-
-WIDTH = 80
-"""Cells of a line: this page is for narrow terminals, and mails from cron, too."""
-
-STYLES = {Level.OK: "good", Level.WARNING: "warn", Level.UNKNOWN: "warn", Level.CRITICAL: "bad"}
+from .layout import (
+    OF_MANY,
+    Line,
+    Page,
+    Span,
+    labelled,
+    line,
+    listed_under,
+    next_commands,
+    paragraph,
+    table,
+    within,
+)
 
 _HEADER = ("pair", "planned", "emergency", "for", "not ready", "drilled", "to ACTIVE")
 _LIMITS = (60, 8, 9, 6, 9, 7, 14)
@@ -27,7 +35,7 @@ _LIMITS = (60, 8, 9, 6, 9, 7, 14)
 
 def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
     """One pair in full; of several a table, those that are not ready first, and what got worse."""
-    with within(WIDTH):
+    with within(OF_MANY):
         if len(found) == 1:
             return (*_in_full(found[0]), *next_commands(steps_of(found)))
         ordered = sorted(found, key=lambda each: is_ready(each.level))
@@ -65,8 +73,8 @@ def _row(history: ReadinessHistory) -> tuple[Span, ...]:
     drill = max((each.at for each in history.drills), default=None)
     return (
         Span(history.pair, "bold"),
-        Span(planned.level.value, STYLES[planned.level]),
-        Span(emergency.level.value, STYLES[emergency.level]),
+        Span(planned.level.value, LEVEL_STYLES[planned.level]),
+        Span(emergency.level.value, LEVEL_STYLES[emergency.level]),
         Span("-" if worst.since is None else _roughly(history.at - worst.since)),
         Span(_roughly(worst.not_ready) if worst.not_ready else "-", "bad" if worst.not_ready else ""),
         Span("never" if drill is None else _roughly(history.at - drill), "warn" if drill is None else ""),
@@ -96,8 +104,8 @@ def _in_full(history: ReadinessHistory) -> Page:
 
 def facts_of(history: ReadinessHistory) -> Iterator[tuple[str, str, str]]:
     """What is said of one pair: a label, a text, and its style."""
-    yield "planned run", stands_words(history, history.planned), STYLES[history.planned.level]
-    yield "emergency", stands_words(history, history.emergency), STYLES[history.emergency.level]
+    yield "planned run", stands_words(history, history.planned), LEVEL_STYLES[history.planned.level]
+    yield "emergency", stands_words(history, history.emergency), LEVEL_STYLES[history.emergency.level]
     if history.last_look is None:
         yield "doctor", f"no look was kept in the last {span(history.at - history.since)}", "warn"
     else:
@@ -226,9 +234,7 @@ def _fact(history: ReadinessHistory) -> dict[str, object]:
         **fields_fact(history, "pair", "playbook", "at", "since", "level"),
         "planned": _stands_fact(history.planned),
         "emergency": _stands_fact(history.emergency),
-        "looks": history.looks,
-        "last_look": history.last_look,
-        "not_well": history.not_well,
+        **fields_fact(history, "looks", "last_look", "not_well"),
         "got_worse": [fields_fact(each, "check", "level", "before", "since") for each in history.turned],
         "last_drill": _by_regions(lambda simulated: history.last_drill(simulated=simulated)),
         "there_and_back": _by_regions(lambda simulated: history.last_way(simulated=simulated)),
@@ -268,6 +274,5 @@ def _stands_fact(stands: Stands) -> dict[str, object]:
     return {
         "level": stands.level,
         "ready": is_ready(stands.level),
-        **fields_fact(stands, "since", "or_longer"),
-        "not_ready_seconds": seconds(stands.not_ready.total_seconds()),
+        **fields_fact(stands, "since", "or_longer", "not_ready_seconds=not_ready"),
     }

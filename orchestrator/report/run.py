@@ -26,7 +26,7 @@ from orchestrator.model.status import Role
 from orchestrator.model.words import span, took_of, why_waived
 
 from .describe import describe_event, end_style, event_details, the_role
-from .documents import document, fields_fact, noun_fact, seconds
+from .documents import document, fields_fact, noun_fact
 from .errors import exit_fact, exit_lines
 from .layout import (
     Line,
@@ -98,15 +98,17 @@ def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
 def result_page(result: RunResult) -> Page:
     """What came of a run: the end, the steps with their times, what is owed, and what to type next."""
     ending = result.ending
+    # A look comes first where something may still take effect.
+    well = ending.end is End.DONE and all(step.verb != "status" for step in ending.next_steps[:1])
     return (
         line(f"{_TITLES[ending.end]}.", end_style(ending.end)),
         *paragraph(shortened(_without_refusals(result), 1200), indent=2),
-        *_refusals(result),
+        *((line(), *refusal_lines(result.refused_by)) if result.refused_by else ()),
         *_let_pass(result),
         line(),
         *_facts(result),
         *_head(result),
-        *to_do_lines(_left_to_do(result), well=ending.end is End.DONE and not _to_be_looked_at(result)),
+        *to_do_lines(_left_to_do(result), well=well),
         *next_commands(result.ending.next_steps),
     )
 
@@ -117,12 +119,6 @@ def _without_refusals(result: RunResult) -> str:
     if result.refused_by and all(verdict.reason in message for verdict in result.refused_by):
         return message.split(": ", 1)[0]
     return message
-
-
-def _refusals(result: RunResult) -> Page:
-    if not result.refused_by:
-        return ()
-    return (line(), *refusal_lines(result.refused_by))
 
 
 def _let_pass(result: RunResult) -> Page:
@@ -197,11 +193,6 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
     )
 
 
-def _to_be_looked_at(result: RunResult) -> bool:
-    """Whether the first thing to type after a run that is done is a look: something may still take effect."""
-    return any(step.verb == "status" for step in result.ending.next_steps[:1])
-
-
 def _head(result: RunResult) -> Page:
     if not result.head.seq:
         return labelled("journal", "The end of this run could not be written into it.", "bad")
@@ -224,9 +215,7 @@ def result_json(result: RunResult) -> dict[str, JSON]:
             ],
             **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
             "left_to_do": _left_to_do(result),
-            "waited_seconds": seconds(result.waited),
-            "asked_seconds": seconds(result.asked),
-            "remember": result.remember,
+            **fields_fact(result, "waited_seconds=waited", "asked_seconds=asked", "remember"),
             "next": result.ending.next_steps,
             "head": result.head,
         },

@@ -10,7 +10,7 @@ from orchestrator.model.events import Event
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import HamrRecord, Reading
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
@@ -232,7 +232,8 @@ def _note_orgs(run: RunView, event: Event, at: datetime, seq: int) -> None:
             for role, reading in readings.items():
                 if reading is not None:
                     _note_name(run, role, reading.record)
-                    see(role, reading.status, _status_words(reading))
+                    none = reading.status is Status.ABSENT
+                    see(role, reading.status, "no record" if none else reading_words(reading).text)
         case events.WriteConfirmed(role=role, status=status, record=record):
             _note_name(run, role, record)
             see(role, status, str(status))
@@ -243,10 +244,6 @@ def _note_orgs(run: RunView, event: Event, at: datetime, seq: int) -> None:
             see(role, None, "not seen")
         case _:
             pass
-
-
-def _status_words(reading: Reading) -> str:
-    return "no record" if reading.status is Status.ABSENT else reading_words(reading).text
 
 
 def _note_name(run: RunView, role: Role, record: HamrRecord | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from orchestrator.model.guard import Measured, ProbeReading
 from orchestrator.model.plain import JSON
@@ -46,32 +47,31 @@ from .run_view import (
     TransitionView,
     Write,
 )
-from .summary import Summary, summary_of
+from .summary import summary_of
 from .to_do import to_do_lines
 
 
 def report_page(report: ReportView) -> Page:
     """What happened, whether it worked, and what is left to do."""
     summary = summary_of(report)
+    figures = (
+        labelled(
+            each.label[:LABEL].lower(), f"{each.value} ({each.note})" if each.note else each.value, each.tone
+        )
+        for each in summary.figures
+    )
     return (
         *folded_line((Span(summary.title, "heading"), Span("  "), summary.verdict), ""),
-        *(line for text in summary.sentences for line in paragraph(shortened(text, 1200), indent=2)),
+        *(each for text in summary.sentences for each in paragraph(shortened(text, 1200), indent=2)),
         *to_do_lines(summary.to_do, commands=True, well=summary.verdict.style == "good"),
-        *_figures(summary),
+        line(),
+        *chain.from_iterable(figures),
         *(each for run in report.runs for each in _run_lines(report, run)),
         *_checks(report),
         *head_lines(report.head, report.verify),
         *labelled("checked", report.checked),
         *next_commands(report.next_steps),
     )
-
-
-def _figures(summary: Summary) -> Page:
-    page: list[Line] = [line()]
-    for figure in summary.figures:
-        note = f" ({figure.note})" if figure.note else ""
-        page += labelled(figure.label[:LABEL].lower(), f"{figure.value}{note}", figure.tone)
-    return tuple(page)
 
 
 def _run_lines(report: ReportView, run: RunView) -> Page:
@@ -173,20 +173,14 @@ def report_json(report: ReportView) -> dict[str, JSON]:
         "hamr/report/1",
         {
             **fields_fact(report, "subject", "pair"),
-            "title": summary.title,
-            "verdict": summary.verdict.text,
-            "summary": summary.sentences,
-            "began_at": report.began,
-            "ended_at": report.last,
+            **fields_fact(summary, "title", "verdict=verdict.text", "summary=sentences"),
+            **fields_fact(report, "began_at=began", "ended_at=last"),
             "left_to_do": summary.to_do,
             "remember": () if report.drill is not None else report.runs[0].remember,
             "checks": checks_of(report),
             "drill": None if report.drill is None else _drill_fact(report.drill),
             "runs": [_run_fact(report, run) for run in report.runs],
-            **fields_fact(report, "head", "records"),
-            "broken": report.warning,
-            "checked": report.checked,
-            "verify": report.verify,
+            **fields_fact(report, "head", "records", "broken=warning", "checked", "verify"),
             "next": report.next_steps,
         },
     )
@@ -203,13 +197,12 @@ def _drill_fact(drill: DrillView) -> dict[str, object]:
 def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
     started, finished = run.started, run.finished
     ending = None if finished is None else finished.ending
+    about = {"reason": "", "ref": "", "since": None, "fleet": "", "playbook": "", "playbook_sha256": ""}
     return {
         **fields_fact(run, "run", "name"),
-        **known_fact(started, goal=None),
+        **known_fact(started, "goal"),
         **fields_fact(run, "start", "mode", "by"),
-        **known_fact(
-            started, reason="", ref="", since=None, fleet="", playbook="", playbook_sha256="", version=""
-        ),
+        **known_fact(started, **about, version=""),
         "proof": None
         if report.certificate is None or started is None
         else proof_fact(report.certificate, started.playbook_sha256, started.version),
@@ -223,12 +216,10 @@ def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
             }
             for role, statuses in run.statuses.items()
         ],
-        "began_at": run.began,
-        "ended_at": run.finished_at,
-        "seconds": seconds(run.elapsed.total_seconds()),
+        **fields_fact(run, "began_at=began", "ended_at=finished_at", "seconds=elapsed"),
         "times": _spent_fact(run.spent),
-        **known_fact(ending, end=None),
-        **known_fact(finished, exit_code=None),
+        **known_fact(ending, "end"),
+        **known_fact(finished, "exit_code"),
         **known_fact(ending, message="", sent=""),
         **known_fact(finished, phase=""),
         **fields_fact(run, "open", "superseded_by", "resumes"),
@@ -240,11 +231,7 @@ def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
         "apart": map(_write_fact, run.apart),
         "owed": [fields_fact(debt, but=("reason",)) for debt in run.debts],
         **fields_fact(run, "hooks_owed", "objectives"),
-        "notable": [
-            {"record": entry.seq, "at": entry.at, "text": entry.text}
-            for entry in run.entries
-            if entry.notable
-        ],
+        "notable": [fields_fact(entry, "record=seq", "at", "text") for entry in run.entries if entry.notable],
     }
 
 
@@ -255,14 +242,10 @@ def _spent_fact(spent: Spent | StepTime) -> dict[str, float | None]:
 
 def _transition_fact(transition: TransitionView) -> dict[str, object]:
     return {
-        "transition": transition.name,
-        "from": transition.source,
-        "to": transition.target,
+        **fields_fact(transition, "transition=name", "source", "target"),
         "outcome": transition_outcome(transition).text,
-        "refused_by": transition.refused_by,
-        "began_at": transition.began,
-        "ended_at": transition.ended,
-        "times": None if transition.spent is None else _spent_fact(transition.spent),
+        **fields_fact(transition, "refused_by", "began_at=began", "ended_at=ended"),
+        "times": transition.spent and _spent_fact(transition.spent),
         "judged": [_judgement_fact(transition, judgement) for judgement in transition.judgements],
         "probes": map(_probe_fact, transition.last_probes.values()),
         "waits": [fields_fact(wait, but=("ended",)) for wait in transition.waits],
@@ -277,7 +260,7 @@ def _judgement_fact(transition: TransitionView, judgement: Judgement) -> dict[st
         {**noun_fact(each.verdict), "fate": each.outcome, "override_reason": each.reason}
         for each in judged(transition, judgement)
     ]
-    return {"record": judgement.seq, "at": judgement.at, "verdicts": verdicts}
+    return {**fields_fact(judgement, "record=seq", "at"), "verdicts": verdicts}
 
 
 def _probe_fact(reading: ProbeReading) -> dict[str, object]:
@@ -285,44 +268,37 @@ def _probe_fact(reading: ProbeReading) -> dict[str, object]:
     measured = sight if isinstance(sight, Measured) else None
     return {
         "probe": reading.probe,
-        **known_fact(measured, value=None, good=None),
+        **known_fact(measured, "value", "good"),
         "known": measured is not None,
         "detail": sight.detail if isinstance(sight, Measured) else sight.reason,
-        "seconds": seconds(reading.seconds),
+        **fields_fact(reading, "seconds"),
     }
 
 
 def _asked_fact(asked: Asked) -> dict[str, object]:
     reply = None if asked.answer is None else asked.answer.reply
     return {
-        "at": asked.at,
-        "about": asked.question.subject,
-        "question": asked.question.text,
-        **known_fact(reply, yes=None, words=""),
-        **known_fact(asked.answer, seconds=None),
+        **fields_fact(asked, "at", "about=question.subject", "question=question.text"),
+        **known_fact(reply, "yes", words=""),
+        **known_fact(asked.answer, "seconds"),
     }
 
 
 def _hook_fact(hook: HookRun) -> dict[str, object]:
-    ended = hook.ended
     return {
-        "hook": hook.name,
-        "when": hook.when,
-        "what": hook.what,
-        **known_fact(ended, outcome=None, reason=""),
-        "exit_code": None if ended is None else ended.code,
-        **known_fact(ended, output="", seconds=None),
+        **fields_fact(hook, "hook=name", "when", "what"),
+        **known_fact(hook.ended, "outcome", reason=""),
+        **known_fact(hook.ended, "exit_code=code"),
+        **known_fact(hook.ended, output="", seconds=None),
     }
 
 
 def _write_fact(write: Write) -> dict[str, object]:
     return {
         **noun_fact(write.attempt),
-        "record": write.seq,
-        "at": write.at,
-        "request": write.request,
+        **fields_fact(write, "record=seq", "at", "request"),
         "answer": answer_words(write.answer),
         "outcome": write_outcome(write).text,
-        "seen_after_seconds": None if write.confirmed is None else seconds(write.confirmed.seconds),
+        **known_fact(write.confirmed, "seen_after_seconds=seconds"),
         "unknown": write.unknown,
     }

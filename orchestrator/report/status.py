@@ -34,7 +34,7 @@ from orchestrator.model.situation import OpenRun, PhaseName, Scheduled, Standing
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
-from .documents import document, fields_fact, noun_fact, seconds
+from .documents import document, fields_fact, noun_fact
 from .layout import (
     GAP,
     LABEL,
@@ -139,29 +139,19 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
 
 def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) -> Page:
     """What changes while a pair is watched, on few lines; `beside_run` where the run that is under way is drawn above it."""
-    orgs = ((standing.pair[role], standing.readings[role]) for role in Role)
-    steps = [
-        step for step in standing.next_steps if step != next_step.watch(standing.pair.name).so_that(step.why)
-    ]
+    watching = next_step.watch(standing.pair.name)
+    steps = [step for step in standing.next_steps if step != watching.so_that(step.why)]
+    page: list[Line] = [*_title(standing, playbook)]
+    for role, reading in standing.readings.items():
+        record, why_not = reading.record, reading.reason or "no record"
+        since = record and f"{_changed_at(record, standing.at)}, by {author(record.modified_by)}"
+        page += labelled(role.value, f"{_status(reading).text}; {since or why_not}", "status")
     return (
-        *_title(standing, playbook),
-        *chain.from_iterable(
-            labelled(
-                org.role.value, f"{_status(reading).text}; {_who_and_when(reading, standing.at)}", "status"
-            )
-            for org, reading in orgs
-        ),
+        *page,
         *labelled("phase", standing.phase.label, phase_style(standing.phase.name)),
         *_facts(standing, playbook, beside_run=beside_run),
         *next_commands(steps),
     )
-
-
-def _who_and_when(reading: Reading, now: datetime) -> str:
-    record = reading.record
-    if record is None:
-        return reading.reason or "no record"
-    return f"{_changed_at(record, now)}, by {author(record.modified_by)}"
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
@@ -330,22 +320,16 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     page = _facts(standing, playbook)
     # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
-    things = _left_to_do(standing)
+    things, left = _left_to_do(standing), standing.left_by_hand
+    by_hand = () if left is None or not left.run else (next_step.acknowledge(left.run).command,)
     return (
         *((line(),) if page else ()),
         *page,
         *to_do_lines(things, well=at_rest),
-        *_by_hand(standing),
+        *((Span("  Done by hand? ", "dim"), Span(each, "command")) for each in by_hand),
         *(() if at_rest and not things else (line(),)),
         *_head(standing),
     )
-
-
-def _by_hand(standing: Standing) -> Page:
-    left = standing.left_by_hand
-    if left is None or not left.run:
-        return ()
-    return ((Span("  Done by hand? ", "dim"), Span(next_step.acknowledge(left.run).command, "command")),)
 
 
 def _head(standing: Standing) -> Page:
@@ -426,36 +410,24 @@ def _scheduled(run: Scheduled, now: datetime) -> str:
 
 def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
-    pair, phase = standing.pair, standing.phase
+    unknown = [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
+    cooling = fields_fact(standing, "after_run=cooling_down_after", "seconds=cooling_down_for")
     return document(
         "hamr/status/1",
         {
-            "pair": pair.name,
-            "at": standing.at,
-            "phase": phase.label,
-            "phase_name": phase.name,
-            "phase_status": phase.status,
-            "sentence": phase.sentence,
+            **fields_fact(standing, "pair=pair.name", "at", "phase=phase.label", "phase_name=phase.name"),
+            **fields_fact(standing, "phase_status=phase.status", "sentence=phase.sentence"),
             "next": standing.next_steps,
             "left_to_do": _left_to_do(standing),
             "orgs": {role: _org_fact(standing, role) for role in Role},
-            "mirrors": pair.mirrors,
-            "owed": standing.owed,
+            **fields_fact(standing, "mirrors=pair.mirrors", "owed"),
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
-            "approvals_owed": standing.approvals_owed,
-            "open_on_other_orgs": standing.elsewhere,
-            "unknown": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
-            if standing.journal_exists
-            else None,
+            **fields_fact(standing, "approvals_owed", "open_on_other_orgs=elsewhere"),
+            "unknown": unknown if standing.journal_exists else None,
             **fields_fact(standing, "open_run", "open_drill", "scheduled"),
             "under_way": standing.under_way and _under_way_fact(standing.under_way),
             "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
-            "cooling_down": {
-                "after_run": standing.cooling_down_after,
-                "seconds": seconds(standing.cooling_down_for),
-            }
-            if standing.cooling_down_after
-            else None,
+            "cooling_down": cooling if standing.cooling_down_after else None,
             **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
         },
     )
@@ -463,15 +435,11 @@ def status_json(standing: Standing) -> dict[str, JSON]:
 
 def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
     org, identity = standing.pair[role], standing.identities[role]
+    ours = None if identity.uuid is None else identity.uuid.casefold() == org.uuid.casefold()
     return {
-        "name": org.name,
-        "uuid": org.uuid,
-        "url": org.base_url,
-        "datacenter": org.datacenter,
+        **fields_fact(org, "name", "uuid", "url=base_url", "datacenter"),
         "keys_of": identity.uuid,
-        "keys_are_this_orgs": None
-        if identity.uuid is None
-        else identity.uuid.casefold() == org.uuid.casefold(),
+        "keys_are_this_orgs": ours,
         "keys_reason": identity.reason,
         "reading": standing.readings[role],
     }
@@ -479,20 +447,12 @@ def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
 
 def _under_way_fact(run: UnderWay) -> dict[str, object]:
     return {
-        "run": run.holder.run,
-        "operator": run.holder.operator,
-        "host": run.holder.host,
-        "since": run.holder.taken_at,
+        **fields_fact(run.holder, "run", "operator", "host", "since=taken_at"),
         **fields_fact(run, "goal", "transition", "last"),
         "doing": DOING.get(run.last, ""),
     }
 
 
 def _lock_fact(holder: Holder, *, dead: bool) -> dict[str, object]:
-    return {
-        "id": holder.lock,
-        **fields_fact(holder, "run", "operator", "host"),
-        "process": holder.pid,
-        **fields_fact(holder, "taken_at", "beat_at"),
-        "holder_is_gone": dead,
-    }
+    known = ("id=lock", "run", "operator", "host", "process=pid", "taken_at", "beat_at")
+    return {**fields_fact(holder, *known), "holder_is_gone": dead}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.reading import STOPS_AGAIN
-from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
@@ -159,12 +159,11 @@ def _how_long(run: RunView) -> tuple[str, ...]:
         took += f" from its start to its end, {worked}"
     if run.spent.people >= 1:
         took += f", of which {span(run.spent.people)} were spent waiting for people"
-    return (f"{took}.", *(_objective(objective) for objective in run.objectives))
-
-
-def _objective(objective: Objective) -> str:
-    word = "met" if objective.met else "MISSED"
-    return f"The objective for {objective.status} was {word}: {took_of(objective)}."
+    objectives = (
+        f"The objective for {each.status} was {'met' if each.met else 'MISSED'}: {took_of(each)}."
+        for each in run.objectives
+    )
+    return (f"{took}.", *objectives)
 
 
 def _figures(run: RunView) -> tuple[Figure, ...]:
@@ -206,7 +205,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
     return left_to_do(
         Left(
             run.pair,
-            _orgs(run),
+            {role: run.called(role) for role in Role},
             unknown=[(run.run, write.attempt) for write in run.unknown],
             open_run=run.run if run.open else "",
             ended=run.finished is not None,
@@ -223,10 +222,6 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
             remember=run.remember,
         )
     )
-
-
-def _orgs(run: RunView) -> dict[Role, str]:
-    return {role: run.called(role) for role in Role}
 
 
 def _of_drill(report: ReportView, drill: DrillView) -> Summary:

@@ -78,11 +78,3 @@ def what_overrides(verdict: Verdict) -> Span:
     if not verdict.overridable:
         return Span("It can't be overridden.", "bad")
     return Span(f"To go on all the same: {override_flag(verdict.guard)}", "command")
-
-
-def override_flags(verdicts: Iterable[Verdict]) -> str | None:
-    """The flags that override all of them; None where one of them can't be overridden."""
-    verdicts = tuple(verdicts)
-    if not all(verdict.overridable for verdict in verdicts):
-        return None
-    return " ".join(dict.fromkeys(override_flag(verdict.guard) for verdict in verdicts))

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli.group import hamr
-from orchestrator.cli.simulator_flags import traffic_of
+from orchestrator.cli.simulating import traffic_of
 from orchestrator.simulator import Traffic
 
 from .lab import Lab

@@ -21,7 +21,7 @@ from orchestrator.model.next_step import resume
 from orchestrator.model.org import Apprise, Channel, EnvironmentKey, Occasion, Secret
 from orchestrator.model.run import End, Ending
 from orchestrator.notices import Notice, notice_of, trial_of
-from orchestrator.notices.channels import ChannelServices, open_channel, secret_parts, wants
+from orchestrator.notices.channels import ChannelServices, PeopleChannel, secret_parts, wants
 from orchestrator.notices.posting import Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -60,7 +60,7 @@ def services(environ: Mapping[str, str], redactor: Redactor | None = None) -> Ch
 
 
 async def deliver(to: Receiver) -> Failed | None:
-    way = open_channel(channel(), services(to.environ))
+    way = PeopleChannel(channel(), services(to.environ))
     try:
         return await way.deliver(told(), AT, HEAD)
     finally:
@@ -188,7 +188,7 @@ async def test_certificates_are_verified_with_those_of_this_machine(
 
 async def test_the_id_is_another_for_another_notice() -> None:
     async with receiver() as there:
-        way = open_channel(channel(), services(there.environ))
+        way = PeopleChannel(channel(), services(there.environ))
         await way.deliver(told(), AT, HEAD)
         await way.deliver(told(), datetime(2026, 11, 22, 3, 15, 3, tzinfo=UTC), HEAD)
         await way.aclose()
@@ -205,7 +205,7 @@ async def test_the_id_is_another_for_another_notice() -> None:
     ],
 )
 async def test_law_17_an_address_that_cannot_be_used_is_not_shown(url: str, words: str) -> None:
-    way = open_channel(channel(), services({"HOOK_URL": url, "HOOK_SECRET": SECRET}))
+    way = PeopleChannel(channel(), services({"HOOK_URL": url, "HOOK_SECRET": SECRET}))
     failed = await way.deliver(told(), AT, HEAD)
     assert failed is not None
     assert failed.reason.startswith(f"The address of channel on_call cannot be used: {words}")
@@ -214,7 +214,7 @@ async def test_law_17_an_address_that_cannot_be_used_is_not_shown(url: str, word
 
 
 async def test_an_address_that_is_not_there_is_a_failure_in_words() -> None:
-    way = open_channel(channel(), services({"HOOK_SECRET": SECRET}))
+    way = PeopleChannel(channel(), services({"HOOK_SECRET": SECRET}))
     reason = "The address of channel on_call cannot be used: environment variable HOOK_URL is not set."
     assert await way.deliver(told(), AT, HEAD) == Failed(reason)
 
@@ -243,7 +243,7 @@ def test_law_17_what_is_secret_in_an_address_is_known_apart_from_the_rest(
 
 async def test_law_17_a_channel_that_was_looked_at_is_known_to_the_redactor_part_by_part() -> None:
     redactor = Redactor()
-    way = open_channel(channel(), services(Receiver(url="https://hooks.example.com").environ, redactor))
+    way = PeopleChannel(channel(), services(Receiver(url="https://hooks.example.com").environ, redactor))
     assert await way.ready() is None
     assert redactor.clean(f"POST {PATH}: 404 (secret {SECRET})") == "POST [redacted]: 404 (secret [redacted])"
 
@@ -286,7 +286,7 @@ async def service(status: str) -> AsyncIterator[tuple[str, list[Any]]]:
 
 async def test_what_apprise_reaches_is_told_the_same() -> None:
     async with service("200 OK") as (address, bodies):
-        way = open_channel(apprise_channel(), services({"CHAT": address}))
+        way = PeopleChannel(apprise_channel(), services({"CHAT": address}))
         assert await way.deliver(told(), AT, HEAD) is None
         (body,) = bodies
         assert body["title"] == "hamr: payments to ACTIVE ended: incomplete"
@@ -297,7 +297,7 @@ async def test_what_apprise_reaches_is_told_the_same() -> None:
 
 async def test_law_17_a_service_that_refuses_is_a_failure_in_words_without_its_address() -> None:
     async with service("500 Oops") as (address, _):
-        way = open_channel(apprise_channel(), services({"CHAT": address}))
+        way = PeopleChannel(apprise_channel(), services({"CHAT": address}))
         failed = await way.deliver(told(), AT, HEAD)
         assert failed is not None
         assert failed.reason.startswith("Failed to send JSON POST notification")
@@ -305,7 +305,7 @@ async def test_law_17_a_service_that_refuses_is_a_failure_in_words_without_its_a
 
 
 async def test_an_address_that_apprise_does_not_know_is_a_failure_in_words() -> None:
-    way = open_channel(apprise_channel(), services({"CHAT": "nosuchservice://cAnArYaDdReSs01"}))
+    way = PeopleChannel(apprise_channel(), services({"CHAT": "nosuchservice://cAnArYaDdReSs01"}))
     assert await way.deliver(told(), AT, HEAD) == Failed("Apprise has no service for this address")
 
 
@@ -313,7 +313,7 @@ async def test_apprise_that_is_not_installed_is_a_failure_that_says_how_to_insta
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
-    way = open_channel(apprise_channel(), services({"CHAT": "json://127.0.0.1:1/"}))
+    way = PeopleChannel(apprise_channel(), services({"CHAT": "json://127.0.0.1:1/"}))
     reason = "Apprise is not installed here: pip install 'hamr-orchestrator[notify]'."
     assert await way.deliver(told(), AT, HEAD) == Failed(reason)
     assert await way.ready() == Failed(reason)
@@ -329,7 +329,7 @@ async def test_a_service_that_hangs_ends_with_its_process(monkeypatch: pytest.Mo
         return False
 
     async with raw_server(hang) as server:
-        way = open_channel(apprise_channel(), services({"CHAT": f"json{server.url.removeprefix('http')}/x"}))
+        way = PeopleChannel(apprise_channel(), services({"CHAT": f"json{server.url.removeprefix('http')}/x"}))
         began = time.monotonic()
         failed = await way.deliver(told(), AT, HEAD)
         assert came.is_set()

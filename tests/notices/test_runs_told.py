@@ -89,7 +89,7 @@ async def test_a_drill_is_told_under_its_own_word_alone(tmp_path: Path) -> None:
 async def test_one_broken_channel_holds_up_neither_another_nor_a_step_nor_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.notices.channels.WebhookChannel.patience", 0.5)
+    monkeypatch.setattr("orchestrator.notices.channels.PeopleChannel.patience", 0.5)
     async with (
         receiver(silent) as mute,
         receiver(answering(http("500 Oops", b""))) as broken,

@@ -10,7 +10,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.report.plan import plan_json
 from orchestrator.report.run import result_json
 
-from .activity import in_words, listener_for, logger, opened, refuse_live, supervised
+from .activity import in_words, listener_for, logger, opened, opened_to_act, supervised
 
 __all__ = ["fail_back", "plan", "resume", "run"]
 
@@ -80,24 +80,11 @@ def run(  # noqa: PLR0917 - as above
     Arguments as for `plan`; `live` lets it act on a pair that is neither simulated nor marked `drill: true`, and `ref` is
     a ticket or incident number, for the journal.
     """
-    with in_words():
-        hamr = opened(
-            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
-        )
-        refuse_live(hamr.pair, live=live)
-    return result_json(
-        supervised(
-            hamr,
-            lambda: hamr.sync.run(
-                goal,
-                emergency=emergency,
-                reason=reason,
-                overrides=overrides,
-                ref=ref,
-                listener=listener_for(hamr),
-            ),
-        )
-    )
+    named = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
+    hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
+    asked: dict[str, Any] = {"emergency": emergency, "reason": reason, "overrides": overrides, "ref": ref}
+    listener = listener_for(hamr)
+    return result_json(supervised(hamr, lambda: hamr.sync.run(goal, **asked, listener=listener)))
 
 
 def resume(  # noqa: PLR0917 - as above
@@ -114,19 +101,11 @@ def resume(  # noqa: PLR0917 - as above
     secrets: dict[str, Any] | None = None,
 ) -> dict[str, JSON]:
     """Take up the pair's open run, or deliver what is owed: the document hamr/result/1. Arguments as for `run`."""
-    with in_words():
-        hamr = opened(
-            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
-        )
-        refuse_live(hamr.pair, live=live)
-    return result_json(
-        supervised(
-            hamr,
-            lambda: hamr.sync.resume(
-                emergency=emergency, reason=reason, overrides=overrides, listener=listener_for(hamr)
-            ),
-        )
-    )
+    named = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
+    hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
+    asked: dict[str, Any] = {"emergency": emergency, "reason": reason, "overrides": overrides}
+    listener = listener_for(hamr)
+    return result_json(supervised(hamr, lambda: hamr.sync.resume(**asked, listener=listener)))
 
 
 def fail_back(  # noqa: PLR0917 - as above
@@ -147,11 +126,9 @@ def fail_back(  # noqa: PLR0917 - as above
     What an emergency left owed is delivered first. A pair that is at home already is left as it is. Arguments as for
     `run`; the override `unknown` accepts a write whose outcome nobody knows.
     """
+    named = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
+    hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
     with in_words():
-        hamr = opened(
-            pair, configuration, secrets, pairs=pairs, playbook=playbook, journal=journal, operator=operator
-        )
-        refuse_live(hamr.pair, live=live)
         owed = hamr.sync.status().owed
     listener = listener_for(hamr)
     if owed is not None:

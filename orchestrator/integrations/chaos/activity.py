@@ -57,17 +57,21 @@ def sources_of(
 
 
 def opened(pair: str, configuration: Values, secrets: Values, **named: str) -> OpenPair:
-    """The pair that an activity is about; what may be named besides, see `sources_of`.
-
-    Raises:
-        HamrError: no pair is named, or something about it cannot be right.
-    """
+    """The pair that an activity is about; a HamrError where none is named, or something of what `sources_of` takes cannot be right."""
     name = pair or _configured(configuration, "hamr_pair")
     if not name:
         raise UsageError(
             "no pair is named: give the argument `pair`, or `hamr_pair` in the experiment's configuration"
         )
     return open_from(sources_of(configuration, secrets, **named), name)
+
+
+def opened_to_act(pair: str, configuration: Values, secrets: Values, *, live: bool, **named: str) -> OpenPair:
+    """The same for an activity that writes: in words, and refused for a live pair unless `live` is said."""
+    with in_words():
+        found = opened(pair, configuration, secrets, **named)
+        refuse_live(found.pair, live=live)
+        return found
 
 
 def refuse_live(pair: Pair, *, live: bool) -> None:
@@ -148,11 +152,7 @@ def supervised(pair: OpenPair, act: Callable[[], T]) -> T:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Put what was sent, and what to do next, into the text of an error: the toolkit keeps nothing else of it.
-
-    Raises:
-        HamrError: of the same kind.
-    """
+    """Put what was sent, and what to do next, into the text of an error: the toolkit keeps nothing else of it."""
     try:
         yield
     except HamrError as error:

@@ -6,8 +6,7 @@ only importer of jinja2; everything that came from outside is escaped as its tem
 
 from __future__ import annotations
 
-from .fleet import fleet_html
+from .many import fleet_html, readiness_html
 from .page import page
-from .readiness import readiness_html
 
 __all__ = ["fleet_html", "page", "readiness_html"]

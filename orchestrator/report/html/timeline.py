@@ -17,7 +17,7 @@ from orchestrator.report.layout import cut
 from orchestrator.report.outcomes import transition_outcome, write_outcome
 from orchestrator.report.run_view import ReportView, RunView, TransitionView, Write
 
-from .scale import Scale, Stretch, scale_of
+from .scale import Scale, scale_of
 
 _FROM_OUTSIDE = frozenset(
     {LockTaken.kind, LockTakenOver.kind, LockBroken.kind, RunStarted.kind, RunResumed.kind}
@@ -185,14 +185,11 @@ def _grid(drawing: Drawing) -> None:
         drawing.grid.append(Path(f"M{tick.x:.1f} {TOP:g}V{drawing.axis:g}", "tick-line"))
     for stretch in drawing.scale.cuts:
         width, height = stretch.right - stretch.left, drawing.height - TOP
-        drawing.cuts.append(Box(stretch.left, TOP - 4, width, height, "cut", _cut_words(stretch)))
+        what = "nobody was at it" if stretch.idle else "nothing was journalled"
+        words = f"{span(stretch.seconds)} in which {what}, drawn shorter than they were"
+        drawing.cuts.append(Box(stretch.left, TOP - 4, width, height, "cut", words))
         label = Label(stretch.left + width / 2, TOP - 10, span(stretch.seconds), "cut-label", "middle")
         drawing.scale_labels.append(label)
-
-
-def _cut_words(stretch: Stretch) -> str:
-    what = "nobody was at it" if stretch.idle else "nothing was journalled"
-    return f"{span(stretch.seconds)} in which {what}, drawn shorter than they were"
 
 
 def _described(report: ReportView) -> str:
