@@ -6,10 +6,13 @@ import enum
 import hashlib
 import re
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
 from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Quiet
@@ -20,6 +23,8 @@ from orchestrator.model.situation import ALONE_FOR
 _STAMP = re.compile(rf"hamr-({RUN_PATTERN.pattern})-(\d+(?:\.[a-z0-9]+)?)")
 _RUN = re.compile(RUN_PATTERN.pattern)
 _LOCK = re.compile(r"\b[0-9a-f]{12}\b")
+_NAMED = re.compile(rf"{RUN_PATTERN.pattern}|{_LOCK.pattern}")
+"""What has any of them: a stamp is a run's."""
 
 
 def _in_order(mapping: Mapping[object, object]) -> list[object]:
@@ -29,13 +34,11 @@ def _in_order(mapping: Mapping[object, object]) -> list[object]:
     turned_up: dict[object, int] = {}
 
     def rank(key: object) -> object:
-        match key:
-            case enum.Enum():
-                return key.name
-            case tuple():
-                return tuple(map(rank, key))
-            case _:
-                return turned_up.setdefault(key, len(turned_up))
+        if isinstance(key, enum.Enum):
+            return key.name
+        if isinstance(key, tuple):
+            return tuple(map(rank, key))
+        return turned_up.setdefault(key, len(turned_up))
 
     return sorted(mapping, key=rank)  # type: ignore[arg-type] # of one kind in each mapping
 
@@ -45,10 +48,6 @@ def ages_that_matter(playbook: Playbook) -> tuple[float, ...]:
     spans = [playbook.confirm.within, playbook.late, ALONE_FOR, playbook.cool_down or ALONE_FOR]
     spans += [guard.kind.for_ for guard in playbook.guards.values() if isinstance(guard.kind, Quiet)]
     return tuple(sorted({span.total_seconds() for span in spans}))
-
-
-SHORTEST_NAME = 12
-"""Letters of a lock's id: no text that is shorter names a run, a stamp or a lock."""
 
 
 class Canon(Struct):
@@ -67,50 +66,75 @@ class Canon(Struct):
         """The same for states from which everything goes on the same."""
         form = self.form(values)
         in_order = [(self.times[moment], self._age(moment)) for moment in sorted(self.times)]
-        return hashlib.blake2b(repr((form, in_order)).encode(), digest_size=16).digest()
+        return hashlib.blake2b(msgspec.msgpack.encode((form, in_order)), digest_size=16).digest()
 
-    def form(self, value: object) -> object:  # noqa: C901, PLR0912 - a case for each kind of value
+    def form(self, value: object) -> object:
         """A value with its names and times replaced, as tuples all the way down."""
-        match value:
-            case str():
-                known = self._texts.get(value)
-                if known is None:
-                    known = self._texts[value] = self._text(value)
-                return known
-            case enum.Enum():
-                return value.name
-            case None | bool() | int() | timedelta():
-                return value
-            case float():
-                return round(value)
-            case datetime():
-                return self.times.setdefault(value, f"<{len(self.times)}>")
-            case RunStarted():
-                return ("RunStarted", value.goal.name, value.mode.name, self.form(value.overrides))
-            case Struct():
-                found = self._forms.get(id(value))
-                if found is None:
-                    parts = [self.form(getattr(value, name)) for name in value.__struct_fields__]
-                    found = self._forms[id(value)] = (type(value).__name__, *parts)
-                return found
-            case Mapping():
-                return tuple((self.form(key), self.form(value[key])) for key in _in_order(value))
-            case set() | frozenset():
-                return tuple(sorted(map(str, map(self.form, value))))
-            case tuple() | list():
-                return tuple(self.form(item) for item in value)
-            case _:
-                return type(value).__name__
+        if isinstance(value, str):
+            return self._texts.get(value) or self.text(value)
+        kind = type(value)
+        if kind in _AS_THEY_ARE:
+            return value
+        way = _WAYS.get(kind)
+        if way is None:
+            way = _WAYS[kind] = _way_of(kind)
+        return way(self, value)
 
-    def _text(self, text: str) -> str:
-        if len(text) < SHORTEST_NAME or ("-" not in text and not text[:1].isdigit() and not text.isalnum()):
-            return text
-        text = _STAMP.sub(lambda found: f"hamr-{self._name(found[1])}-{self._name(found[0])}", text)
-        text = _RUN.sub(lambda found: self._name(found[0]), text)
-        return _LOCK.sub("lock", text)
+    def text(self, text: str) -> str:
+        """A text with its names replaced."""
+        known = text
+        if _NAMED.search(text):
+            known = _STAMP.sub(lambda found: f"hamr-{self._name(found[1])}-{self._name(found[0])}", text)
+            known = _RUN.sub(lambda found: self._name(found[0]), known)
+            known = _LOCK.sub("lock", known)
+        self._texts[text] = known
+        return known
+
+    def moment(self, moment: datetime) -> str:
+        """What stands for a time."""
+        return self.times.setdefault(moment, f"<{len(self.times)}>")
+
+    def noun(self, noun: Struct) -> object:
+        """A noun with what it is called, and its fields."""
+        found = self._forms.get(id(noun))
+        if found is None:
+            found = self._forms[id(noun)] = (type(noun).__name__, *map(self.form, astuple(noun)))
+        return found
 
     def _name(self, name: str) -> str:
         return self.names.setdefault(name, f"#{len(self.names)}")
 
     def _age(self, moment: datetime) -> int:
         return bisect(self.ages, (self.now - moment).total_seconds())
+
+
+_AS_THEY_ARE = frozenset({type(None), bool, int, timedelta})
+
+_WAYS: dict[type, Callable[[Canon, Any], object]] = {
+    datetime: Canon.moment,
+    float: lambda _, value: round(value),
+    tuple: lambda canon, items: tuple(map(canon.form, items)),
+    RunStarted: lambda canon, run: (
+        "RunStarted",
+        run.goal.name,
+        run.mode.name,
+        canon.form(run.overrides),
+    ),
+}
+"""How a value of each type is told; of a type that is met for the first time `_way_of` says it."""
+
+
+def _way_of(kind: type) -> Callable[[Canon, Any], object]:
+    if issubclass(kind, enum.Enum):
+        return lambda _, value: value._name_  # as `name`, which is worked out in Python
+    if issubclass(kind, Struct):
+        return Canon.noun
+    if issubclass(kind, Mapping):
+        return lambda canon, mapping: tuple(
+            [(canon.form(key), canon.form(mapping[key])) for key in _in_order(mapping)]
+        )
+    if issubclass(kind, set | frozenset):
+        return lambda canon, items: tuple(sorted(map(str, map(canon.form, items))))
+    if issubclass(kind, tuple | list):
+        return _WAYS[tuple]
+    return lambda _, value: type(value).__name__

@@ -77,9 +77,13 @@ def next_steps(outcome: Outcome) -> Sequence[NextStep]:
 
 
 @cache
+def _words_of(line: str) -> tuple[str, ...]:
+    return tuple(shlex.split(line))
+
+
 def verb_of(line: str) -> str:
     """The verb of a line to type; "" where it is none of hamr's."""
-    words = shlex.split(line)
+    words = _words_of(line)
     return words[1] if len(words) > 1 and words[0] == "hamr" else ""
 
 
@@ -90,8 +94,8 @@ async def type_line(line: str, session: Session, controls: RunControl) -> RunRes
         HamrError: as the command says; DONE is the message of one that has no result.
         UsageError: nobody can type that.
     """
-    words = shlex.split(line)
-    verb, rest = (words[1], words[2:]) if len(words) > 1 else ("", [])
+    words = _words_of(line)
+    verb, rest = (words[1], words[2:]) if len(words) > 1 else ("", ())
     flags, names = _parsed(rest)
     pair = session.pair.name
     mode = Mode.EMERGENCY if "--emergency" in flags else None
@@ -125,7 +129,7 @@ async def type_line(line: str, session: Session, controls: RunControl) -> RunRes
             raise UsageError(f"nobody can type {line!r}")
 
 
-def _parsed(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+def _parsed(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Flags with their values, and what is no flag."""
     flags: dict[str, list[str]] = {}
     names: list[str] = []

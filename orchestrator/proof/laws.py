@@ -28,7 +28,6 @@ from orchestrator.model.events import TransitionIntended, WriteIntended
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
-from orchestrator.model.result import RunResult
 from orchestrator.model.run import Objective
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span
@@ -180,11 +179,13 @@ def owed_exactly(outcome: Outcome, read: Shown) -> Iterator[str]:
             pass
 
 
-def reaches(result: RunResult) -> Iterator[str]:
+def reaches(outcome: Outcome) -> Iterator[str]:
     """Of the first command, with nothing going wrong: it did not get to its goal."""
-    code = result.exit_code
-    if code not in (ExitCode.DONE, ExitCode.OWING):
-        yield f"with nothing going wrong, it ends with {int(code)}: {result.ending.message}"
+    match outcome:
+        case Returned(result=result) if not outcome.is_good:
+            yield f"with nothing going wrong, it ends with {int(result.exit_code)}: {result.ending.message}"
+        case Raised(error=error):
+            yield f"with nothing going wrong, it ends with {int(error.exit_code)}: {error.message}"
 
 
 def in_time(objectives: Iterable[Objective]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import HamrError
 from orchestrator.journal import InlineCalls
+from orchestrator.journal.history import History
 from orchestrator.model.events import Event as Told
 from orchestrator.model.events import Remembered
 from orchestrator.model.guard import Measured, Probe, ProbeReading
@@ -129,6 +130,12 @@ class LivingSession(Session):
         operator = self.operator
         return Entry(run, self.pair.name, event.kind, operator.name, operator.host, data, self.clock.now())
 
+    def history(self) -> History:
+        """What the journal says of this pair: read once, where several lives begin with the same."""
+        assert self.life is not None  # noqa: S101 - `session_of` sets it
+        self.life.alive()
+        return self.life.scene.kept.history(self.pair)
+
     def connections(self) -> Both[Transport]:
         """None are needed: nothing leaves this process."""
         return cast("Both[Transport]", Both(None, None))
@@ -136,7 +143,7 @@ class LivingSession(Session):
     def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs."""
         del over
-        assert self.life is not None  # noqa: S101 - `session_of` sets it
+        assert self.life is not None  # noqa: S101 - as above
         return nullcontext(LivingWorld(self.life))
 
     def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:

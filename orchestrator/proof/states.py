@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
-from orchestrator.journal.checkpoint import read_history
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import INTENTS, TransitionIntended
 from orchestrator.model.journal import Entry
@@ -26,7 +25,7 @@ from .keyboard import Died
 from .life import Life
 from .orgs import is_strangers
 from .scene import Scene
-from .store import Kept, MemoryStore
+from .store import Kept
 from .virtual_time import BEGINNING, EPOCH
 
 
@@ -73,7 +72,7 @@ class States(Struct):
     def _between(self, scene: Scene, how: object) -> bytes:
         now = EPOCH + timedelta(seconds=scene.time - BEGINNING)
         canon = Canon(now, self.ages)
-        history, recalled = self._read_journal(scene, now)
+        history, recalled = self._read_journal(scene)
         return canon.digest(
             "between",
             how,
@@ -105,10 +104,10 @@ class States(Struct):
             recalled,
         )
 
-    def _read_journal(self, scene: Scene, now: datetime) -> tuple[History, RunState | None]:
+    def _read_journal(self, scene: Scene) -> tuple[History, RunState | None]:
         kept, read = scene.kept, self._read
         if read is None or read[0] is not kept or read[1] != len(kept.records):
-            history = read_history(MemoryStore(kept, lambda: now), scene.orgs.pair)
+            history = kept.history(scene.orgs.pair)
             open_run = history.open_run
             recalled = None if open_run is None else self._recalled(scene, open_run)
             read = self._read = (kept, len(kept.records), history, recalled)

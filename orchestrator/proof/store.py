@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.errors import Locked
+from orchestrator.journal.checkpoint import read_history
+from orchestrator.journal.history import History
 from orchestrator.model.journal import (
     GENESIS,
     Broken,
@@ -20,7 +22,10 @@ from orchestrator.model.journal import (
     Verified,
     Witness,
 )
+from orchestrator.model.org import Pair
 from orchestrator.model.plain import timestamp
+
+from .virtual_time import EPOCH
 
 
 class Kept(Struct):
@@ -28,10 +33,18 @@ class Kept(Struct):
 
     records: list[Record] = field(default_factory=list)
     holder: Holder | None = None
+    _read: tuple[int, History] | None = None
+    """What its first records, so many, say of the pair: whoever asks next, or goes on in another way, asks it again."""
 
     def copy(self) -> Kept:
         """The same, to go on from in another way."""
-        return Kept([*self.records], self.holder)
+        return Kept([*self.records], self.holder, self._read)
+
+    def history(self, pair: Pair) -> History:
+        """What it says of the pair; nobody may change that."""
+        if self._read is None or self._read[0] != len(self.records):
+            self._read = (len(self.records), read_history(MemoryStore(self, lambda: EPOCH), pair))
+        return self._read[1]
 
 
 class MemoryStore(Struct, eq=False):

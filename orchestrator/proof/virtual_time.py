@@ -58,7 +58,7 @@ class Process(Struct, eq=False):
     finished: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
-    held: list[asyncio.Handle] = field(default_factory=list)
+    held: list[Turn] = field(default_factory=list)
     frozen: bool = False
     lost: float = 0.0
     """Seconds that it was frozen: its monotonic clock stood still."""
@@ -94,31 +94,53 @@ class Process(Struct, eq=False):
         """Let it go on."""
         self.frozen = False
         held, self.held = self.held, []
-        for handle in held:
-            self.loop.put_back(handle)
+        for turn in held:
+            self.loop.put_back(turn)
 
-    def admit(self, handle: asyncio.Handle) -> bool:
+    def admit(self, turn: Turn) -> bool:
         """Count one step; False where it is held back."""
         if self.dead or self.finished:
             return True
         if self.frozen:
-            self.held.append(handle)
+            self.held.append(turn)
             return False
         self.steps += 1
         if self.steps == self.crash_at_step:
             self.kill(f"at its step {self.steps}")
         elif self.steps == self.freeze_at_step:
             self.freeze(self.freeze_for)
-            self.held.append(handle)
+            self.held.append(turn)
             return False
         return True
 
 
-class VirtualLoop(asyncio.BaseEventLoop):
-    """Deterministic: runs what is ready in order, and jumps to the next timer when nothing is."""
+class Turn(Struct, eq=False):
+    """What is due: a step of a task, or a callback. An `asyncio.TimerHandle` in all that anybody asks of one."""
 
-    _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
+    callback: Callable[..., object]
+    args: tuple[Any, ...]
+    context: Context
+    at: float = 0.0
+    off: bool = False
+
+    def cancel(self) -> None:
+        """It is not done any more."""
+        self.off, self.args = True, ()
+
+    def cancelled(self) -> bool:
+        """Whether it is not done any more."""
+        return self.off
+
+    def when(self) -> float:
+        """Virtual seconds."""
+        return self.at
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Deterministic: runs what is ready in order, and jumps to the next timer when nothing is.
+
+    A proof lives hundreds of thousands of lives on one of these each, so it does no more than what these ask of a loop.
+    """
 
     def __init__(self, *, processes: bool = True) -> None:
         """`processes`: whether what runs on it belongs to processes that can be killed; else it is one that can not."""
@@ -127,13 +149,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.processes = processes
         self.steps = 0
         self.complaints: list[str] = []
-        if processes:
-            self.set_task_factory(_enlist)
+        self.tasks: list[asyncio.Task[Any]] = []
+        self._due: deque[Turn] = deque()
+        self._timers: list[tuple[float, int, Turn]] = []
+        """With their numbers: of two that are due at one moment, the older one goes first."""
+        self._timed = 0
         self.set_exception_handler(self._complain)
 
     def time(self) -> float:
         """Virtual seconds."""
         return self.virtual
+
+    get_debug = bool  # for every task and future it is asked for: no, without a call of Python's
 
     def skip(self, seconds: float) -> bool:
         """Let time pass at once, where nothing else would happen meanwhile: whoever sleeps would go on next anyway.
@@ -141,23 +168,65 @@ class VirtualLoop(asyncio.BaseEventLoop):
         Raises:
             Endless: it goes round in circles.
         """
-        if self._ready or self.processes:
+        if self._due or self.processes:
             return False
-        scheduled, until = self._scheduled, self.virtual + seconds
-        while scheduled and scheduled[0].cancelled():
-            heapq.heappop(scheduled)
-        if scheduled and scheduled[0].when() <= until:
+        timers, until = self._timers, self.virtual + seconds
+        while timers and timers[0][2].off:
+            heapq.heappop(timers)
+        if timers and timers[0][0] <= until:
             return False
         self._count()
         self.virtual = max(self.virtual, until)
         return True
 
-    def put_back(self, handle: asyncio.Handle) -> None:
-        """Run a handle that was held back."""
-        self._ready.append(handle)
+    def put_back(self, turn: Turn) -> None:
+        """Take a turn that was held back."""
+        self._due.append(turn)
 
-    def _write_to_self(self) -> None:
-        """Nothing sleeps, so nothing has to be woken."""
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Turn:  # type: ignore[override] # a Turn is all that a Handle is
+        """Do it in the next round."""
+        turn = Turn(callback, args, copy_context() if context is None else context)
+        self._due.append(turn)
+        return turn
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # there are no threads
+
+    def call_at(  # type: ignore[override] # as above
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Turn:
+        """Do it at that virtual second."""
+        turn = Turn(callback, args, copy_context() if context is None else context, when)
+        self._timed += 1
+        heapq.heappush(self._timers, (when, self._timed, turn))
+        return turn
+
+    def call_later(  # type: ignore[override] # as above
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Turn:
+        """Do it in so many virtual seconds."""
+        return self.call_at(self.virtual + delay, callback, *args, context=context)
+
+    def create_task(  # type: ignore[override] # of any coroutine
+        self, coroutine: Any, *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        """Begin a task, of the process that begins it.
+
+        Raises:
+            ProcessDied: that was killed.
+        """
+        process = None
+        if self.processes:
+            process = PROCESS.get() if context is None else context.get(PROCESS)
+        if process is not None and process.dead:
+            coroutine.close()
+            raise ProcessDied
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=self, name=name, context=context)
+        self.tasks.append(task)
+        if process is not None:
+            if len(process.tasks) > MOST_TASKS:
+                process.tasks = {old: None for old in process.tasks if not old.done()}
+            process.tasks[task] = None
+        return task
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are no sockets."""
@@ -168,49 +237,36 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.complaints.append(f"{context.get('message')}: {error!r}")
 
     def _run_once(self) -> None:
-        scheduled, ready = self._scheduled, self._ready
-        while scheduled and scheduled[0].cancelled():
-            heapq.heappop(scheduled)
-        if not ready:
-            if not scheduled:
-                raise Deadlock(f"at {self.virtual - BEGINNING:.3f} s")
-            self.virtual = max(self.virtual, scheduled[0].when())
-        while scheduled and scheduled[0].when() <= self.virtual:
-            ready.append(heapq.heappop(scheduled))
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle.cancelled():
-                continue
-            process = _owner(handle) if self.processes else None
-            if process is not None and not process.admit(handle):
-                continue
-            handle._run()  # noqa: SLF001 - as asyncio's own loop does
-        self._count()
+        """All rounds, until somebody stops it."""
+        timers, due = self._timers, self._due
+        while not self._stopping:  # type: ignore[attr-defined] # of BaseEventLoop
+            while timers and timers[0][2].off:
+                heapq.heappop(timers)
+            if not due:
+                if not timers:
+                    raise Deadlock(f"at {self.virtual - BEGINNING:.3f} s")
+                self.virtual = max(self.virtual, timers[0][0])
+            while timers and timers[0][0] <= self.virtual:
+                due.append(heapq.heappop(timers)[2])
+            for _ in range(len(due)):
+                turn = due.popleft()
+                if not turn.off and (not self.processes or self._admits(turn)):
+                    try:
+                        turn.context.run(turn.callback, *turn.args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - as asyncio's own loop does
+                        self.call_exception_handler({"message": f"in {turn.callback!r}", "exception": error})
+            self._count()
+
+    def _admits(self, turn: Turn) -> bool:
+        process = turn.context.get(PROCESS)
+        return process is None or process.admit(turn)
 
     def _count(self) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Endless(f"after {self.virtual - BEGINNING:.0f} virtual seconds")
-
-
-def _owner(handle: asyncio.Handle) -> Process | None:
-    context: Context = handle._context  # type: ignore[attr-defined] # noqa: SLF001 - nothing else has it
-    return context.get(PROCESS)
-
-
-def _enlist(
-    loop: asyncio.AbstractEventLoop, coroutine: Any, *, context: Context | None = None
-) -> asyncio.Task[Any]:
-    process = PROCESS.get() if context is None else context.get(PROCESS)
-    if process is not None and process.dead:
-        coroutine.close()
-        raise ProcessDied
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
-    if process is not None:
-        if len(process.tasks) > MOST_TASKS:
-            process.tasks = {old: None for old in process.tasks if not old.done()}
-        process.tasks[task] = None
-    return task
 
 
 def own_context(process: Process) -> Context:
@@ -231,17 +287,22 @@ class VirtualClock:
     def __init__(self, loop: VirtualLoop, process: Process | None = None) -> None:
         self._loop = loop
         self._process = process
+        self._shown: tuple[float, datetime] = (BEGINNING, EPOCH)
+        """What it showed last, after so many seconds: it is asked many times at one moment."""
         self.wall_offset = 0.0
         """Seconds by which the wall clock was set, forward or back."""
         self.on_wake: Callable[[float], None] = lambda _: None
 
     def now(self) -> datetime:
         """The wall clock, UTC: it goes on while the machine is suspended."""
-        return EPOCH + timedelta(seconds=self._loop.time() - BEGINNING + self.wall_offset)
+        at = self._loop.virtual + self.wall_offset
+        if at != self._shown[0]:
+            self._shown = (at, EPOCH + timedelta(seconds=at - BEGINNING))
+        return self._shown[1]
 
     def monotonic(self) -> float:
         """Seconds; stands still while the machine is suspended."""
-        return self._loop.time() - (self._process.lost if self._process is not None else 0.0)
+        return self._loop.virtual - (0.0 if self._process is None else self._process.lost)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, in virtual time."""
@@ -261,7 +322,8 @@ def run_to_the_end(loop: VirtualLoop, coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(coroutine)
     finally:
-        left = asyncio.all_tasks(loop)
+        left = [task for task in loop.tasks if not task.done()]
+        loop.tasks.clear()
         for task in left:
             task.cancel()
         if left:

@@ -116,6 +116,8 @@ def at_the_end(life: Life, outcome: Outcome) -> None:
     life.asks(Law.ENDS, laws.ends(outcome))
     life.asks(Law.CLEAN_HANDS, laws.clean_hands(outcome, sent=life.wrote))
     life.asks(Law.DONE_IS_SEEN, laws.done_is_seen(outcome, read, scene.orgs.statuses if tells else None))
+    if scene.number == 1 and not scene.faults:
+        life.asks(Law.REACHES, laws.reaches(outcome))
     match outcome:
         case Died():
             for draft in life.sent:  # what it was answered died with it, unless that was journalled
@@ -128,8 +130,6 @@ def at_the_end(life: Life, outcome: Outcome) -> None:
                 watch.owed = owed
             elif result.exit_code is ExitCode.DONE and result.goal is not None:
                 watch.owed = None
-            if scene.number == 1 and not scene.faults:
-                life.asks(Law.REACHES, laws.reaches(result))
             if is_timed(scene):
                 life.asks(Law.IN_TIME, laws.in_time(result.objectives))
         case _:

@@ -27,6 +27,7 @@ from orchestrator.proof.virtual_time import (
     Deadlock,
     Endless,
     Process,
+    Turn,
     VirtualClock,
     VirtualLoop,
     run_to_the_end,
@@ -315,7 +316,7 @@ async def _visit(played: Played, machine: Machine) -> None:
     await run(scene, elsewhere, "dave", Life(), incident.goal, mode=incident.mode)
 
 
-def _disturb(played: Played) -> list[asyncio.TimerHandle]:
+def _disturb(played: Played) -> list[Turn]:
     """The world's own timers: foreign writers and darkness."""
     world, loop = world_context(), played.scene.loop
     handles = [

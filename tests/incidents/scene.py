@@ -29,6 +29,7 @@ from orchestrator.proof.keyboard import Crashed, Died, Outcome, Raised, Returned
 from orchestrator.proof.virtual_time import (
     BEGINNING,
     Process,
+    Turn,
     VirtualClock,
     VirtualLoop,
     own_context,
@@ -304,12 +305,12 @@ class Scene(Struct, eq=False):
         controls = RunControl(asker=asker(self.beside, process, doom))
         return Present(session, controls, process, clock, calls, database)
 
-    def _troubles(self, life: Life, present: Present) -> list[asyncio.TimerHandle]:
+    def _troubles(self, life: Life, present: Present) -> list[Turn]:
         """What a clock or a person does to the process, in time."""
         from orchestrator.errors import ExitCode
 
         world = world_context()
-        handles: list[asyncio.TimerHandle] = []
+        handles: list[Turn] = []
         if life.wall_jump:
 
             def jump() -> None:
