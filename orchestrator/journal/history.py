@@ -382,24 +382,28 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.upto = max(history.upto, record.seq)
         history.read += 1
         at = moment(record.at)
-        if isinstance(event, events.RunApproved) and record.run not in history.runs:
-            continue  # of a plan that nobody has run yet
-        if isinstance(event, events.DrillStarted | events.DrillScored | events.DrillClosed):
-            # A drill is no run: it has legs that are, and each of those names it.
-            _note_drill(history, record, event, at)
-            continue
-        if isinstance(event, events.RunScheduled | events.RunCancelled):
-            # No run yet: it begins when its time has come.
-            _note_scheduled(history, record, event)
-            continue
+        match event:
+            case events.RunApproved() if record.run not in history.runs:
+                continue  # of a plan that nobody has run yet
+            case events.DrillStarted() | events.DrillScored() | events.DrillClosed():
+                # A drill is no run: it has legs that are, and each of those names it.
+                _note_drill(history, record, event, at)
+                continue
+            case events.RunScheduled() | events.RunCancelled():
+                # No run yet: it begins when its time has come.
+                _note_scheduled(history, record, event)
+                continue
         run = history.runs.get(record.run)
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
             history.runs[record.run] = run
-        if not isinstance(event, events.SituationRead | events.ChangeSeen):
+        if record.kind not in _LOOKS:
             run.last, run.last_at = record.kind, at
         raise_floors(history.floors, event)
         _note(history, run, event, at)
+
+
+_LOOKS = (events.SituationRead.kind, events.ChangeSeen.kind)
 
 
 def _note_drill(

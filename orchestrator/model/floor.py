@@ -109,10 +109,9 @@ def _see(floors: dict[str, Floor], record: HamrRecord) -> None:
 
 def _accept(floors: dict[str, Floor], record: HamrRecord) -> None:
     floor = floor_of(floors, record.org_uuid)
-    if floor is None or record.same_version(floor.record):
-        floors.setdefault(record.org_uuid.lower(), Floor(record))
+    if floor is not None and record.same_version(floor.record):
         return
-    seen = (*floor.before, floor.record)
+    seen = () if floor is None else (*floor.before, floor.record)
     floors[record.org_uuid.lower()] = Floor(record, tuple(_not_told_by_time(seen, record)))
 
 

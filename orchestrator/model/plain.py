@@ -16,6 +16,7 @@ from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 def timestamp(moment: datetime) -> str:
     """RFC 3339, UTC, microseconds, always four digits of the year: 2026-01-13T17:26:48.830968Z."""
     # Not strftime, whose year has as many digits as the C library likes: 1, where `moment` needs 0001.
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def moment(text: str) -> datetime:
@@ -38,27 +39,33 @@ def moment(text: str) -> datetime:
 
 def plain(value: object) -> JSON:
     """The JSON form of nouns, enums, times and containers; a TypeError where something in it has none (a Secret, for one)."""
-    match value:
-        case enum.Enum():
-            return value.name
-        case None | bool() | int() | float() | str():
-            return value
-        case Struct():
-            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
-            return {"is": type(value).__name__, **fields}
-        case datetime():
-            return timestamp(value)
-        case date():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case tuple() | list():
-            return [plain(item) for item in value]
-        case Mapping():
-            return {str(plain(key)): plain(item) for key, item in value.items()}
-        case frozenset() | set():
-            return sorted((plain(item) for item in value), key=str)
-    raise TypeError(f"{type(value).__name__} has no plain form")
+    kind: Any = type(value)
+    return _plainer(kind)(value)
+
+
+@cache
+def _plainer(kind: type) -> Callable[[Any], JSON]:
+    """What writes values of a type. Worked out once for each, as what rebuilds them."""
+    if issubclass(kind, enum.Enum):
+        return lambda value: value.name
+    if issubclass(kind, tuple(_SCALARS)):
+        return lambda value: value
+    if issubclass(kind, Struct):
+        names = ("is", *kind.__struct_fields__)
+        return lambda value: dict(zip(names, (kind.__name__, *map(plain, astuple(value))), strict=True))
+    if issubclass(kind, datetime):
+        return timestamp
+    if issubclass(kind, date):
+        return date.isoformat
+    if issubclass(kind, timedelta):
+        return timedelta.total_seconds
+    if issubclass(kind, tuple | list):
+        return lambda value: [*map(plain, value)]
+    if issubclass(kind, Mapping):
+        return lambda value: {str(plain(key)): plain(item) for key, item in value.items()}
+    if issubclass(kind, frozenset | set):
+        return lambda value: sorted(map(plain, value), key=str)
+    raise TypeError(f"{kind.__name__} has no plain form")
 
 
 def restore(kind: type[T], data: object) -> T:

@@ -9,6 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -196,8 +197,8 @@ class Timeouts(Struct, frozen=True):
         return min(self.read, self.total)
 
 
-class Playbook(Struct, frozen=True):
-    """The whole file, checked."""
+class Playbook(Struct, frozen=True, dict=True):
+    """The whole file, checked; `dict` is for what is worked out of it once."""
 
     name: str
     transitions: tuple[Transition, ...]
@@ -219,7 +220,7 @@ class Playbook(Struct, frozen=True):
     """The file's own text, kept whole in the journal so that a run can be resumed from there."""
     path: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of its text, in hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
@@ -269,14 +270,28 @@ class Playbook(Struct, frozen=True):
 
     def server_moves(self, status: Status) -> frozenset[Status]:
         """A status, and all those to which the server goes on from it by itself."""
-        reached = {status}
+        return self._server_moves[status]
+
+    @cached_property
+    def _server_moves(self) -> Mapping[Status, frozenset[Status]]:
         servers = [each for each in self.transitions if each.advances is Advances.SERVER]
-        for _ in servers:
-            reached |= {each.target for each in servers if each.source in reached}
-        return frozenset(reached)
+        moves: dict[Status, frozenset[Status]] = {}
+        for status in Status:
+            reached = {status}
+            for _ in servers:
+                reached |= {each.target for each in servers if each.source in reached}
+            moves[status] = frozenset(reached)
+        return moves
 
     def route(self, start: Status, goal: Status) -> tuple[Transition, ...] | None:
         """The shortest way through the transitions, ties by order; () where start is the goal, None where there is no way."""
+        return self._ways[start].get(goal)
+
+    @cached_property
+    def _ways(self) -> Mapping[Status, Mapping[Status, tuple[Transition, ...]]]:
+        return {start: self._ways_from(start) for start in Status}
+
+    def _ways_from(self, start: Status) -> Mapping[Status, tuple[Transition, ...]]:
         ways: dict[Status, tuple[Transition, ...]] = {start: ()}
         queue = deque([start])
         while queue:
@@ -285,7 +300,7 @@ class Playbook(Struct, frozen=True):
                 if transition.source == here and transition.target not in ways:
                     ways[transition.target] = (*ways[here], transition)
                     queue.append(transition.target)
-        return ways.get(goal)
+        return ways
 
 
 def _enough(ways: Iterable[tuple[Transition, ...]]) -> frozenset[Role]:

@@ -32,6 +32,8 @@ class Change(enum.Enum):
     UNSEEN = "unseen"
     """There is no record to compare: the org did not answer with one."""
 
+    __hash__ = object.__hash__  # as Role's
+
 
 STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
 """What a run that stopped for it, and is resumed, stops for again."""
@@ -59,7 +61,7 @@ class HamrRecord(Struct, frozen=True):
 
     def same_version(self, other: "HamrRecord") -> bool:
         """Whether both are one and the same write of the record: status, modified_at and modified_by agree."""
-        return (self.status, self.modified_at, self.modified_by) == (
+        return self is other or (self.status, self.modified_at, self.modified_by) == (
             other.status,
             other.modified_at,
             other.modified_by,
@@ -155,7 +157,11 @@ class Reading(Struct, frozen=True):
     @property
     def record(self) -> HamrRecord | None:
         """The record, where there is one."""
-        return self.sight.record if isinstance(self.sight, Present | Unrecognised) else None
+        match self.sight:
+            case Present(record=record) | Unrecognised(record=record):
+                return record
+            case _:
+                return None
 
     @property
     def status(self) -> Status | None:

@@ -66,7 +66,7 @@ def no_journal(place: str) -> str:
 
 def utc(at: datetime) -> str:
     """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds") + " UTC"
+    return at.astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00") + " UTC"
 
 
 def span(length: timedelta | float) -> str:

@@ -50,15 +50,13 @@ def compare(pair: Pair, reading: Reading, known: RunState) -> Comparison:
             f"{pair[role]}: its record is now of org {record.org_uuid}, target {record.target_uuid}, "
             f"is_primary {record.is_primary}; that is not the link of pair {pair.name}",
         )
-    shown = _Shown(pair, role, record, known, expected, latest_sent(role, known), describe(record))
     floor = under_floor(known.floors, pair[role].uuid, reading)
-    if floor is not None:
-        return shown.below(floor)
-    if role not in known.expected:
+    if floor is None and role not in known.expected:
         return Comparison(Change.SAME, "first seen")
-    if expected is not None and record.same_version(expected):
+    if floor is None and expected is not None and record.same_version(expected):
         return Comparison(Change.SAME)
-    return shown.changed()
+    shown = _Shown(pair, role, record, known, expected, latest_sent(role, known), describe(record))
+    return shown.changed() if floor is None else shown.below(floor)
 
 
 def _compare_absent(pair: Pair, role: Role, expected: HamrRecord | None, known: RunState) -> Comparison:

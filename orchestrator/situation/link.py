@@ -96,7 +96,7 @@ def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
 
 def same_uuid(one: str, other: str) -> bool:
     """Whether two texts are one uuid, however they are cased."""
-    return one.strip().lower() == other.strip().lower()
+    return one == other or one.strip().lower() == other.strip().lower()
 
 
 def same_link(pair: Pair, role: Role, record: HamrRecord) -> bool:

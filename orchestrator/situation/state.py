@@ -218,7 +218,9 @@ class RunState(Struct):
         return Status.of(confirmed[-1].status) if confirmed else None
 
     def apply(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event that teaches something
-        """Learn from one event."""
+        """Learn from one event; what is not journalled teaches nothing, since no later process would know of it."""
+        if not event.kind:
+            return
         if isinstance(event, SituationRead):
             self._apply_readings(event)
         raise_floors(self.floors, event)

@@ -29,9 +29,9 @@ LONGEST_REASON = 400
 
 def printable(text: str, longest: int = LONGEST) -> str:
     """A text from a server without control characters (they could rewrite a terminal's lines), cut at a sane length."""
-    clean = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    clean = text
+    if not text.isprintable():
+        clean = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
