@@ -185,10 +185,9 @@ class GuardEvaluator(Struct):
 
     def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
         """What becomes of the transition by these verdicts, with what a person has accepted."""
-        decision = self.policy.decide(
-            verdicts,
-            self._terms(self._binding(transition), spared_in_an_emergency(transition, self.run.playbook)),
-        )
+        planned = self.run.state.mode is Mode.PLANNED
+        spared = frozenset[str]() if planned else spared_in_an_emergency(transition, self.run.playbook)
+        decision = self.policy.decide(verdicts, self._terms(self._binding(transition), spared))
         accepted = {
             verdict: self.accepted[transition.name, verdict.guard]
             for verdict in decision.refused_by

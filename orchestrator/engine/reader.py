@@ -84,15 +84,17 @@ class PairReader(Struct):
         """
         began = self.run.moment()
         first = self.identities is None
-        reading = asyncio.gather(*(self._read(role, once) for role in Role))
+        reads = self._read(Role.PRIMARY, once), self._read(Role.SECONDARY, once)
         if self.identities is None:
-            taken_now, self.identities = await asyncio.gather(reading, self._identify_both())
+            asked = self._identify(Role.PRIMARY), self._identify(Role.SECONDARY)
+            primary, secondary, *whose = await asyncio.gather(*reads, *asked)
+            self.identities = Both(*whose)
         else:
-            taken_now = await reading
-        readings = Both(*taken_now)
-        news = first or self.last is None or any(_differs(self.last[role], readings[role]) for role in Role)
+            primary, secondary = await asyncio.gather(*reads)
+        readings = Both(primary, secondary)
+        news = first or self.last is None or any(map(_differs, self.last, readings))
         dead = self.run.state.dead
-        taken: Both[Reading | None] = Both(*(None if role in dead else readings[role] for role in Role))
+        taken: Both[Reading | None] = Both(*(None if each.role in dead else each for each in readings))
         self.last, self.read_at = readings, began
         if journal or news:
             self.run.tell(SituationRead(purpose, taken, self.identities if first else None))
@@ -120,9 +122,6 @@ class PairReader(Struct):
             self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
         self.run.tell(OrgAnswered(reading))
         return reading
-
-    async def _identify_both(self) -> Both[Identity]:
-        return Both(*await asyncio.gather(*(self._identify(role) for role in Role)))
 
     async def _identify(self, role: Role) -> Identity:
         if role in self.run.state.dead:

@@ -62,7 +62,7 @@ class Recorder(Struct):
     _failed: set[int] = field(default_factory=set)
     """The watchers that have failed, by identity."""
     pressing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by what others must see soon, whatever the run does next: whoever beats the heart commits it."""
+    """Set by what others must see soon, whatever the run does next, and when a beat is due: whoever beats the heart commits it."""
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _entries: list[Entry] = field(default_factory=list)
@@ -84,16 +84,18 @@ class Recorder(Struct):
             self._pass_on(event)
 
     def _take(self, event: Event) -> None:
-        if event.kind in INTENTS:
+        if not event.kind:
+            return
+        intends = event.kind in INTENTS
+        if intends:
             self.supersede()
         if isinstance(event, events.TransitionMade):
             self.made = event, self.session.clock.now()
-        if event.kind:
-            self._gather(self.run, event, fenced=event.kind in INTENTS)
-            if _is_pressing(event):
-                self.pressing.set()
-            if not self.session.gathers and event.kind not in INTENTS:
-                self._write(self._gathered)
+        self._gather(self.run, event, fenced=intends)
+        if _is_pressing(event):
+            self.pressing.set()
+        if not self.session.gathers and not intends:
+            self._write(self._gathered)
 
     async def finish(self, end: events.RunFinished | None) -> HamrError | None:
         """Make all durable, with the run's end where it has one, and read it back (law 16); what went wrong, or None.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from orchestrator.model.journal import Head
 from orchestrator.model.next_step import each_once
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective
+from orchestrator.model.situation import Phase
 from orchestrator.model.status import Status
 from orchestrator.model.words import span
 from orchestrator.situation.guards import strangers
@@ -65,10 +67,12 @@ async def supervise(active: ActiveRun, work: Coroutine[Any, Any, Ending]) -> Run
 async def _beat(active: ActiveRun) -> None:
     recorder = active.recorder
     while True:
-        with suppress(TimeoutError):
-            # Real time: another process reads the heartbeat. (`wait_for` can lose a cancellation on Python 3.11.)
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await recorder.pressing.wait()
+        # Real time: another process reads the heartbeat.
+        due = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, recorder.pressing.set)
+        try:
+            await recorder.pressing.wait()
+        finally:
+            due.cancel()
         try:
             await recorder.flush()
             held = await active.session.calls(active.lock.beat)
@@ -138,15 +142,15 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
             end = End.INCOMPLETE if state.intended else End.MOVED
             ending = Ending(end, left.message, next_steps=left.next_steps)
     owing = await session.calls(lambda: _left_owing(active, ending))
-    ending = _with_merge(session, with_words(active, _with_left_owing(ending, owing)))
+    seen = engine.reader.last is not None and engine.reader.identities is not None
+    phase = engine.reader.phase(purpose.goal) if seen else None
+    ending = _with_merge(session, with_words(active, _with_left_owing(ending, owing), phase))
     code = ExitCode[ending.end.name]
     if ending.end is End.INTERRUPTED:
         code = ExitCode.LOCKED if active.lock_lost else active.controls.code
     steps = tuple(state.steps)
     now = session.clock.now()
-    phase = ""
-    if engine.reader.last is not None and engine.reader.identities is not None:
-        phase = engine.reader.phase(purpose.goal).label
+    label = "" if phase is None else phase.label
     seconds = session.clock.monotonic() - active.began
     resumable = can_be_taken_up(active, ending)
     decisions = engine.evaluator.decisions
@@ -155,7 +159,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         active.recorder.supersede()
     outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     objectives = await session.calls(lambda: _objectives(active, ending, now))
-    finished = RunFinished(ending, int(code), phase, steps, seconds, objectives, resumable=resumable)
+    finished = RunFinished(ending, int(code), label, steps, seconds, objectives, resumable=resumable)
     trouble = await active.recorder.finish(None if active.lock.is_anothers else finished)
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
@@ -164,17 +168,15 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     await session.calls(active.lock.release)
     to_active = bool(steps) and ending.end.reached and purpose.goal is Status.ACTIVE
     remember = session.playbook.remember if to_active else ()
-    if (
-        not steps and ending.end.reached and engine.reader.last is not None
-    ):  # it moved nothing: an earlier run's stay
-        remember = await session.calls(lambda: _remembered(active))
+    if phase is not None and not steps and ending.end.reached:  # it moved nothing: an earlier run's stay
+        remember = await session.calls(partial(_remembered, session, phase))
     return RunResult(
         run=active.run,
         pair=session.pair.name,
         goal=purpose.goal,
         ending=ending,
         exit_code=code,
-        phase=phase,
+        phase=label,
         steps=steps,
         seconds=seconds,
         head=Head(0, "") if code is ExitCode.JOURNAL_DAMAGED else await _head(active),
@@ -203,13 +205,10 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     )
 
 
-def _remembered(active: ActiveRun) -> tuple[str, ...]:
+def _remembered(session: Session, phase: Phase) -> tuple[str, ...]:
     """What the run that moved the pair last left to people."""
-    session, reader = active.session, active.engine.reader
-    if reader.identities is None:
-        return ()
     with suppress(HamrError):  # journalling the end met the same trouble
-        left = left_by_hand(session.history(), session.playbook, reader.phase(active.purpose.goal))
+        left = left_by_hand(session.history(), session.playbook, phase)
         return () if left is None else left.remember
     return ()
 
@@ -326,19 +325,18 @@ def _stood_there(active: ActiveRun, goal: Status) -> datetime | None:
     return None
 
 
-def with_words(active: ActiveRun, ending: Ending) -> Ending:
-    """The ending with what was sent, and with the commands for resuming, going back and switching to emergency."""
+def with_words(active: ActiveRun, ending: Ending, phase: Phase | None) -> Ending:
+    """The ending with what was sent, and with the commands that lead on from where the pair stands, where that was seen."""
     unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
     late = _may_come_late(active, unknown=unknown)
     words = " ".join((_sent_words(active.state), *late))
-    steps = after_a_run(_ended(active, ending, late=bool(late)))
+    steps = after_a_run(_ended(active, ending, phase, late=bool(late)))
     return replace(ending, next_steps=steps, sent=ending.sent or words)
 
 
-def _ended(active: ActiveRun, ending: Ending, *, late: bool) -> Ended:
+def _ended(active: ActiveRun, ending: Ending, phase: Phase | None, *, late: bool) -> Ended:
     """What is known when a run ends."""
     session, reader, run = active.session, active.engine.reader, active.engine.run
-    known = reader.last is not None and reader.identities is not None
     return Ended(
         ending=ending,
         pair=session.pair,
@@ -347,7 +345,7 @@ def _ended(active: ActiveRun, ending: Ending, *, late: bool) -> Ended:
         goal=active.purpose.goal,
         again=active.again,
         readings=reader.last,
-        phase=reader.phase(active.purpose.goal) if known else None,
+        phase=phase,
         owed=run.owed_now(),
         refused_by=active.engine.evaluator.awaited or active.engine.evaluator.refused_by(),
         strangers=() if reader.last is None else strangers(reader.last, run.known_runs, run.clock.now()),
