@@ -6,13 +6,14 @@ import enum
 
 from msgspec import Struct
 
+from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, WriteConfirmed
 from orchestrator.model.playbook import Advances
 from orchestrator.model.reading import Accepted, Change, Lost, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.compare import compare, describe, latest_sent, not_older
+from orchestrator.situation.compare import compare, describe, latest_sent, not_older, older_than_ours
 
 from .context import Deadline, RunContext, Stopped, stopped
 from .reader import PairReader
@@ -46,6 +47,33 @@ class Checker(Struct):
                 Change.SERVER, f"the server moved {self.run.pair[reading.role]} to {reading.status}"
             )
         return found
+
+    def require_untouched(self, role: Role, status: Status) -> None:
+        """An org that was dark all the time was never seen, so nothing tells its changes but their time.
+
+        What somebody did there after the emergency had begun to write is not written over unasked.
+        """
+        reason = self.changed_unseen(role, status)
+        if reason:
+            raise self.ask_to_adopt(reason, role, role.other)
+
+    def changed_unseen(self, role: Role, status: Status) -> str:
+        """How somebody else has changed such an org, in words, which is told; "" where nobody has, or it shows the status."""
+        pair, state = self.run.pair, self.run.state
+        record = self.reader.readings[role].record
+        if record is None or record.status == status or older_than_ours(record, state):
+            return ""
+        if state.wrote(role, record) or state.is_ours(record.modified_by):
+            return ""
+        reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
+        self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
+        return reason
+
+    def ask_to_adopt(self, reason: str, org: Role, truth: Role) -> Stopped:
+        """What is raised where a person has to say which org is right."""
+        pair = self.run.pair
+        steps = (next_step.status(pair.name), next_step.adopt(pair.name, truth))
+        return stopped(End.MOVED, reason, org=org, next_steps=steps, change=Change.FOREIGN)
 
     def _server_moved(self, reading: Reading) -> bool:
         """Whether the server made the move of a transition that says `advances: server`.

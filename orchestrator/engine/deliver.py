@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from orchestrator.model import next_step
-from orchestrator.model.events import ChangeSeen, OwedSettled, PairAdopted
+from orchestrator.model.events import OwedSettled, PairAdopted
 from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.answered import NOTHING_TO_TELL
-from orchestrator.situation.compare import describe, older_than_ours
 from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
 
 from .check import Checker
@@ -54,7 +53,7 @@ class Delivery(Struct):
             raise stopped(
                 End.REFUSED, f"{run.pair[survivor]} shows no status that could be passed on", org=survivor
             )
-        self._require_untouched(role, status)
+        self.checker.require_untouched(role, status)
         written = state.attempts
         if any(self._shown(each) is not status for each in Role):
             self.evaluator.require_alone(role)
@@ -111,21 +110,6 @@ class Delivery(Struct):
         for role in tuple(self.run.state.owed):
             self.run.tell(OwedSettled(role, status, how))
 
-    def _require_untouched(self, role: Role, status: Status) -> None:
-        """An org that was dark all the time was never seen, so nothing tells its changes but their time.
-
-        What somebody did there after the emergency had begun to write is not written over unasked.
-        """
-        pair, state = self.run.pair, self.run.state
-        record = self.reader.readings[role].record
-        if record is None or record.status == status or older_than_ours(record, state):
-            return
-        if state.wrote(role, record) or state.is_ours(record.modified_by):
-            return
-        reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
-        self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))
-        raise self._ask_to_adopt(reason, role, role.other)
-
     async def _reconcile(self, owed: Owed) -> frozenset[Role]:
         """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
         survivor = owed.role.other
@@ -135,12 +119,7 @@ class Delivery(Struct):
             old = stop.ending.change in {Change.STALE, Change.REVERTED}
             if stop.ending.end is not End.MOVED or stop.ending.org is not survivor or old:
                 raise
-            raise self._ask_to_adopt(stop.ending.message, survivor, survivor) from stop
-
-    def _ask_to_adopt(self, reason: str, org: Role, truth: Role) -> Stopped:
-        pair = self.run.pair
-        steps = (next_step.status(pair.name), next_step.adopt(pair.name, truth))
-        return stopped(End.MOVED, reason, org=org, next_steps=steps, change=Change.FOREIGN)
+            raise self.checker.ask_to_adopt(stop.ending.message, survivor, survivor) from stop
 
     def _shown(self, role: Role) -> Status | None:
         return self.reader.readings[role].status

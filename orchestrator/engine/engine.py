@@ -51,7 +51,7 @@ class Engine:
         reconciler = self.reconciler = Reconciler(run, reader, checker, writer)
         evaluator = self.evaluator = GuardEvaluator(run, reader, checker, probing, asking, policy)
         hooks = self.hooks = Hooks(run, asking)
-        executor = TransitionExecutor(run, reader, writer, evaluator, hooks, probing)
+        executor = TransitionExecutor(run, reader, checker, writer, evaluator, hooks, probing)
         self.delivery = Delivery(run, reader, checker, writer, reconciler, evaluator)
         self.route = RouteRunner(run, reader, checker, reconciler, probing, evaluator, hooks, executor)
 

@@ -12,6 +12,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation.guard_kinds import transition_probes
 from orchestrator.situation.link import Linked
 
+from .check import Checker
 from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator
 from .hooks import Hooks
@@ -25,6 +26,7 @@ class TransitionExecutor(Struct):
 
     run: RunContext
     reader: PairReader
+    checker: Checker
     writer: Writer
     evaluator: GuardEvaluator
     hooks: Hooks
@@ -166,7 +168,11 @@ class TransitionExecutor(Struct):
         ours = transition is None or transition.advances is Advances.CLIENT
         writes = ours and not self.run.state.mirrors and not self._is_there(other, target)
         if writes and transition is None:
+            self.checker.require_untouched(other, target)
             self.evaluator.require_alone(other)  # of a transition, its guards have judged that
+        elif writes and (changed := self.checker.changed_unseen(other, target)):
+            self.reader.give_up(changed)  # the survivor goes on; who delivers what is owed stops for it
+            return
         try:
             if writes:
                 name, purpose = (transition.name, "transition") if transition is not None else ("", "deliver")

@@ -175,6 +175,33 @@ async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written
         assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
 
 
+async def test_law_03_nor_is_it_by_a_run_that_stopped_for_it_and_is_taken_up_once_more() -> None:
+    dead = await owing()
+    dead.world.foreign(P, Status.RECOVERY)
+    b = back(dead)
+    assert (await deliver(b)).end is End.MOVED
+    again = resumed(b, mode=Mode.EMERGENCY)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.MOVED, ending
+    assert again.world.posts() == []
+
+
+async def test_law_03_nor_by_the_transitions_that_an_emergency_has_left_which_the_survivor_makes_alone() -> (
+    None
+):
+    b = bench(mode=Mode.EMERGENCY)
+    b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
+    b.world.sights[P] = DARK
+    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    b.world.sights.clear()
+    b.clock.advance(3600)
+    b.world.foreign(P, Status.RECOVERY)
+    again = resumed(b, mode=Mode.EMERGENCY)
+    ending = await again.engine.drive(ACTIVE)
+    assert ending.end is End.OWING, ending
+    assert again.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+
+
 async def test_law_09_a_returned_org_of_another_pair_is_never_written() -> None:
     dead = await owing()
     held = dead.world.records[P]
