@@ -19,7 +19,6 @@ from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
 from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
 from orchestrator.journal.history import History
-from orchestrator.journal.merge import bring_in
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, JournalMoved, encode
 from orchestrator.model.journal import Broken, Entry, Holder, Record, Witness
@@ -242,6 +241,8 @@ class Session:
             raise why
         here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)
         if self.along:
+            from orchestrator.journal.merge import bring_in  # noqa: PLC0415 - a run that keeps its journal never asks
+
             bring_in(here, [record for _, record in sorted(self.along.items())])
         self.moved = JournalMoved(self.store.place, why.message)
         self.store, self.verified, self.since_checkpoint = here, False, 0

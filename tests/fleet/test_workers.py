@@ -175,7 +175,7 @@ def test_a_pair_that_means_other_orgs_by_now_is_left_and_refused(share: Team) ->
             "db-1",
             f"{other} named other orgs for it when this worker began",
         )
-        share.lab.wait_for(lambda: share.lab.statuses()["web-2"] == ACTIVE)
+        share.lab.wait_for(lambda: share.lab.statuses()["web-1"] == ACTIVE)
         fleet.send_signal(signal.SIGINT)
         ends(fleet, 130)
     said = share.lab.run("fleet", "resume", "last", "--yes", "--pairs", str(other), code=4).stdout
@@ -221,7 +221,7 @@ def test_a_fleet_that_is_to_stop_ends_what_is_under_way_and_begins_nothing_new(s
         time.sleep(2.5)  # longer than a worker takes to look for what it might begin
         stand = slowly.lab.statuses()
         assert all(primary == secondary for primary, secondary in stand.values())
-        assert [*stand.values()].count(PASSIVE) >= 2
+        assert [*stand.values()].count(PASSIVE) >= 1
         # What was stopped goes on by whoever says so.
         resumed = slowly.fleet("fleet", "resume", "--workers", "--yes")
         assert "3 of 3 pairs arrived" in ends(resumed, 0)
