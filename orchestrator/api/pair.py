@@ -214,12 +214,11 @@ class OpenPair:
             goal, emergency=emergency, reason=reason, overrides=overrides, ref=ref, since=since, expect=expect
         )
         require_moments(at=at)
-        async with self._at_work(emergency=emergency) as (session, controls):
-            told = watchers(listener)
+        async with self._at_work(listener, emergency=emergency) as (session, controls):
             if at is None:
-                result = await start(session, request, watchers=told, controls=controls)
+                result = await start(session, request, controls=controls)
             else:
-                result = await start_at(session, request, at, watchers=told, controls=controls)
+                result = await start_at(session, request, at, controls=controls)
         return reached(result, self.pair)
 
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
@@ -229,8 +228,11 @@ class OpenPair:
             Moved: it is spent or expired, or the playbook, the inventory's orgs or their records have changed since.
             HamrError: as `run` says.
         """
-        async with self._at_work(emergency=plan.request.mode is Mode.EMERGENCY) as (session, controls):
-            result = await apply(session, plan, watchers=watchers(listener), controls=controls)
+        async with self._at_work(listener, emergency=plan.request.mode is Mode.EMERGENCY) as (
+            session,
+            controls,
+        ):
+            result = await apply(session, plan, controls=controls)
         return reached(result, self.pair)
 
     async def resume(
@@ -260,14 +262,13 @@ class OpenPair:
         check_overrides(overrides or {}, playbook)
         mode = Mode.EMERGENCY if emergency else None
         hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
-        async with self._at_work(emergency=hastens, playbook=playbook) as (session, controls):
+        async with self._at_work(listener, emergency=hastens, playbook=playbook) as (session, controls):
             result = await resume_run(
                 session,
                 found.run,
                 mode=mode,
                 reason=reason,
                 overrides=dict(overrides or {}),
-                watchers=watchers(listener),
                 controls=controls,
             )
         return reached(result, self.pair)
@@ -285,10 +286,8 @@ class OpenPair:
             HamrError: the journal or the orgs could not be used at all.
         """
         require_texts(notes=notes)
-        async with self._at_work() as (session, controls):
-            return await drill_live(
-                session, as_status(goal), notes=notes, watchers=watchers(listener), controls=controls
-            )
+        async with self._at_work(listener) as (session, controls):
+            return await drill_live(session, as_status(goal), notes=notes, controls=controls)
 
     async def close_drill(
         self, notes: str = "", *, overrides: Mapping[str, str] | None = None
@@ -372,10 +371,11 @@ class OpenPair:
 
     @asynccontextmanager
     async def _at_work(
-        self, *, emergency: bool = False, playbook: Playbook | None = None
+        self, listener: Listener | None = None, *, emergency: bool = False, playbook: Playbook | None = None
     ) -> AsyncIterator[tuple[Session, RunControl]]:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
         with self._under_way.controls() as controls:
+            controls.watchers = watchers(listener)
             async with nullcontext() if emergency else PLANNED.one():
                 store, moved = await self._journal(emergency=emergency)
                 with store:

@@ -69,9 +69,10 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             )
             invocation.console.note(f"{words} {close}", "warn")
         command = RunCommand(invocation, asks=invocation.asks)
-        watchers, controls = command.watchers(session.pair), command.controls
+        controls = command.controls
+        controls.watchers = command.watchers(session.pair)
         if begin is None:
-            return command.run(start(session, request, watchers=watchers, controls=controls, run=shown))
+            return command.run(start(session, request, controls=controls, run=shown))
         from orchestrator.operations.scheduled import start_at
 
         shown = shown or session.new_run()
@@ -79,7 +80,7 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             f"Run {shown} waits until {utc(begin)}, without the pair's lock. Ctrl-C here, or "
             f"{next_step.cancel(shown)}, gives it up."
         )
-        return command.run(start_at(session, request, begin, watchers=watchers, controls=controls, run=shown))
+        return command.run(start_at(session, request, begin, controls=controls, run=shown))
 
 
 @click.command()
@@ -113,8 +114,8 @@ def apply(invocation: Invocation, file: Path) -> ExitCode:
 
             plan = agree_to_apply(invocation, session, plan)
         command = RunCommand(invocation, asks=invocation.asks)
-        watchers = command.watchers(session.pair)
-        return command.run(apply_plan(session, plan, watchers=watchers, controls=command.controls))
+        command.controls.watchers = command.watchers(session.pair)
+        return command.run(apply_plan(session, plan, controls=command.controls))
 
 
 @click.command()
@@ -237,6 +238,7 @@ def resume(
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=invocation.asks)
         before = () if found.run is None else session.store.records(run=found.run.run)
+        command.controls.watchers = command.watchers(session.pair, before)
         return command.run(
             resume_run(
                 session,
@@ -244,7 +246,6 @@ def resume(
                 mode=Mode.EMERGENCY if emergency else None,
                 reason=reason,
                 overrides=named,
-                watchers=command.watchers(session.pair, before),
                 controls=command.controls,
             )
         )
@@ -289,10 +290,8 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")
         command = RunCommand(invocation)
-        watchers = command.watchers(session.pair)
-        return command.run(
-            adopt_truth(session, right, reason, overrides=named, watchers=watchers, controls=command.controls)
-        )
+        command.controls.watchers = command.watchers(session.pair)
+        return command.run(adopt_truth(session, right, reason, overrides=named, controls=command.controls))
 
 
 @click.command()

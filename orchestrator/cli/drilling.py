@@ -209,8 +209,8 @@ def _on_live_pair(
                 "hooks. Other runs of it are refused until the drill is closed.",
             )
         command = RunCommand(invocation, asks=invocation.asks)
-        watchers = command.watchers(found)
-        work = drill(session, target, notes=notes, watchers=watchers, controls=command.controls)
+        command.controls.watchers = command.watchers(found)
+        work = drill(session, target, notes=notes, controls=command.controls)
         try:
             result = command.supervise(work)
         except Interrupted as stop:
@@ -341,13 +341,5 @@ def _close_live(
             promise = f"This brings pair {found.pair} home to {home}, and closes drill {found.drill}."
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, asks=invocation.asks)
-        return command.supervise(
-            close(
-                session,
-                found,
-                notes,
-                overrides=overrides,
-                watchers=command.watchers(session.pair),
-                controls=command.controls,
-            )
-        )
+        command.controls.watchers = command.watchers(session.pair)
+        return command.supervise(close(session, found, notes, overrides=overrides, controls=command.controls))

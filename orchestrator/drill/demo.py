@@ -99,12 +99,8 @@ async def _go(
     watching: Watching,
     controls: RunControl,
 ) -> ExitCode:
-    result = await start(
-        session,
-        RunRequest(session.pair.name, goal),
-        watchers=watching(session.pair),
-        controls=controls,
-    )
+    controls.watchers = watching(session.pair)
+    result = await start(session, RunRequest(session.pair.name, goal), controls=controls)
     show(((), *result_page(result)))
     return result.exit_code
 

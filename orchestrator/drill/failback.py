@@ -16,7 +16,7 @@ from orchestrator.model.journal import Entry
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.protocols import Store, Watcher
+from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName, Standing
@@ -81,7 +81,6 @@ class OpenDrill(Struct):
 
     session: Session
     drill: str
-    watchers: Sequence[Watcher] = ()
     controls: RunControl = field(default_factory=RunControl)
     cools: bool = False
     """Whether the playbook's cooling down binds it."""
@@ -99,7 +98,7 @@ class OpenDrill(Struct):
         request = RunRequest(
             session.pair.name, goal, mode, reason, {**cool_down, **overrides}, ref=self.drill
         )
-        return await start(session, request, watchers=self.watchers, controls=self.controls, drill=self.drill)
+        return await start(session, request, controls=self.controls, drill=self.drill)
 
     async def resume(
         self, *, mode: Mode | None = None, reason: str = "", overrides: Mapping[str, str] | None = None
@@ -111,7 +110,6 @@ class OpenDrill(Struct):
             mode=mode,
             reason=reason,
             overrides=dict(overrides or {}),
-            watchers=self.watchers,
             controls=self.controls,
         )
 
@@ -122,13 +120,12 @@ class OpenDrill(Struct):
             truth,
             reason,
             overrides=dict(overrides or {}),
-            watchers=self.watchers,
             controls=self.controls,
         )
 
     def tell(self, event: Event) -> None:
         """Tell those who watch."""
-        for watcher in self.watchers:
+        for watcher in self.controls.watchers:
             watcher.tell(event)
 
 
@@ -339,7 +336,6 @@ async def close(
     notes: str,
     *,
     overrides: Mapping[str, str] | None = None,
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> FailbackResult:
     """Bring a live pair home, and close its drill; `notes` are what the journal keeps.
@@ -357,7 +353,7 @@ async def close(
     check_overrides(overrides or {}, session.playbook)
     _refuse_other_orgs(session, drill)
     _refuse_held(session, drill)
-    opened = OpenDrill(session, drill.drill, watchers, controls or RunControl())
+    opened = OpenDrill(session, drill.drill, controls or RunControl())
     failback = await bring_home(opened, drill, overrides=overrides)
     if not failback.at_home and not failback.left_alone:
         raise Incomplete(

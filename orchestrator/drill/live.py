@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from msgspec import Struct
 
 from orchestrator.errors import (
@@ -18,7 +16,6 @@ from orchestrator.errors import (
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import DrillStarted
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
@@ -37,7 +34,6 @@ async def drill(
     goal: Status,
     *,
     notes: str = "",
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> DrillResult:
     """Take a live pair to a goal and home again, score it, and clean up.
@@ -55,7 +51,7 @@ async def drill(
     refuse_undrillable(session.pair)
     home = await home_of(session)
     check_routes(session.playbook, home, goal)
-    opened = _open(session, goal, home, watchers, controls or RunControl())
+    opened = _open(session, goal, home, controls or RunControl())
     live = _Live(opened, PlayedDrill(opened), goal, home)
     try:
         return await live.through(notes)
@@ -105,11 +101,9 @@ def _refuse_unready(session: Session, history: History) -> None:
         )
 
 
-def _open(
-    session: Session, goal: Status, home: Status, watchers: Sequence[Watcher], controls: RunControl
-) -> OpenDrill:
+def _open(session: Session, goal: Status, home: Status, controls: RunControl) -> OpenDrill:
     """Journal the start under the pair's lock, so that of two drills that begin at once one is refused."""
-    opened = OpenDrill(session, session.new_run(), watchers, controls)
+    opened = OpenDrill(session, session.new_run(), controls)
     lock = take_lock(session, opened.drill, take_over=False)
     try:
         _refuse_unready(session, session.history())

@@ -98,7 +98,9 @@ async def rehearse(
         scenario = replace(scenario, waits=SHORT_WAITS)
     async with staged(context, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
         session = stage.person().session
-        opened = OpenDrill(session, drill, watching(stage.pair), controls or RunControl())
+        controls = controls or RunControl()
+        controls.watchers = watching(stage.pair)
+        opened = OpenDrill(session, drill, controls)
         try:
             return await _Play(stage, opened, PlayedDrill(opened, stage, seed)).through(steps, notes)
         except asyncio.CancelledError:
@@ -149,7 +151,9 @@ class _Play(Struct):
         for role in Role:
             stage.simulation.set_dark(role, False)
         held = session.history().drills[opened.drill]
-        failback = await bring_home(replace(opened, controls=RunControl()), held)
+        failback = await bring_home(
+            replace(opened, controls=RunControl(watchers=opened.controls.watchers)), held
+        )
         home = scenario.regions.status
         played.came_home(f"always: the pair is at home in the end (agreed({home}))", failback, home)
         played.expectations.append(self._intact())

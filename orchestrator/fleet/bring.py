@@ -7,7 +7,7 @@ one pair is that pair's outcome, and stops no other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
@@ -25,7 +25,6 @@ from orchestrator.model.events import (
     RunStarted,
 )
 from orchestrator.model.fleet import FleetView
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.result import PairOutcome, RunResult
 from orchestrator.model.run import ID_LETTERS, Mode, new_run_id
@@ -45,7 +44,6 @@ async def bring_pair(
     session: Session,
     fleet: FleetView,
     *,
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> PairOutcome:
     """Bring the session's pair to the fleet's goal, and journal what came of it.
@@ -58,8 +56,7 @@ async def bring_pair(
     Args:
         session: the pair's, with the playbook of the fleet's own record.
         fleet: as the journal has it; it may be a little old.
-        watchers: are told what happens.
-        controls: how a person reaches the pair's run.
+        controls: how a person reaches the pair's run, and who is told what happens.
 
     Raises:
         JournalUnavailable: what came of it could not be journalled.
@@ -67,10 +64,10 @@ async def bring_pair(
     """
     session.fleet, moved = fleet.fleet, session.moved
     try:
-        outcome, journalled = await _outcome(session, fleet, watchers, controls)
+        outcome, journalled = await _outcome(session, fleet, controls)
     except JournalUnavailable as error:  # it says nothing of this pair
         await session.calls(partial(_move_since, session, fleet, moved, error))
-        return await bring_pair(session, fleet, watchers=watchers, controls=controls)
+        return await bring_pair(session, fleet, controls=controls)
     if journalled or outcome.elsewhere:
         return outcome
     append, moved = partial(session.append, fleet.fleet, FleetPairEnded(outcome)), session.moved
@@ -86,7 +83,7 @@ async def bring_pair(
 
 
 async def _outcome(
-    session: Session, fleet: FleetView, watchers: Sequence[Watcher], controls: RunControl | None
+    session: Session, fleet: FleetView, controls: RunControl | None
 ) -> tuple[PairOutcome, bool]:
     """What came of the pair, and whether the journal has it already."""
     resumed = await session.calls(partial(_resumed, session, fleet))
@@ -95,7 +92,7 @@ async def _outcome(
         return known, True
     try:
         _refuse_other_orgs(session, fleet)
-        outcome = await _bring(session, fleet, resumed, watchers, controls)
+        outcome = await _bring(session, fleet, resumed, controls)
         elsewhere = outcome.elsewhere or (
             not outcome.arrived and await session.calls(partial(_goes_on, session, outcome, controls))
         )
@@ -161,7 +158,6 @@ async def _bring(
     session: Session,
     fleet: FleetView,
     resumed: int,
-    watchers: Sequence[Watcher],
     controls: RunControl | None,
 ) -> PairOutcome:
     history = await session.calls(session.history)
@@ -172,12 +168,12 @@ async def _bring(
             await _refuse_whole(session, fleet.started.goal)
         run = await session.calls(partial(_new_run, session, fleet))
         request = fleet.request_for(session.pair.name)
-        return _came_of(await start(session, request, watchers=watchers, controls=controls, run=run))
+        return _came_of(await start(session, request, controls=controls, run=run))
     if ours.open:
-        return _came_of(await resume(session, ours, watchers=watchers, controls=controls))
+        return _came_of(await resume(session, ours, controls=controls))
     owed = history.owed
     if resumed and owed is not None and owed.run == ours.run:
-        return _came_of(await resume(session, None, watchers=watchers, controls=controls))
+        return _came_of(await resume(session, None, controls=controls))
     assert ours.finished is not None  # noqa: S101 - it came to its goal
     return _had_come_of(ours, ours.finished)
 

@@ -246,10 +246,10 @@ class Drive:
         self, pair: str, shared: SharedConnections, controls: RunControl
     ) -> PairOutcome | None:
         """What came of it; None where another process is at it, and this one is to stop."""
-        watchers = self._audience.of(self._crew.pair(pair))
+        controls.watchers = self._audience.of(self._crew.pair(pair))
         while True:
             session = await self._crew.on(pair, shared)
-            outcome = await bring_pair(session, self.view, watchers=watchers, controls=controls)
+            outcome = await bring_pair(session, self.view, controls=controls)
             self._crew.follow(session)
             if not outcome.elsewhere:
                 return outcome

@@ -44,7 +44,7 @@ _RESTS = "stopped before its next transition, as asked; it can be resumed"
 
 
 class RunControl(Struct, eq=False):
-    """How a person reaches a run: signals set it, and tests do."""
+    """How a person reaches a run, and it reaches them: signals set it, and tests do."""
 
     engine: Engine | None = None
     task: asyncio.Task[Ending] | None = None
@@ -58,6 +58,8 @@ class RunControl(Struct, eq=False):
     """How the run asks a person; None where there is nobody to ask (--yes)."""
     run: str = ""
     """The id of the run that it reaches, once that holds its lock."""
+    watchers: Sequence[Watcher] = ()
+    """Who is told what happens, step by step."""
     on_result: Callable[[RunResult], None] | None = None
     """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
 
@@ -167,7 +169,6 @@ async def hold_pair(
     *,
     take_over: bool,
     wants_keys: bool,
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
     started: RunStarted | None = None,
 ) -> AsyncIterator[ActiveRun]:
@@ -194,7 +195,7 @@ async def hold_pair(
         try:
             controls.run = run
             async with session.notices(run, over, recorder.note, started) as notices:
-                recorder.watchers = (*watchers, notices)
+                recorder.watchers = (*controls.watchers, notices)
                 began = session.clock.monotonic()
                 try:
                     await session.calls(_load_engine)

@@ -5,7 +5,7 @@ Each holds the pair's lock, reads everything again under it, and journals every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec
@@ -16,7 +16,7 @@ from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model import events, next_step
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
-from orchestrator.model.protocols import Store, Watcher
+from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
@@ -59,7 +59,6 @@ async def start(
     session: Session,
     request: RunRequest,
     *,
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
     plan: Plan | None = None,
     run: str = "",
@@ -83,7 +82,7 @@ async def start(
     await _enter(session, request, drill)
     run = plan.run if plan is not None else run or session.new_run()
     async with hold_pair(
-        session, run, take_over=emergency, wants_keys=not emergency, watchers=watchers, controls=controls
+        session, run, take_over=emergency, wants_keys=not emergency, controls=controls
     ) as active:
         started_at = session.clock.now()
         history, overridden = await _enter(session, request, drill)
@@ -177,12 +176,10 @@ def check_plan(session: Session, plan: Plan) -> None:
         raise Refused(f"this plan has no transitions: {plan.ending}", next_steps=plan.next_steps or again)
 
 
-async def apply(
-    session: Session, plan: Plan, *, watchers: Sequence[Watcher] = (), controls: RunControl | None = None
-) -> RunResult:
+async def apply(session: Session, plan: Plan, *, controls: RunControl | None = None) -> RunResult:
     """Run a saved plan, exactly; a HamrError where it no longer fits (see `check_plan`), or as `start` says."""
     check_plan(session, plan)
-    return await start(session, plan.request, watchers=watchers, controls=controls, plan=plan)
+    return await start(session, plan.request, controls=controls, plan=plan)
 
 
 @_begun_again_elsewhere
@@ -193,7 +190,6 @@ async def resume(
     mode: Mode | None = None,
     reason: str = "",
     overrides: Mapping[str, str] = MappingProxyType({}),
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> RunResult:
     """Take up an open run, with the playbook of its own `run.started`; without one, only deliver what is owed.
@@ -242,7 +238,6 @@ async def resume(
         identifier,
         take_over=True,
         wants_keys=False,
-        watchers=watchers,
         controls=controls,
         started=started,
     ) as active:
@@ -313,7 +308,6 @@ async def adopt(
     reason: str,
     *,
     overrides: Mapping[str, str] = MappingProxyType({}),
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
 ) -> RunResult:
     """Write a diverged pair's other org once, so that both show what the true one shows.
@@ -326,9 +320,7 @@ async def adopt(
     """
     check_adoption(overrides)
     run = session.new_run()
-    async with hold_pair(
-        session, run, take_over=True, wants_keys=True, watchers=watchers, controls=controls
-    ) as active:
+    async with hold_pair(session, run, take_over=True, wants_keys=True, controls=controls) as active:
         history = await session.calls(session.history)
         from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above

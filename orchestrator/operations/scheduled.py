@@ -14,7 +14,6 @@ from orchestrator.errors import HamrError, Interrupted, Moved, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunCancelled, RunScheduled, RunStarted, Waiting
-from orchestrator.model.protocols import Watcher
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import START_WITHIN, Scheduled
@@ -37,7 +36,6 @@ async def start_at(
     request: RunRequest,
     at: datetime,
     *,
-    watchers: Sequence[Watcher] = (),
     controls: RunControl | None = None,
     run: str = "",
 ) -> RunResult:
@@ -61,9 +59,9 @@ async def start_at(
     scheduled = RunScheduled(request.goal, at, request.expect, request.reason, request.ref)
     await _say(session, run, scheduled)
     try:
-        await _wait(session, run, at, watchers, controls)
+        await _wait(session, run, at, controls)
         session.verified = False  # what was found to hold then may not hold any more
-        return await start(session, request, watchers=watchers, controls=controls, run=run)
+        return await start(session, request, controls=controls, run=run)
     except asyncio.CancelledError:
         if controls.engine is None:
             await _give_up(session, run, scheduled, "it was interrupted at its own terminal")
@@ -74,13 +72,11 @@ async def start_at(
         raise
 
 
-async def _wait(
-    session: Session, run: str, at: datetime, watchers: Sequence[Watcher], controls: RunControl
-) -> None:
+async def _wait(session: Session, run: str, at: datetime, controls: RunControl) -> None:
     """Wait by the wall clock, in small steps (law 18): Interrupted where somebody has cancelled or stopped it, Moved where it is too late."""
     clock = session.clock
     while (left := (at - clock.now()).total_seconds()) > 0:
-        for watcher in watchers:
+        for watcher in controls.watchers:
             watcher.tell(Waiting(utc(at), left))
         if controls.asked:
             raise Interrupted(

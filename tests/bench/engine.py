@@ -44,7 +44,8 @@ def run_seconds(folder: Path, begin: Status, transitions: int) -> None:
             controls.on_result = lambda _result, known=known: known.append(time.monotonic())
             began = time.monotonic()
             request = RunRequest("sim", Status.ACTIVE)
-            result = asyncio.run(start(held, request, controls=controls, watchers=[path]))
+            controls.watchers = [path]
+            result = asyncio.run(start(held, request, controls=controls))
             seconds = known[0] - began
             held.store.close()
             assert result.ending.end is End.DONE, result

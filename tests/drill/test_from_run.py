@@ -285,8 +285,8 @@ def interrupted(folder: Path, code: ExitCode, times: int) -> tuple[RunResult, li
         async with drillable(folder) as bench:
             controls = RunControl()
             request = RunRequest("sim", Status.ACTIVE)
-            watchers = (Interrupts(controls, code, times),)
-            result = await start(bench.session, request, watchers=watchers, controls=controls)
+            controls.watchers = (Interrupts(controls, code, times),)
+            result = await start(bench.session, request, controls=controls)
             return result, list(bench.session.store.records(run=result.run)), bench.session.playbook
 
     return asyncio.run(run())

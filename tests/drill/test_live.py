@@ -204,7 +204,8 @@ class StopsAfter(Struct):
 async def test_an_interrupted_drill_stays_open_for_a_person_to_close(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         controls = RunControl()
-        result = await drill(bench.session, Status.ACTIVE, watchers=[StopsAfter(controls)], controls=controls)
+        controls.watchers = [StopsAfter(controls)]
+        result = await drill(bench.session, Status.ACTIVE, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED
         assert not result.closed
         assert result.score.expectations[-1].found == "the drill was interrupted"
@@ -247,7 +248,9 @@ async def test_a_drill_whose_journal_is_full_never_says_that_nothing_was_intende
 ) -> None:
     async with drillable(tmp_path) as bench:
         with pytest.raises(Incomplete, match=r"has begun, and could not go on: .*is full") as error:
-            await drill(bench.session, Status.ACTIVE, watchers=[FullAfter(bench, monkeypatch)])
+            await drill(
+                bench.session, Status.ACTIVE, controls=RunControl(watchers=[FullAfter(bench, monkeypatch)])
+            )
         monkeypatch.undo()
         held = bench.session.history().open_drill
         assert held is not None
@@ -260,7 +263,9 @@ async def test_a_drill_whose_journal_is_full_never_says_that_nothing_was_intende
 
 async def test_a_drill_does_not_go_home_over_an_emergency_that_came_between(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
-        result = await drill(bench.session, Status.ACTIVE, watchers=[EmergencyAfterTheWayOut(bench)])
+        result = await drill(
+            bench.session, Status.ACTIVE, controls=RunControl(watchers=[EmergencyAfterTheWayOut(bench)])
+        )
         assert statuses(bench) == [4, 4]
         assert "20260528-160000-real" in result.score.expectations[1].found
         assert result.exit_code is ExitCode.DRILL_MISSED
@@ -348,13 +353,8 @@ async def test_closing_never_touches_other_orgs_under_the_same_name(tmp_path: Pa
 async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         name, controls = opened(bench), RunControl()
-        out = await start(
-            bench.session,
-            RunRequest("sim", Status.ACTIVE),
-            watchers=[StopsAfter(controls)],
-            controls=controls,
-            drill=name,
-        )
+        controls.watchers = [StopsAfter(controls)]
+        out = await start(bench.session, RunRequest("sim", Status.ACTIVE), controls=controls, drill=name)
         assert out.resumable
         pid, token = bench.session.host.this_process()
         gone = " ".join([*token.split(" ")[:2], "1"])  # the same pid, earlier in this boot

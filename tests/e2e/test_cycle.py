@@ -125,8 +125,8 @@ async def test_law_09_an_emergency_that_was_refused_binds_no_later_resume(tmp_pa
     """Whoever types resume alone means both orgs; once an emergency has written, it stays one."""
     async with simulated(tmp_path) as bench:
         controls = RunControl()
-        watchers = (On(TransitionMade, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
-        stopped = await start(bench.session, TO_ACTIVE, watchers=watchers, controls=controls)
+        controls.watchers = (On(TransitionMade, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+        stopped = await start(bench.session, TO_ACTIVE, controls=controls)
         assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
         bench.sim.set_dark(Role.SECONDARY, True)
         left = bench.session.history().open_run

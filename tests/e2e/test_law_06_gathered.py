@@ -93,7 +93,7 @@ async def test_law_16_nobody_is_told_of_an_end_that_could_not_be_journalled(
             On(RunFinished, lambda: told.append("end")),
             On(TransitionMade, lambda: told.append("made")),
         ]
-        result = await start(bench.session, TO_ACTIVE, watchers=watchers)
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert told == ["made"]
 
@@ -105,7 +105,7 @@ async def test_law_06_a_record_is_dated_with_when_it_happened(tmp_path: Path) ->
             On(WriteAnswered, lambda: heard.append(now())),
             On(WriteConfirmed, lambda: told.append(now())),
         ]
-        result = await start(bench.session, TO_ACTIVE, watchers=watchers)
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         record = next(bench.session.store.records(run=result.run, kinds=("write.confirmed",)))
         assert heard[0] <= moment(record.at) <= told[0], "and not with when it was journalled, which is later"
 
@@ -144,7 +144,9 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
 
 async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, bench.break_lock)])
+        result = await start(
+            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(WriteAnswered, bench.break_lock)])
+        )
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert "no longer ours" in result.ending.message
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
@@ -166,7 +168,9 @@ async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(tmp_
             other.append(held.run, LockTakenOver("theirs", held.lock, str(held)))
             other.store.close()
 
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(WriteAnswered, taken_over)])
+        result = await start(
+            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(WriteAnswered, taken_over)])
+        )
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert not result.resumable, "that is for whoever took it over"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
@@ -300,7 +304,7 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
     async with simulated(tmp_path) as bench:
         keep, restore = older_copy(Path(bench.session.store.place))
         watchers = [On(TransitionMade, keep, number=1), On(TransitionMade, restore, number=2)]
-        result = await start(bench.session, TO_ACTIVE, watchers=watchers)
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"
         assert "older copy of the file was put in its place" in result.ending.message
@@ -323,7 +327,9 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
             if replaced:
                 restore()
 
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(TransitionMade, take_away, number=1)])
+        result = await start(
+            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(TransitionMade, take_away, number=1)])
+        )
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert "in use; but the journal" in result.ending.message
         assert not result.resumable, "no journal holds how it began"
@@ -340,7 +346,9 @@ async def test_law_16_a_run_whose_journal_was_cut_short_offers_nothing_that_woul
         def cut() -> None:
             os.truncate(place, place.stat().st_size // 2 // 4096 * 4096)
 
-        result = await start(bench.session, TO_ACTIVE, watchers=[On(TransitionMade, cut, number=1)])
+        result = await start(
+            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(TransitionMade, cut, number=1)])
+        )
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert not result.resumable
         assert result.ending.message.count("is damaged") == 1, "it is said once"

@@ -116,7 +116,7 @@ async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_
     async with on_a_team(tmp_path, team) as (bench, session):
         watcher = Meanwhile(happens)
         began = time.monotonic()
-        result = await start(session, EMERGENCY, watchers=(watcher,))
+        result = await start(session, EMERGENCY, controls=RunControl(watchers=(watcher,)))
         took = time.monotonic() - began
         assert result.exit_code is ExitCode.DONE, result.ending
         assert took < 5.0, "it waits for a journal no longer than two seconds"
@@ -146,8 +146,8 @@ async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_t
 ) -> None:
     async with on_a_team(tmp_path, team) as (bench, session):
         controls = RunControl()
-        watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
-        result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
+        controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
+        result = await start(session, EMERGENCY, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
         with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
             again = Session(session.pair, session.playbook, session.operator, store, os.environ)
@@ -166,7 +166,8 @@ async def test_law_09_resume_of_an_emergency_leaves_a_journal_whose_server_dies_
     async with on_a_team(tmp_path, team) as (bench, session):
         controls = RunControl()
         stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
-        stopped = await start(session, EMERGENCY, watchers=(stopping,), controls=controls)
+        controls.watchers = (stopping,)
+        stopped = await start(session, EMERGENCY, controls=controls)
         assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
         left = session.history().runs[stopped.run]
         server.end(signal.SIGQUIT)
@@ -182,8 +183,8 @@ async def test_law_09_resume_goes_on_in_its_own_journal_with_what_that_one_knows
 ) -> None:
     async with on_a_team(tmp_path, team) as (_, session):
         controls = RunControl()
-        watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
-        result = await start(session, EMERGENCY, watchers=watchers, controls=controls)
+        controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
+        result = await start(session, EMERGENCY, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
         server.start()
         with JournalStore.open(team, now=now, patience=2.0) as store:

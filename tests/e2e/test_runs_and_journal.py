@@ -148,7 +148,11 @@ async def test_law_06_a_lock_that_was_broken_before_the_first_intent_leaves_a_ru
 ) -> None:
     async with simulated(tmp_path) as bench:
         with pytest.raises(Locked):
-            await start(bench.session, TO_ACTIVE, watchers=[On(TransitionIntended, bench.break_lock)])
+            await start(
+                bench.session,
+                TO_ACTIVE,
+                controls=RunControl(watchers=[On(TransitionIntended, bench.break_lock)]),
+            )
         assert bench.posts() == []
 
 

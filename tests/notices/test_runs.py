@@ -193,7 +193,8 @@ async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
 
         interrupting: list[asyncio.Task[None]] = []
         before = asyncio.all_tasks()
-        result = await start(bench.session, TO_ACTIVE, watchers=[Twice()], controls=controls)
+        controls.watchers = [Twice()]
+        result = await start(bench.session, TO_ACTIVE, controls=controls)
         assert result.exit_code is ExitCode.UNKNOWN, result.ending
         assert len(noted(bench, "notice.failed")) == 3, "the beginning, the unknown write and the end"
         assert asyncio.all_tasks() == before

@@ -114,7 +114,8 @@ async def test_one_broken_channel_holds_up_neither_another_nor_a_step_nor_the_en
         controls = RunControl()
         controls.on_result = lambda _result: known.append(time.monotonic())
         began = time.monotonic()
-        result = await start(bench.session, TO_ACTIVE, watchers=[Watching()], controls=controls)
+        controls.watchers = [Watching()]
+        result = await start(bench.session, TO_ACTIVE, controls=controls)
         ended = time.monotonic()
         assert result.exit_code is ExitCode.DONE, result.ending
         assert known[0] - began < 3.0, "no step has waited for a receiver"

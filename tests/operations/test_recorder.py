@@ -17,6 +17,7 @@ from orchestrator.model.org import Secret
 from orchestrator.model.playbook import When
 from orchestrator.model.run import End, RunRequest
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import start
@@ -42,7 +43,9 @@ async def test_law_19_a_watcher_that_fails_stops_nothing_and_is_logged_once(tmp_
     log.configure("json", stream=said)
     watcher = Fails()
     async with simulated(tmp_path) as bench:
-        result = await start(bench.session, RunRequest("sim", Status.ACTIVE), watchers=[watcher])
+        result = await start(
+            bench.session, RunRequest("sim", Status.ACTIVE), controls=RunControl(watchers=[watcher])
+        )
     log.configure()
     assert result.ending.end is End.DONE, result.ending
     assert isinstance(watcher.told[-1], RunFinished)

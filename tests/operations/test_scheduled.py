@@ -15,6 +15,7 @@ from orchestrator.journal.checkpoint import read_history
 from orchestrator.model.events import Event, RunCancelled, RunScheduled, RunStarted, Waiting
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.run import start
 from orchestrator.operations.scheduled import cancel, scheduled_named, start_at
@@ -87,7 +88,9 @@ async def test_a_run_waits_for_its_time_and_then_goes(tmp_path: Path) -> None:
         clock, watching = quick(bench), Watching()
         began: list[object] = []
         clock.meanwhile = lambda: began.extend([bench.session.store.holder("sim"), len(bench.sim.requests)])
-        result = await start_at(bench.session, TO_ACTIVE, clock.until, watchers=[watching])
+        result = await start_at(
+            bench.session, TO_ACTIVE, clock.until, controls=RunControl(watchers=[watching])
+        )
         assert result.exit_code is ExitCode.DONE, result.ending
         assert began == [None, 0], "without the lock, and nothing was asked yet"
         assert kinds(bench) == ["run.scheduled", "run.started"]
