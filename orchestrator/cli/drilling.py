@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
 from orchestrator.config.scenario import Scenario
-from orchestrator.config.scenario_text import scenario_text
-from orchestrator.config.scenarios import load_scenario, named_scenarios
+from orchestrator.config.scenarios import load_scenario, named_scenarios, scenario_text
 from orchestrator.drill import (
     DrillContext,
     FailbackResult,

@@ -123,7 +123,7 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
     """Write the shortest story that can be played; the file, or None where there is none, which is said."""
     from msgspec.structs import replace
 
-    from orchestrator.config.scenario_text import scenario_text
+    from orchestrator.config.scenarios import scenario_text
     from orchestrator.drill.from_story import scenario_of_story
     from orchestrator.errors import UsageError
     from orchestrator.report.drill import scenario_remarks

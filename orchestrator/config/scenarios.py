@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
-from msgspec import field
-from msgspec.structs import replace
+import yaml
+from msgspec import NODEFAULT, field
+from msgspec.structs import FieldInfo, fields, replace
 
 from orchestrator.errors import UsageError
 from orchestrator.model.next_step import NextStep
@@ -17,9 +20,9 @@ from orchestrator.model.words import listed
 
 from .compose import compose
 from .document import Document, Finding, Steps, bounded, items, list_in, mapping_in, parts
-from .faults import FROM_THE_START, KINDS, Fault, WorldFault, tags_of
-from .fields import SchemaVersion
-from .messages import did_you_mean, one_of, shown
+from .faults import FROM_THE_START, KINDS, NO_VALUE, Fault, WorldFault, tags_of
+from .fields import SCHEMA, SchemaVersion
+from .messages import did_you_mean, one_of, shown, written
 from .scenario import (
     Action,
     ComesBack,
@@ -29,9 +32,11 @@ from .scenario import (
     DoRun,
     GoesDark,
     Meanwhile,
+    OrgStatus,
     Scenario,
     ScenarioStep,
     SomebodyWrites,
+    Unknown,
 )
 from .schema import Form, Noun, keys_in, keys_of
 from .source import is_path, named_file, read_text, shipped_files
@@ -138,6 +143,85 @@ class ScenarioFile(Scenario, frozen=True, kw_only=True):
 
     _schema: SchemaVersion = field(name="schema")
     """The version of this file's format: 1."""
+
+
+# -- a scenario as the text of a file -------------------------------------------------------------------------
+
+_WIDTH = 100
+
+_SPANS = frozenset({"seconds", "after"})
+"""Fields that hold a span of time in seconds, which a file writes with its unit."""
+
+_NONE = {"times": "forever", "path": "any", "state": "absent", "value": NO_VALUE}
+"""What a file says where a field that is not left out is None."""
+
+_NOT_IN_A_FILE = frozenset({"text", "path", "location"})
+
+
+def scenario_text(scenario: Scenario, remarks: Iterable[str] = ()) -> str:
+    """A file of that scenario, with remarks as comments at its head."""
+    head = "".join(f"# {line}\n" for line in remarks)
+    plain = {"schema": SCHEMA, **_mapping(scenario)}
+    body: str = yaml.safe_dump(
+        plain, sort_keys=False, default_flow_style=None, width=_WIDTH, allow_unicode=True
+    )
+    return head + body
+
+
+def _mapping(noun: Noun) -> dict[str, Any]:
+    """A noun's keys, without those that say what holds where they are left out."""
+    found = dict(_keys(noun))
+    return {"name": found.pop("name"), **found} if "name" in found else found
+
+
+def _keys(noun: Noun) -> Iterator[tuple[str, Any]]:
+    for each in fields(noun):
+        value = getattr(noun, each.name)
+        if value == _default(each) or (each.name in _NOT_IN_A_FILE and not _is_path(noun, each)):
+            continue
+        if isinstance(value, Noun) and (tag := value.__struct_config__.tag) is not None:
+            yield str(tag), _mapping(value)
+        elif isinstance(value, float) and each.name in _SPANS:
+            # What has a time of its own says it where others have the number of a request.
+            key = "at" if each.name == "after" else each.encode_name
+            yield key, written(timedelta(seconds=value))
+        else:
+            yield each.encode_name, _NONE.get(each.name) if value is None else _plain(value)
+
+
+def _is_path(noun: Noun, each: FieldInfo) -> bool:
+    """Whether it is the path of a fault's requests, and not that of the file."""
+    return each.name == "path" and not isinstance(noun, Scenario)
+
+
+def _default(each: FieldInfo) -> Any:
+    if each.default_factory is not NODEFAULT:
+        return each.default_factory()
+    return each.default
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Noun():
+            return _mapping(value)
+        case OrgStatus():
+            return str(value)
+        case Unknown(reason=reason):
+            return {"unknown": reason}
+        case Status():
+            return value.name
+        case enum.Enum():
+            return value.value
+        case timedelta():
+            return written(value)
+        case Mapping():
+            return {_plain(key): _plain(item) for key, item in value.items()}
+        case tuple():
+            return [NO_VALUE if item is None else _plain(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 # -- what has to fit together --------------------------------------------------------------------------------

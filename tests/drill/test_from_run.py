@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
 from orchestrator.config.scenario import Death
-from orchestrator.config.scenario_text import scenario_text
-from orchestrator.config.scenarios import parse_scenario
+from orchestrator.config.scenarios import parse_scenario, scenario_text
 from orchestrator.drill.from_run import FromRun, scenario_of_run
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.events import Event, WriteAnswered

@@ -10,8 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.config import parse_playbook
-from orchestrator.config.scenario_text import scenario_text
-from orchestrator.config.scenarios import parse_scenario
+from orchestrator.config.scenarios import parse_scenario, scenario_text
 from orchestrator.drill.from_story import scenario_of_story
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.playbook import Playbook
