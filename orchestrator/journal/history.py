@@ -39,33 +39,22 @@ ENDS: tuple[str, ...] = tuple(
 )
 """The record kinds that tell what runs and drills there are, and which of them are open."""
 
-KINDS: tuple[str, ...] = ENDS + tuple(
-    event.kind
-    for event in (
-        events.RunAcknowledged,
-        events.RunScheduled,
-        events.RunCancelled,
-        events.TransitionIntended,
-        events.TransitionMade,
-        events.TransitionRefused,
-        events.SituationRead,
-        events.ChangeSeen,
-        events.WriteIntended,
-        events.WriteAnswered,
-        events.WriteConfirmed,
-        events.WriteUnknown,
-        events.WriteOwed,
-        events.OwedSettled,
-        events.HookEnded,
-        events.PersonAsked,
-        events.PersonAnswered,
-        events.ApprovalOwed,
-        events.RunApproved,
-        events.WaitBegan,
-        events.WaitContinued,
-        events.WaitEnded,
-    )
+_ABOUT = frozenset(
+    {
+        "run",
+        "pair",
+        "drill",
+        "transition",
+        "situation",
+        "change",
+        "write",
+        "hook",
+        "person",
+        "approval",
+        "wait",
+    }
 )
+KINDS: tuple[str, ...] = tuple(kind for kind in events.JOURNALLED if kind.partition(".")[0] in _ABOUT)
 """The record kinds that a pair's history is made of."""
 
 

@@ -96,9 +96,9 @@ def shell(line: str, why: str = "") -> NextStep:
     return NextStep("", line, why=why)
 
 
-def _of_one(verb: str, why: str) -> Callable[[str], NextStep]:
+def _of_one(verb: str, why: str, *options: str) -> Callable[[str], NextStep]:
     """Makes the step of a verb about one pair, run, drill, fleet or file, whose name is all that it is given."""
-    return lambda subject: NextStep(verb, subject, why=why)
+    return lambda subject: NextStep(verb, subject, options, why)
 
 
 def _alone(verb: str, why: str) -> Callable[[], NextStep]:
@@ -108,12 +108,14 @@ def _alone(verb: str, why: str) -> Callable[[], NextStep]:
 
 # About a pair.
 status = _of_one("status", "look at both orgs again")
+watch = _of_one("status", "look again and again; Ctrl-C ends it", "--watch")
 doctor = _of_one("doctor", "find out what is wrong here, and what to do about it")
 resume = _of_one("resume", "go on with what was left open")
 """Of a pair: its open run, or what is owed; or a run, by its id."""
 
 # About a run, or a drill.
 acknowledge = _of_one("ack", "end the cooling down")
+close_drill = _of_one("drill close", "bring the pair home and close the drill", "--notes", TEXT)
 again = _of_one("drill from", "make a scenario of it, to be met again in a drill")
 cancel = _of_one("cancel", "let that run not begin")
 show = _of_one("show", "read what that run did, step by step")
@@ -137,11 +139,6 @@ verify = _alone("audit verify", "see whether the journal is whole")
 head = _alone("audit head", "see the journal's newest record and its hash")
 
 
-def watch(pair: str) -> NextStep:
-    """Look again and again."""
-    return NextStep("status", pair, ("--watch",), "look again and again; Ctrl-C ends it")
-
-
 def plan(pair: str, goal: Status) -> NextStep:
     """See what would be sent."""
     return NextStep("plan", pair, ("--to", goal.name), f"see what a run to {goal} would send; sends nothing")
@@ -162,11 +159,6 @@ def unlock(pair: str, lock: str) -> NextStep:
     """Break a lock, by its id and with a reason."""
     why = "break the lock, once you know that nobody is at work there"
     return NextStep("unlock", pair, ("--lock-id", lock, "--reason", TEXT), why)
-
-
-def close_drill(drill: str) -> NextStep:
-    """Close a drill that was left open."""
-    return NextStep("drill close", drill, ("--notes", TEXT), "bring the pair home and close the drill")
 
 
 def play(scenario: str) -> NextStep:

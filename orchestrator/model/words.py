@@ -22,9 +22,9 @@ DAY = 24 * HOUR
 DOING = {
     "run.started": "beginning",
     "run.resumed": "beginning",
-    "lock.taken": "beginning",
-    "guard.judged": "judging guards",
     "wait.began": "waiting for guards",
+    "wait.continued": "waiting for guards",
+    "approval.asked": "waiting for somebody else's agreement",
     "person.asked": "waiting for an answer at its terminal",
     "transition.intended": "about to write",
     "hook.intended": "running a hook",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.journal.history import History, fold
+from orchestrator.journal.history import KINDS, History, fold
 from orchestrator.model.events import (
     ChangeSeen,
     HookEnded,
@@ -20,6 +20,7 @@ from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
+from orchestrator.model.words import DOING
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
 from tests.report.scenes import S, record
 
@@ -140,3 +141,7 @@ def test_a_resume_goes_on_in_the_mode_in_which_the_run_last_wrote(writes: bool) 
     (run,) = found.runs.values()
     assert run.mode is Mode.EMERGENCY
     assert run.resumes_as is (Mode.EMERGENCY if writes else Mode.PLANNED)
+
+
+def test_what_a_run_is_at_has_words_only_where_its_history_reads_that_kind() -> None:
+    assert DOING.keys() <= set(KINDS)
