@@ -205,12 +205,12 @@ async def test_law_09_a_resumed_emergency_takes_the_run_along_when_it_leaves_the
     async with on_a_team(tmp_path, team) as (bench, session):
         controls = RunControl()
         stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
-        stopped = await start(session, EMERGENCY, watchers=(stopping,), controls=controls)
+        controls.watchers = (stopping,)
+        stopped = await start(session, EMERGENCY, controls=controls)
         controls = RunControl()
         leaving = Leaving(lambda: server.end(signal.SIGQUIT), controls)
-        left = await resume(
-            session, session.history().runs[stopped.run], watchers=(leaving,), controls=controls
-        )
+        controls.watchers = (leaving,)
+        left = await resume(session, session.history().runs[stopped.run], controls=controls)
         assert left.exit_code is ExitCode.INTERRUPTED, left.ending
         with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
             again = Session(session.pair, session.playbook, session.operator, store, os.environ)
