@@ -91,8 +91,8 @@ class PairReader(Struct):
             self.identities = Both(*whose)
         else:
             primary, secondary = await asyncio.gather(*reads)
-        readings = Both(primary, secondary)
-        news = first or self.last is None or any(map(_differs, self.last, readings))
+        readings, before = Both(primary, secondary), self.last
+        news = first or before is None or any(readings[role].differs_from(before[role]) for role in Role)
         dead = self.run.state.dead
         taken: Both[Reading | None] = Both(*(None if each.role in dead else each for each in readings))
         self.last, self.read_at = readings, began
@@ -274,10 +274,3 @@ class PairReader(Struct):
             approvals=approvals,
             waiting=waiting,
         )
-
-
-def _differs(before: Reading, now: Reading) -> bool:
-    """Whether a reading says something else than the one before it, apart from when."""
-    if before.record is not None and now.record is not None:
-        return not now.record.same_version(before.record)
-    return type(before.sight) is not type(now.sight)

@@ -193,6 +193,12 @@ class Reading(Struct, frozen=True):
         """Whether the org said something that can be acted on: a known status, or that it has no record."""
         return self.status is not None
 
+    def differs_from(self, before: "Reading") -> bool:
+        """Whether it says something else than the one before it, apart from when."""
+        if before.record is not None and self.record is not None:
+            return not self.record.same_version(before.record)
+        return type(before.sight) is not type(self.sight)
+
 
 class Identity(Struct, frozen=True):
     """Which org an org's keys belong to, as `GET /api/v2/validate` says; uuid is None where it could not be told."""
