@@ -17,8 +17,11 @@ from msgspec.structs import astuple
 from orchestrator.model.events import RunStarted
 from orchestrator.model.guard import Quiet
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.run import RUN_PATTERN
+from orchestrator.model.reading import HamrRecord
+from orchestrator.model.run import RUN_PATTERN, Attempt
 from orchestrator.model.situation import ALONE_FOR
+
+from .projection import InOrder, of_attempt
 
 _STAMP = re.compile(rf"hamr-({RUN_PATTERN.pattern})-(\d+(?:\.[a-z0-9]+)?)")
 _RUN = re.compile(RUN_PATTERN.pattern)
@@ -43,11 +46,11 @@ def _in_order(mapping: Mapping[object, object]) -> list[object]:
     return sorted(mapping, key=rank)  # type: ignore[arg-type] # of one kind in each mapping
 
 
-def ages_that_matter(playbook: Playbook) -> tuple[float, ...]:
-    """Seconds after which something that happened is judged otherwise than before, in order."""
+def patience(playbook: Playbook) -> float:
+    """Seconds after which nothing that happened is judged otherwise any more."""
     spans = [playbook.confirm.within, playbook.late, ALONE_FOR, playbook.cool_down or ALONE_FOR]
     spans += [guard.kind.for_ for guard in playbook.guards.values() if isinstance(guard.kind, Quiet)]
-    return tuple(sorted({span.total_seconds() for span in spans}))
+    return max(span.total_seconds() for span in spans)
 
 
 class Canon(Struct):
@@ -55,6 +58,9 @@ class Canon(Struct):
 
     now: datetime
     ages: tuple[float, ...]
+    """Of everything that is intended: the spans after which it is judged otherwise, in seconds."""
+    quiet: tuple[float, ...]
+    """The same of records."""
     names: dict[str, str] = field(default_factory=dict)
     times: dict[datetime, str] = field(default_factory=dict)
     """What stands for each, in the order in which they turned up."""
@@ -65,7 +71,7 @@ class Canon(Struct):
     def digest(self, *values: object) -> bytes:
         """The same for states from which everything goes on the same."""
         form = self.form(values)
-        in_order = [(self.times[moment], self._age(moment)) for moment in sorted(self.times)]
+        in_order = [(self.times[moment], self._age(moment, self.quiet)) for moment in sorted(self.times)]
         return hashlib.blake2b(msgspec.msgpack.encode((form, in_order)), digest_size=16).digest()
 
     def form(self, value: object) -> object:
@@ -90,9 +96,30 @@ class Canon(Struct):
         self._texts[text] = known
         return known
 
-    def moment(self, moment: datetime) -> str:
-        """What stands for a time."""
-        return self.times.setdefault(moment, f"<{len(self.times)}>")
+    def moment(self, moment: datetime) -> object:
+        """What stands for a time that is only compared with now."""
+        return ("aged", self._age(moment, self.ages))
+
+    def in_order(self, at: datetime | None) -> str | None:
+        """What stands for a time that is compared with those of records."""
+        return None if at is None else self.times.setdefault(at, f"<{len(self.times)}>")
+
+    def record(self, record: HamrRecord) -> object:
+        """The time of a record is compared with those of others; where a guard asks for quiet, with now."""
+        found = self._forms.get(id(record))
+        if found is None:
+            found = self._forms[id(record)] = (
+                record.org_uuid,
+                record.status,
+                record.is_primary,
+                self.form(record.modified_by),
+                self.in_order(record.modified_at),
+                record.target_uuid,
+                record.target_name,
+                record.target_datacenter,
+                record.datacenter,
+            )
+        return found
 
     def noun(self, noun: Struct) -> object:
         """A noun with what it is called, and its fields."""
@@ -104,14 +131,17 @@ class Canon(Struct):
     def _name(self, name: str) -> str:
         return self.names.setdefault(name, f"#{len(self.names)}")
 
-    def _age(self, moment: datetime) -> int:
-        return bisect(self.ages, (self.now - moment).total_seconds())
+    def _age(self, moment: datetime, spans: tuple[float, ...]) -> int:
+        return bisect(spans, (self.now - moment).total_seconds())
 
 
 _AS_THEY_ARE = frozenset({type(None), bool, int, timedelta})
 
 _WAYS: dict[type, Callable[[Canon, Any], object]] = {
     datetime: Canon.moment,
+    InOrder: lambda canon, time: canon.in_order(time.at),
+    HamrRecord: Canon.record,
+    Attempt: lambda canon, attempt: canon.form(of_attempt(attempt)),
     float: lambda _, value: round(value),
     tuple: lambda canon, items: tuple(map(canon.form, items)),
     RunStarted: lambda canon, run: (

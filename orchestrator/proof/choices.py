@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -15,8 +14,16 @@ T = TypeVar("T")
 ENDS = frozenset({Event.DIED_BEFORE, Event.DIED_AFTER, Event.DIED_TAKEN, Event.DIED_LATE, Event.HOOK_DIED})
 """With these a life is over: what it leaves is taken from one that lives on, and no other is begun for it."""
 
-OUTLASTS = {Event.DARK: Event.DARK_LONG}
-"""What is the same as another event until the command is over, and what it is the same as."""
+SAME_AT_FIRST: dict[Event, tuple[Event, ...]] = {
+    Event.DARK: (Event.DARK_LONG,),
+    Event.NOT_TAKEN_UNANSWERED: (Event.VERY_LATE, Event.LATE),
+    Event.UNREADABLE: (Event.DENIED, Event.SILENT, Event.MISSING, Event.LAGGED),
+}
+"""What stands for others until something tells them apart, and for which: for those no life is begun before that.
+
+A region is dark for this command and for the next; a write that was not answered comes later, or never; a look at an org shows
+nothing to go by, in whichever way.
+"""
 
 
 class Chooser(Struct):
@@ -31,6 +38,12 @@ class Chooser(Struct):
     alternatives: list[tuple[int, int]] = field(default_factory=list)
     """(point, option) of everything that another life is begun for: what goes otherwise after the script's last point."""
     chosen: list[Event] = field(default_factory=list)
+    since: int = 0
+    """The point up to which it is the same as another life, which was explored."""
+    apart: list[tuple[Script, int]] = field(default_factory=list)
+    """The scripts of what it stood for until something told them apart, each with the point where that was."""
+    branches_here: bool = False
+    """Whether what goes otherwise at the point that was asked for last is to be explored."""
     _wanted: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,13 +55,18 @@ class Chooser(Struct):
         return self.open and len(self.chosen) == len(self.script)
 
     @property
-    def branches_here(self) -> bool:
-        """Whether what goes otherwise now is to be explored."""
-        return self.faults_left > 0 and self.off_script
+    def at_issue(self) -> bool:
+        """Whether it makes a difference what may go otherwise at the point that is asked for next."""
+        return self.asked in self._wanted or (
+            self.faults_left > 0 and self.off_script and self.asked >= self.since
+        )
 
-    def choose(self, otherwise: Sequence[tuple[Event, T]]) -> tuple[Event, T] | None:
-        """What goes otherwise at this point, or None where it goes well."""
+    def choose(
+        self, otherwise: Sequence[tuple[Event, T]], stood_for: Container[Event] = ()
+    ) -> tuple[Event, T] | None:
+        """What goes otherwise at this point, or None where it goes well; for what is stood for no life is begun."""
         point = self.asked
+        self.branches_here = self.at_issue and point not in self._wanted
         self.asked += 1
         wanted = self._wanted.get(point)
         if wanted is not None:
@@ -56,27 +74,37 @@ class Chooser(Struct):
             self.chosen.append(found[0])
             return found
         if self.branches_here:
-            followed = (*ENDS, *OUTLASTS.values())
             self.alternatives += [
-                (point, option) for option, (event, _) in enumerate(otherwise) if event not in followed
+                (point, option)
+                for option, (event, _) in enumerate(otherwise)
+                if event not in ENDS and event not in stood_for
             ]
         return None
+
+    def instead(self, place: int, option: int) -> Script:
+        """Its script, with another option at one of its points."""
+        point, _ = self.script[place]
+        return (*self.script[:place], (point, option), *self.script[place + 1 :])
+
+    def tell_apart(self, place: int, option: int) -> None:
+        """Now something would be otherwise, were it for that: from here on that has a life of its own.
+
+        While it follows its script nothing needs to be done: a life of which the script is a part of this one's was told so, too.
+        """
+        if self.off_script and self.asked >= self.since:
+            self.apart.append((self.instead(place, option), self.asked))
 
     def and_then(self, option: int, event: Event) -> Chooser:
         """Of the same life, had that happened at the point that was asked for last."""
         script = (*self.script, (self.asked - 1, option))
         return Chooser(script, self.faults_left - 1, asked=self.asked, chosen=[*self.chosen, event])
 
-    def outlasted(self) -> Iterator[Chooser]:
-        """Of lives that are the same until they are over, and leave something that outlasts them."""
-        places = [number for number, event in enumerate(self.chosen) if event in OUTLASTS and self.off_script]
-        for count in range(1, len(places) + 1):
-            for some in combinations(places, count):
-                script, chosen = [*self.script], [*self.chosen]
-                for number in some:
-                    point, option = script[number]
-                    script[number], chosen[number] = (point, option + 1), OUTLASTS[chosen[number]]
-                yield Chooser(tuple(script), self.faults_left, asked=self.asked, chosen=chosen)
+    def otherwise(self, instead: Iterable[tuple[int, int, Event]]) -> Chooser:
+        """Of the same life, had other events been chosen at these of its points."""
+        script, chosen = [*self.script], [*self.chosen]
+        for place, option, event in instead:
+            script[place], chosen[place] = (script[place][0], option), event
+        return Chooser(tuple(script), self.faults_left, asked=self.asked, chosen=chosen)
 
     def branches(self) -> Iterator[Script]:
         """The scripts that go on from this one by one event more."""

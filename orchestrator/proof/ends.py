@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.proof import BrokenLaw, Moment, What
+from orchestrator.model.proof import BrokenLaw, Event, Moment, What
 
 from . import watching
 from .choices import Chooser
@@ -18,7 +19,7 @@ from .scene import Scene
 from .virtual_time import BEGINNING
 
 if TYPE_CHECKING:
-    from .life import Life
+    from .life import Life, Twin
 
 
 class Met(Struct, frozen=True):
@@ -56,25 +57,43 @@ def ends(life: Life, outcome: Outcome) -> Iterator[Ended]:
     scene, broken = life.scene, life.broken
     scene.time = life.loop.time()
     watching.at_the_end(life, outcome)
-    longer = [_outlasted(life, chooser) for chooser in life.chooser.outlasted()]
+    life.tell_apart()
+    others = (
+        []
+        if broken or not life.chooser.off_script
+        else [_instead(life, some) for some in _together(life.twins)]
+    )
     scene.story = (*scene.story, *life.moments)
     _lights(scene)
     yield Ended(scene, outcome, life.chooser, broken)
-    for other, chooser in longer:
+    for other, chooser in others:
         yield Ended(other, outcome, chooser, broken)
 
 
-def _outlasted(life: Life, chooser: Chooser) -> tuple[Scene, Chooser]:
-    scene = life.scene.copy()
+def _together(twins: Sequence[Twin]) -> Iterator[tuple[Twin, ...]]:
+    """Each of them alone, and those of several events together."""
+    for count in range(1, len(twins) + 1):
+        for some in combinations(twins, count):
+            if len({twin.place for twin in some}) == count:
+                yield some
+
+
+def _instead(life: Life, twins: Sequence[Twin]) -> tuple[Scene, Chooser]:
+    """What the life leaves, had these events been what it stood for, too."""
+    scene, chooser = (
+        life.scene.copy(),
+        life.chooser.otherwise((each.place, each.option, each.event) for each in twins),
+    )
     before = scene.faults[: len(scene.faults) - len(chooser.chosen)]
     scene.faults = (*before, *chooser.chosen)
     scene.scripts = (*scene.scripts[:-1], chooser.script)
     told = iter(chooser.chosen)
     for moment in life.moments:
         event = None if moment.event is None else next(told)
-        if event is not moment.event and moment.role is not None:
+        if event is Event.DARK_LONG and moment.role is not None:
             scene.orgs.dark[moment.role] = scene.number + 1
         scene.story = (*scene.story, replace(moment, event=event))
+    scene.orgs.coming += [twin.coming for twin in twins if twin.coming is not None]
     _lights(scene)
     return scene, chooser
 

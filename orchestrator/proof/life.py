@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.model.events import TransitionIntended, WriteIntended
+from orchestrator.engine.engine import Engine
+from orchestrator.model.events import INTENTS, TransitionIntended, WriteIntended
 from orchestrator.model.guard import Measured, Probe, Unmeasured
 from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook, ProgramEnded, Question, Reply, When
@@ -18,6 +19,7 @@ from orchestrator.model.reading import (
     Absent,
     Accepted,
     Answer,
+    Change,
     Denied,
     Draft,
     Exchange,
@@ -25,20 +27,23 @@ from orchestrator.model.reading import (
     Lost,
     NotSent,
     Present,
+    Reading,
     Rejected,
     Sight,
     Throttled,
     Unreachable,
     Unreadable,
 )
+from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
 from . import watching
-from .choices import Chooser
+from .choices import SAME_AT_FIRST, Chooser
 from .ends import Ended, ends
 from .keyboard import Died
+from .orgs import Coming, is_strangers
 from .scene import Scene
 from .virtual_time import BEGINNING, ProcessDied, VirtualClock, VirtualLoop
 
@@ -65,8 +70,30 @@ _WRITES = (
     Event.DIED_TAKEN,
     Event.DIED_LATE,
 )
+_LATE = {Event.LATE: 0.5, Event.VERY_LATE: 1.5}
+"""When a write comes that was not answered, in confirm times."""
 _GUARDS = (Event.FAILED, Event.UNMEASURED, Event.NEVER_PASSED)
 _PEOPLE = (Event.SAID_NO, Event.NOBODY_ANSWERED)
+
+
+class Twin(Struct, frozen=True):
+    """What this life stands for, too: it would have been the same until now, and leaves something else."""
+
+    place: int
+    """Which of the chosen events would have been another."""
+    event: Event
+    option: int
+    coming: Coming | None = None
+    """The write that would be on its way."""
+
+
+class Failed(Struct, frozen=True):
+    """A look at an org that showed nothing to go by; in whichever way, until something asks."""
+
+    role: Role
+    place: int
+    options: tuple[int, ...]
+    """The other ways."""
 
 
 class Life(Struct, eq=False):
@@ -102,6 +129,9 @@ class Life(Struct, eq=False):
     wrote: bool = False
     hooks: int = 0
     """How many hooks' programs have run."""
+    twins: list[Twin] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    """Of orgs that were not read again since."""
     left: tuple[Any, ...] = ()
     """What would have outlived it when it committed last."""
     run: str = ""
@@ -134,10 +164,14 @@ class Life(Struct, eq=False):
         self.moments.append(Moment(self.loop.time() - BEGINNING, what, **facts))
 
     def choose(
-        self, what: What, options: Sequence[tuple[Event, Any]], **facts: Any
+        self,
+        what: What,
+        options: Sequence[tuple[Event, Any]],
+        stood_for: Container[Event] = (),
+        **facts: Any,
     ) -> tuple[Event, Any] | None:
         """What goes otherwise here; told where something does."""
-        found = self.chooser.choose(options)
+        found = self.chooser.choose(options, stood_for)
         if found is not None:
             self.scene.faults = (*self.scene.faults, found[0])
             self.scene.since_fault = 0
@@ -158,6 +192,8 @@ class Life(Struct, eq=False):
             broken=[],
             warned=dict(self.warned),
             sent=[*self.sent],
+            twins=[*self.twins],
+            failed=[],
         )
         if draft is not None:
             dead.leave_write(draft, event)
@@ -167,8 +203,19 @@ class Life(Struct, eq=False):
         """Take note of a law, where it broke."""
         self.broken += [BrokenLaw(law, why) for why in whys]
 
+    def tell_apart(self) -> None:
+        """Something is about to depend on how a look failed: each other way has a life of its own from here on."""
+        for each in self.failed:
+            for option in each.options:
+                self.chooser.tell_apart(each.place, option)
+        self.failed.clear()
+
     def catch_up(self) -> None:
-        """Let arrive what is due."""
+        """Let arrive what is due; what would arrive now in the life of a twin tells it apart."""
+        for twin in [*self.twins]:
+            if twin.coming is not None and twin.coming.at <= self.loop.time():
+                self.twins.remove(twin)
+                self.chooser.tell_apart(twin.place, twin.option)
         self.moments.extend(self.scene.orgs.catch_up(self.loop.time()))
 
     def is_dark(self, role: Role) -> bool:
@@ -180,6 +227,8 @@ class Life(Struct, eq=False):
     def around_commit(self, entries: Sequence[Entry], commit: Callable[[], None]) -> None:
         """One transaction of the journal: the process may die before it or after it."""
         subject = entries[-1].kind
+        if any(entry.kind in INTENTS for entry in entries):
+            self.tell_apart()
         ways = self._ways_to_die()
         found = self.choose(What.COMMIT, ways, subject=subject)
         if found is not None and found[0] is Event.DIED_BEFORE:
@@ -199,6 +248,8 @@ class Life(Struct, eq=False):
             self.looks.clear()
             if self.met(self, entries):
                 self.was_met = True
+                for twin in self.twins:  # what it leaves on its way is not what that other one leaves
+                    self.chooser.tell_apart(twin.place, twin.option)
                 self.die()
 
     def _ways_to_die(self) -> list[tuple[Event, None]]:
@@ -227,10 +278,15 @@ class Life(Struct, eq=False):
         await self.clock.sleep(ANSWER_SECONDS)
         self.alive()
         self.catch_up()
+        self.failed = [each for each in self.failed if each.role is not role]
         count = self.looks[role] = self.looks.get(role, 0) + 1
         found = None
         if not self.is_dark(role) and count <= LOOKS_THAT_FAIL:
-            found = self.choose(What.READ, self._ways_to_read(role), role=role)
+            ways = self._ways_to_read(role)
+            alike = self._fail_alike(role) if self.chooser.at_issue else set[Event]()
+            found = self.choose(What.READ, ways, {*alike, *SAME_AT_FIRST.get(Event.DARK, ())}, role=role)
+            if found is not None:
+                self._stand_for(ways, found[0], role, alike)
         if found is not None and found[0] in (Event.DARK, Event.DARK_LONG):
             self.scene.orgs.dark[role] = self.scene.number + (found[0] is Event.DARK_LONG)
         if self.is_dark(role):
@@ -243,7 +299,7 @@ class Life(Struct, eq=False):
             case Event.LAGGED:
                 record = self.scene.orgs.shown[role][-2]
                 watching.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
-                return Absent() if record is None else Present(record, Status(record.status))
+                return _sight_of(record)
             case Event.MISSING:
                 return Absent()
             case Event.DENIED:
@@ -255,6 +311,48 @@ class Life(Struct, eq=False):
             case _:
                 watching.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
                 return self.is_true(role)
+
+    def _stand_for(
+        self, ways: Sequence[tuple[Event, None]], event: Event, role: Role, alike: Container[Event]
+    ) -> None:
+        """Take note of what else this is the life of, where it is the last thing that the script wants or not."""
+        place = len(self.chooser.chosen) - 1
+        options = {way: option for option, (way, _) in enumerate(ways)}
+        if event is Event.UNREADABLE:
+            others = tuple(option for way, option in options.items() if way in alike)
+            self.failed.append(Failed(role, place, others))
+        for longer in SAME_AT_FIRST.get(event, ()) if event is Event.DARK else ():
+            self.twins.append(Twin(place, longer, options[longer]))
+
+    def _fail_alike(self, role: Role) -> set[Event]:
+        """The ways in which a look that shows nothing may fail, and be the same to the engine as one that is unreadable.
+
+        It asks no reading for more than whether it has a record, and goes by how that differs from what was seen, until it asks what kind
+        of failure it was (`Reading.sight`), concludes something, or reads again. A 404, and a record from before, are older than what was
+        seen: to a planned run that is as good as nothing, and it looks again.
+        """
+        alike = {Event.DENIED, Event.SILENT}
+        engine = self.controls.engine
+        if not isinstance(engine, Engine) or engine.run.state.mode is not Mode.PLANNED:
+            return alike & {*SAME_AT_FIRST.get(Event.UNREADABLE, ())}
+        before = self.scene.orgs.shown[role][-2:-1]
+        now = self.clock.now()
+        for event, sight in (
+            (Event.MISSING, Absent()),
+            *((Event.LAGGED, _sight_of(record)) for record in before if not self._may_matter(record)),
+        ):
+            reading = Reading(role, sight, now, self.clock.monotonic())
+            if engine.route.checker.compare(reading).change is Change.STALE:
+                alike.add(event)
+        return alike & {*SAME_AT_FIRST.get(Event.UNREADABLE, ())}
+
+    def _may_matter(self, record: HamrRecord | None) -> bool:
+        """Whether a record from before may be taken for more: a stranger's is warned of, and what was written now is looked for."""
+        engine = self.controls.engine
+        under_way = engine.run.under_way if isinstance(engine, Engine) else None
+        if record is None or is_strangers(record) or under_way is None:
+            return True
+        return record.status in self.playbook.server_moves(under_way.target)
 
     def _ways_to_read(self, role: Role) -> list[tuple[Event, None]]:
         ways: list[tuple[Event, None]] = [(event, None) for event in _READS]
@@ -279,7 +377,8 @@ class Life(Struct, eq=False):
             watching.after_write(self, draft, answered=False)
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}
-        found = self.choose(What.WROTE, [(event, None) for event in _WRITES], **facts)
+        late = SAME_AT_FIRST.get(Event.NOT_TAKEN_UNANSWERED, ())
+        found = self.choose(What.WROTE, [(event, None) for event in _WRITES], late, **facts)
         if self.chooser.branches_here:
             for event in (Event.DIED_TAKEN, Event.DIED_LATE):
                 chooser = self.chooser.and_then(_WRITES.index(event), event)
@@ -298,15 +397,16 @@ class Life(Struct, eq=False):
                 orgs.take(draft, now)
                 return Lost(Exchange(), "connection reset")
             case Event.NOT_TAKEN_UNANSWERED:
+                place = len(self.chooser.chosen) - 1
+                for late in SAME_AT_FIRST.get(Event.NOT_TAKEN_UNANSWERED, ()):
+                    coming = orgs.later(draft, now, within * _LATE[late])
+                    self.twins.append(Twin(place, late, _WRITES.index(late), coming))
                 return Lost(Exchange(), "no answer in time")
-            case Event.LATE:
-                orgs.take_later(draft, now, within / 2)
-                return Lost(Exchange(), "no answer in time")
-            case Event.VERY_LATE:
-                orgs.take_later(draft, now, within * 1.5)
+            case Event.LATE | Event.VERY_LATE as event:
+                orgs.coming.append(orgs.later(draft, now, within * _LATE[event]))
                 return Lost(Exchange(), "no answer in time")
             case Event.ACCEPTED_LATE:
-                orgs.take_later(draft, now, within / 2)
+                orgs.coming.append(orgs.later(draft, now, within * _LATE[Event.LATE]))
                 return Accepted(Exchange(), None)
             case Event.NOT_SENT:
                 return NotSent(Exchange(), "connection refused")
@@ -328,7 +428,8 @@ class Life(Struct, eq=False):
         if event is Event.DIED_TAKEN:
             orgs.take(draft, now)
         else:
-            orgs.take_later(draft, now, self.playbook.confirm.within.total_seconds() / 2)
+            within = self.playbook.confirm.within.total_seconds()
+            orgs.coming.append(orgs.later(draft, now, within * _LATE[Event.LATE]))
         watching.after_write(self, draft, answered=False)
 
     def _stranger_may_write(self, draft: Draft) -> None:
@@ -433,6 +534,10 @@ class Life(Struct, eq=False):
         if found is None:
             return Reply(True, "looked")
         return Reply(False) if found[0] is Event.SAID_NO else None
+
+
+def _sight_of(record: HamrRecord | None) -> Sight:
+    return Absent() if record is None else Present(record, Status(record.status))
 
 
 def _not(sight: Measured) -> float | str | bool | None:

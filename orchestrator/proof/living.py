@@ -22,7 +22,7 @@ from orchestrator.model.plain import plain
 from orchestrator.model.playbook import Playbook, Program, ProgramEnded
 from orchestrator.model.proof import What
 from orchestrator.model.protocols import Prober, Programs
-from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Unreachable
+from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Sight, Unreachable
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import KeyedWorld, Session
@@ -35,6 +35,47 @@ from .life import ANSWER_SECONDS, Life
 from .scene import Scene
 from .store import MemoryStore
 from .virtual_time import Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
+
+
+class FailedReading(Reading, frozen=True, kw_only=True):
+    """A look that showed nothing to go by; whoever asks for more than that is told, and each other way in which it may fail told apart.
+
+    Whether it differs from another such look decides whether it is journalled, and nobody learns from that.
+    """
+
+    life: Life
+
+    @property  # type: ignore[misc] # in a field's place: whoever asks is noticed
+    def sight(self) -> Sight:
+        """How it failed."""
+        self.life.tell_apart()
+        return _sight_of(self)
+
+    @property
+    def record(self) -> None:
+        """There is none."""
+
+    @property
+    def status(self) -> None:
+        """It is not known."""
+
+    @property
+    def reason(self) -> str:
+        """Nobody goes by that."""
+        return "it shows nothing to go by"
+
+    @property
+    def keyless(self) -> bool:
+        """It was asked."""
+        return False
+
+    def differs_from(self, before: Reading) -> bool:
+        """As of any other reading."""
+        return before.record is not None or type(_sight_of(before)) is not type(_sight_of(self))
+
+
+def _sight_of(reading: Reading) -> Sight:
+    return cast("Sight", vars(Reading)["sight"].__get__(reading))
 
 
 class LivingWorld(Struct):
@@ -53,6 +94,8 @@ class LivingWorld(Struct):
         began = clock.monotonic()
         sight = await self.life.answered_read(role, within)
         date = None if isinstance(sight, Unreachable) else clock.now()
+        if any(each.role is role for each in self.life.failed):
+            return FailedReading(role, sight, clock.now(), began, Exchange(server_date=date), life=self.life)
         return Reading(role, sight, clock.now(), began, Exchange(server_date=date))
 
     async def identify(self, role: Role, *, within: float | None = None) -> Identity:

@@ -108,11 +108,10 @@ class Orgs(Struct):
         self._put(draft.role, record, now)
         return record
 
-    def take_later(self, draft: Draft, now: float, seconds: float) -> None:
-        """An org will take a write."""
+    def later(self, draft: Draft, now: float, seconds: float) -> Coming:
+        """What is on its way where an org takes a write so many seconds later."""
         later = Orgs(self.pair, {role: [None] for role in Role}, written=self.written)
-        record = later.take(draft, now)
-        self.coming.append(Coming(now + seconds, draft.role, record))
+        return Coming(now + seconds, draft.role, later.take(draft, now))
 
     def take_strangers(self, role: Role, status: Status, now: float) -> None:
         """Somebody else writes."""

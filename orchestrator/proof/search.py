@@ -25,6 +25,7 @@ from orchestrator.situation.assumed import assumed_values
 from orchestrator.situation.guard_kinds import window
 
 from . import laws
+from .canonical import patience
 from .choices import Chooser
 from .ends import Ended, Met
 from .following import follow, heard
@@ -65,6 +66,8 @@ class _Typed(Struct, frozen=True):
     scene: Scene
     faults_left: int
     script: Script = ()
+    since: int = 0
+    """The point up to which it is the same as another, which was explored."""
 
 
 class _Ended(Struct, frozen=True):
@@ -95,7 +98,7 @@ class Search:
         self.playbook, self.route, self.faults, self.ends_at = playbook, route, faults, ends_at
         self.states = states(playbook)
         self.lives = Lives(
-            _polling_seldom(playbook), assumed_values(playbook), self.states.ages[-1], self.states.were_met
+            _polling_seldom(playbook), assumed_values(playbook), patience(playbook), self.states.were_met
         )
         self.interleavings = 0
         self.found: dict[Law, Counterexample] = {}
@@ -125,7 +128,7 @@ class Search:
 
     def _explored(self, began: float) -> Explored:
         left = sum(map(len, self.waiting))
-        return Explored(self.interleavings, len(self.states.seen), left, time.monotonic() - began)
+        return Explored(self.interleavings, self.states.gone_on_from, left, time.monotonic() - began)
 
     def first(self) -> Scene:
         """Where the route begins."""
@@ -143,12 +146,12 @@ class Search:
 
     def _run(self, typed: _Typed) -> None:
         """Run one command by one script, and put in the line whatever else it might have come to."""
-        chooser = Chooser(typed.script, typed.faults_left - len(typed.script))
+        chooser = Chooser(typed.script, typed.faults_left - len(typed.script), since=typed.since)
         ended, *others = live(self.lives.begin(typed.scene.copy(), chooser))
         for other in others:
             self.waiting[len(other.scene.faults)].append(_Ended(typed, other))
-        if isinstance(ended.outcome, Met):
-            self._begin(typed, (each.script for each in chooser.outlasted()))
+        for script, since in chooser.apart:
+            self._begin(typed, (script,), since)
         self._go_on(typed, ended)
 
     def _go_on(self, typed: _Typed, ended: Ended) -> None:
@@ -163,10 +166,10 @@ class Search:
             if self.states.goes_on_new(follows, left):
                 self.waiting[len(follows.faults)].append(_Typed(follows, left))
 
-    def _begin(self, typed: _Typed, scripts: Iterable[Script]) -> None:
+    def _begin(self, typed: _Typed, scripts: Iterable[Script], since: int = 0) -> None:
         for script in scripts:
             level = self.faults - typed.faults_left + len(script)
-            self.waiting[level].append(replace(typed, script=script))
+            self.waiting[level].append(replace(typed, script=script, since=since))
 
     def follow(self, ended: Ended) -> Scene | BrokenLaw | None:
         """The same scene with what is typed next, or the law that broke.
@@ -197,7 +200,7 @@ class Search:
             heard(ended)
             if isinstance(ended.outcome, Returned) and ended.outcome.result.ending.end.reached:
                 break
-            scene.time += self.states.ages[-1]
+            scene.time += self.lives.patience
         late = next(laws.home_in_time(self.playbook, home, scene.time - began), None)
         return None if late is None else BrokenLaw(Law.IN_TIME, late)
 

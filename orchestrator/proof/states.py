@@ -3,55 +3,79 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
 from orchestrator.journal.history import History, RunHistory, events_of
 from orchestrator.model.events import INTENTS, TransitionIntended
+from orchestrator.model.guard import Quiet
 from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook
-from orchestrator.situation.guard_kinds import probes_of
+from orchestrator.model.status import Status
+from orchestrator.operations.locking import left_a_run
+from orchestrator.situation.guard_kinds import kinds_of, probes_of
 from orchestrator.situation.state import RunState, replay
 
 from . import watching
-from .canonical import Canon, ages_that_matter
+from .canonical import Canon
 from .ends import Ended
-from .keyboard import Died
+from .keyboard import Died, verb_of
 from .life import Life
 from .orgs import is_strangers
+from .projection import Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
 from .scene import Scene
 from .store import Kept
 from .virtual_time import BEGINNING, EPOCH
+
+EVERYTHING = frozenset(Status)
 
 
 class States(Struct):
     """Of one route: every state that was gone on from, and what was asked of it."""
 
     playbook: Playbook
-    ages: tuple[float, ...] = ()
-    seen: dict[bytes, list[tuple[float, ...]]] = field(default_factory=dict)
-    """What was asked of each: the more there is of each number, the more it was."""
-    _read: tuple[Kept, int, History, RunState | None] | None = None
+    seen: dict[bytes, list[tuple[Any, ...]]] = field(default_factory=dict)
+    """What was asked of each: the more there is of each part, the more it was."""
+    gone_on_from: int = 0
+    _read: tuple[Kept, int, History, dict[str, RunState]] | None = None
     """What was read last of a journal, of so many records: it is asked for before and after a look."""
+    _quiet: dict[frozenset[Status], tuple[float, ...]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.ages = ages_that_matter(self.playbook)
+    def is_new(self, state: Callable[[bool], bytes], left: int, scene: Scene, runs: AbstractSet[str]) -> bool:
+        """Whether nobody went on from there of whom at least as much is asked.
 
-    def is_new(self, digest: bytes, left: int, scene: Scene) -> bool:
-        """Whether nobody went on from there of whom at least as much is asked."""
+        Args:
+            state: the digest of what matters; for True, of what does where nothing more goes wrong.
+            left: how many things may go wrong yet.
+            scene: what was asked.
+            runs: those that may write yet.
+        """
+        unanswered = (statuses for run, statuses in scene.watch.unanswered.items() if run in runs)
         asked = (
             left,
             scene.since_fault,
             scene.number == 1,
             not scene.went_dark,
             not scene.came_late,
+            not scene.meddled,
             scene.time if watching.is_timed(scene) else 0.0,
         )
+        # What may be there under any name is not taken for a stranger's: nothing is, where there is none.
+        may_be_theirs = EVERYTHING.difference(*unanswered)
+        well = (*asked, may_be_theirs if scene.meddled else EVERYTHING)
+        if not self._asks_more(state(left == 0), (*asked, may_be_theirs) if left else well):
+            return False
+        if left:
+            self._asks_more(state(True), well)
+        self.gone_on_from += 1
+        return True
+
+    def _asks_more(self, digest: bytes, asked: tuple[Any, ...]) -> bool:
         known = self.seen.setdefault(digest, [])
         if any(all(map(operator.ge, other, asked)) for other in known):
             return False
@@ -63,80 +87,108 @@ class States(Struct):
         if not ended.chooser.off_script:
             return False
         said = "" if isinstance(ended.outcome, Died) else [step.command for step in ended.says]
-        return not self.is_new(self._between(ended.scene, said), ended.chooser.faults_left, ended.scene)
+        return not self._goes_on_new(said, ended.scene, ended.chooser.faults_left)
 
     def goes_on_new(self, scene: Scene, left: int) -> bool:
         """Whether nobody went on from between these two commands."""
-        return self.is_new(self._between(scene, scene.step.command), left, scene)
+        return self._goes_on_new(scene.step.command, scene, left)
 
-    def _between(self, scene: Scene, how: object) -> bytes:
+    def _goes_on_new(self, how: object, scene: Scene, left: int) -> bool:
+        history, _ = self._read_journal(scene)
+        runs = {run.run for run in history.runs.values() if run.open}
+        return self.is_new(lambda well: self._between(scene, how, runs, well=well), left, scene, runs)
+
+    def _between(self, scene: Scene, how: object, runs: AbstractSet[str], *, well: bool) -> bytes:
         now = EPOCH + timedelta(seconds=scene.time - BEGINNING)
-        canon = Canon(now, self.ages)
-        history, recalled = self._read_journal(scene)
-        return canon.digest(
+        history, states = self._read_journal(scene)
+        seen = visible(scene.orgs, lags=not well)
+        holder, owed = scene.kept.holder, history.owed
+        return self._canon(scene, now, well=well).digest(
             "between",
             how,
-            self._around(scene, {run.run for run in history.runs.values() if run.open}),
+            self._around(scene, runs, seen, well=well),
             scene.goal,
-            scene.tried,
-            scene.kept.holder is not None,
-            [
-                (
-                    run.open,
-                    run.mode,
-                    run.resumes_as,
-                    run.transition,
-                    run.start,
-                    run.started.goal if run.started else None,
-                    run.unknown,
-                    run.unseen,
-                    run.hooks_owed,
-                    run.asking,
-                    run.finished.ending.change if run.finished is not None else None,
-                    run.finished is None,
-                )
-                for run in history.runs.values()
-                if run.open or run.unknown or run.unseen
-            ],
-            history.owed,
-            history.floors,
+            _tried(scene),
+            holder is not None and (left_a_run(history, holder), holder.run in history.runs),
+            of_runs(history, seen),
+            of_owed(owed),
+            of_floors(history.floors, seen),
             history.cooling_down(self.playbook.cool_down, now) is not None,
-            recalled,
+            [of_run(state, seen, self.playbook) for state in states.values()],
         )
 
-    def _read_journal(self, scene: Scene) -> tuple[History, RunState | None]:
+    def _canon(self, scene: Scene, now: datetime, *, well: bool) -> Canon:
+        """Ages are told apart by the spans that are asked after from here on."""
+        spans = {self.playbook.confirm.within, self.playbook.cool_down or self.playbook.confirm.within}
+        ages = tuple(sorted(span.total_seconds() for span in spans))
+        shown = [record for records in shown_yet(scene.orgs, lags=not well).values() for record in records]
+        shown += [each.record for each in scene.orgs.coming]
+        statuses = {Status.ABSENT if record is None else Status(record.status) for record in shown}
+        if not (well or scene.meddled):
+            statuses.add(scene.route.start)
+        return Canon(now, ages, self._quiet_from(frozenset(statuses)))
+
+    def _quiet_from(self, statuses: frozenset[Status]) -> tuple[float, ...]:
+        """For how long the guards of the transitions that may come from there on want it quiet."""
+        known = self._quiet.get(statuses)
+        if known is None:
+            reached, ahead = set[Status](), {*statuses}
+            while ahead:
+                reached |= ahead
+                ahead = {
+                    each.target for each in self.playbook.transitions if each.source in reached
+                } - reached
+            guards = (
+                guard for each in self.playbook.transitions if each.source in reached for guard in each.guards
+            )
+            spans = {
+                kind.for_.total_seconds()
+                for kind in kinds_of(guards, self.playbook)
+                if isinstance(kind, Quiet)
+            }
+            known = self._quiet[statuses] = tuple(sorted(spans))
+        return known
+
+    def _read_journal(self, scene: Scene) -> tuple[History, dict[str, RunState]]:
+        """What a journal says; and of the run that a resume would take up, what that would know."""
         kept, read = scene.kept, self._read
         if read is None or read[0] is not kept or read[1] != len(kept.records):
             history = kept.history(scene.orgs.pair)
-            open_run = history.open_run
-            recalled = None if open_run is None else self._recalled(scene, open_run)
+            taken_up = {run.run for run in (history.open_run, history.owed) if run is not None}
+            recalled = {run: self._recalled(scene, history.runs[run]) for run in sorted(taken_up)}
             read = self._read = (kept, len(kept.records), history, recalled)
         return read[2], read[3]
 
     def _recalled(self, scene: Scene, run: RunHistory) -> RunState:
-        """What a resume would know of the open run."""
         events = (event for event, _ in events_of(each for each in scene.kept.records if each.run == run.run))
-        return _told_apart(replay(run.run, events, run.floors, mirrors=scene.orgs.pair.mirrors.known))
+        return replay(run.run, events, run.floors, mirrors=scene.orgs.pair.mirrors.known)
 
-    def _around(self, scene: Scene, runs: AbstractSet[str]) -> tuple[object, ...]:
+    def _around(
+        self, scene: Scene, runs: AbstractSet[str], seen: Visible, *, well: bool
+    ) -> tuple[object, ...]:
         """What is not the program's; the laws ask after what a run was shown or has sent where it may write yet."""
         orgs, watch = scene.orgs, scene.watch
         return (
-            {role: records[-2:] for role, records in orgs.shown.items()},
-            [(round(each.at - scene.time), each.role, each.record, each.is_copy) for each in orgs.coming],
+            shown_yet(orgs, lags=not well),
+            [
+                (round(each.at - scene.time), each.role, each.record, each.is_copy)
+                for each in sorted(orgs.coming, key=operator.attrgetter("at"))
+            ],
             {role: until - scene.number for role, until in orgs.dark.items()},
             scene.bad_hooks,
             scene.bad_probes,
-            scene.meddled,
-            {(run, role): record for (run, role), record in watch.warned.items() if run in runs},
+            {
+                (run, role): record
+                for (run, role), record in watch.warned.items()
+                if run in runs and seen.keeps(record)
+            },
             # Only whether it began with that very record of a stranger's is ever asked.
             {
-                (run, role): record if is_strangers(record) else None
+                (run, role): record if is_strangers(record) and seen.keeps(record) else None
                 for (run, role), record in watch.bases.items()
                 if run in runs
             },
             watch.begun & runs,
-            {run: statuses for run, statuses in watch.unanswered.items() if run in runs},
             watch.owed,
         )
 
@@ -146,33 +198,38 @@ class States(Struct):
         if not chooser.off_script or not isinstance(engine, Engine):
             return False
         run, now = engine.run, life.loop.time()
-        canon = Canon(life.clock.now(), self.ages)
+        runs = {run.state.run}
         scene.time = now
         asked = self._probes_asked(engine, entries)
         holds = {name: life.holds_for(name, now) for name in life.holds_back if name in asked}
-        digest = canon.digest(
-            "within",
-            [getattr(entry.data, "event", None) for entry in entries if entry.kind in INTENTS],
-            self._around(scene, {run.state.run}),
-            scene.step.command,
-            scene.goal,
-            scene.tried,
-            life.wrote,
-            life.warned,
-            life.served,
-            [(draft.role, draft.status) for draft in life.sent],
-            holds,
-            life.unmeasured and any(each is None or each > 0 for each in holds.values()),
-            _told_apart(run.state),
-            run.owed,
-            run.needed,
-            run.half_done,
-            run.taken_as_is,
-            [(each.role, type(each.sight).__name__, each.record) for each in engine.reader.last or ()],
-            sorted(engine.probing.under_way),
-        )
+
+        def within(well: bool) -> bytes:
+            last = engine.reader.last or ()
+            seen = visible(scene.orgs, lags=not well).with_(each.record for each in last)
+            return self._canon(scene, life.clock.now(), well=well).digest(
+                "within",
+                [getattr(entry.data, "event", None) for entry in entries if entry.kind in INTENTS],
+                self._around(scene, runs, seen, well=well),
+                _typed(scene.step.command),
+                scene.goal,
+                _tried(scene),
+                life.wrote,
+                {of: record for of, record in life.warned.items() if seen.keeps(record)},
+                life.served,
+                None if well else {draft.status for draft in life.sent},  # asked after where it dies
+                holds,
+                life.unmeasured and any(each is None or each > 0 for each in holds.values()),
+                of_run(run.state, seen, self.playbook),
+                of_owed(run.owed),
+                run.needed,
+                run.half_done,
+                run.taken_as_is,
+                [(each.role, type(each.sight).__name__, each.record) for each in last],
+                sorted(engine.probing.under_way),
+            )
+
         life.past = frozenset(life.holds_back) - asked
-        return not self.is_new(digest, chooser.faults_left, scene)
+        return not self.is_new(within, chooser.faults_left, scene, runs)
 
     def _probes_asked(self, engine: Engine, entries: Sequence[Entry]) -> AbstractSet[str]:
         """The probes that a run may ask for yet: those of its transition, of the way on, and what it is asking for now."""
@@ -194,7 +251,22 @@ class States(Struct):
         }
 
 
-def _told_apart(state: RunState) -> RunState:
-    """What a run knows, without what it only reports."""
-    steps = [replace(step, seconds=0.0) for step in state.steps]
-    return replace(state, steps=steps, waited=0.0, asked=0.0, waiting=state.waiting or state.intended)
+def _tried(scene: Scene) -> dict[str, list[str]]:
+    """What was typed where things stood as they do, what was typed longest ago first.
+
+    A lock that is not held any more is broken by nobody again: no two have the same id.
+    """
+    holder, found = scene.kept.holder, dict[str, dict[str, None]]()
+    for line, label in scene.tried:
+        if verb_of(line) == "unlock" and (holder is None or holder.lock not in line):
+            continue
+        typed = found.setdefault(label, {})
+        typed.pop(line, None)
+        typed[line] = None
+    return {label: [*found[label]] for label in sorted(found)}
+
+
+def _typed(line: str) -> object:
+    """Of a command that is under way: what it was told is in what its run knows, but for what the laws ask after."""
+    verb = verb_of(line)
+    return (verb, "reverted=" in line, "unknown=" in line) if verb in ("run", "resume") else line

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 import pytest
 
-from orchestrator.config import parse_playbook
-from orchestrator.model.proof import Route
+from orchestrator.config import load_playbook, parse_playbook
+from orchestrator.model.playbook import Playbook
+from orchestrator.model.proof import BrokenLaw, Route
+from orchestrator.model.run import RUN_PATTERN
 from orchestrator.model.status import Role, Status
-from orchestrator.proof import choices
+from orchestrator.proof import choices, chosen_routes, routes_of
+from orchestrator.proof.ends import Ended, Met
 from orchestrator.proof.scene import Scene
 from orchestrator.proof.search import Search
 from orchestrator.proof.states import States
 
-from .broken import AGENTS, GOOD, IN_PRIMARY, playbook, with_more
+from .broken import AGENTS, BROKEN, GOOD, IN_PRIMARY, playbook, with_more
 
 GUARDED = playbook(
     "guarded",
@@ -32,19 +37,60 @@ ROUTES = (
 )
 
 
+TWO_STOPS = """\
+schema: 1
+name: two-stops
+stops: [PASSIVE, FAILOVER]
+confirm: {within: 20s, every: 5s}
+transitions:
+  - {name: declare, from: PASSIVE, to: FAILOVER, survivor: secondary}
+  - {name: abort, from: FAILOVER, to: PASSIVE}
+"""
+"""As small as one can be: one transition out, and one back."""
+
+
 class Unmerged(States):
     """Takes every state for new."""
 
-    def is_new(self, digest: bytes, left: int, scene: Scene) -> bool:
+    def is_new(self, state: Callable[[bool], bytes], left: int, scene: Scene, runs: AbstractSet[str]) -> bool:
         """Whether nobody went on from there: always."""
-        super().is_new(digest, left, scene)
+        super().is_new(state, left, scene, runs)
         return True
 
 
-def explored(route: Route, states: type[States], text: str = GOOD) -> Search:
-    search = Search(parse_playbook(text, "made.yaml"), route, 1, time.monotonic() + 300, states=states)
-    assert search.run().whole
+class Told(Search):
+    """Takes note of how every command ended, of where that left the pair, and of what was typed then."""
+
+    ends: set[tuple[str, ...]]
+
+    def follow(self, ended: Ended) -> Scene | BrokenLaw | None:
+        """As ever."""
+        exit_code = ended.words.partition(":")[0] or type(ended.outcome).__name__
+        at = (exit_code, *map(str, ended.scene.orgs.statuses.values()))
+        follows = super().follow(ended)
+        if not isinstance(ended.outcome, Met):
+            self.ends.add(at)
+        if isinstance(follows, Scene):
+            self.ends.add((*at, RUN_PATTERN.sub("RUN", follows.step.command.partition("--lock-id")[0])))
+        return follows
+
+
+def explored(
+    route: Route, states: type[States], text: str | Playbook = GOOD, *, faults: int = 1, seconds: float = 300
+) -> Told:
+    made = parse_playbook(text, "made.yaml") if isinstance(text, str) else text
+    search = Told(made, route, faults, time.monotonic() + seconds, states=states)
+    search.ends = set()
+    proof = search.run()
+    assert search.found or proof.whole
     return search
+
+
+def nothing_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thing that goes otherwise has a life of its own from the beginning."""
+    monkeypatch.setattr(choices, "ENDS", frozenset())
+    for event in [*choices.SAME_AT_FIRST]:
+        monkeypatch.delitem(choices.SAME_AT_FIRST, event)
 
 
 @pytest.mark.parametrize(
@@ -55,16 +101,68 @@ def explored(route: Route, states: type[States], text: str = GOOD) -> Search:
 def test_equal_states_go_on_equally(route: Route, text: str) -> None:
     pruned, whole = explored(route, States, text), explored(route, Unmerged, text)
     assert set(pruned.states.seen) == set(whole.states.seen)
+    assert pruned.ends == whole.ends
     assert pruned.interleavings < whole.interleavings
     assert pruned.found.keys() == whole.found.keys() == set()
 
 
-def test_what_a_dead_process_leaves_is_what_one_leaves_that_dies_there(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["onboarding", "regional-failover"])
+def test_the_shipped_playbooks_end_as_they_do_with_nothing_left_out(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = explored(ROUTES[0], States)
-    monkeypatch.setattr(choices, "ENDS", frozenset())
-    monkeypatch.setattr(choices, "OUTLASTS", {})
-    each_by_itself = explored(ROUTES[0], States)
-    assert set(shared.states.seen) == set(each_by_itself.states.seen)
+    shipped = load_playbook(name)
+    pruned = [explored(route, States, shipped) for route in routes_of(shipped)]
+    nothing_is_shared(monkeypatch)
+    whole = [explored(route, Unmerged, shipped, seconds=1200) for route in routes_of(shipped)]
+    assert [each.ends for each in pruned] == [each.ends for each in whole]
+    assert all(
+        set(one.states.seen) <= set(other.states.seen) for one, other in zip(pruned, whole, strict=True)
+    )
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route(Status.PASSIVE, Status.FAILOVER, mirrors=True),
+        Route(Status.FAILOVER, Status.PASSIVE, mirrors=True),
+    ],
+)
+def test_to_two_faults_the_smallest_routes_end_as_they_do_with_nothing_left_out(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruned = explored(route, States, TWO_STOPS, faults=2)
+    nothing_is_shared(monkeypatch)
+    whole = explored(route, Unmerged, TWO_STOPS, faults=2, seconds=3600)
+    assert pruned.ends == whole.ends
+    assert set(pruned.states.seen) <= set(whole.states.seen)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [name for name, wrong in BROKEN.items() if wrong.faults < 2])
+def test_what_is_wrong_breaks_the_same_law_with_nothing_left_out(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = parse_playbook(BROKEN[name].text, "made.yaml")
+    routes = chosen_routes(wrong, BROKEN[name].to, mirrors=False)
+    pruned = [explored(route, States, wrong, faults=BROKEN[name].faults) for route in routes]
+    nothing_is_shared(monkeypatch)
+    whole = [explored(route, Unmerged, wrong, faults=BROKEN[name].faults, seconds=1200) for route in routes]
+    assert [each.found.keys() for each in pruned] == [each.found.keys() for each in whole]
+    for one, other in zip(pruned, whole, strict=True):
+        for law, story in one.found.items():
+            assert len(story.story) <= len(other.found[law].story)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=["out", "home", "emergency"])
+def test_what_is_the_same_at_first_comes_to_what_each_comes_to_alone(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the states on the way of what another life stands for, until something tells them apart."""
+    shared = explored(route, States)
+    nothing_is_shared(monkeypatch)
+    each_by_itself = explored(route, States)
+    assert shared.ends == each_by_itself.ends
+    assert set(shared.states.seen) <= set(each_by_itself.states.seen)
     assert each_by_itself.interleavings > shared.interleavings
