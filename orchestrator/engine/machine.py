@@ -2,7 +2,7 @@
 
 What the library does that shapes this file, each found by running 0.9.3 and each with a test:
 
-- callbacks in one slot run at the same time, each in a task of its own: here they run in turn, in the run's own task;
+- callbacks in one slot run at the same time, so there is exactly one coroutine in `before`;
 - a condition must return a real bool: a truthy object counts as refusal;
 - an exception up to and including `before` leaves the state; one in `after_state_change` is raised with the
   state already moved, and so is one in `on_enter`; an error in `finalize_event` is swallowed, and where `on_exception`
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -67,12 +67,6 @@ def first_steps(playbook: Playbook, goal: Status) -> tuple[Transition, ...]:
     return tuple(steps)
 
 
-class _InTurn(AsyncMachine):
-    @staticmethod
-    async def await_all(callables: Iterable[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        return [await each() for each in callables]
-
-
 class Machine:
     """One event, towards one goal."""
 
@@ -91,7 +85,7 @@ class Machine:
             }
             | {goal}
         )
-        self._machine: Any = _InTurn(
+        self._machine: Any = AsyncMachine(
             model=None,
             states=[status.name for status in statuses],
             initial=statuses[0].name,

@@ -36,8 +36,8 @@ class Maker(Struct):
     calls: list[str] = field(default_factory=list)
     admits: Callable[[Transition], Any] = lambda _transition: True
     makes: Callable[[Transition], Awaitable[None]] = _nothing
-    intends: Callable[[Transition], object] = lambda _transition: None
-    arrives: Callable[[Transition], object] = lambda _transition: None
+    intends: Callable[[Transition], None] = lambda _transition: None
+    arrives: Callable[[Transition], None] = lambda _transition: None
 
     async def evaluate(self, transition: Transition) -> bool:
         self.calls.append(f"admit {transition.name}")
@@ -123,21 +123,6 @@ async def test_law_01_the_machine_calls_guards_intent_writes_and_arrival_in_this
     assert await machine.step(position) is True
     assert maker.calls == ["admit declare", "intend declare", "make declare", "arrive declare"]
     assert position.status is FAILOVER
-
-
-async def test_the_machine_calls_all_of_it_in_the_runs_own_task() -> None:
-    tasks: list[object] = []
-
-    async def makes(transition: Transition) -> None:
-        tasks.append(asyncio.current_task())
-
-    def notes(transition: Transition) -> bool:
-        tasks.append(asyncio.current_task())
-        return True
-
-    machine, position = ours(Maker(admits=notes, intends=notes, makes=makes, arrives=notes))
-    await machine.step(position)
-    assert tasks == [asyncio.current_task()] * 4
 
 
 async def test_law_01_one_event_leads_all_the_way_to_its_goal_by_the_shortest_route() -> None:
