@@ -15,7 +15,7 @@ from orchestrator.model.status import Status
 from orchestrator.operations.preflight import status_named
 
 Listener = Callable[[Event], None]
-"""Is told each event of a run as it happens, an intent a moment before it is durable. What it raises is logged, and the run goes on."""
+"""Is told each event of a run as it happens, and an intent once it is durable. What it raises is logged, and the run goes on."""
 
 
 class _Told(Struct, frozen=True):

@@ -120,7 +120,7 @@ async def test_a_goal_is_a_status_or_its_name(pair: OpenPair, regions: Simulated
     assert regions.statuses == PASSIVE
 
 
-async def test_a_listener_hears_each_step_as_it_happens_an_intent_a_moment_before_it_is_durable(
+async def test_a_listener_hears_each_step_as_it_happens_an_intent_once_it_is_durable(
     pair: OpenPair,
 ) -> None:
     heard: list[tuple[str, int]] = []
@@ -131,10 +131,10 @@ async def test_a_listener_hears_each_step_as_it_happens_an_intent_a_moment_befor
 
     await pair.run("ACTIVE", listener=listener)
     assert heard == [
-        ("write.intended", 0),
         ("write.intended", 1),
         ("write.intended", 2),
         ("write.intended", 3),
+        ("write.intended", 4),
     ]
 
 
