@@ -7,7 +7,8 @@ does what follows (read in its source):
 - A job that is being done stays so when its worker is killed, and keeps every other job of its lock from being fetched:
   nobody but `Jobs.sweep` looks for it. A worker that is stopped for long loses its row to another one's start, and can't
   fetch any more: `Jobs.work` ends then, and begins anew.
-- A worker that is told to stop fetches no more, and waits for what it is at for as long as that takes.
+- A worker that is told to stop fetches no more, and waits for what it is at for as long as that takes; where its database
+  is away meanwhile, that is all that it raises, and not that it was told so.
 - Of jobs with one queueing lock, one waits; of those with one lock, one is done.
 - A periodic job is deferred once for its time, by whichever worker is first, and not at all where all of them are more
   than ten minutes late.
@@ -306,7 +307,9 @@ class Jobs:
         """
         self._take_up(chores, duties)
         asyncio.get_running_loop().set_exception_handler(_say)
-        while True:
+        this = asyncio.current_task()
+        assert this is not None  # noqa: S101 - a coroutine runs in one
+        while not this.cancelling():
             try:
                 await self._app.run_worker_async(
                     queues=[QUEUE],
@@ -319,6 +322,8 @@ class Jobs:
                     fetch_job_polling_interval=POLL_SECONDS,
                 )
             except exceptions.ConnectorException as error:
+                if this.cancelling():
+                    return
                 reason = _reason(error)
                 logger().error("the jobs can't be reached; this worker tries again", reason=reason)
             else:

@@ -257,6 +257,27 @@ async def test_a_database_that_goes_away_is_said_and_workers_go_on_when_it_is_ba
         assert not task.done()
 
 
+async def test_a_worker_that_is_to_end_ends_though_its_database_is_away(
+    server: Cluster, monkeypatch: pytest.MonkeyPatch, team: Address
+) -> None:
+    monkeypatch.setattr(queue, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(queue, "CONNECT_SECONDS", 1.0)
+    at_it = asyncio.Event()
+    hands = Hands(slowly=at_it)
+    try:
+        async with open_jobs(team) as jobs, at_work(jobs, hands) as task:
+            await jobs.defer([Hint("f1", "a")])
+            await until(lambda: _holds(hands.brought != []), 30)
+            server.end()
+            task.cancel()
+            await asyncio.sleep(0.1)
+            at_it.set()
+            await asyncio.wait([task], timeout=20)
+            assert task.done()
+    finally:
+        server.start()
+
+
 async def _told(jobs: Jobs) -> bool:
     try:
         await jobs.defer([Hint("f1", "a")])
