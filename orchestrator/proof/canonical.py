@@ -68,11 +68,11 @@ class Canon(Struct):
     """Of nouns that were met already, by identity: the same record stands in many places."""
     _texts: dict[str, str] = field(default_factory=dict)
 
-    def digest(self, *values: object) -> bytes:
-        """The same for states from which everything goes on the same."""
+    def digest(self, where: bytes, *values: object) -> bytes:
+        """The same for states from which everything goes on the same; it begins with where they are."""
         form = self.form(values)
         in_order = [(self.times[moment], self._age(moment, self.quiet)) for moment in sorted(self.times)]
-        return hashlib.blake2b(msgspec.msgpack.encode((form, in_order)), digest_size=16).digest()
+        return where + hashlib.blake2b(msgspec.msgpack.encode((form, in_order)), digest_size=16).digest()
 
     def form(self, value: object) -> object:
         """A value with its names and times replaced, as tuples all the way down."""

@@ -264,7 +264,8 @@ class Life(Struct, eq=False):
         now, before = self.loop.time(), self.left[-1] if self.left else 0.0
         at_once = now - before < self.playbook.confirm.within.total_seconds() / 2
         since = before if at_once else now
-        return (orgs.written, len(orgs.coming), tuple(orgs.dark.items()), self.hooks, lock, since)
+        coming = len(orgs.coming), len(self.twins)
+        return (orgs.written, coming, tuple(orgs.dark.items()), self.hooks, lock, since)
 
     def is_true(self, role: Role) -> Sight:
         """What an org holds."""

@@ -26,11 +26,14 @@ from .canonical import Canon
 from .ends import Ended
 from .keyboard import Died, verb_of
 from .life import Life
-from .orgs import is_strangers
+from .orgs import Coming, is_strangers
 from .projection import Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
 from .scene import Scene
 from .store import Kept
 from .virtual_time import BEGINNING, EPOCH
+
+BETWEEN = b"between"
+"""Where a state is that lies between two commands."""
 
 EVERYTHING = frozenset(Status)
 
@@ -104,7 +107,7 @@ class States(Struct):
         seen = visible(scene.orgs, lags=not well)
         holder, owed = scene.kept.holder, history.owed
         return self._canon(scene, now, well=well).digest(
-            "between",
+            BETWEEN,
             how,
             self._around(scene, runs, seen, well=well),
             scene.goal,
@@ -171,7 +174,7 @@ class States(Struct):
         return (
             shown_yet(orgs, lags=not well),
             [
-                (round(each.at - scene.time), each.role, each.record, each.is_copy)
+                (_due(each, scene.time), each.role, each.record, each.is_copy)
                 for each in sorted(orgs.coming, key=operator.attrgetter("at"))
             ],
             {role: until - scene.number for role, until in orgs.dark.items()},
@@ -207,7 +210,7 @@ class States(Struct):
             last = engine.reader.last or ()
             seen = visible(scene.orgs, lags=not well).with_(each.record for each in last)
             return self._canon(scene, life.clock.now(), well=well).digest(
-                "within",
+                b"within",
                 [getattr(entry.data, "event", None) for entry in entries if entry.kind in INTENTS],
                 self._around(scene, runs, seen, well=well),
                 _typed(scene.step.command),
@@ -249,6 +252,12 @@ class States(Struct):
             *probes_of(guards, playbook),
             *(name for name, task in engine.probing.under_way.items() if not task.done()),
         }
+
+
+def _due(coming: Coming, now: float) -> int:
+    """In how many seconds something arrives; of a copy, which keeps its date, it is all the same how long ago it was due."""
+    seconds = round(coming.at - now)
+    return max(0, seconds) if coming.is_copy else seconds
 
 
 def _tried(scene: Scene) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from orchestrator.proof import choices, chosen_routes, routes_of
 from orchestrator.proof.ends import Ended, Met
 from orchestrator.proof.scene import Scene
 from orchestrator.proof.search import Search
-from orchestrator.proof.states import States
+from orchestrator.proof.states import BETWEEN, States
 
 from .broken import AGENTS, BROKEN, GOOD, IN_PRIMARY, playbook, with_more
 
@@ -86,9 +86,13 @@ def explored(
     return search
 
 
-def nothing_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each thing that goes otherwise has a life of its own from the beginning."""
-    monkeypatch.setattr(choices, "ENDS", frozenset())
+def between(search: Search) -> set[bytes]:
+    """The states between two commands that it has come to."""
+    return {state for state in search.states.seen if state.startswith(BETWEEN)}
+
+
+def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thing that goes otherwise has a life of its own from the beginning, but for deaths."""
     for event in [*choices.SAME_AT_FIRST]:
         monkeypatch.delitem(choices.SAME_AT_FIRST, event)
 
@@ -113,7 +117,7 @@ def test_the_shipped_playbooks_end_as_they_do_with_nothing_left_out(
 ) -> None:
     shipped = load_playbook(name)
     pruned = [explored(route, States, shipped) for route in routes_of(shipped)]
-    nothing_is_shared(monkeypatch)
+    nothing_is_the_same(monkeypatch)
     whole = [explored(route, Unmerged, shipped, seconds=1200) for route in routes_of(shipped)]
     assert [each.ends for each in pruned] == [each.ends for each in whole]
     assert all(
@@ -133,10 +137,10 @@ def test_to_two_faults_the_smallest_routes_end_as_they_do_with_nothing_left_out(
     route: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pruned = explored(route, States, TWO_STOPS, faults=2)
-    nothing_is_shared(monkeypatch)
+    nothing_is_the_same(monkeypatch)
     whole = explored(route, Unmerged, TWO_STOPS, faults=2, seconds=3600)
     assert pruned.ends == whole.ends
-    assert set(pruned.states.seen) <= set(whole.states.seen)
+    assert between(pruned) == between(whole)
 
 
 @pytest.mark.nightly
@@ -147,7 +151,7 @@ def test_what_is_wrong_breaks_the_same_law_with_nothing_left_out(
     wrong = parse_playbook(BROKEN[name].text, "made.yaml")
     routes = chosen_routes(wrong, BROKEN[name].to, mirrors=False)
     pruned = [explored(route, States, wrong, faults=BROKEN[name].faults) for route in routes]
-    nothing_is_shared(monkeypatch)
+    nothing_is_the_same(monkeypatch)
     whole = [explored(route, Unmerged, wrong, faults=BROKEN[name].faults, seconds=1200) for route in routes]
     assert [each.found.keys() for each in pruned] == [each.found.keys() for each in whole]
     for one, other in zip(pruned, whole, strict=True):
@@ -161,8 +165,20 @@ def test_what_is_the_same_at_first_comes_to_what_each_comes_to_alone(
 ) -> None:
     """But for the states on the way of what another life stands for, until something tells them apart."""
     shared = explored(route, States)
-    nothing_is_shared(monkeypatch)
+    nothing_is_the_same(monkeypatch)
     each_by_itself = explored(route, States)
     assert shared.ends == each_by_itself.ends
+    assert between(shared) == between(each_by_itself)
     assert set(shared.states.seen) <= set(each_by_itself.states.seen)
+    assert each_by_itself.interleavings > shared.interleavings
+
+
+def test_what_a_dead_process_leaves_is_what_one_leaves_that_dies_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = explored(ROUTES[0], States)
+    monkeypatch.setattr(choices, "ENDS", frozenset())
+    each_by_itself = explored(ROUTES[0], States)
+    assert shared.ends == each_by_itself.ends
+    assert set(shared.states.seen) == set(each_by_itself.states.seen)
     assert each_by_itself.interleavings > shared.interleavings
