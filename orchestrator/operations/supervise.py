@@ -139,8 +139,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
             active.leave_to_others()
         if taker is not None and ending.end is End.MOVED:  # by whoever took it up
             left = left_to(taker, "this process was stopped")
-            end = End.INCOMPLETE if state.intended else End.MOVED
-            ending = Ending(end, left.message, next_steps=left.next_steps)
+            ending = Ending(End.MOVED, left.message, next_steps=left.next_steps)
     owing = await session.calls(lambda: _left_owing(active, ending))
     seen = engine.reader.last is not None and engine.reader.identities is not None
     phase = engine.reader.phase(purpose.goal) if seen else None

@@ -20,6 +20,7 @@ from orchestrator.journal.history import History
 from orchestrator.journal.merge import merge
 from orchestrator.model.events import Event, JournalMoved, RunResumed, TransitionMade
 from orchestrator.model.journal import Verified
+from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
@@ -106,6 +107,22 @@ def brought_in(team: Address, file: Path) -> tuple[int, int]:
     return done.added, done.known
 
 
+async def stopped_emergency(session: Session) -> RunResult:
+    """One that was interrupted once its first transition was made."""
+    controls = RunControl()
+    controls.watchers = (Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+    stopped = await start(session, EMERGENCY, controls=controls)
+    assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
+    return stopped
+
+
+async def finished_in_its_own_journal(session: Session, run: str, file: Path) -> None:
+    with JournalStore.open(file, now=now) as store:
+        again = Session(session.pair, session.playbook, session.operator, store, os.environ)
+        resumed = await resume(again, again.history().runs[run])
+        assert resumed.exit_code is ExitCode.DONE, resumed.ending
+
+
 @pytest.mark.parametrize("how", ["dies", "swallows"])
 async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_intents(
     tmp_path: Path, server: Cluster, team: Address, how: str
@@ -149,10 +166,7 @@ async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_t
         controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
         result = await start(session, EMERGENCY, controls=controls)
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
-        with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
-            again = Session(session.pair, session.playbook, session.operator, store, os.environ)
-            resumed = await resume(again, again.history().runs[result.run])
-            assert resumed.exit_code is ExitCode.DONE, resumed.ending
+        await finished_in_its_own_journal(session, result.run, tmp_path / "emergency.db")
         server.start()
         assert brought_in(team, tmp_path / "emergency.db")[0] > 0
         assert not history_of(team, bench).runs[result.run].open
@@ -164,11 +178,7 @@ async def test_law_09_resume_of_an_emergency_leaves_a_journal_whose_server_dies_
 ) -> None:
     """Where this machine's own journal knows the run, it goes on there; where not, a new emergency does without it."""
     async with on_a_team(tmp_path, team) as (bench, session):
-        controls = RunControl()
-        stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
-        controls.watchers = (stopping,)
-        stopped = await start(session, EMERGENCY, controls=controls)
-        assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
+        stopped = await stopped_emergency(session)
         left = session.history().runs[stopped.run]
         server.end(signal.SIGQUIT)
         with pytest.raises(JournalUnavailable, match=f"knows nothing of run {stopped.run}") as caught:
@@ -203,19 +213,13 @@ async def test_law_09_a_resumed_emergency_takes_the_run_along_when_it_leaves_the
     tmp_path: Path, server: Cluster, team: Address
 ) -> None:
     async with on_a_team(tmp_path, team) as (bench, session):
-        controls = RunControl()
-        stopping = Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED))
-        controls.watchers = (stopping,)
-        stopped = await start(session, EMERGENCY, controls=controls)
+        stopped = await stopped_emergency(session)
         controls = RunControl()
         leaving = Leaving(lambda: server.end(signal.SIGQUIT), controls)
         controls.watchers = (leaving,)
         left = await resume(session, session.history().runs[stopped.run], controls=controls)
         assert left.exit_code is ExitCode.INTERRUPTED, left.ending
-        with JournalStore.open(tmp_path / "emergency.db", now=now) as store:
-            again = Session(session.pair, session.playbook, session.operator, store, os.environ)
-            resumed = await resume(again, again.history().runs[stopped.run])
-            assert resumed.exit_code is ExitCode.DONE, resumed.ending
+        await finished_in_its_own_journal(session, stopped.run, tmp_path / "emergency.db")
         server.start()
         assert brought_in(team, tmp_path / "emergency.db")[1] > 0
         assert not history_of(team, bench).runs[stopped.run].open

@@ -190,9 +190,9 @@ def kept(store: JournalStore, *records: object) -> None:
         store.append(Entry(each.run, each.pair, each.kind, each.by, each.host, each.data, at))
 
 
-def test_of_the_looks_only_those_of_the_time_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def looks_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of doctor's looks, as they are read from a journal."""
     read: list[int] = []
     numbered = JournalStore._numbered
 
@@ -201,6 +201,11 @@ def test_of_the_looks_only_those_of_the_time_are_read(
         read.extend(each.seq for each in found if each.kind == "doctor.checked")
         return iter(found)
 
+    monkeypatch.setattr(JournalStore, "_numbered", noted)
+    return read
+
+
+def test_of_the_looks_only_those_of_the_time_are_read(tmp_path: Path, looks_read: list[int]) -> None:
     with (
         JournalStore.open(tmp_path / "j.db", durable=False, now=lambda: NOW) as store,
         JournalStore.nothing(tmp_path / "none.db", now=lambda: NOW) as beside,
@@ -208,7 +213,7 @@ def test_of_the_looks_only_those_of_the_time_are_read(
         kept(store, *(look(hours(24 * 365 - number)) for number in range(0, 24 * 365, 24)))
         kept(store, look(hours(2), pair="ledger"), drilled(hours(1)))
         assert first_at(store, SINCE) == 359
-        monkeypatch.setattr(JournalStore, "_numbered", noted)
+        looks_read.clear()
         found = [
             *read_readiness(store, beside, ["payments", "ledger", "new"], PLAYBOOK, since=SINCE, now=NOW)
         ]
@@ -218,7 +223,7 @@ def test_of_the_looks_only_those_of_the_time_are_read(
         ("new", 0, 0),
     ]
     # Halving looks at about ten, and then at those eight.
-    assert len(read) < 25
+    assert len(looks_read) < 25
 
 
 def test_a_journal_of_nothing_is_no_trouble(tmp_path: Path) -> None:
@@ -244,16 +249,8 @@ def test_records_of_other_kinds_are_passed_over() -> None:
 
 
 def test_asked_again_only_what_is_new_is_read_and_the_same_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, looks_read: list[int]
 ) -> None:
-    read: list[int] = []
-    numbered = JournalStore._numbered
-
-    def noted(store: JournalStore, numbers: object) -> object:
-        found = [*numbered(store, numbers)]  # type: ignore[arg-type]
-        read.extend(each.seq for each in found if each.kind == "doctor.checked")
-        return iter(found)
-
     pairs, week = ["payments", "ledger"], timedelta(days=7)
     with JournalStore.open(tmp_path / "j.db", durable=False, now=lambda: NOW) as store:
         over_time = ReadinessOverTime(store, pairs, PLAYBOOK, week)
@@ -262,9 +259,9 @@ def test_asked_again_only_what_is_new_is_read_and_the_same_is_said(
         assert len(over_time.read(hours(8))) == 2
         kept(store, look(hours(5), OK, OK, pair="ledger"), look(hours(4)), drilled(hours(3)))
         kept(store, look(hours(2), WARNING, OK, {"owed": WARNING}))
-        monkeypatch.setattr(JournalStore, "_numbered", noted)
+        looks_read.clear()
         assert over_time.read(hours(1)) == over_time.read(hours(1))
-        assert len(read) == 3
+        assert len(looks_read) == 3
         since = hours(8) - week
         assert over_time.read(NOW) == [*read_readiness(store, store, pairs, PLAYBOOK, since=since, now=NOW)]
         later = NOW + timedelta(days=2)
