@@ -14,26 +14,8 @@ from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import Selection, select
 from orchestrator.fleet.waves import AT_ONCE, CAREFULLY, waves_named
 from orchestrator.journal import Address
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    ChangeSeen,
-    Event,
-    FleetPairEnded,
-    FleetStopAsked,
-    FleetWaveBegan,
-    HookIntended,
-    OrgGivenUp,
-    PersonAsked,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    WaitBegan,
-    WaitContinued,
-    Waiting,
-    WriteIntended,
-    WriteThrottled,
-    WriteUnknown,
-)
+from orchestrator.model import events, next_step
+from orchestrator.model.events import Event
 from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import NextStep
@@ -223,7 +205,7 @@ def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> 
     with invocation.store(writes=True) as store:
         pairs = sorted(invocation.sources.inventory().pairs, key=lambda pair: pair.name not in view.members)
         crew = _crew(invocation, store, pairs[:1], invocation.load_playbook(), Mode.PLANNED)
-        supervised(crew.append(view.fleet, FleetStopAsked(reason)))
+        supervised(crew.append(view.fleet, events.FleetStopAsked(reason)))
     said = (
         f"Fleet {view.fleet} is to stop: what is under way ends its own transition, and nothing new begins."
     )
@@ -350,12 +332,12 @@ class Board:
 
     def tell(self, event: Event) -> None:
         """Take note of what the fleet does."""
-        if isinstance(event, FleetPairEnded):
+        if isinstance(event, events.FleetPairEnded):
             self._doing.pop(event.outcome.pair, None)
             if not self._stream.redraws:
                 member = self._view.members[event.outcome.pair]
                 self._stream.page((ended_line(member, datetime.now(UTC)),))
-        elif isinstance(event, FleetWaveBegan) and not self._stream.redraws:
+        elif isinstance(event, events.FleetWaveBegan) and not self._stream.redraws:
             pairs = len(self._view.waiting(event.wave))
             self._stream.page((line(f"Wave {event.wave}: {counted(pairs, 'pair')}", "bold"),))
 
@@ -366,18 +348,18 @@ class Board:
 
 
 _TOLD = (
-    ChangeSeen,
-    HookIntended,
-    OrgGivenUp,
-    PersonAsked,
-    TransitionIntended,
-    TransitionMade,
-    WaitBegan,
-    WaitContinued,
-    Waiting,
-    WriteIntended,
-    WriteThrottled,
-    WriteUnknown,
+    events.ChangeSeen,
+    events.HookIntended,
+    events.OrgGivenUp,
+    events.PersonAsked,
+    events.TransitionIntended,
+    events.TransitionMade,
+    events.WaitBegan,
+    events.WaitContinued,
+    events.Waiting,
+    events.WriteIntended,
+    events.WriteThrottled,
+    events.WriteUnknown,
 )
 """What is worth a word beside a pair."""
 
@@ -390,10 +372,10 @@ class _Following:
 
     def tell(self, event: Event) -> None:
         """Keep what there is to say of it now."""
-        if isinstance(event, SituationRead):
+        if isinstance(event, events.SituationRead):
             seen = {None if reading is None else reading.status for reading in event.readings}
             self._doing.stands = str(*seen) if len(seen) == 1 and None not in seen else "midway"
-        elif isinstance(event, TransitionMade):
+        elif isinstance(event, events.TransitionMade):
             self._doing.stands = str(event.target)
         if isinstance(event, _TOLD):
             self._doing.what = line_text(describe_event(event))

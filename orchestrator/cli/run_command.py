@@ -10,15 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import (
-    Event,
-    ReadingsTaken,
-    RunStarted,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    Waiting,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Asks, Question, Reply
@@ -139,22 +132,22 @@ class Progress:
 
     def tell(self, event: Event) -> None:
         """Print a line for an event that is worth one."""
-        if isinstance(event, RunStarted) and self._for_its_time:
+        if isinstance(event, events.RunStarted) and self._for_its_time:
             self._began = time.monotonic()
-        self._for_its_time = isinstance(event, Waiting)
-        if isinstance(event, WaitBegan | WaitEnded):
-            self._for_guards = isinstance(event, WaitBegan)
-        if isinstance(event, Waiting | WaitContinued) and self._stream.redraws:
+        self._for_its_time = isinstance(event, events.Waiting)
+        if isinstance(event, events.WaitBegan | events.WaitEnded):
+            self._for_guards = isinstance(event, events.WaitBegan)
+        if isinstance(event, events.Waiting | events.WaitContinued) and self._stream.redraws:
             return
         page = progress_page(event, self._pair, time.monotonic() - self._began)
-        if isinstance(event, Waiting):
+        if isinstance(event, events.Waiting):
             if event.what != self._waiting and not self._for_guards:
                 self._stream.page(page)
             self._waiting = event.what
             return
         if page:
             self._stream.page(page)
-        if page or not isinstance(event, ReadingsTaken):
+        if page or not isinstance(event, events.ReadingsTaken):
             self._waiting = ""
 
 

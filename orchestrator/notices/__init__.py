@@ -1,6 +1,6 @@
 """Telling people what a run does: events in the org that takes over, webhooks, and what Apprise reaches; never in its way.
 
-`notice` follows the run and says what is told, `forms` how it is worded for whom, `posting` has it sent beside the run, and
+`notice` follows the run and says what is told, and how it is worded for whom, `posting` has it sent beside the run, and
 `channels` are the ways of the inventory's `tell`.
 """
 

@@ -36,8 +36,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.programs import Capture, NotStarted, environment_without_keys, run_to_end
 from orchestrator.system.redaction import Redactor
 
-from .forms import message_text, message_title, notice_json
-from .notice import Alert, Notice
+from .notice import Alert, Notice, message_text, message_title, notice_json
 from .posting import Failed
 
 CHANNEL_PATIENCE = 5.0

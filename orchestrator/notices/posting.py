@@ -31,8 +31,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.log import logger
 from orchestrator.system.redaction import Redactor
 
-from .forms import event_body
-from .notice import About, Notice, notice_of
+from .notice import About, Notice, event_body, notice_of
 
 EVENTS_PATH = "/api/v1/events"
 

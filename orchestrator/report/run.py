@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.events import (
-    Event,
-    LockReleased,
-    LockTaken,
-    OrgAnswered,
-    OrgAsked,
-    PersonAsked,
-    ReadingsTaken,
-    RunFinished,
-    SituationRead,
-    TransitionRefused,
-    WaitBegan,
-    WaitContinued,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import STOPS_AGAIN
@@ -56,14 +44,14 @@ _TITLES = {
 }
 
 _SILENT = (
-    ReadingsTaken,
-    OrgAsked,
-    OrgAnswered,
-    LockTaken,
-    LockReleased,
-    TransitionRefused,
-    RunFinished,
-    PersonAsked,
+    events.ReadingsTaken,
+    events.OrgAsked,
+    events.OrgAnswered,
+    events.LockTaken,
+    events.LockReleased,
+    events.TransitionRefused,
+    events.RunFinished,
+    events.PersonAsked,
 )
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
@@ -78,7 +66,7 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
     """
     if isinstance(event, _SILENT):
         return None
-    if isinstance(event, SituationRead) and event.purpose not in _LOOKS_TOLD:
+    if isinstance(event, events.SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
     return (
         Span(f"{elapsed:7.1f} s  ", "dim"),
@@ -91,7 +79,9 @@ def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
     spans = progress_line(event, pair, elapsed)
     if spans is None:
         return ()
-    below = event_details(event, indent=11) if isinstance(event, WaitBegan | WaitContinued) else ()
+    below = (
+        event_details(event, indent=11) if isinstance(event, events.WaitBegan | events.WaitContinued) else ()
+    )
     return (spans, *below)
 
 

@@ -12,18 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    Certificate,
-    DrillStarted,
-    HookEnded,
-    PairAdopted,
-    PersonAnswered,
-    RunFinished,
-    RunStarted,
-    Waiting,
-    WriteConfirmed,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.guard import ProbeReading, Verdict
 from orchestrator.model.journal import Broken, Head
 from orchestrator.model.next_step import NextStep
@@ -69,7 +58,7 @@ class Asked(Struct):
 
     at: datetime
     question: Question
-    answer: PersonAnswered | None = None
+    answer: events.PersonAnswered | None = None
     """None where the journal ends before an answer."""
     ended: datetime | None = None
 
@@ -83,7 +72,7 @@ class HookRun(Struct):
     name: str
     what: str
     """The command line, or what a person is to do; "" where it was not begun."""
-    ended: HookEnded | None = None
+    ended: events.HookEnded | None = None
     """None where the journal ends while it is under way."""
     ended_at: datetime | None = None
 
@@ -97,7 +86,7 @@ class Write(Struct):
     request: Request
     answer: Answer | None = None
     answered_at: datetime | None = None
-    confirmed: WriteConfirmed | None = None
+    confirmed: events.WriteConfirmed | None = None
     confirmed_at: datetime | None = None
     unknown: str = ""
     """Why nobody knows what became of it; "" where that is known, or the journal does not say."""
@@ -208,10 +197,10 @@ class RunView(Struct):
     """Of its newest record: for a run without an end, all that is known."""
     by: list[str] = []
     """Everybody who was at it: alice on laptop."""
-    started: RunStarted | None = None
+    started: events.RunStarted | None = None
     """None for an adoption."""
-    adopted: PairAdopted | None = None
-    finished: RunFinished | None = None
+    adopted: events.PairAdopted | None = None
+    finished: events.RunFinished | None = None
     finished_at: datetime | None = None
     finished_seq: int = 0
     superseded_by: str = ""
@@ -230,7 +219,7 @@ class RunView(Struct):
     """Whether it is told as it happens. What another process journals may be known here some seconds later."""
     looks: dict[Role, Look] = {}
     """The newest look at each org, where the run is watched as it goes."""
-    awaited: tuple[Waiting, datetime] | None = None
+    awaited: tuple[events.Waiting, datetime] | None = None
     """What it waits for, and when it last said so, where it is watched as it goes; None while it does something."""
     names: dict[Role, str] = field(default_factory=lambda: dict.fromkeys(Role, ""))
     """What the orgs are called: "" where no record told it."""
@@ -357,7 +346,7 @@ class DrillView(Struct):
 
     drill: str
     began: datetime
-    started: DrillStarted | None = None
+    started: events.DrillStarted | None = None
     score: Score | None = None
     """None where it was not scored (yet)."""
     closed_at: datetime | None = None
@@ -395,7 +384,7 @@ class ReportView(Struct):
     """Each record that it was made from in one line, by its sequence number."""
     journal: str = ""
     """The journal's file, where the report was asked for with --journal: its commands have to say it again."""
-    certificate: Certificate | None = None
+    certificate: events.Certificate | None = None
     """What the pair's playbook was proven to before its first record; None where it never was."""
     broken: Broken | None = None
     """The first of its records that did not hold when the report was made; None where all did."""

@@ -27,8 +27,9 @@ from .effects import (
     Silent,
     Truncated,
 )
+from .endpoints import Call
 from .faults import Faults, Timetable
-from .region import Case, decide, in_the_dark, strike
+from .region import decide, in_the_dark, strike
 from .state import Darkness, PairState
 from .wire import PostedEvent, decode
 
@@ -133,7 +134,7 @@ class Regions:
             if isinstance(effect, Response):
                 await self._pass(latency / 2)
             return effect
-        decision = decide(Case(self._state, role, incoming, faults, seq, self._now()))
+        decision = decide(Call(self._state, role, incoming, faults, seq, self._now()))
         if decision.applied:
             self._state.log.applied(seq)
         if isinstance(decision.effect, Silent):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
@@ -75,18 +74,16 @@ class ManySimulations:
                 ports = self.configs[0].ports
                 self._listeners[role] = Listener(self._app(role), ports[role], role.value)
         except BaseException:
-            await self._stop()
+            await self.__aexit__()
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop both at once; requests that are under way are broken off."""
-        await self._stop()
+        listeners = [*self._listeners.values()]
+        self._listeners.clear()
+        for listener in listeners:
+            await listener.stop()
 
     def url(self, role: Role) -> str:
         """Where a region listens; only while the simulations run."""
@@ -114,9 +111,3 @@ class ManySimulations:
             await apps.get(key, anybody)(scope, receive, send)
 
         return app
-
-    async def _stop(self) -> None:
-        listeners = [*self._listeners.values()]
-        self._listeners.clear()
-        for listener in listeners:
-            await listener.stop()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from orchestrator.config.faults import ConnectionRefused, Fault
@@ -69,20 +68,22 @@ class Simulation:
                 app = region_app(self.regions, role, self._align)
                 self._listeners[role] = Listener(app, self.config.ports[role], role.value)
         except BaseException:
-            await self._stop()
+            await self.__aexit__()
             raise
         self.faults.on_change(self._align)
         self._align()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop both at once; requests that are under way are broken off."""
-        await self._stop()
+        timers = [timer for _, timer in self._timers.values()]
+        for timer in timers:
+            timer.cancel()
+        await asyncio.gather(*timers, return_exceptions=True)
+        self._timers.clear()
+        listeners = list(self._listeners.values())
+        self._listeners.clear()
+        await asyncio.gather(*(listener.stop() for listener in listeners))
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
@@ -158,16 +159,6 @@ class Simulation:
             act()
 
         self._timers[id(occasion)] = (occasion, asyncio.get_running_loop().create_task(later()))
-
-    async def _stop(self) -> None:
-        timers = [timer for _, timer in self._timers.values()]
-        for timer in timers:
-            timer.cancel()
-        await asyncio.gather(*timers, return_exceptions=True)
-        self._timers.clear()
-        listeners = list(self._listeners.values())
-        self._listeners.clear()
-        await asyncio.gather(*(listener.stop() for listener in listeners))
 
 
 # -- the inventory of the pair ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from orchestrator.model.proof import Proof
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import trial_of
-from orchestrator.notices.forms import notice_json
+from orchestrator.notices.notice import notice_json
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json

@@ -14,20 +14,8 @@ from orchestrator.doctor.answers import JournalFound
 from orchestrator.doctor.examination import ROOM, unwritable
 from orchestrator.errors import JournalDamaged
 from orchestrator.journal.history import DrillHistory, History, RunHistory, histories_of
-from orchestrator.model.events import (
-    DrillStarted,
-    Event,
-    HookEnded,
-    RunAcknowledged,
-    RunFinished,
-    RunStarted,
-    RunSuperseded,
-    TransitionMade,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    encode,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event, encode
 from orchestrator.model.journal import GENESIS, Holder, Record
 from orchestrator.model.playbook import Hook, HookOutcome, InEmergency, Manual, Playbook, Program, When
 from orchestrator.model.readiness import Level
@@ -40,18 +28,18 @@ from tests.steps import typed
 
 from .scenes import CRITICAL, OK, PLAYBOOK, WARNING, P, S, answers, checks, verdicts
 
-STARTED = RunStarted(
+STARTED = events.RunStarted(
     "payments", Status.ACTIVE, Mode.PLANNED, "", "", None, {}, "p", "", "", Both("", ""), Both("", ""), "0"
 )
 
 
-def run(finished: RunFinished | None = None, *, at: datetime = NOW) -> RunHistory:
+def run(finished: events.RunFinished | None = None, *, at: datetime = NOW) -> RunHistory:
     return RunHistory(
         RUN, "payments", "bob", "desk", at, STARTED, intended=True, finished=finished, finished_at=at
     )
 
 
-DONE = RunFinished(Ending(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)
+DONE = events.RunFinished(Ending(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)
 
 
 def history(*runs: RunHistory, **more: object) -> History:
@@ -119,13 +107,15 @@ def test_a_pair_that_cools_down_asks_first() -> None:
 
 
 def test_an_open_drill_keeps_planned_runs_off_and_no_emergency() -> None:
-    drill = DrillHistory("D1", "payments", "bob", "desk", NOW, DrillStarted(Status.ACTIVE, Status.PASSIVE))
+    drill = DrillHistory(
+        "D1", "payments", "bob", "desk", NOW, events.DrillStarted(Status.ACTIVE, Status.PASSIVE)
+    )
     found = answers(history=history(drills={"D1": drill}))
     assert verdicts(found) == {"drills": (CRITICAL, OK)}
     assert typed(checks(found)["drills"].next_steps) == ("hamr drill close D1 --notes TEXT",)
 
 
-def records(*events: Event) -> list[Record]:
+def records(*told: Event) -> list[Record]:
     return [
         Record(
             number,
@@ -139,12 +129,12 @@ def records(*events: Event) -> list[Record]:
             GENESIS,
             "",
         )
-        for number, event in enumerate(events, start=1)
+        for number, event in enumerate(told, start=1)
     ]
 
 
-def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> HookEnded:
-    return HookEnded("declare", when, hook, outcome)
+def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> events.HookEnded:
+    return events.HookEnded("declare", when, hook, outcome)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +147,7 @@ def ended(hook: str, outcome: HookOutcome, when: When = When.AFTER) -> HookEnded
     ],
 )
 def test_hooks_are_owed_until_each_has_ended_well(after: Sequence[Event], wanted: object) -> None:
-    made = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
+    made = events.TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 1.0, 2, ("dns", "sync"))
     assert histories_of(records(STARTED, made, *after))["payments"].hooks_owed == wanted
     assert histories_of(records(STARTED, made, *after, DONE))["payments"].hooks_owed == (), (
         "it is not open any more"
@@ -173,17 +163,17 @@ def test_law_05_a_run_that_somebody_acknowledged_still_names_what_may_come(
     """Acknowledging ends a cooling down; the attempt's own time ends this, where its org tells any."""
     given_up, seen = (Attempt(number, S, Status.FAILOVER, f"stamp {number}", "declare") for number in (1, 2))
     shown = HamrRecord("uuid", int(Status.FAILOVER), False, seen.stamp, NOW, "peer", "Peer", "us1")
-    events: tuple[Event, ...] = (
+    told: tuple[Event, ...] = (
         STARTED,
-        WriteIntended(given_up, Request("POST", "url", {}), None, date),
-        WriteAnswered(given_up, Lost(Exchange(), "HTTP 502")),
-        WriteIntended(seen, Request("POST", "url", {}), None, date),
-        WriteConfirmed(S, Status.FAILOVER, shown, Change.OURS, 2),
+        events.WriteIntended(given_up, Request("POST", "url", {}), None, date),
+        events.WriteAnswered(given_up, Lost(Exchange(), "HTTP 502")),
+        events.WriteIntended(seen, Request("POST", "url", {}), None, date),
+        events.WriteConfirmed(S, Status.FAILOVER, shown, Change.OURS, 2),
         DONE,
-        RunSuperseded("other"),
+        events.RunSuperseded("other"),
     )
-    for more in ((), (RunAcknowledged("seen"),)):
-        found = histories_of(records(*events, *more))["payments"].given_up
+    for more in ((), (events.RunAcknowledged("seen"),)):
+        found = histories_of(records(*told, *more))["payments"].given_up
         assert [each.attempt.number for each in found] == ([1] if named or not more else [])
 
 

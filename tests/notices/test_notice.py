@@ -7,24 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    EVENT_TYPES,
-    ApprovalAsked,
-    Event,
-    GuardsJudged,
-    OrgGivenUp,
-    PairAdopted,
-    PersonAsked,
-    RunCancelled,
-    RunFinished,
-    RunResumed,
-    RunScheduled,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WriteOwed,
-    WriteUnknown,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Occasion, Secret
@@ -32,8 +16,7 @@ from orchestrator.model.playbook import Asks, Question, Transition
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of
-from orchestrator.notices.forms import event_body
-from orchestrator.notices.notice import Alert
+from orchestrator.notices.notice import Alert, event_body
 from orchestrator.system.redaction import Redactor
 from tests.report.happened import SAID
 from tests.steps import step
@@ -42,7 +25,7 @@ from .facts import DARK, RUN, P, S, about, begun, read, shipped, shows, started
 
 HEAD = Head(41, "ab" * 32)
 AT = datetime(2026, 11, 22, 3, 15, 2, 750_000, UTC)
-MADE = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.25, 2)
+MADE = events.TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.25, 2)
 PLANNED = (
     "Pair payments: Payments (primary) and Payments DR (secondary).\n"
     "Run 20261122-031502-k3f9 of alice@laptop: PASSIVE → ACTIVE, planned, playbook regional-failover.\n"
@@ -63,8 +46,8 @@ def told(event: Event, before: About) -> Notice:
     return notice
 
 
-def finished(end: End, message: str = "it is so") -> RunFinished:
-    return RunFinished(Ending(end, message), 0, "agreed(ACTIVE)", (), 6.2)
+def finished(end: End, message: str = "it is so") -> events.RunFinished:
+    return events.RunFinished(Ending(end, message), 0, "agreed(ACTIVE)", (), 6.2)
 
 
 def test_a_beginning_is_told_when_both_orgs_were_read_with_who_which_pair_way_mode_reason_and_ref() -> None:
@@ -102,8 +85,8 @@ def test_each_status_that_is_reached_is_told() -> None:
 def test_a_refusal_names_every_guard_with_its_reason() -> None:
     quiet = Verdict("settled", Outcome.FAIL, "the secondary was changed 40 s ago", "Ask them.")
     seen = Verdict("agents", Outcome.UNKNOWN, "no data in the last 5 minutes")
-    before = begun().after(GuardsJudged("declare", (quiet, seen)))
-    notice = told(TransitionRefused("declare", ("settled", "agents", "new")), before)
+    before = begun().after(events.GuardsJudged("declare", (quiet, seen)))
+    notice = told(events.TransitionRefused("declare", ("settled", "agents", "new")), before)
     assert notice.title == "hamr: payments was refused at transition declare"
     assert notice.alert is Alert.WARNING
     assert notice.text.startswith(
@@ -118,7 +101,7 @@ def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> 
     unseen = Verdict(
         "agents", Outcome.FAIL, "agents is 0, not above 0", "Switch the Agents to the secondary."
     )
-    notice = told(WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
+    notice = told(events.WaitBegan("activate", ("agents",), 600.0, (unseen,)), begun())
     assert (notice.title, notice.alert) == (
         "hamr: payments waits before transition activate",
         Alert.WARNING,
@@ -130,7 +113,7 @@ def test_a_wait_is_told_with_what_it_is_for_what_is_shown_and_for_how_long() -> 
 
 
 def test_what_is_owed_is_told_with_the_command_that_settles_it() -> None:
-    notice = told(WriteOwed(P, Status.ACTIVE, "no answer within 2 s"), begun(mode=Mode.EMERGENCY))
+    notice = told(events.WriteOwed(P, Status.ACTIVE, "no answer within 2 s"), begun(mode=Mode.EMERGENCY))
     assert notice.title == "hamr: payments owes its primary ACTIVE"
     assert notice.text.startswith(
         "Payments (primary) was not told ACTIVE: no answer within 2 s\nTell it later: hamr resume payments\n"
@@ -140,7 +123,7 @@ def test_what_is_owed_is_told_with_the_command_that_settles_it() -> None:
 
 def test_an_unknown_outcome_is_an_error_that_names_the_org_and_the_status() -> None:
     attempt = Attempt(1, S, Status.FAILOVER, "stamp", "declare")
-    notice = told(WriteUnknown(attempt, "no answer, and it was not seen for 60 s"), begun())
+    notice = told(events.WriteUnknown(attempt, "no answer, and it was not seen for 60 s"), begun())
     assert notice.title == "hamr: payments does not know whether its secondary took FAILOVER"
     assert notice.alert is Alert.ERROR
     assert notice.text.startswith(
@@ -175,7 +158,7 @@ def test_an_end_says_what_was_sent_where_the_pair_stands_and_what_to_type() -> N
         (step("hamr resume X"),),
         "2 writes were sent.",
     )
-    notice = told(RunFinished(ending, 6, "agreed(FAILOVER)", (), 6.2, resumable=True), begun())
+    notice = told(events.RunFinished(ending, 6, "agreed(FAILOVER)", (), 6.2, resumable=True), begun())
     assert notice.text.startswith(
         "transition activate was refused\n"
         "2 writes were sent.\n"
@@ -190,7 +173,7 @@ def test_a_run_that_ends_before_it_read_anything_tells_its_end() -> None:
 
 
 def test_a_resumption_is_told_with_its_own_mode_and_reason() -> None:
-    resumed = RunResumed(Mode.EMERGENCY, "us1 stays down")
+    resumed = events.RunResumed(Mode.EMERGENCY, "us1 stays down")
     notice = told(read(DARK, shows(Status.FAILOVER)), begun().after(resumed))
     assert notice.title == "hamr: payments FAILOVER → ACTIVE is taken up again"
     assert "Reason: us1 stays down" in notice.text
@@ -198,12 +181,12 @@ def test_a_resumption_is_told_with_its_own_mode_and_reason() -> None:
 
 
 def test_an_adoption_is_told_to_the_org_that_is_right() -> None:
-    notice = told(PairAdopted(P, Status.PASSIVE, "the primary never stopped"), about())
+    notice = told(events.PairAdopted(P, Status.PASSIVE, "the primary never stopped"), about())
     assert (notice.role, notice.title) == (P, "hamr: payments is made to agree on PASSIVE")
     assert notice.text.startswith(
         "Payments (primary) is right: Payments DR (secondary) is told PASSIVE as well."
     )
-    after = about(PairAdopted(P, Status.PASSIVE, "so it is"))
+    after = about(events.PairAdopted(P, Status.PASSIVE, "so it is"))
     assert told(finished(End.DONE), after).title == "hamr: payments ended: done"
 
 
@@ -212,11 +195,11 @@ def test_an_adoption_that_was_refused_is_told_to_no_org() -> None:
     assert (notice.role, notice.occasion) == (None, Occasion.STOPPED)
 
 
-ASKED = PersonAsked(Question(Asks.MANUAL, "integrations", "activate", "Press the button."))
+ASKED = events.PersonAsked(Question(Asks.MANUAL, "integrations", "activate", "Press the button."))
 
 
 def test_an_approval_is_asked_of_people_with_the_command_that_gives_it() -> None:
-    event = next(event for event, _ in SAID if isinstance(event, ApprovalAsked))
+    event = next(event for event, _ in SAID if isinstance(event, events.ApprovalAsked))
     notice = told(event, begun())
     assert (notice.role, notice.occasion) == (None, Occasion.APPROVAL)
     assert notice.title == "hamr: payments wants somebody else's agreement"
@@ -255,10 +238,16 @@ def test_a_drill_says_so_in_its_title_text_and_tags() -> None:
 def test_nothing_else_is_told() -> None:
     quiet = {type(event) for event, _ in SAID if notice_of(event, begun().after(event)) is None}
     loud = {type(event) for event, _ in SAID} - quiet
-    for_people = {PersonAsked, ApprovalAsked, RunScheduled, RunCancelled}
-    for_orgs = {WaitBegan, TransitionMade, TransitionRefused, WriteOwed, WriteUnknown}
-    assert loud == {RunFinished, PairAdopted} | for_people | for_orgs
-    assert quiet <= set(EVENT_TYPES)
+    for_people = {events.PersonAsked, events.ApprovalAsked, events.RunScheduled, events.RunCancelled}
+    for_orgs = {
+        events.WaitBegan,
+        events.TransitionMade,
+        events.TransitionRefused,
+        events.WriteOwed,
+        events.WriteUnknown,
+    }
+    assert loud == {events.RunFinished, events.PairAdopted} | for_people | for_orgs
+    assert quiet <= set(events.EVENT_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +306,7 @@ def test_law_09_a_run_that_is_switched_to_emergency_never_tells_the_dead_org() -
     known = replace(home, playbook=replace(shipped(), transitions=transitions))
     known = known.after(started()).after(read(*[shows(Status.PASSIVE)] * 2))
     assert known.org is P
-    assert known.after(RunResumed(Mode.EMERGENCY, "it is down")).org is S
+    assert known.after(events.RunResumed(Mode.EMERGENCY, "it is down")).org is S
 
 
 def test_law_09_an_org_that_was_given_up_is_told_nothing() -> None:
@@ -328,9 +317,9 @@ def test_law_09_an_org_that_was_given_up_is_told_nothing() -> None:
     playbook = replace(shipped(), transitions=transitions)
     known = about(started(mode=Mode.EMERGENCY), playbook=playbook)
     assert known.org is None, "either could survive, and neither was seen yet"
-    assert known.after(OrgGivenUp(P, "no answer within 2 s")).org is S
-    assert known.after(OrgGivenUp(S, "no answer within 2 s")).org is P
-    assert about(started(), OrgGivenUp(S, "not in a planned run")).org is S
+    assert known.after(events.OrgGivenUp(P, "no answer within 2 s")).org is S
+    assert known.after(events.OrgGivenUp(S, "no answer within 2 s")).org is P
+    assert about(started(), events.OrgGivenUp(S, "not in a planned run")).org is S
 
 
 def test_the_body_is_what_datadog_takes_and_ends_with_the_anchor() -> None:

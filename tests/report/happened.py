@@ -4,71 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from orchestrator.model.events import (
-    ApprovalAsked,
-    ApprovalOwed,
-    ChangeSeen,
-    ClockDistrusted,
-    DoctorChecked,
-    DrillClosed,
-    DrillScored,
-    DrillStarted,
-    Event,
-    FleetFinished,
-    FleetPairEnded,
-    FleetResumed,
-    FleetStarted,
-    FleetStopAsked,
-    FleetStopped,
-    FleetWaveBegan,
-    GuardOverridden,
-    GuardsJudged,
-    GuardWaived,
-    HookEnded,
-    HookIntended,
-    JournalMerged,
-    JournalMoved,
-    LockBroken,
-    LockReleased,
-    LockTaken,
-    LockTakenOver,
-    MirrorFound,
-    NameLearned,
-    NoticeFailed,
-    NoticeSent,
-    OrgAnswered,
-    OrgAsked,
-    OrgGivenUp,
-    OwedSettled,
-    PairAdopted,
-    PersonAnswered,
-    PersonAsked,
-    PlaybookProven,
-    ProbesRead,
-    ReadingsTaken,
-    RunAcknowledged,
-    RunApproved,
-    RunCancelled,
-    RunFinished,
-    RunResumed,
-    RunScheduled,
-    RunStarted,
-    RunSuperseded,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    Waiting,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-    WriteThrottled,
-    WriteUnknown,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.journal import Head
 from orchestrator.model.playbook import Asks, HookOutcome, Question, Reply, When
@@ -96,7 +33,7 @@ AGAIN = Attempt(2, S, Status.FAILOVER, STAMP, "declare", "resend")
 POST = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", {"data": {"type": "hamr_org_connections"}})
 QUICK = Exchange(0.05, 200, None, "req-7")
 
-STARTED = RunStarted(
+STARTED = events.RunStarted(
     pair="payments",
     goal=Status.ACTIVE,
     mode=Mode.PLANNED,
@@ -111,7 +48,7 @@ STARTED = RunStarted(
     urls=Both("https://api.datadoghq.com", "https://api.datadoghq.eu"),
     version="1.0.0",
 )
-FLEET = FleetStarted(
+FLEET = events.FleetStarted(
     goal=Status.ACTIVE,
     mode=Mode.PLANNED,
     reason="CHG-77",
@@ -127,7 +64,7 @@ FLEET = FleetStarted(
     version="1.0.0",
     digest="0123456789abcdef" * 4,
 )
-FINISHED = RunFinished(
+FINISHED = events.RunFinished(
     Ending(End.DONE, "pair payments stands at ACTIVE, on both orgs"),
     0,
     "agreed(ACTIVE)",
@@ -160,160 +97,160 @@ SCORE = Score(
 
 SAID: tuple[tuple[Event, str], ...] = (
     (STARTED, "Run of pair payments to ACTIVE"),
-    (RunResumed(Mode.PLANNED), "The run is taken up again"),
-    (RunResumed(Mode.EMERGENCY, "us1 is down"), "The run is taken up again, now in emergency mode"),
-    (RunSuperseded("20260528-170000-abcd"), "Closed: run 20260528-170000-abcd took its place"),
+    (events.RunResumed(Mode.PLANNED), "The run is taken up again"),
+    (events.RunResumed(Mode.EMERGENCY, "us1 is down"), "The run is taken up again, now in emergency mode"),
+    (events.RunSuperseded("20260528-170000-abcd"), "Closed: run 20260528-170000-abcd took its place"),
     (FINISHED, "Ended: done (exit 0). pair payments stands at ACTIVE, on both orgs"),
     (
-        RunScheduled(Status.ACTIVE, datetime(2026, 11, 22, 3, 0, tzinfo=UTC), Status.PASSIVE),
+        events.RunScheduled(Status.ACTIVE, datetime(2026, 11, 22, 3, 0, tzinfo=UTC), Status.PASSIVE),
         "To ACTIVE at 2026-11-22 03:00:00 UTC, where the pair stands at PASSIVE then",
     ),
-    (RunCancelled("bob was asked to wait"), "It does not begin: bob was asked to wait"),
-    (RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
+    (events.RunCancelled("bob was asked to wait"), "It does not begin: bob was asked to wait"),
+    (events.RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
     (
-        SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
+        events.SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
         "Read (start): Payments (primary) PASSIVE; Payments EU (secondary) not seen, unreachable (timed out)",
     ),
     (
-        ReadingsTaken(Both(reading(P), None)),
+        events.ReadingsTaken(Both(reading(P), None)),
         "Read again: Payments (primary) PASSIVE; Payments EU (secondary) left out",
     ),
-    (OrgAsked(P, 10.0), "Payments (primary) is asked; it has 10 s to answer"),
-    (OrgAnswered(reading(P)), "Payments (primary) answers: PASSIVE"),
-    (GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
+    (events.OrgAsked(P, 10.0), "Payments (primary) is asked; it has 10 s to answer"),
+    (events.OrgAnswered(reading(P)), "Payments (primary) answers: PASSIVE"),
+    (events.GuardsJudged("declare", (LINKED,)), "Transition declare: 1 guard passes"),
     (
-        GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
+        events.GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN)),
         "Transition declare: 2 of 3 guards did not pass: settled, both_answer",
     ),
     (
-        GuardsJudged("declare", (LINKED, SETTLED)),
+        events.GuardsJudged("declare", (LINKED, SETTLED)),
         "Transition declare: all 2 guards pass",
     ),
     (
-        GuardsJudged("declare", (LINKED, UNSETTLED), binding=False),
+        events.GuardsJudged("declare", (LINKED, UNSETTLED), binding=False),
         (
             "Transition declare: 1 of 2 guards did not pass: settled (a write of the transition is in effect: only linked and fresh "
             "bind it)"
         ),
     ),
     (
-        GuardOverridden("declare", UNSETTLED, "Bob is with us"),
+        events.GuardOverridden("declare", UNSETTLED, "Bob is with us"),
         (
             "Transition declare: guard settled is overridden (Payments EU (secondary) was changed 2 min ago by "
             "bob@example.com), because: Bob is with us"
         ),
     ),
     (
-        GuardWaived("declare", UNSEEN),
+        events.GuardWaived("declare", UNSEEN),
         "Transition declare: guard both_answer is waived, blind in this emergency: Payments (primary) did not answer",
     ),
     (
-        TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
+        events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
         "Transition declare: PASSIVE → FAILOVER",
     ),
     (
-        TransitionRefused("declare", ("settled", "both_answer")),
+        events.TransitionRefused("declare", ("settled", "both_answer")),
         "Transition declare is refused by settled, both_answer; nothing of it was written",
     ),
     (
-        TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.15, 2),
+        events.TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 2.15, 2),
         "Transition declare is made in 2.1 s, with 2 writes: PASSIVE → FAILOVER",
     ),
-    (WriteIntended(ATTEMPT, POST, record(S)), "Payments EU (secondary) is told FAILOVER (attempt 1)"),
+    (events.WriteIntended(ATTEMPT, POST, record(S)), "Payments EU (secondary) is told FAILOVER (attempt 1)"),
     (
-        WriteIntended(AGAIN, POST, record(S)),
+        events.WriteIntended(AGAIN, POST, record(S)),
         "Payments EU (secondary) is told FAILOVER (attempt 2, sent again)",
     ),
     (
-        WriteAnswered(ATTEMPT, Accepted(QUICK)),
+        events.WriteAnswered(ATTEMPT, Accepted(QUICK)),
         "Payments EU (secondary) accepted it (200) in 50 ms; now it is read back",
     ),
     (
-        WriteAnswered(ATTEMPT, Rejected(QUICK, "400 Bad Request: Invalid target org")),
+        events.WriteAnswered(ATTEMPT, Rejected(QUICK, "400 Bad Request: Invalid target org")),
         "Payments EU (secondary) refused it: 400 Bad Request: Invalid target org",
     ),
     (
-        WriteAnswered(ATTEMPT, Throttled(QUICK, 12.0)),
+        events.WriteAnswered(ATTEMPT, Throttled(QUICK, 12.0)),
         "Payments EU (secondary) has not taken it: too many requests (429); wait 12 s",
     ),
     (
-        WriteAnswered(ATTEMPT, NotSent(QUICK, "connection refused")),
+        events.WriteAnswered(ATTEMPT, NotSent(QUICK, "connection refused")),
         "Payments EU (secondary) could not be reached, nothing was sent to it: connection refused",
     ),
     (
-        WriteAnswered(ATTEMPT, Lost(QUICK, "timed out")),
+        events.WriteAnswered(ATTEMPT, Lost(QUICK, "timed out")),
         "Payments EU (secondary) gave no answer, so reading has to tell what became of it: timed out",
     ),
     (
-        WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
+        events.WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
         "Payments EU (secondary) shows FAILOVER, 350 ms after it was sent",
     ),
     (
-        WriteConfirmed(P, Status.FAILOVER, record(P, 3, STAMP), Change.ECHO),
+        events.WriteConfirmed(P, Status.FAILOVER, record(P, 3, STAMP), Change.ECHO),
         "Payments (primary) shows FAILOVER (an echo of the other org's write)",
     ),
     (
-        WriteConfirmed(P, Status.FAILOVER, record(P, 3, "api@example.com"), Change.UNPROVEN, 1, 2.0),
+        events.WriteConfirmed(P, Status.FAILOVER, record(P, 3, "api@example.com"), Change.UNPROVEN, 1, 2.0),
         "Payments (primary) shows FAILOVER, 2 s after it was sent (in effect, author unproven: api@example.com)",
     ),
     (
-        WriteUnknown(ATTEMPT, "60 s of reading did not show it"),
+        events.WriteUnknown(ATTEMPT, "60 s of reading did not show it"),
         "FAILOVER to Payments EU (secondary): outcome UNKNOWN. 60 s of reading did not show it",
     ),
-    (WriteOwed(P, Status.ACTIVE, "not seen"), "Payments (primary) is owed ACTIVE"),
+    (events.WriteOwed(P, Status.ACTIVE, "not seen"), "Payments (primary) is owed ACTIVE"),
     (
-        OwedSettled(P, Status.ACTIVE, "delivered"),
+        events.OwedSettled(P, Status.ACTIVE, "delivered"),
         "Payments (primary) was told ACTIVE; nothing is owed any more",
     ),
     (
-        OwedSettled(P, Status.ACTIVE, "void"),
+        events.OwedSettled(P, Status.ACTIVE, "void"),
         "Payments (primary) shows ACTIVE already; nothing is owed any more",
     ),
-    (MirrorFound(True, 0.4), "This pair mirrors: one write shows on both orgs (found out in 400 ms)"),
-    (MirrorFound(False, 3.0), "This pair does not mirror: each org is written (found out in 3 s)"),
-    (NameLearned("api@example.com", S), "Payments EU (secondary) names our writes api@example.com"),
-    (NameLearned("", S), "Payments EU (secondary) does not say who wrote"),
+    (events.MirrorFound(True, 0.4), "This pair mirrors: one write shows on both orgs (found out in 400 ms)"),
+    (events.MirrorFound(False, 3.0), "This pair does not mirror: each org is written (found out in 3 s)"),
+    (events.NameLearned("api@example.com", S), "Payments EU (secondary) names our writes api@example.com"),
+    (events.NameLearned("", S), "Payments EU (secondary) does not say who wrote"),
     (
-        ChangeSeen(P, Change.FOREIGN, "bob@example.com changed it", record(P, 4), record(P)),
+        events.ChangeSeen(P, Change.FOREIGN, "bob@example.com changed it", record(P, 4), record(P)),
         "Payments (primary) has changed (foreign): bob@example.com changed it",
     ),
     (
-        OrgGivenUp(P, "timed out after 2 s"),
+        events.OrgGivenUp(P, "timed out after 2 s"),
         "Payments (primary) is left out of this emergency: timed out after 2 s",
     ),
     (
-        ClockDistrusted(60.0, 1.0, "the clocks disagree"),
+        events.ClockDistrusted(60.0, 1.0, "the clocks disagree"),
         "The clock is not trusted, everything is read again: the clocks disagree",
     ),
-    (LockTaken("ab12"), "The pair is locked for this run (lock id ab12)"),
+    (events.LockTaken("ab12"), "The pair is locked for this run (lock id ab12)"),
     (
-        LockTakenOver("cd34", "ab12", "bob on laptop (process 42)"),
+        events.LockTakenOver("cd34", "ab12", "bob on laptop (process 42)"),
         "The lock is taken over from bob on laptop (process 42), whose process is gone",
     ),
-    (LockReleased("ab12"), "The lock is let go"),
+    (events.LockReleased("ab12"), "The lock is let go"),
     (
-        JournalMoved("postgresql://db/ops", "It does not answer."),
+        events.JournalMoved("postgresql://db/ops", "It does not answer."),
         "The team's journal postgresql://db/ops is left, its lock and history are not seen: It does not answer.",
     ),
     (
-        JournalMerged(Head(3, "ab" * 32), 0, (7, 8, 9)),
+        events.JournalMerged(Head(3, "ab" * 32), 0, (7, 8, 9)),
         f"3 records of another journal, up to its head 3:{'ab' * 32}, were brought in",
     ),
     (
-        LockBroken("ab12", "bob on laptop", "he is on leave"),
+        events.LockBroken("ab12", "bob on laptop", "he is on leave"),
         "The lock of bob on laptop was broken by hand, because: he is on leave",
     ),
     (
-        PairAdopted(S, Status.ACTIVE, "it serves"),
+        events.PairAdopted(S, Status.ACTIVE, "it serves"),
         "Payments EU (secondary) shows ACTIVE; it was declared right, because: it serves",
     ),
     (
-        Waiting("Payments (primary) to show FAILOVER", 57.4, P),
+        events.Waiting("Payments (primary) to show FAILOVER", 57.4, P),
         "Waiting for Payments (primary) to show FAILOVER, for up to 57 s",
     ),
-    (WriteThrottled(P, 12.0), "Payments (primary) asks us to wait 12 s (429); waiting"),
+    (events.WriteThrottled(P, 12.0), "Payments (primary) asks us to wait 12 s (429); waiting"),
     (
-        ProbesRead(
+        events.ProbesRead(
             "declare",
             (
                 ProbeReading("agents", Measured(12.0, detail="at 03:12:05 UTC"), NOW, 1.0),
@@ -329,78 +266,78 @@ SAID: tuple[tuple[Event, str], ...] = (
         ),
     ),
     (
-        WaitBegan("declare", ("seen", "calm"), 600.0),
+        events.WaitBegan("declare", ("seen", "calm"), 600.0),
         "Transition declare: waiting for seen, calm, for up to 10 min",
     ),
     (
-        WaitContinued("declare", (Verdict("calm", Outcome.FAIL, "errors is 3, not below 1"),)),
+        events.WaitContinued("declare", (Verdict("calm", Outcome.FAIL, "errors is 3, not below 1"),)),
         "Transition declare: still waiting for calm",
     ),
-    (WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
-    (WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
+    (events.WaitEnded("declare", True, 90.0), "Transition declare: its guards pass after 1 min 30 s"),
+    (events.WaitEnded("declare", False, 600.0), "Transition declare: stopped waiting after 10 min"),
     (
-        ApprovalAsked("two_people", APPROVABLE),
+        events.ApprovalAsked("two_people", APPROVABLE),
         f"Guard two_people wants other people to agree: PASSIVE → ACTIVE, digest {APPROVABLE.digest[:12]}…",
     ),
     (
-        ApprovalOwed("two_people", APPROVABLE),
+        events.ApprovalOwed("two_people", APPROVABLE),
         "Guard two_people is owed afterwards: the emergency did not wait for other people to agree",
     ),
-    (RunApproved(APPROVABLE, "we talked"), "Approved: we talked"),
-    (PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
-    (PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
-    (PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),
-    (PersonAnswered(QUESTION, None, 0.0), "button: nobody answered, after 0 s"),
+    (events.RunApproved(APPROVABLE, "we talked"), "Approved: we talked"),
+    (events.PersonAsked(QUESTION), "Asked: Before transition declare, by hand: Press the button."),
+    (events.PersonAnswered(QUESTION, Reply(True, "pressed"), 42.0), "button: yes (pressed), after 42 s"),
+    (events.PersonAnswered(QUESTION, Reply(False), 42.0), "button: no, after 42 s"),
+    (events.PersonAnswered(QUESTION, None, 0.0), "button: nobody answered, after 0 s"),
     (
-        HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --now"),
+        events.HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --now"),
         "Hook stop-sync (before declare): ./bin/stop-sync --now",
     ),
     (
-        HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE, "", 0, "stopped\n", 2.15),
+        events.HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE, "", 0, "stopped\n", 2.15),
         "Hook stop-sync done in 2.1 s",
     ),
     (
-        HookEnded("declare", When.AFTER, "flip", HookOutcome.FAILED, "exit code 3", 3, "", 1.0),
+        events.HookEnded("declare", When.AFTER, "flip", HookOutcome.FAILED, "exit code 3", 3, "", 1.0),
         "Hook flip failed: exit code 3",
     ),
     (
-        NoticeSent(S, "hamr: payments stands at ACTIVE", "41:0123456789abcdef0123456789abcdef"),
+        events.NoticeSent(S, "hamr: payments stands at ACTIVE", "41:0123456789abcdef0123456789abcdef"),
         "Told the secondary org: hamr: payments stands at ACTIVE (journal head 41:0123456789abcdef0…)",
     ),
     (
-        NoticeFailed(S, "hamr: payments stands at ACTIVE", "403 Forbidden"),
+        events.NoticeFailed(S, "hamr: payments stands at ACTIVE", "403 Forbidden"),
         (
             "Could not tell the secondary org (hamr: payments stands at ACTIVE): 403 Forbidden; it stops nothing"
         ),
     ),
     (
-        PlaybookProven("regional-failover", "0123456789abcdef", "1.0", 2, 12, 1000, 400),
+        events.PlaybookProven("regional-failover", "0123456789abcdef", "1.0", 2, 12, 1000, 400),
         "Playbook regional-failover proven: to 2 faults (SHA-256 0123456789ab)",
     ),
     (FLEET, "Fleet of 3 pairs to ACTIVE in 2 waves"),
-    (FleetResumed(), "The fleet is taken up again"),
-    (FleetWaveBegan(2), "Wave 2 begins"),
+    (events.FleetResumed(), "The fleet is taken up again"),
+    (events.FleetWaveBegan(2), "Wave 2 begins"),
     (
-        FleetPairEnded(PairOutcome("pay-1", "20260113-172648-k3f9", 3, "settled fails")),
+        events.FleetPairEnded(PairOutcome("pay-1", "20260113-172648-k3f9", 3, "settled fails")),
         "pay-1 (exit 3). settled fails",
     ),
-    (FleetStopAsked("the freeze is on"), "Asked to stop: the freeze is on"),
+    (events.FleetStopAsked("the freeze is on"), "Asked to stop: the freeze is on"),
     (
-        FleetStopped("wave 2 was not confirmed"),
+        events.FleetStopped("wave 2 was not confirmed"),
         "The fleet stopped, and begins nothing new: wave 2 was not confirmed",
     ),
-    (FleetFinished(3, 2), "The fleet is through (exit 3). 2 pairs arrived"),
+    (events.FleetFinished(3, 2), "The fleet is through (exit 3). 2 pairs arrived"),
     (
-        DoctorChecked(
+        events.DoctorChecked(
             Level.CRITICAL, Level.OK, 46, {"lock": Level.CRITICAL}, Both(0.2, None), 0.3, "p", "0123", "1.0"
         ),
         "Doctor looked: planned run CRITICAL, emergency OK",
     ),
     (
-        DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark-primary"),
+        events.DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark-primary"),
         "Drill: to ACTIVE and home to PASSIVE, scenario dark-primary",
     ),
-    (DrillScored(SCORE), "Drill scored: 1 of 2 expectations held"),
-    (DrillClosed("went well"), "Drill closed: went well"),
+    (events.DrillScored(SCORE), "Drill scored: 1 of 2 expectations held"),
+    (events.DrillClosed("went well"), "Drill closed: went well"),
 )
 """Every event, and how it is told."""

@@ -4,32 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    ApprovalAsked,
-    DrillClosed,
-    DrillScored,
-    DrillStarted,
-    GuardOverridden,
-    GuardsJudged,
-    HookEnded,
-    HookIntended,
-    OrgGivenUp,
-    PersonAnswered,
-    PersonAsked,
-    ProbesRead,
-    RunApproved,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WriteAnswered,
-    WriteOwed,
-    WriteUnknown,
-)
+from orchestrator.model import events
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.playbook import Asks, HookOutcome, Playbook, Question, Reply, When
@@ -99,7 +74,7 @@ _EVENTS: Told = (
     ),
     (
         0.5,
-        SituationRead(
+        events.SituationRead(
             evil("purpose"),
             Both(
                 reading(P, Unreachable(evil("unreachable reason"))),
@@ -107,11 +82,16 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.5, RunResumed(Mode.EMERGENCY, evil("resume reason"), {evil("resume guard"): evil("resume override")})),
-    (0.5, OrgGivenUp(P, evil("given up"))),
+    (
+        0.5,
+        events.RunResumed(
+            Mode.EMERGENCY, evil("resume reason"), {evil("resume guard"): evil("resume override")}
+        ),
+    ),
+    (0.5, events.OrgGivenUp(P, evil("given up"))),
     (
         0.75,
-        ProbesRead(
+        events.ProbesRead(
             evil("transition"),
             (
                 ProbeReading(
@@ -121,14 +101,14 @@ _EVENTS: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan(evil("transition"), (evil("waited guard"),), 10.0, (_VERDICT,))),
-    (1.0, GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
-    (1.0, GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
-    (1.0, TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),
-    (1.0, HookIntended(evil("transition"), When.BEFORE, evil("hook"), evil("hook command"))),
+    (0.75, events.WaitBegan(evil("transition"), (evil("waited guard"),), 10.0, (_VERDICT,))),
+    (1.0, events.GuardsJudged(evil("transition"), (_PASSED, _VERDICT))),
+    (1.0, events.GuardOverridden(evil("transition"), _VERDICT, evil("why overridden"))),
+    (1.0, events.TransitionIntended(evil("transition"), Status.PASSIVE, Status.FAILOVER)),
+    (1.0, events.HookIntended(evil("transition"), When.BEFORE, evil("hook"), evil("hook command"))),
     (
         1.5,
-        HookEnded(
+        events.HookEnded(
             evil("transition"),
             When.BEFORE,
             evil("hook"),
@@ -138,14 +118,14 @@ _EVENTS: Told = (
             evil("hook output") + "\nnext line",
         ),
     ),
-    (1.4, ApprovalAsked(evil("guard"), APPROVABLE)),
-    (1.4, RunApproved(APPROVABLE, evil("approval"))),
-    (1.5, PersonAsked(_ASKED)),
-    (2.0, PersonAnswered(_ASKED, Reply(yes=True, words=evil("answer")), 0.5)),
+    (1.4, events.ApprovalAsked(evil("guard"), APPROVABLE)),
+    (1.4, events.RunApproved(APPROVABLE, evil("approval"))),
+    (1.5, events.PersonAsked(_ASKED)),
+    (2.0, events.PersonAnswered(_ASKED, Reply(yes=True, words=evil("answer")), 0.5)),
     (2.0, _INTENDED),
     (
         2.5,
-        WriteAnswered(
+        events.WriteAnswered(
             _INTENDED.attempt, Accepted(Exchange(0.5, 200, NOW, evil("request id"), evil("excerpt")))
         ),
     ),
@@ -156,21 +136,26 @@ _EVENTS: Told = (
             record=replace(record(S, 3, evil("modified by")), target_name=evil("primary's name")),
         ),
     ),
-    (2.5, TransitionMade(evil("transition"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),))),
-    (2.5, GuardsJudged(evil("second transition"), (_VERDICT,))),
-    (2.5, TransitionRefused(evil("second transition"), (evil("guard"),))),
+    (
+        2.5,
+        events.TransitionMade(
+            evil("transition"), Status.PASSIVE, Status.FAILOVER, 1.5, 1, (evil("owed hook"),)
+        ),
+    ),
+    (2.5, events.GuardsJudged(evil("second transition"), (_VERDICT,))),
+    (2.5, events.TransitionRefused(evil("second transition"), (evil("guard"),))),
     (2.5, _BROKEN),
     (
         3.0,
-        WriteAnswered(
+        events.WriteAnswered(
             _BROKEN.attempt, Lost(Exchange(0.5, None, None, None, evil("lost excerpt")), evil("lost reason"))
         ),
     ),
-    (3.5, WriteUnknown(_BROKEN.attempt, evil("unknown reason"))),
-    (3.5, WriteOwed(P, Status.FAILOVER, evil("debt reason"))),
+    (3.5, events.WriteUnknown(_BROKEN.attempt, evil("unknown reason"))),
+    (3.5, events.WriteOwed(P, Status.FAILOVER, evil("debt reason"))),
     (
         4.0,
-        RunFinished(
+        events.RunFinished(
             Ending(End.OWING, evil("message"), P, (step(evil("next step")),), evil("sent")),
             8,
             evil("phase"),
@@ -186,13 +171,13 @@ def hostile_records() -> list[Record]:
     """The run, and around it a drill that is as bad."""
     by, host = evil("operator"), evil("host")
     records = journal(
-        [(-1.0, DrillStarted(Status.ACTIVE, Status.PASSIVE, evil("scenario"), 7))],
+        [(-1.0, events.DrillStarted(Status.ACTIVE, Status.PASSIVE, evil("scenario"), 7))],
         run=DRILL,
         by=by,
         host=host,
     )
     inside: Told = [
-        (seconds, replace(event, drill=DRILL) if isinstance(event, RunStarted) else event)
+        (seconds, replace(event, drill=DRILL) if isinstance(event, events.RunStarted) else event)
         for seconds, event in _EVENTS
     ]
     records += journal(inside, first=2, by=by, host=host)
@@ -205,7 +190,7 @@ def hostile_records() -> list[Record]:
         less_strict=(LessStrict(evil("lax guard"), evil("why lax")),),
         scenario=evil("scored scenario"),
     )
-    told: Told = [(5.0, DrillScored(bad)), (6.0, DrillClosed(evil("notes")))]
+    told: Told = [(5.0, events.DrillScored(bad)), (6.0, events.DrillClosed(evil("notes")))]
     records += journal(told, run=DRILL, first=2 + len(inside), by=by, host=host)
     return [replace(each, pair=evil("pair")) for each in records]
 
@@ -213,7 +198,9 @@ def hostile_records() -> list[Record]:
 def _begun() -> list[Record]:
     """Before the drill's score, when its run has ended for good, and badly."""
     records = [
-        record for record in hostile_records() if record.kind not in {DrillScored.kind, DrillClosed.kind}
+        record
+        for record in hostile_records()
+        if record.kind not in {events.DrillScored.kind, events.DrillClosed.kind}
     ]
     last = records[-1]
     ended = {**last.data, "resumable": False, "ending": {**last.data["ending"], "end": "MOVED"}}  # type: ignore[dict-item]  # an ending is one
@@ -230,7 +217,7 @@ def hostile_run_stopped() -> ReportView:
     return report_of(RUN, _begun(), Head(40, HASH), hostile_playbook)
 
 
-def hostile_playbook(_started: RunStarted) -> Playbook:
+def hostile_playbook(_started: events.RunStarted) -> Playbook:
     """What it says is text from a file."""
     return replace(PLAYBOOK, remember=(evil("remember"),))
 

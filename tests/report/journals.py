@@ -7,42 +7,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    ChangeSeen,
-    DrillClosed,
-    DrillScored,
-    DrillStarted,
-    Event,
-    GuardOverridden,
-    GuardsJudged,
-    GuardWaived,
-    HookEnded,
-    HookIntended,
-    LockReleased,
-    LockTaken,
-    LockTakenOver,
-    MirrorFound,
-    OrgGivenUp,
-    PairAdopted,
-    PersonAnswered,
-    PersonAsked,
-    ProbesRead,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WaitEnded,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-    WriteUnknown,
-    encode,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event, encode
 from orchestrator.model.guard import Measured, Outcome, ProbeReading, Unmeasured, Verdict
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
@@ -67,7 +33,7 @@ REMEMBERING = replace(
 )
 
 
-def playbook_of(_started: RunStarted) -> Playbook:
+def playbook_of(_started: events.RunStarted) -> Playbook:
     return REMEMBERING
 
 
@@ -92,32 +58,34 @@ def journal(
     ]
 
 
-def reported(events: Told) -> ReportView:
-    records = journal(events)
+def reported(told: Told) -> ReportView:
+    records = journal(told)
     return report_of(RUN, records, Head(records[-1].seq, HASH), playbook_of)
 
 
 def post(
     number: int, role: Role, status: Status, transition: str = "declare", purpose: str = "transition"
-) -> WriteIntended:
+) -> events.WriteIntended:
     stamp = f"alice+hamr-{RUN}-{number}@laptop"
     body = {"data": {"attributes": {"hamr_status": int(status)}}}
     request = Request("POST", "https://api.datadoghq.eu/api/v2/hamr", body)  # type: ignore[arg-type]  # a plain literal is JSON
-    return WriteIntended(Attempt(number, role, status, stamp, transition, purpose), request, record(role))
+    return events.WriteIntended(
+        Attempt(number, role, status, stamp, transition, purpose), request, record(role)
+    )
 
 
-def answered(intended: WriteIntended, answer: Answer | None = None) -> WriteAnswered:
-    return WriteAnswered(intended.attempt, answer or Accepted(Exchange(0.05, 200, NOW, "req-7")))
+def answered(intended: events.WriteIntended, answer: Answer | None = None) -> events.WriteAnswered:
+    return events.WriteAnswered(intended.attempt, answer or Accepted(Exchange(0.05, 200, NOW, "req-7")))
 
 
-def seen(intended: WriteIntended, seconds: float) -> WriteConfirmed:
+def seen(intended: events.WriteIntended, seconds: float) -> events.WriteConfirmed:
     attempt = intended.attempt
     after = record(attempt.role, int(attempt.status), attempt.stamp)
-    return WriteConfirmed(attempt.role, attempt.status, after, Change.OURS, attempt.number, seconds)
+    return events.WriteConfirmed(attempt.role, attempt.status, after, Change.OURS, attempt.number, seconds)
 
 
-def both(primary: Status = Status.PASSIVE, secondary: Status = Status.PASSIVE) -> SituationRead:
-    return SituationRead(
+def both(primary: Status = Status.PASSIVE, secondary: Status = Status.PASSIVE) -> events.SituationRead:
+    return events.SituationRead(
         "transition",
         Both(
             reading(P, Present(record(P, int(primary)), primary)),
@@ -138,18 +106,18 @@ def met(took: float) -> Objective:
 
 def finished(
     end: End, code: int, message: str, seconds: float, *objectives: Objective, open_: bool = False
-) -> RunFinished:
+) -> events.RunFinished:
     ending = Ending(end, message, sent="4 writes were sent and seen by reading back.")
-    return RunFinished(ending, code, "agreed(ACTIVE)", (), seconds, objectives, resumable=open_)
+    return events.RunFinished(ending, code, "agreed(ACTIVE)", (), seconds, objectives, resumable=open_)
 
 
 WHOLE: Told = (
-    (0.0, LockTaken("ab12")),
+    (0.0, events.LockTaken("ab12")),
     (0.0, STARTED),
     (0.5, both()),
     (
         0.75,
-        ProbesRead(
+        events.ProbesRead(
             "declare",
             (
                 ProbeReading(
@@ -158,12 +126,12 @@ WHOLE: Told = (
             ),
         ),
     ),
-    (0.75, WaitBegan("declare", ("agents",), 600.0)),
-    (60.75, WaitEnded("declare", passed=True, seconds=60.0)),
+    (0.75, events.WaitBegan("declare", ("agents",), 600.0)),
+    (60.75, events.WaitEnded("declare", passed=True, seconds=60.0)),
     (61.0, both()),
     (
         61.0,
-        ProbesRead(
+        events.ProbesRead(
             "declare",
             (
                 ProbeReading("agents_seen", Measured(12.0), NOW, 0.0, 0.1),
@@ -171,36 +139,44 @@ WHOLE: Told = (
             ),
         ),
     ),
-    (61.0, GuardsJudged("declare", (LINKED, UNSETTLED, AGENTS))),
-    (61.0, GuardOverridden("declare", UNSETTLED, "Bob is with us")),
-    (61.0, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
-    (61.0, HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --all")),
-    (63.0, HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.DONE, "", 0, "stopping\nstopped", 2.0)),
+    (61.0, events.GuardsJudged("declare", (LINKED, UNSETTLED, AGENTS))),
+    (61.0, events.GuardOverridden("declare", UNSETTLED, "Bob is with us")),
+    (61.0, events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (61.0, events.HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync --all")),
+    (
+        63.0,
+        events.HookEnded(
+            "declare", When.BEFORE, "stop-sync", HookOutcome.DONE, "", 0, "stopping\nstopped", 2.0
+        ),
+    ),
     (63.5, FIRST),
     (64.0, answered(FIRST, Lost(Exchange(0.5), "timed out"))),
     (64.5, both(Status.PASSIVE, Status.FAILOVER)),
     (64.5, seen(FIRST, 1.0)),
-    (67.5, MirrorFound(mirrors=False, seconds=3.0)),
+    (67.5, events.MirrorFound(mirrors=False, seconds=3.0)),
     (67.5, SECOND),
     (67.75, answered(SECOND)),
     (68.0, seen(SECOND, 0.5)),
-    (68.0, TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 7.0, 2, ("integrations",))),
-    (68.0, HookIntended("declare", When.AFTER, "integrations", "Press 'Fail over your integrations'.")),
-    (68.0, PersonAsked(MANUAL)),
-    (98.0, PersonAnswered(MANUAL, Reply(yes=True, words="done by Carol"), 30.0)),
-    (98.0, HookEnded("declare", When.AFTER, "integrations", HookOutcome.DONE, "done by Carol")),
+    (68.0, events.TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 7.0, 2, ("integrations",))),
+    (
+        68.0,
+        events.HookIntended("declare", When.AFTER, "integrations", "Press 'Fail over your integrations'."),
+    ),
+    (68.0, events.PersonAsked(MANUAL)),
+    (98.0, events.PersonAnswered(MANUAL, Reply(yes=True, words="done by Carol"), 30.0)),
+    (98.0, events.HookEnded("declare", When.AFTER, "integrations", HookOutcome.DONE, "done by Carol")),
     (98.5, both(Status.FAILOVER, Status.FAILOVER)),
-    (98.5, GuardsJudged("activate", (LINKED,))),
-    (98.5, TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
+    (98.5, events.GuardsJudged("activate", (LINKED,))),
+    (98.5, events.TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
     (98.5, THIRD),
     (98.75, answered(THIRD)),
     (99.0, seen(THIRD, 0.5)),
     (99.0, FOURTH),
     (99.25, answered(FOURTH)),
     (99.5, seen(FOURTH, 0.5)),
-    (99.75, TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 1.25, 2)),
+    (99.75, events.TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 1.25, 2)),
     (100.0, finished(End.DONE, 0, "pair payments stands at ACTIVE, on both orgs", 100.0, met(100.0))),
-    (100.0, LockReleased("ab12")),
+    (100.0, events.LockReleased("ab12")),
 )
 """A run in which everything happens once, and that comes to its goal."""
 
@@ -208,23 +184,23 @@ EMERGENCY = replace(STARTED, mode=Mode.EMERGENCY, reason="us1 is down", override
 
 OWING: Told = (
     (0.0, EMERGENCY),
-    (0.25, SituationRead("start", Both(reading(P, Unreachable("timed out")), reading(S)))),
-    (0.25, OrgGivenUp(P, "timed out after 2 s")),
-    (0.25, GuardsJudged("declare", (LINKED, UNSEEN))),
-    (0.25, GuardWaived("declare", UNSEEN)),
-    (0.25, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.25, events.SituationRead("start", Both(reading(P, Unreachable("timed out")), reading(S)))),
+    (0.25, events.OrgGivenUp(P, "timed out after 2 s")),
+    (0.25, events.GuardsJudged("declare", (LINKED, UNSEEN))),
+    (0.25, events.GuardWaived("declare", UNSEEN)),
+    (0.25, events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (0.25, FIRST),
     (0.5, answered(FIRST)),
     (0.75, seen(FIRST, 0.5)),
-    (0.75, WriteOwed(P, Status.FAILOVER, "not seen in this emergency")),
-    (0.75, TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 0.5, 1)),
-    (0.75, GuardsJudged("activate", (LINKED,))),
-    (0.75, TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
+    (0.75, events.WriteOwed(P, Status.FAILOVER, "not seen in this emergency")),
+    (0.75, events.TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 0.5, 1)),
+    (0.75, events.GuardsJudged("activate", (LINKED,))),
+    (0.75, events.TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE)),
     (0.75, THIRD),
     (1.0, answered(THIRD)),
     (1.25, seen(THIRD, 0.5)),
-    (1.25, WriteOwed(P, Status.ACTIVE, "not seen in this emergency")),
-    (1.25, TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 0.5, 1)),
+    (1.25, events.WriteOwed(P, Status.ACTIVE, "not seen in this emergency")),
+    (1.25, events.TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 0.5, 1)),
     (
         1.5,
         finished(
@@ -241,25 +217,25 @@ OWING: Told = (
 REFUSED: Told = (
     (0.0, replace(STARTED, overrides={})),
     (0.25, both()),
-    (0.25, GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN))),
-    (0.25, TransitionRefused("declare", ("settled", "both_answer"))),
+    (0.25, events.GuardsJudged("declare", (LINKED, UNSETTLED, UNSEEN))),
+    (0.25, events.TransitionRefused("declare", ("settled", "both_answer"))),
     (0.5, finished(End.REFUSED, 3, "transition declare was refused: settled fail", 0.5)),
 )
 
 RESUMED: Told = (
-    (0.0, LockTaken("ab12")),
+    (0.0, events.LockTaken("ab12")),
     (0.0, STARTED),
     (0.5, both()),
-    (0.5, GuardsJudged("declare", (LINKED,))),
-    (0.5, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.5, events.GuardsJudged("declare", (LINKED,))),
+    (0.5, events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (0.5, FIRST),
-    (7200.0, LockTakenOver("cd34", "ab12", "alice on laptop (process 42)")),
-    (7200.0, RunResumed(Mode.EMERGENCY, "us1 is down, too")),
+    (7200.0, events.LockTakenOver("cd34", "ab12", "alice on laptop (process 42)")),
+    (7200.0, events.RunResumed(Mode.EMERGENCY, "us1 is down, too")),
     (7200.5, both(Status.PASSIVE, Status.FAILOVER)),
     (7200.5, seen(FIRST, 7200.0)),
     (7201.0, SECOND),
     (7202.0, answered(SECOND, Lost(Exchange(1.0), "timed out"))),
-    (7210.0, WriteUnknown(SECOND.attempt, "60 s of reading did not show it")),
+    (7210.0, events.WriteUnknown(SECOND.attempt, "60 s of reading did not show it")),
     (
         7210.0,
         finished(
@@ -272,11 +248,11 @@ RESUMED: Told = (
 FOREIGN: Told = (
     (0.0, STARTED),
     (0.5, both()),
-    (0.5, GuardsJudged("declare", (LINKED,))),
-    (0.5, TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
+    (0.5, events.GuardsJudged("declare", (LINKED,))),
+    (0.5, events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)),
     (
         0.5,
-        ChangeSeen(
+        events.ChangeSeen(
             P, Change.FOREIGN, "bob@example.com changed it", record(P, 4, "bob@example.com"), record(P)
         ),
     ),
@@ -286,9 +262,9 @@ FOREIGN: Told = (
 PUT_RIGHT = post(1, P, Status.ACTIVE, transition="", purpose="adopt")
 
 ADOPTED: Told = (
-    (0.0, LockTaken("ab12")),
+    (0.0, events.LockTaken("ab12")),
     (0.5, both(Status.PASSIVE, Status.ACTIVE)),
-    (0.5, PairAdopted(S, Status.ACTIVE, "it serves")),
+    (0.5, events.PairAdopted(S, Status.ACTIVE, "it serves")),
     (1.0, PUT_RIGHT),
     (1.5, answered(PUT_RIGHT)),
     (2.0, seen(PUT_RIGHT, 1.0)),
@@ -301,23 +277,23 @@ def drill_records(*, scored: bool = True, closed: bool = False) -> list[Record]:
     """A drill out and home, of which one expectation was missed."""
     started = replace(STARTED, drill=DRILL, overrides={})
     out = [
-        (seconds, replace(event, drill=DRILL) if isinstance(event, RunStarted) else event)
+        (seconds, replace(event, drill=DRILL) if isinstance(event, events.RunStarted) else event)
         for seconds, event in WHOLE
     ]
     home: Told = (
         (110.0, replace(started, goal=Status.PASSIVE)),
         (110.5, both(Status.ACTIVE, Status.ACTIVE)),
-        (110.5, GuardsJudged("recover", (LINKED, UNSETTLED))),
-        (110.5, TransitionRefused("recover", ("settled",))),
+        (110.5, events.GuardsJudged("recover", (LINKED, UNSETTLED))),
+        (110.5, events.TransitionRefused("recover", ("settled",))),
         (111.0, finished(End.REFUSED, 3, "transition recover was refused: settled fail", 1.0)),
     )
-    records = journal([(-1.0, DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark", 7))], run=DRILL)
+    records = journal([(-1.0, events.DrillStarted(Status.ACTIVE, Status.PASSIVE, "dark", 7))], run=DRILL)
     records += journal(out, first=2)
     records += journal(home, run=HOME, first=2 + len(out))
     if scored:
-        records += journal([(112.0, DrillScored(score(len(out) + 5)))], run=DRILL, first=7 + len(out))
+        records += journal([(112.0, events.DrillScored(score(len(out) + 5)))], run=DRILL, first=7 + len(out))
     if closed:
-        records += journal([(200.0, DrillClosed("all well"))], run=DRILL, first=8 + len(out))
+        records += journal([(200.0, events.DrillClosed("all well"))], run=DRILL, first=8 + len(out))
     return records
 
 

@@ -8,18 +8,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    ChangeSeen,
-    Event,
-    GuardsJudged,
-    RunResumed,
-    SituationRead,
-    TransitionIntended,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    encode,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, timestamp
 from orchestrator.model.reading import Accepted, Change, Exchange, Lost, Unreachable
@@ -38,9 +28,9 @@ def raw(seq: int, kind: str, data: dict[str, JSON], seconds: float = 0.0, by: st
     return Record(seq, at, RUN, "payments", kind, by, "laptop", data, HASH, HASH)
 
 
-def records(*events: Event) -> list[Record]:
+def records(*told: Event) -> list[Record]:
     """A second and a quarter between each of them."""
-    return [raw(7 + place, event.kind, encode(event), 1.25 * place) for place, event in enumerate(events)]
+    return [raw(7 + place, event.kind, encode(event), 1.25 * place) for place, event in enumerate(told)]
 
 
 def told(of: Sequence[Record]) -> list[str]:
@@ -54,12 +44,12 @@ def test_a_run_is_told_from_its_records() -> None:
         show_page(
             records(
                 STARTED,
-                SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
-                GuardsJudged("declare", (LINKED, UNSETTLED)),
-                TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
-                WriteIntended(ATTEMPT, POST, record(S)),
-                WriteAnswered(ATTEMPT, Accepted(Exchange(0.05, 200, NOW, "req-7"))),
-                WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
+                events.SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
+                events.GuardsJudged("declare", (LINKED, UNSETTLED)),
+                events.TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER),
+                events.WriteIntended(ATTEMPT, POST, record(S)),
+                events.WriteAnswered(ATTEMPT, Accepted(Exchange(0.05, 200, NOW, "req-7"))),
+                events.WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),
                 FINISHED,
             )
         )
@@ -102,7 +92,7 @@ def test_a_run_is_told_from_its_records() -> None:
 
 
 def test_a_foreign_change_shows_what_was_seen_and_what_was_expected() -> None:
-    event = ChangeSeen(
+    event = events.ChangeSeen(
         P, Change.FOREIGN, "bob@example.com changed it", record(P, 4, "bob@example.com"), record(P)
     )
     assert told(records(event))[2:] == [
@@ -114,7 +104,7 @@ def test_a_foreign_change_shows_what_was_seen_and_what_was_expected() -> None:
 
 def test_what_a_broken_answer_said_is_shown() -> None:
     answer = Lost(Exchange(1.5, 502, excerpt="<html>Bad Gateway"), "502 Bad Gateway")
-    assert told(records(WriteAnswered(ATTEMPT, answer)))[2:] == [
+    assert told(records(events.WriteAnswered(ATTEMPT, answer)))[2:] == [
         "  16:40:00.0  the secondary gave no answer, so reading has to tell what became of it: 502 Bad",
         "              Gateway",
         "              HTTP 502, answered in 1.5 s",
@@ -123,7 +113,7 @@ def test_what_a_broken_answer_said_is_shown() -> None:
 
 
 def test_a_resumed_run_names_everyone_who_was_at_it_and_each_new_day() -> None:
-    resumed = encode(RunResumed(Mode.EMERGENCY, "us1 is down", {"settled": "ok"}))
+    resumed = encode(events.RunResumed(Mode.EMERGENCY, "us1 is down", {"settled": "ok"}))
     shown = lines(
         show_page([raw(1, "run.started", encode(STARTED)), raw(9, "run.resumed", resumed, 40000.0, by="bob")])
     )
@@ -164,7 +154,9 @@ def test_hostile_records_are_neutralised() -> None:
             raw(1, hostile, {"x": hostile}, by=hostile),
             raw(2, "name.learned", {"name": hostile, "role": "PRIMARY"}),
             raw(
-                3, "change.seen", encode(ChangeSeen(P, Change.FOREIGN, hostile, record(P, 4, hostile), None))
+                3,
+                "change.seen",
+                encode(events.ChangeSeen(P, Change.FOREIGN, hostile, record(P, 4, hostile), None)),
             ),
         ]
     )

@@ -9,17 +9,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    Event,
-    HookIntended,
-    OrgAnswered,
-    OrgAsked,
-    RunFinished,
-    WaitBegan,
-    WaitContinued,
-    Waiting,
-    WriteThrottled,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import When
@@ -51,8 +42,8 @@ UNSWITCHED = Verdict(
 )
 WAITS: Told = (
     *WHOLE[:4],
-    (0.75, WaitBegan("declare", ("agents",), 600.0, (UNSWITCHED,))),
-    (30.75, WaitContinued("declare", (replace(UNSWITCHED, reason="agents_seen is 2, not above 5"),))),
+    (0.75, events.WaitBegan("declare", ("agents",), 600.0, (UNSWITCHED,))),
+    (30.75, events.WaitContinued("declare", (replace(UNSWITCHED, reason="agents_seen is 2, not above 5"),))),
 )
 
 
@@ -72,9 +63,9 @@ def frame(told: Told, at: float, columns: int = 80) -> list[str]:
 
 SILENT: Told = (
     *WHOLE[:2],
-    (0.0, OrgAsked(P, 10.0)),
-    (0.0, OrgAsked(S, 10.0)),
-    (0.0, OrgAnswered(reading(S))),
+    (0.0, events.OrgAsked(P, 10.0)),
+    (0.0, events.OrgAsked(S, 10.0)),
+    (0.0, events.OrgAnswered(reading(S))),
 )
 
 
@@ -97,7 +88,7 @@ def test_a_guard_that_is_waited_for_says_why_what_it_shows_and_for_how_long() ->
 
 def test_a_wait_is_never_cut_off_on_a_narrow_terminal() -> None:
     why = " ".join(["Switch the Agents to the secondary org."] * 30)
-    wait = WaitBegan("declare", ("agents", "calm"), 600.0, (replace(UNSWITCHED, why=why), UNSWITCHED))
+    wait = events.WaitBegan("declare", ("agents", "calm"), 600.0, (replace(UNSWITCHED, why=why), UNSWITCHED))
     shown = frame((*WHOLE[:3], (0.75, wait)), 1.0, columns=60)
     assert max(map(len, shown)) <= 60
     said = " ".join(" ".join(shown).split())
@@ -166,32 +157,34 @@ def test_silence_is_counted_and_whoever_did_answer_is_named() -> None:
 
 def test_an_org_that_is_asked_again_after_silence_says_so() -> None:
     silence = reading(P, Unreachable("no answer for 10 s"), seconds=10.0)
-    again: Told = (*SILENT, (10.0, OrgAnswered(silence)), (10.0, OrgAsked(P, 10.0)))
+    again: Told = (*SILENT, (10.0, events.OrgAnswered(silence)), (10.0, events.OrgAsked(P, 10.0)))
     assert frame(again, 13.0, columns=100)[1] == (
         "  silent        Payments (primary): no answer yet, 3 of 10 s, asked again"
     )
     fit(100)
-    assert looks_page(live((*again, (14.0, OrgAnswered(reading(P))))).looks, PAIR, NOW + later(20)) == ()
+    assert (
+        looks_page(live((*again, (14.0, events.OrgAnswered(reading(P))))).looks, PAIR, NOW + later(20)) == ()
+    )
 
 
 @pytest.mark.parametrize(
     ("event", "said"),
     [
         (
-            Waiting("Payments (primary) to show FAILOVER", 60.0, P),
+            events.Waiting("Payments (primary) to show FAILOVER", 60.0, P),
             "  waits for     Payments (primary) to show FAILOVER: 57 s left",
         ),
         (
-            Waiting("Payments (primary) to show FAILOVER", 2.0, P),
+            events.Waiting("Payments (primary) to show FAILOVER", 2.0, P),
             "  waits for     Payments (primary) to show FAILOVER: its time is up",
         ),
-        (Waiting("the hooks", 0.0), "  waits for     the hooks"),
+        (events.Waiting("the hooks", 0.0), "  waits for     the hooks"),
         (
-            WriteThrottled(P, 12.0),
+            events.WriteThrottled(P, 12.0),
             "  waits for     the primary org, which has too many requests (429): 9 s left",
         ),
         (
-            HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync"),
+            events.HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync"),
             "  hook          stop-sync, before declare, has run for 3 s",
         ),
     ],
@@ -280,4 +273,8 @@ def test_every_moment_of_every_run_has_a_frame() -> None:
             run = live(told[:number])
             assert run_page(run, PAIR, PLAYBOOK, NOW + later(told[number - 1][0]))
             assert run_page(run, PAIR, None, NOW + later(told[number - 1][0]))
-            assert run.finished is None or isinstance(told[number - 1][1], RunFinished) or number == len(told)
+            assert (
+                run.finished is None
+                or isinstance(told[number - 1][1], events.RunFinished)
+                or number == len(told)
+            )
