@@ -172,7 +172,9 @@ class OrgClient(Struct, frozen=True, eq=False):
         asking = _Asking(self, method, self.org.base_url + path, content, [Exchanged()])
         loop = asyncio.get_running_loop()
         allowed = None if within is None else loop.time() + within
-        leaving = None if leave_by is None else loop.time() + max(0.0, leave_by - self.clock.monotonic())
+        left = 0.0 if leave_by is None else leave_by - self.clock.monotonic()
+        by_wall = self.clock.now().timestamp() + left
+        leaving = None if leave_by is None else loop.time() + max(0.0, left)
         bound = asyncio.timeout_at(
             min((each for each in (allowed, leaving) if each is not None), default=None)
         )
@@ -187,7 +189,9 @@ class OrgClient(Struct, frozen=True, eq=False):
                 if method == "GET":
                     answer = await asking.until_answered(headers, end, anew=anew)
                 else:
-                    departure = None if leave_by is None else Departure(self.clock, leave_by, bound, end)
+                    departure = (
+                        None if leave_by is None else Departure(self.clock, leave_by, by_wall, bound, end)
+                    )
                     answer = await asking.once(headers, departure)
                 if answer.status not in DENIALS:
                     return answer

@@ -171,6 +171,8 @@ class Departure(Struct):
     clock: Clock
     by: float
     """On our monotonic clock."""
+    by_wall: float
+    """The same by the wall clock, as a Unix time: while this machine is suspended, that one alone goes on (law 18)."""
     bound: asyncio.Timeout
     """What ends the exchange."""
     end: float
@@ -187,7 +189,7 @@ class Departure(Struct):
         Raises:
             TooLate: not any more.
         """
-        if self.clock.monotonic() > self.by:
+        if self.clock.monotonic() > self.by or self.clock.now().timestamp() > self.by_wall:
             raise TooLate
         self._over_at(self.end)
 

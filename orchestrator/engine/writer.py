@@ -246,7 +246,8 @@ class Writer(Struct):
             return attempt, None, began
         flight.attempts.append((attempt, None))
         answer = await run.world.write(record, within=reader.deadline(role), leave_by=leave_by)
-        too_late = isinstance(answer, NotSent) and run.clock.monotonic() >= leave_by
+        wall, monotonic = run.elapsed(checked)
+        too_late = isinstance(answer, NotSent) and max(wall, monotonic) >= leave_by - checked[1]
         if isinstance(answer, Accepted | Lost):
             flight.attempts[-1] = (attempt, answer)
         else:

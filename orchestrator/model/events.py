@@ -680,6 +680,9 @@ JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls 
 INTENTS: frozenset[str] = frozenset({TransitionIntended.kind, WriteIntended.kind, HookIntended.kind})
 """Kinds that are journalled in one transaction with "the lock is still ours" (law 6)."""
 
+OUTCOMES: frozenset[str] = frozenset({WriteAnswered.kind, NameLearned.kind, HookEnded.kind})
+"""Kinds that tell what came of an intent, which its own process alone can tell, and which stays so whatever was done since."""
+
 
 def encode(event: Event) -> dict[str, JSON]:
     """The `data` of the event's journal record; a TypeError where something in it has no JSON form.

@@ -60,15 +60,34 @@ class Lock(Struct):
         """Hold the pair again, by a lock that was just taken for this run."""
         self.lock, self.is_let_go = lock.lock, False
 
-    def taken_over(self) -> Record | None:
-        """The record by which somebody took this very run up from this process, which they had reason to think was gone.
+    @property
+    def held(self) -> str | None:
+        """The id that is to hold the pair; None while it is let go."""
+        return None if self.is_let_go else self.lock
+
+    def taken_over(self, began_at: int) -> Record | None:
+        """The record, behind that one, by which somebody took this very run up from this process, which they thought was gone.
 
         It was not, but stopped for a while: what it does is fenced off, and what it knows of the run is old.
         """
-        records = self.session.store.records(run=self.run, kinds=(LockTakenOver.kind,))
-        found = next((record for record in records if record.data.get("from_lock") == self.lock), None)
+        found = self._taken_since(began_at, run=self.run)
         self.is_anothers |= found is not None
         return found
+
+    def was_passed_on(self, began_at: int) -> bool:
+        """Whether somebody else has held the pair since this process did, for whichever run."""
+        return self._taken_since(began_at) is not None
+
+    def _taken_since(self, began_at: int, run: str | None = None) -> Record | None:
+        """The last record behind that one by which somebody else took the pair, where this lock does not hold it any more."""
+        store, pair = self.session.store, self.session.pair.name
+        holder = store.holder(pair)
+        if holder is not None and holder.lock == self.lock:
+            return None
+        taken = [
+            *store.records(run=run, pair=pair, kinds=(LockTaken.kind, LockTakenOver.kind), after=began_at)
+        ]
+        return taken[-1] if taken and taken[-1].data["lock"] != self.lock else None
 
     def take_along(self) -> None:
         """Hold the pair in the journal to which its session has moved, too; a Locked where somebody of this machine does already."""

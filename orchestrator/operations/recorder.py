@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -13,8 +12,8 @@ from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
 from orchestrator.model import events, next_step
-from orchestrator.model.events import INTENTS, Event
-from orchestrator.model.journal import Entry, Head
+from orchestrator.model.events import INTENTS, OUTCOMES, Event
+from orchestrator.model.journal import Entry, Head, Record
 from orchestrator.model.protocols import Watcher
 from orchestrator.model.reading import Change
 from orchestrator.system.log import logger
@@ -33,8 +32,6 @@ class _Gathered(Struct, eq=False):
     entry: Entry
     fenced: bool
     """Whether it may be journalled only while the lock is ours: an intent, or that another run is closed."""
-    grave: bool = False
-    """Whether it says that somebody else has changed an org."""
     refused: HamrError | None = None
     """Why a fenced one was not journalled, and never will be."""
 
@@ -45,7 +42,8 @@ class Recorder(Struct):
     `tell` only gathers, dates what it was told, and passes it on to whoever watches, at once and in order; `commit`
     makes all of it durable in one transaction. That an org is told something, or a hook begun, is passed on then, since
     it is not where that cannot be journalled. The engine commits each intent before it does what was intended, and
-    an intent and "the lock is still ours" are that one transaction (law 6); what happened is journalled in any case.
+    an intent and "the lock is still ours" are that one transaction (law 6). What came of it is journalled in any case; what
+    this process made of that is not, once somebody else has held the pair: it was stopped, and what it knows is old.
 
     The run learns of an event that was told before it is durable: where it can't be made so, nothing more is sent. So
     a process that dies loses what it was told since its last intent, which is as if it had died a little earlier.
@@ -63,6 +61,8 @@ class Recorder(Struct):
     """The watchers that have failed, by identity."""
     pressing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by what others must see soon, whatever the run does next, and when a beat is due: whoever beats the heart commits it."""
+    passed_on: bool = False
+    """Whether somebody else was seen to have held the pair since this process did: how the run ends is not for it to say."""
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _entries: list[Entry] = field(default_factory=list)
@@ -117,7 +117,7 @@ class Recorder(Struct):
             await self.check_kept()
         except HamrError as error:
             trouble, end = trouble or error, None
-        if end is not None:
+        if end is not None and not self.passed_on:
             self._pass_on(end)
         return trouble
 
@@ -227,7 +227,7 @@ class Recorder(Struct):
             return await self.session.calls(call)
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:
-        told = _Gathered(self.session.entry(run, event), fenced, _is_grave(event))
+        told = _Gathered(self.session.entry(run, event), fenced)
         self._gathered.append(told)
         if fenced:
             self._unanswered.append(told)
@@ -235,32 +235,39 @@ class Recorder(Struct):
     def _write(self, due: Sequence[_Gathered]) -> None:
         """One transaction, of what no earlier call has had; runs where the store's calls do, one after the other."""
         batch = [told for told in due if told in self._gathered]
-        if any(told.grave for told in batch) and self._is_anothers():
-            # What is somebody else's for a process that was stopped was done by whoever took its run up: they tell of it.
-            for told in [told for told in batch if told.grave]:
-                batch.remove(told)
-                self._gathered.remove(told)
-        fenced = [each for each in batch if each.fenced]
         if not batch:
             return
+        fenced, moved = [told for told in batch if told.fenced], self.session.moved
         try:
-            self._append(batch, holding=self.lock.lock if fenced else None)
+            self._append(batch, holding=self.lock.lock if fenced else self.lock.held)
         except HamrError as error:
             for told in fenced:
                 told.refused = error
                 self._gathered.remove(told)
-            if isinstance(error, Locked):
-                rest = [each for each in batch if not each.fenced]
-                if rest:
-                    self._append(rest, holding=None)
-                del self._gathered[: len(rest)]
-            raise
+            if not isinstance(error, Locked):
+                raise
+            self._write_unheld([told for told in batch if not told.fenced])
+            if fenced or self.session.moved is not moved:
+                raise
+            return
         del self._gathered[: len(batch)]
 
-    def _is_anothers(self) -> bool:
-        with suppress(HamrError):  # journalling it meets the same trouble
-            return self.lock.taken_over() is not None
-        return False
+    def _write_unheld(self, told: Sequence[_Gathered]) -> None:
+        """What may be journalled though the lock is lost: all of it, or of what came of its intents alone, where somebody has held the pair since."""
+        self.passed_on = self.passed_on or self.lock.was_passed_on(self._began_at)
+        kept = [each for each in told if not self.passed_on or each.entry.kind in OUTCOMES]
+        if kept:
+            self._append(kept, holding=None)
+        del self._gathered[: len(told)]
+
+    @property
+    def _began_at(self) -> int:
+        """The number of the first record that this process journalled for the run."""
+        return self._kept[0].seq if self._kept else 0
+
+    async def taken_over(self) -> Record | None:
+        """The record by which somebody took the run up from this process (`Lock.taken_over`)."""
+        return await self.ask(lambda: self.lock.taken_over(self._began_at))
 
     def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
         notes = self._notes[:]

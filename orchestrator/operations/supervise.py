@@ -134,12 +134,13 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
         ending = replace(ending, end=End.INCOMPLETE)
     with suppress(HamrError):  # journalling the end meets the same trouble
-        taker = await active.recorder.ask(active.lock.taken_over)
+        taker = await active.recorder.taken_over()
         if taker is not None:
             active.leave_to_others()
-        if taker is not None and ending.end is End.MOVED:  # by whoever took it up
+        if taker is not None and (ending.end is End.MOVED or ending.end.reached):  # by whoever took it up
             left = left_to(taker, "this process was stopped")
-            ending = Ending(End.MOVED, left.message, next_steps=left.next_steps)
+            end = End.MOVED if ending.end is End.MOVED else End.INCOMPLETE  # it may have hooks to run yet
+            ending = Ending(end, left.message, next_steps=left.next_steps)
     owing = await session.calls(lambda: _left_owing(active, ending))
     seen = engine.reader.last is not None and engine.reader.identities is not None
     phase = engine.reader.phase(purpose.goal) if seen else None
@@ -159,7 +160,12 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     outstanding = state.outstanding() if ending.end is End.UNKNOWN else None
     objectives = await session.calls(lambda: _objectives(active, ending, now))
     finished = RunFinished(ending, int(code), label, steps, seconds, objectives, resumable=resumable)
-    trouble = await active.recorder.finish(None if active.lock.is_anothers else finished)
+    others = active.lock.is_anothers or active.recorder.passed_on
+    trouble = await active.recorder.finish(None if others else finished)
+    if active.recorder.passed_on and not others and trouble is None:
+        return await finalize(
+            active, ending
+        )  # it was stopped while it ended: what it has just worked out is old
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)

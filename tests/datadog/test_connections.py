@@ -55,9 +55,11 @@ class HandClock(Struct):
     """A clock that goes on when a test says so."""
 
     seconds: float = 1000.0
+    suspended: float = 0.0
+    """Seconds for which the machine was suspended: the wall clock went on, and the monotonic one did not."""
 
     def now(self) -> datetime:
-        return datetime(2026, 11, 22, 3, 15, tzinfo=UTC) + timedelta(seconds=self.seconds)
+        return datetime(2026, 11, 22, 3, 15, tzinfo=UTC) + timedelta(seconds=self.seconds + self.suspended)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -113,6 +115,24 @@ async def test_law_06_a_write_whose_connection_took_too_long_is_not_sent() -> No
         sent = await orgs.write(draft(), leave_by=clock.seconds + 5)
         assert isinstance(sent, Accepted)
         assert posts(server.requests) == 1
+
+
+async def test_law_18_a_write_does_not_leave_after_a_suspension_while_its_connection_was_made() -> None:
+    clock = HandClock()
+
+    async def asleep() -> None:
+        clock.suspended += 60
+
+    async with (
+        raw_server(answers, "server.pem") as server,
+        slow_way(server.url, asleep) as url,
+        world(url, clock=clock) as orgs,
+    ):
+        late = await orgs.write(draft(), leave_by=clock.seconds + 5)
+        assert isinstance(late, NotSent)
+        assert posts(server.requests) == 0
+        await orgs.read(Role.SECONDARY)
+        assert isinstance(await orgs.write(draft(), leave_by=clock.seconds + 5), Accepted)
 
 
 async def test_law_06_a_connection_that_was_closed_meanwhile_is_not_opened_again_for_a_stale_write() -> None:

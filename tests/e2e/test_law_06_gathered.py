@@ -11,11 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.model.events import (
     INTENTS,
+    Event,
+    LockTaken,
     LockTakenOver,
     MirrorFound,
     RunFinished,
@@ -28,9 +31,11 @@ from orchestrator.model.events import (
     WriteIntended,
     WriteOwed,
 )
+from orchestrator.model.floor import floor_of
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import moment
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode, RunRequest, Stamp
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
@@ -41,7 +46,7 @@ from orchestrator.simulator import ClientError, Fault, Slow
 from tests.journal.conftest import file_of
 from tests.steps import typed
 
-from .pairs import On, before_appending, full_disk, simulated
+from .pairs import Bench, On, before_appending, full_disk, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -157,26 +162,108 @@ async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_pa
         assert len(bench.posts()) == 1
 
 
-async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(tmp_path: Path) -> None:
+def taken_over_from(bench: Bench) -> None:
+    """As by whoever thought that process gone."""
+    other = bench.other_session()
+    held = other.store.holder("sim")
+    assert held is not None
+    theirs, taken = replace(held, lock="theirs"), LockTakenOver("theirs", held.lock, str(held))
+    assert other.store.replace_lock(held.lock, theirs, other.entry(held.run, taken))
+    other.store.close()
+
+
+def broken_and_taken(bench: Bench, run: str | None = None) -> None:
+    """As after `hamr unlock`, for this run or another one."""
+    other = bench.other_session()
+    held = other.store.holder("sim")
+    assert held is not None
+    bench.break_lock()
+    theirs = replace(held, lock="theirs", run=run or held.run)
+    assert other.store.take_lock(theirs, other.entry(theirs.run, LockTaken("theirs"))) is None
+    other.store.close()
+
+
+@pytest.mark.parametrize("take", [taken_over_from, broken_and_taken], ids=lambda take: take.__name__)
+async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(
+    tmp_path: Path, take: Callable[[Bench], None]
+) -> None:
     async with simulated(tmp_path) as bench:
-
-        def taken_over() -> None:
-            other = bench.other_session()
-            held = other.store.holder("sim")
-            assert held is not None
-            assert other.store.replace_lock(held.lock, replace(held, lock="theirs"))
-            other.append(held.run, LockTakenOver("theirs", held.lock, str(held)))
-            other.store.close()
-
-        result = await start(
-            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(WriteAnswered, taken_over)])
-        )
+        told: list[str] = []
+        watchers = [On(WriteAnswered, lambda: take(bench)), On(RunFinished, lambda: told.append("end"))]
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert not result.resumable, "that is for whoever took it over"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
-        assert kinds.count("write.confirmed") == 1, "what happened is journalled all the same"
+        assert kinds.count("write.answered") == 1, "nobody else can tell what came of it"
+        assert "write.confirmed" not in kinds, (
+            "what it had read is old by then, and would be taken for what is there"
+        )
+        assert "transition.made" not in kinds
         assert "run.finished" not in kinds
+        assert told == []
         assert len(bench.posts()) == 1
+
+
+async def test_law_12_whoever_is_taken_over_while_it_ends_leaves_the_run_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between its last look at who holds the pair and its last record."""
+    async with simulated(tmp_path) as bench:
+        taken: list[None] = []
+
+        def once() -> None:
+            if not taken:
+                taken.append(None)
+                taken_over_from(bench)
+
+        before_appending(bench, monkeypatch, once, RunFinished.kind)
+        result = await start(bench.session, TO_ACTIVE)
+        assert result.exit_code is ExitCode.INCOMPLETE, "it may have something left to do"
+        assert result.ending.message.startswith(
+            f"bob@desk took run {result.run} up while this process was stopped"
+        )
+        assert result.taken_over
+        assert not result.resumable
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        assert kinds.count("write.answered") == 4
+        assert kinds.count("transition.made") == 1, "the second one was told after the last intent"
+        assert "run.finished" not in kinds
+
+
+class Overtaken(Struct):
+    """Stopped once it has read its first write back: its lock is broken meanwhile, and another run has seen a newer record."""
+
+    bench: Bench
+    newer: HamrRecord | None = None
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, WriteConfirmed) and self.newer is None:
+            assert event.record.modified_at is not None
+            later = event.record.modified_at + timedelta(seconds=60)
+            self.newer = replace(event.record, status=4, modified_by="bob@example.com", modified_at=later)
+            broken_and_taken(self.bench, OTHER)
+            other = self.bench.other_session()
+            other.append(OTHER, replace(event, record=self.newer))
+            other.store.close()
+
+
+OTHER = "20261122-030000-othr"
+
+
+async def test_law_03_what_a_stopped_process_had_read_is_no_floor_for_what_was_written_since(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        overtaken = Overtaken(bench)
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=[overtaken]))
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert overtaken.newer is not None
+        floor = floor_of(bench.session.history().floors, overtaken.newer.org_uuid)
+        assert floor is not None
+        assert floor.record.same_version(overtaken.newer)
+        kinds = [record.kind for record in bench.session.store.records(run=result.run)]
+        assert "write.answered" in kinds
+        assert "run.finished" not in kinds
 
 
 async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unknown_write(

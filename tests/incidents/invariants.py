@@ -41,6 +41,7 @@ from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.proof import laws
 from orchestrator.proof.keyboard import Returned, closed
+from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import (
     AppliedLate,
@@ -133,9 +134,21 @@ def keeps_goal(played: Played) -> Iterator[str]:
         at = None if record is None else Status.of(record.status)
         if at is None or (at is not played.goal and passed(at, played.goal) is not None):
             wrote = [] if record is None else writers.found.get(version(record), [])
-            if wrote and not any(note.ours for note in wrote):
+            if (wrote and not any(note.ours for note in wrote)) or _is_hidden(played, role):
                 continue
             yield f"the {role} shows {record and Status.of(record.status)} in the end"
+
+
+def _is_hidden(played: Played, role: Role) -> bool:
+    """Whether a replica hid what is there in the end from whoever looked last: by what it showed, nothing was older than seen."""
+    hidden = False
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Answered) and note.is_good_read and note.asked.role is role:
+            truth, newest = note.asked.truth[role], journals[note.asked.machine].newest.get(role)
+            past = not same(note.record, truth) and same(truth, played.final[role])
+            old = newest is not None and (note.record is None or is_older(note.record.modified_at, newest[1]))
+            hidden = past and not old
+    return hidden
 
 
 # -- each write -------------------------------------------------------------------------------------------------
@@ -181,24 +194,16 @@ def read_between(played: Played) -> Iterator[str]:
 
 
 def read_before(played: Played) -> Iterator[str]:
-    read_at: dict[tuple[Process, Role], float] = {}
     wall: dict[tuple[Process, Role], float] = {}
-    intended: dict[Process, tuple[float, float]] = {}
     for note in played.tape.notes:
-        if isinstance(note, Appended) and note.record.kind == "write.intended":
-            intended[note.process] = (note.at - note.process.lost, note.at)
-        elif isinstance(note, Answered) and note.is_good_read:
-            place = (note.asked.process, note.asked.role)
-            read_at[place], wall[place] = note.asked.seconds, note.asked.at
+        if isinstance(note, Answered) and note.is_good_read:
+            wall[note.asked.process, note.asked.role] = note.asked.at
         elif isinstance(note, Asked) and note.posts:
-            place = (note.process, note.role)
-            if place not in read_at:
+            at = wall.get((note.process, note.role))
+            if at is None:
                 yield f"{note.number}: POST to the {note.role}, which {note.process.name} never read"
-                continue
-            # The window between intent and sending is ours alone: a machine that is suspended there cannot know.
-            at = intended.get(note.process, (0.0, note.at))[1]
-            if at - wall[place] > SEND_SECONDS + 0.5:
-                yield f"{note.number}: POST to the {note.role} on a reading {at - wall[place]:.1f} s old"
+            elif note.at - at > SEND_SECONDS + 0.5:
+                yield f"{note.number}: POST to the {note.role} on a reading {note.at - at:.1f} s old"
 
 
 def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912, PLR0915 - one branch per kind of note

@@ -71,7 +71,7 @@ def _no_fence(patch: Patch) -> None:
 
 
 def _blames_its_successor(patch: Patch) -> None:
-    patch.setattr(Recorder, "_is_anothers", lambda _: False)
+    patch.setattr(Lock, "was_passed_on", lambda *_: False)
 
 
 def _no_refuge(patch: Patch) -> None:

@@ -135,6 +135,7 @@ ATTACKED: dict[int, str] = {
 TEAM: dict[int, str] = {
     69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
+    2100541: "a mirror crossed our write and an old one, and a replica hid that from all who looked: nobody could see it",
     1813572: "an emergency gave an org up for one write, and stopped for a stranger: it is not offered again first",
 }
 """The same for seeds whose journal is a team's."""
@@ -158,6 +159,15 @@ def test_what_became_of_an_attempt_is_told_though_the_first_look_after_it_is_old
     incident = bare(5427)
     lives = (replace(incident.lives[0], crash_at_step=step), *incident.lives[1:])
     assert story(replace(incident, lives=lives)) == ""
+
+
+@pytest.mark.parametrize("step", [90, 144, 206])
+def test_a_holder_that_was_stopped_leaves_its_run_to_whoever_took_it_up(step: int) -> None:
+    """Stopped before its first look, between an intent and its request, and while it ends."""
+    incident = draw(2101151)
+    assert incident.team is not None
+    lives = (replace(incident.lives[0], freeze_at_step=step), *incident.lives[1:])
+    assert story(replace(incident, team=replace(incident.team, snags=()), lives=lives)) == ""
 
 
 def story(incident: Incident) -> str:
