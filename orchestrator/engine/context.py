@@ -14,7 +14,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Approvals, Clock, Observer, Prober, Programs, Prompter, World
 from orchestrator.model.reading import Change
-from orchestrator.model.run import End, Ending, Operator
+from orchestrator.model.run import End, Ending, Operator, Pace
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
@@ -82,6 +82,7 @@ class RunContext(Struct):
     services: RunServices
     jitter: Callable[[], float]
     """A number from 0 to 1, new at each call."""
+    pace: Pace = Pace()
     owed: Owed | None = None
     """What an earlier run's emergency left untold."""
     open_run: OpenRun | None = None

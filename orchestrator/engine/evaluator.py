@@ -35,18 +35,8 @@ from .context import Deadline, RunContext, stopped
 from .probing import Asking, Probing
 from .reader import PairReader
 
-SLOWEST_POLL = 15.0
-"""Seconds between two looks at a guard that is waited for, at most."""
-
-LONGEST_NAP = 1.0
-"""Seconds after which a run that waits looks whether a person wants it to stop."""
-
 SHORTEST_NAP = 0.001
 """Seconds. What is left of a wait below it is over: clocks do not tell such times apart, and a sleep of none never ends."""
-
-POLLS = 20
-"""A guard that may take some time is looked at so often in it, unless that is more often than writes are."""
-
 
 LOOKS = 3
 """How often the orgs are read again, where probes were slow or the look was interrupted. What is too old after that, `fresh` refuses."""
@@ -304,7 +294,7 @@ class GuardEvaluator(Struct):
                     break
                 every = self.run.playbook.confirm.every.total_seconds()
                 self.awaited = decision.refused_by
-                await self._pause(decision, left, min(left, max(every, min(limit / POLLS, SLOWEST_POLL))))
+                await self._pause(decision, left, min(left, max(every, self.run.pace.until_next_look(limit))))
                 self.probing.distrust_all()
                 decision = self.decide(transition, await self.see(transition, polling=True, waiting=True))
             self.awaited = ()
@@ -332,7 +322,7 @@ class GuardEvaluator(Struct):
         while deadline.left > SHORTEST_NAP:
             self.run.may_begin()
             self.run.tell(Waiting(what, left - seconds + deadline.left))
-            await self.run.clock.sleep(min(LONGEST_NAP, deadline.left))
+            await self.run.clock.sleep(min(self.run.pace.longest_nap, deadline.left))
 
     async def _ask(self, transition: Transition, decision: Decision) -> None:
         for verdict in decision.refused_by:

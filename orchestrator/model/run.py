@@ -108,6 +108,21 @@ class Operator(Struct, frozen=True):
         return Stamp(self.name, run, attempt, self.host, self.mark)
 
 
+class Pace(Struct, frozen=True):
+    """How often a run that waits for a guard looks up."""
+
+    looks: float = 20
+    """So often in all, unless that is more often than writes are looked for."""
+    slowest: float = 15.0
+    """Seconds between two looks at the guard, at most."""
+    longest_nap: float = 1.0
+    """Seconds after which it looks whether a person wants it to stop."""
+
+    def until_next_look(self, limit: float) -> float:
+        """Seconds, where the guard may take `limit` of them in all."""
+        return min(limit / self.looks, self.slowest)
+
+
 class RunRequest(Struct, frozen=True):
     """What a person asked for."""
 

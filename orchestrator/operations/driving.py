@@ -60,6 +60,7 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
                 JournalledApprovals(session),
             ),
             session.dice.random,
+            session.pace,
             owed=history.owed,
             open_run=history.as_open_run(),
             known_runs=history.known_runs | {active.run},

@@ -25,7 +25,7 @@ from orchestrator.model.journal import Broken, Entry, Holder, Record, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
-from orchestrator.model.run import Operator, new_run_id
+from orchestrator.model.run import Operator, Pace, new_run_id
 from orchestrator.model.status import Both
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -67,6 +67,7 @@ class Session:
     host: Host = field(default_factory=ThisHost)
     calls: StoreCalls = field(default_factory=ThreadCalls)
     """How a run, whose loop must not be held up, calls the store."""
+    pace: Pace = field(default_factory=Pace)
     gathers: bool = True
     """Whether a run journals what happened with its next intent; False where something is to happen at a record."""
     verified: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from orchestrator.model.playbook import Playbook, Program, ProgramEnded
 from orchestrator.model.proof import What
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Sight, Unreachable
-from orchestrator.model.run import Operator
+from orchestrator.model.run import Operator, Pace
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import KeyedWorld, Session
 
@@ -35,6 +36,9 @@ from .life import ANSWER_SECONDS, Life
 from .scene import Scene
 from .store import MemoryStore
 from .virtual_time import Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
+
+SELDOM = Pace(looks=10, slowest=math.inf, longest_nap=math.inf)
+"""No more happens between two of these looks than between others, and nobody wants a run of a proof to stop."""
 
 
 class FailedReading(Reading, frozen=True, kw_only=True):
@@ -214,6 +218,7 @@ def session_of(life: Life) -> LivingSession:
         dice=Random(scene.number),  # noqa: S311 - replayable
         host=LivingHost(scene.number),
         calls=InlineCalls(),
+        pace=SELDOM,
         verified=True,
         life=life,
     )
