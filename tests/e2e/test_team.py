@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -37,11 +38,12 @@ QUICK_WITNESSES = """CREATE OR REPLACE VIEW hamr.witnesses AS
 
 
 @pytest.fixture
-def holding(alice: Machine, bob: Machine) -> tuple[str, ...]:
+def holding(alice: Machine, bob: Machine) -> Iterator[tuple[str, ...]]:
     """A run whose first transition waits until there is a file `go` on its machine: there is one on bob's."""
     (alice.home / "holding.yaml").write_text(HOLDING)
     (bob.home / "go").touch()
-    return ("run", "sim", "--to", "ACTIVE", "--yes", "--playbook", "holding.yaml")
+    yield ("run", "sim", "--to", "ACTIVE", "--yes", "--playbook", "holding.yaml")
+    (alice.home / "go").touch()  # the hook of a run that was killed waits for it, too
 
 
 def resumed(machine: Machine) -> tuple[int, str]:
