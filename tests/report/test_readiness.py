@@ -12,7 +12,7 @@ from orchestrator.fleet.readiness import Rehearsed, readiness_of, rehearsed_of
 from orchestrator.model.journal import Record
 from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.report.html import readiness_html
-from orchestrator.report.html.many import trend_of
+from orchestrator.report.html.page import trend_of
 from orchestrator.report.layout import plain_text
 from orchestrator.report.readiness import readiness_json, readiness_page
 from tests.fleet.looks import (

@@ -6,7 +6,6 @@ only importer of jinja2; everything that came from outside is escaped as its tem
 
 from __future__ import annotations
 
-from .many import fleet_html, readiness_html
-from .page import page
+from .page import fleet_html, page, readiness_html
 
 __all__ = ["fleet_html", "page", "readiness_html"]
