@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model import next_step
 
 from . import completion, options
@@ -68,11 +68,9 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
                 f"Afterwards, hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
             )
             invocation.console.note(f"{words} {close}", "warn")
-        command = RunCommand(invocation, asks=invocation.asks)
-        controls = command.controls
-        controls.watchers = command.watchers(session.pair)
+        command = RunCommand(invocation, session.pair, asks=invocation.asks)
         if begin is None:
-            return command.run(start(session, request, controls=controls, run=shown))
+            return command.run(start(session, request, controls=command.controls, run=shown))
         from orchestrator.operations.scheduled import start_at
 
         shown = shown or session.new_run()
@@ -80,7 +78,7 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             f"Run {shown} waits until {utc(begin)}, without the pair's lock. Ctrl-C here, or "
             f"{next_step.cancel(shown)}, gives it up."
         )
-        return command.run(start_at(session, request, begin, controls=controls, run=shown))
+        return command.run(start_at(session, request, begin, controls=command.controls, run=shown))
 
 
 @click.command()
@@ -113,8 +111,7 @@ def apply(invocation: Invocation, file: Path) -> ExitCode:
             from .preview import agree_to_apply
 
             plan = agree_to_apply(invocation, session, plan)
-        command = RunCommand(invocation, asks=invocation.asks)
-        command.controls.watchers = command.watchers(session.pair)
+        command = RunCommand(invocation, session.pair, asks=invocation.asks)
         return command.run(apply_plan(session, plan, controls=command.controls))
 
 
@@ -193,7 +190,6 @@ def resume(
     id, the beginning of one, or last, the newest run. Anybody can resume any run. It goes on with the playbook that the run began with, after reading both orgs: what they
     show counts, and the journal says what was sent. Shows where the pair stands, and wants its name typed.
     """
-    from orchestrator.errors import UsageError
     from orchestrator.model.run import Mode
     from orchestrator.operations.finding import to_resume
     from orchestrator.operations.preflight import check_overrides, require_reasons
@@ -236,9 +232,8 @@ def resume(
                 )
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
-        command = RunCommand(invocation, asks=invocation.asks)
         before = () if found.run is None else session.store.records(run=found.run.run)
-        command.controls.watchers = command.watchers(session.pair, before)
+        command = RunCommand(invocation, session.pair, before, asks=invocation.asks)
         return command.run(
             resume_run(
                 session,
@@ -289,8 +284,7 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
             shows = show_status(invocation, session).readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")
-        command = RunCommand(invocation)
-        command.controls.watchers = command.watchers(session.pair)
+        command = RunCommand(invocation, session.pair)
         return command.run(adopt_truth(session, right, reason, overrides=named, controls=command.controls))
 
 

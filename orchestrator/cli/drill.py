@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import DocumentError, ExitCode
 
 from . import completion, options
 from .invocation import Invocation
@@ -88,7 +88,6 @@ def list_(invocation: Invocation) -> ExitCode:
     Those that ship with hamr, and those in the folder scenarios of the folder that you are in.
     """
     from orchestrator.config.scenarios import load_scenario, named_scenarios
-    from orchestrator.errors import DocumentError
     from orchestrator.report.drill import scenarios_json, scenarios_page
 
     found: dict[str, str] = {}

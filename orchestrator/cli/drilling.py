@@ -207,8 +207,7 @@ def _on_live_pair(
                 f"This takes pair {pair} live from {home} to {target} and home again: real writes to both orgs, real "
                 "hooks. Other runs of it are refused until the drill is closed.",
             )
-        command = RunCommand(invocation, asks=invocation.asks)
-        command.controls.watchers = command.watchers(found)
+        command = RunCommand(invocation, found, asks=invocation.asks)
         work = drill(session, target, notes=notes, controls=command.controls)
         try:
             result = command.supervise(work)
@@ -339,6 +338,5 @@ def _close_live(
             home = found.started.home
             promise = f"This brings pair {found.pair} home to {home}, and closes drill {found.drill}."
             invocation.console.confirm(found.pair, promise)
-        command = RunCommand(invocation, asks=invocation.asks)
-        command.controls.watchers = command.watchers(session.pair)
+        command = RunCommand(invocation, session.pair, asks=invocation.asks)
         return command.supervise(close(session, found, notes, overrides=overrides, controls=command.controls))

@@ -45,12 +45,12 @@ from orchestrator.report.fleet import (
 from orchestrator.report.layout import fit, line, line_text
 
 from .console import Console, Stream, forget_typed
+from .fleet import team_of_workers
 from .invocation import Invocation
 from .output_files import JUNIT, PAGE, refuse_misplaced_files, write_file
 from .requests import request_from
 from .run_command import say_stopping, typed_line
 from .signals import supervised
-from .worker import team_of_workers
 
 FIRST = (
     "What is under way ends its own transition, and nothing new begins. Again, to give up waiting: what is in flight "

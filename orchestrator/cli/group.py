@@ -66,7 +66,7 @@ _MODULES: Mapping[str, str] = {
     verb: verb if title in {"Practice", "Many pairs"} or verb in _OWN else title.lower()
     for title, verbs in SECTIONS.items()
     for verb in verbs
-}
+} | {"worker": "fleet"}
 """The module beside this one that holds a verb, as an attribute of the same name."""
 
 NAMES: tuple[str, ...] = tuple(_MODULES)

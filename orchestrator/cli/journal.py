@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, UsageError
+from orchestrator.model import next_step
 
 from . import completion, options
 from .invocation import Invocation
@@ -75,7 +76,6 @@ def show(invocation: Invocation, run: str) -> ExitCode:
     What it read, how the guards were judged, what it sent and what came back, from the journal. RUN is the id of a
     run or a drill, the beginning of one, or last.
     """
-    from orchestrator.model import next_step
     from orchestrator.report.journal import show_json, show_page
 
     with invocation.store_with(run, next_step.show) as (store, found):
@@ -100,7 +100,6 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     verified, each by its own hash and that of the one before: where one does not hold, this says so on stderr, and
     ends with 9. hamr audit verify verifies the whole journal.
     """
-    from orchestrator.model import next_step
     from orchestrator.operations.finding import is_fleet, unknown_run
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.run_report import report_json, report_page
@@ -150,7 +149,6 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
 
     Exits with 9 where one does not, and names the first.
     """
-    from orchestrator.errors import JournalDamaged
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
     from orchestrator.report.documents import document
@@ -242,7 +240,6 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     Where the extra [fleet] is installed, tables for the jobs of hamr worker are laid out, too, in the schema NAME_jobs;
     those of another version are made anew: a job says nothing that the journal does not know.
     """
-    from orchestrator.errors import JournalUnavailable, UsageError
     from orchestrator.journal import Address
     from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.layout import line
@@ -304,7 +301,6 @@ def merge(invocation: Invocation, file: Path) -> ExitCode:
     """
     from datetime import UTC, datetime
 
-    from orchestrator.errors import UsageError
     from orchestrator.journal import JournalStore, ThisHost
     from orchestrator.journal.merge import merge as bring_in
     from orchestrator.report.documents import document, fields_fact

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.errors import ExitCode, HamrError
+from orchestrator.errors import (
+    ExitCode,
+    HamrError,
+    Interrupted,
+    JournalDamaged,
+    JournalUnavailable,
+    UsageError,
+)
 from orchestrator.model import next_step
 from orchestrator.model.readiness import NagiosCode
 
@@ -152,7 +159,6 @@ def _watch(
 
     A page of it ends with what it is given; `frame` is where it is shown in place, on a terminal.
     """
-    from orchestrator.errors import Interrupted
     from orchestrator.report.layout import line
     from orchestrator.system.clock import SystemClock
 
@@ -178,8 +184,6 @@ def _watch(
 
 def _seconds(text: str, pair: str | None) -> float:
     from math import isfinite
-
-    from orchestrator.errors import UsageError
 
     try:
         seconds = float(text)
@@ -288,8 +292,6 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
 
 
 def _refuse_clashing(out: Path | None, *, curl: bool, json: bool, assume: str | None) -> None:
-    from orchestrator.errors import UsageError
-
     if str(out) == "-" and (curl or json):
         raise UsageError(
             "--out - prints the plan for hamr apply on stdout: give it a file, or leave --curl or --json out."
@@ -357,7 +359,6 @@ def doctor(  # noqa: PLR0917 - click passes each flag by its name
     All that it writes is one record a pair, of what it found, to a journal that is there. Command probes are run. With --tell, people are sent a test. Exits as Nagios plugins do: 0 OK, 1 WARNING, 2 CRITICAL,
     3 UNKNOWN, the worst verdict of either column; a command line or a file that cannot be right is UNKNOWN, too.
     """
-    from orchestrator.errors import UsageError
     from orchestrator.report.doctor import doctor_code, doctor_json, doctor_page, nagios_line
 
     sources, console = invocation.sources, invocation.console
@@ -379,8 +380,7 @@ def examined(
     invocation: Invocation, pairs: Sequence[Pair], *, tell: bool = False, record: bool | None = None
 ) -> tuple[Readiness, ...]:
     """How ready these pairs are, so many at a time; what was found is kept where there is a journal, or as `record` says."""
-    from orchestrator.doctor import examine_all, keeper
-    from orchestrator.errors import JournalDamaged, JournalUnavailable
+    from orchestrator.doctor import examine, keeper
     from orchestrator.journal import JournalStore
     from orchestrator.system.clock import SystemClock
 
@@ -397,4 +397,4 @@ def examined(
         sessions = [sources.prepare(each, playbook).session(store, invocation.redactor) for each in pairs]
         kept = unopened is None and (store.exists if record is None else record)
         keep = keeper(sources) if kept else None
-        return supervised(examine_all(sessions, unopened=unopened, tell=tell, keep=keep))
+        return supervised(examine(sessions, unopened=unopened, tell=tell, keep=keep))

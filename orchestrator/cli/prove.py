@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, UsageError
 
 from . import completion, options
 from .invocation import Invocation
@@ -76,7 +76,6 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     """
     from msgspec.structs import replace
 
-    from orchestrator.errors import UsageError
     from orchestrator.model.org import Mirrors
     from orchestrator.operations.preflight import status_named
     from orchestrator.proof import chosen_routes
@@ -125,7 +124,6 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
 
     from orchestrator.config.scenarios import scenario_text
     from orchestrator.drill.from_story import scenario_of_story
-    from orchestrator.errors import UsageError
     from orchestrator.report.drill import scenario_remarks
 
     from .output_files import SCENARIO, written_whole
@@ -170,7 +168,6 @@ class _Progress:
 
 def _seconds(text: str) -> float:
     from orchestrator.config import duration
-    from orchestrator.errors import UsageError
 
     try:
         return duration(text).total_seconds()

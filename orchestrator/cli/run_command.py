@@ -54,13 +54,24 @@ _NO_REASON = frozenset({"y", "yes", "yep", "ok", "okay", "sure", "go", "go on", 
 
 
 class RunCommand:
-    """What run, apply, resume, adopt and the drills have in common, from the answer at the prompt to the result; `asks` on the way."""
+    """What run, apply, resume, adopt and the drills have in common, from the answer at the prompt to the result; `asks` on the way.
 
-    def __init__(self, invocation: Invocation, *, asks: bool = False) -> None:
+    With a pair, a person is shown what happens to it, `before` being the records of a run that is taken up again.
+    """
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        pair: Pair | None = None,
+        before: Iterable[Record] = (),
+        *,
+        asks: bool = False,
+    ) -> None:
         self._invocation = invocation
         self._console = invocation.console
         self._frames: list[RunFrame] = []
-        self.controls = RunControl(asker=self._ask if asks else None)
+        watchers = () if pair is None else self.watchers(pair, before)
+        self.controls = RunControl(asker=self._ask if asks else None, watchers=watchers)
 
     def watchers(self, pair: Pair, before: Iterable[Record] = ()) -> tuple[Watcher, ...]:
         """Show a person what happens to the pair; `before` are the records of a run that is taken up again."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.errors import ExitCode
+from orchestrator.errors import ExitCode, Problem, UsageError
 
 from . import completion as shell
 from . import options
@@ -52,7 +52,6 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     playbook without a way out in an emergency.
     """
     from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
-    from orchestrator.errors import Problem, UsageError
     from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph

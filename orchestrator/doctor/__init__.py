@@ -4,7 +4,6 @@
 `keeper` adds what was found to the journal.
 """
 
-from .examination import all_checks, examine, examine_all
-from .keeping import keeper
+from .examination import all_checks, examine, keeper
 
-__all__ = ["all_checks", "examine", "examine_all", "keeper"]
+__all__ = ["all_checks", "examine", "keeper"]

@@ -1,6 +1,7 @@
 """One look at everything that a run would need, of one pair or of all pairs at once, each question under its own deadline.
 
-Both orgs, the probes, and the journal: whether it is there, holds, can be written, and what it says.
+Both orgs, the probes, and the journal: whether it is there, holds, can be written, and what it says. What was found is kept in it:
+how ready a pair was over time, and the one proof that it can be written.
 """
 
 from __future__ import annotations
@@ -15,20 +16,23 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from orchestrator import __version__
 from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal import is_address
 from orchestrator.journal.history import certificate_of, event_of
-from orchestrator.model.events import MirrorFound
+from orchestrator.model.events import DoctorChecked, MirrorFound
 from orchestrator.model.guard import ProbeReading
+from orchestrator.model.journal import Entry
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import KeyReference, Org
 from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Prober
-from orchestrator.model.readiness import Check, Group, Level, Readiness, worst_first
+from orchestrator.model.readiness import Check, Group, Level, Readiness, worst, worst_first
 from orchestrator.model.situation import Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.notices import Channel, trial_of
 from orchestrator.operations.session import Session
+from orchestrator.operations.sources import Sources
 from orchestrator.operations.status import read_org, standing_of
 from orchestrator.situation.guard_kinds import depends_on
 from orchestrator.system.keys import KEY_NAMES, together
@@ -37,7 +41,6 @@ from orchestrator.system.programs import find_program
 from .answers import Answers, ChannelFound, JournalFound, KeyFound, Mirrored, OrgAnswers
 from .guard_checks import check_channels, check_guards, check_hooks
 from .journal_checks import check_here, check_journal
-from .keeping import Keep, checked
 from .org_checks import check_keys, check_orgs, check_status, round_trip
 
 T = TypeVar("T")
@@ -56,6 +59,18 @@ ROOM = 64 * 1024 * 1024
 """Bytes that have to be free on the journal's disk: a run writes far less, and never alone."""
 
 
+Keep = Callable[[Sequence[Entry]], None]
+"""Adds looks to the journal, all in one transaction, or raises a HamrError that says why it could not."""
+
+
+PATIENCE = 1.0
+"""Seconds that opening the journal may wait for others who write, and adding to it as many again: doctor is no slower by more."""
+
+
+AT_ONCE = 16
+"""How many pairs are examined at the same time: each asks a dozen questions, over connections of its own."""
+
+
 async def examine(
     sessions: Sequence[Session],
     *,
@@ -63,7 +78,7 @@ async def examine(
     tell: bool = False,
     keep: Keep | None = None,
 ) -> tuple[Readiness, ...]:
-    """How ready each pair is, for a planned run and for an emergency. All questions at the same time.
+    """How ready each pair is, for a planned run and for an emergency. AT_ONCE of them after the other, all questions at the same time.
 
     Sends the orgs nothing but GETs, and writes nothing but what `keep` is given.
 
@@ -76,36 +91,56 @@ async def examine(
     Raises:
         PreparationError: the certificates or the proxy of this machine cannot be used.
     """
-    journals, orgs = await asyncio.gather(
-        asyncio.to_thread(_look_at_journals, sessions, unopened),
-        asyncio.gather(*(_ask(session, tell=tell) for session in sessions)),
-    )
-    if keep is not None:
-        journals = await asyncio.to_thread(_keep, keep, sessions, orgs, journals)
-    return tuple(_readiness(*found) for found in zip(sessions, orgs, journals, strict=True))
-
-
-AT_ONCE = 16
-"""How many pairs are examined at the same time: each asks a dozen questions, over connections of its own."""
-
-
-async def examine_all(
-    sessions: Sequence[Session],
-    *,
-    unopened: HamrError | None = None,
-    tell: bool = False,
-    keep: Keep | None = None,
-) -> tuple[Readiness, ...]:
-    """The same of however many pairs, AT_ONCE of them after the other.
-
-    Raises:
-        PreparationError: as `examine`.
-    """
     found: list[Readiness] = []
     for begin in range(0, len(sessions), AT_ONCE):
         part = sessions[begin : begin + AT_ONCE]
-        found += await examine(part, unopened=unopened, tell=tell, keep=keep)
+        journals, orgs = await asyncio.gather(
+            asyncio.to_thread(_look_at_journals, part, unopened),
+            asyncio.gather(*(_ask(session, tell=tell) for session in part)),
+        )
+        if keep is not None:
+            journals = await asyncio.to_thread(_keep, keep, part, orgs, journals)
+        found += map(_readiness, part, orgs, journals)
     return tuple(found)
+
+
+def keeper(sources: Sources) -> Keep:
+    """Adds to the journal that is named there; where there is none, it is made.
+
+    Raises:
+        UsageError: the place cannot be right.
+    """
+
+    def keep(looks: Sequence[Entry]) -> None:
+        # Opened anew: what a look reads is open for reading only, which works on a journal that can't be written, too.
+        with sources.store(writes=True, patience=PATIENCE) as store:
+            store.append_all(looks)
+
+    return keep
+
+
+def _checked(session: Session, readiness: Readiness) -> Entry:
+    """One look, as the journal keeps it. It belongs to no run."""
+    not_well: dict[str, Level] = {}
+    for check in readiness.checks:
+        name = check.name if check.role is None else f"{check.role} {check.name}"
+        level = worst((check.worst, not_well.get(name)))
+        if level is not None and not check.fine and not check.follows:
+            not_well[name] = level
+    return session.entry(
+        "",
+        DoctorChecked(
+            readiness.planned,
+            readiness.emergency,
+            len(readiness.checks),
+            not_well,
+            Both(*(took if took is None else round(took, 4) for took in readiness.round_trips)),
+            round(readiness.seconds, 3),
+            readiness.playbook,
+            session.playbook.digest,
+            __version__,
+        ),
+    )
 
 
 def _keep(
@@ -114,7 +149,7 @@ def _keep(
     """Add the looks to the journal, where it can be believed; what each says of the journal is that they could be."""
     kept = [replace(journal, kept=journal.problem is None and not journal.unwritable) for journal in journals]
     entries = [
-        checked(session, _readiness(session, asked, journal))
+        _checked(session, _readiness(session, asked, journal))
         for session, asked, journal in zip(sessions, orgs, kept, strict=True)
         if journal.kept
     ]
