@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
 from msgspec import Struct
 
 from orchestrator import __version__
 from orchestrator.errors import KeyUnavailable
-from orchestrator.model.org import Org, Pair
+from orchestrator.model.org import Org, Pair, Secret
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.readiness import KeysSaid
@@ -61,6 +61,24 @@ ASK_AGAIN_AFTER = 0.25
 _KEY_REMEDY = (
     "set what is missing or correct what is wrong with it (export VARIABLE=…, or put the file there)"
 )
+
+
+_KEY_HEADERS = {"api": "DD-API-KEY", "app": "DD-APPLICATION-KEY"}
+
+
+async def _fetched(keys: KeyRing, wanted: Iterable[tuple[Org, str]]) -> list[Secret]:
+    """Keys of orgs, all fetched at the same time; a KeyUnavailable that names all that cannot be had."""
+    found = await asyncio.gather(
+        *(keys.resolve(org.keys[which], org=str(org), which=which) for org, which in wanted),
+        return_exceptions=True,
+    )
+    missing = [key for key in found if isinstance(key, KeyUnavailable)]
+    for key in found:
+        if isinstance(key, BaseException) and key not in missing:
+            raise key
+    if missing:
+        raise together(missing)
+    return [key for key in found if isinstance(key, Secret)]
 
 
 class OrgClient(Struct, frozen=True, eq=False):
@@ -126,21 +144,9 @@ class OrgClient(Struct, frozen=True, eq=False):
         Raises:
             KeyUnavailable: one cannot be had.
         """
-        wanted = [("DD-API-KEY", self.org.api_key, "api"), ("DD-APPLICATION-KEY", self.org.app_key, "app")]
-        wanted = wanted if app_key else wanted[:1]
-        found = await asyncio.gather(
-            *(self.keys.resolve(reference, org=str(self.org), which=which) for _, reference, which in wanted),
-            return_exceptions=True,
-        )
-        missing = [key for key in found if isinstance(key, KeyUnavailable)]
-        if missing:
-            raise together(missing)
-        headers: dict[str, str] = {}
-        for (header, _, _), key in zip(wanted, found, strict=True):
-            if isinstance(key, BaseException):
-                raise key
-            headers[header] = key.reveal()
-        return headers
+        wanted = [(self.org, which) for which in ("api", "app")[: 1 + app_key]]
+        found = await _fetched(self.keys, wanted)
+        return {_KEY_HEADERS[which]: key.reveal() for (_, which), key in zip(wanted, found, strict=True)}
 
     async def ask(
         self,
@@ -350,20 +356,8 @@ class _PairClient:
         Raises:
             KeyUnavailable: one or more cannot be used; names all of them.
         """
-        found = await asyncio.gather(
-            *(
-                client.keys.resolve(reference, org=str(client.org), which=which)
-                for client in self._orgs
-                for which, reference in client.org.keys.items()
-            ),
-            return_exceptions=True,
-        )
-        for problem in found:
-            if isinstance(problem, BaseException) and not isinstance(problem, KeyUnavailable):
-                raise problem
-        missing = [problem for problem in found if isinstance(problem, KeyUnavailable)]
-        if missing:
-            raise together(missing)
+        wanted = [(client.org, which) for client in self._orgs for which in client.org.keys]
+        await _fetched(self._orgs.primary.keys, wanted)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -12,13 +12,12 @@ from orchestrator.model.events import Event, SituationRead
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
+from orchestrator.model.run import End, Ending, Mode, Objective
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import STYLES, plain_text
 from orchestrator.report.run import progress_line, result_json, result_page
-from tests.steps import step
 
 from .happened import SAID
 from .scenes import (
@@ -67,45 +66,12 @@ def test_a_look_between_two_writes_is_not_worth_a_line(purpose: str) -> None:
     assert progress_line(SituationRead(purpose, Both(reading(P), reading(S))), PAIR, 1.0) is None
 
 
-def test_a_run_that_is_done_is_summed_up() -> None:
-    assert lines(result_page(result())) == [
-        "DONE.",
-        "  pair payments stands at ACTIVE, on both orgs",
-        "",
-        "  run           20260528-163000-k3f9, pair payments to ACTIVE",
-        "  sent          4 writes reached the orgs.",
-        "  took          1 min 18 s: declare 2.1 s, activate 1 min 15 s",
-        "  objective     ACTIVE met: 6 min 12 s, of 15 min allowed",
-        f"  verify  hamr audit verify --anchor 41:{HASH}",
-        "",
-        "Left to do",
-        "  [ ] Traffic has not moved by itself.",
-        "",
-        "Next",
-        "  hamr show 20260528-163000-k3f9",
-    ]
-
-
 def test_law_10_refusal_lists_every_guard_with_its_flag() -> None:
     shown = lines(result_page(refused(UNSETTLED, UNSEEN)))
-    assert shown[:10] == [
-        "REFUSED.",
-        "  transition declare (PASSIVE → FAILOVER) was refused",
-        "",
-        "  fail     settled             Payments EU (secondary) was changed 2 min ago by bob@example.com",
-        "           Somebody changed this pair in the last minutes. Ask them.",
-        "           To go on all the same: --override settled=REASON",
-        "  unknown  both_answer         Payments (primary) did not answer",
-        "           Going home needs both regions.",
-        "           To go on all the same: --override both_answer=REASON",
-        "",
+    flags = [text.strip() for text in shown if "--override" in text]
+    assert flags == [
+        f"To go on all the same: --override {each}=REASON" for each in ("settled", "both_answer")
     ]
-    assert shown[shown.index("Next") + 1 :] == [
-        "  hamr status payments",
-        "  hamr show 20260528-163000-k3f9",
-    ]
-    assert "  sent          Nothing was sent." in shown
-    assert "  exit code     3: refused" in shown
 
 
 def test_law_10_what_can_not_be_overridden_gets_no_flag() -> None:
@@ -132,49 +98,6 @@ def test_a_refusal_in_the_middle_says_that_it_stays_open() -> None:
 def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
     other = replace(refused(UNSETTLED), ending=Ending(End.INCOMPLETE, "Payments EU refused ACTIVE: 400"))
     assert lines(result_page(other))[1] == "  Payments EU refused ACTIVE: 400"
-
-
-def test_an_unknown_outcome_names_the_org_and_what_was_sent() -> None:
-    ending = Ending(
-        End.UNKNOWN,
-        "the POST of ACTIVE to Payments EU (secondary) got no answer",
-        S,
-        (step(f"hamr resume {RUN}"), step("hamr status payments")),
-        "1 write reached or may have reached the orgs.",
-    )
-    shown = lines(
-        result_page(
-            replace(
-                result(),
-                ending=ending,
-                exit_code=ExitCode.UNKNOWN,
-                resumable=True,
-                objectives=(),
-                steps=(),
-                unknown=(Attempt(4, S, Status.ACTIVE, "stamp", "activate"),),
-            )
-        )
-    )
-    assert shown[:9] == [
-        "UNKNOWN: the outcome of a write is not known.",
-        "  the POST of ACTIVE to Payments EU (secondary) got no answer",
-        "",
-        "  run           20260528-163000-k3f9, pair payments to ACTIVE",
-        "  sent          1 write reached or may have reached the orgs.",
-        "  org           secondary",
-        "  stands        agreed(ACTIVE)",
-        "  took          1 min 18 s",
-        "  exit code     7: the outcome of a write is unknown",
-    ]
-    assert shown[shown.index("Left to do") + 1 :][:3] == [
-        "  [ ] Find out whether ACTIVE to the secondary took effect, or still will (attempt 4 of run",
-        "      20260528-163000-k3f9).",
-        "  [ ] Take run 20260528-163000-k3f9 up again: it stays open until then.",
-    ]
-    assert shown[shown.index("Next") + 1 :] == [
-        "  hamr resume 20260528-163000-k3f9",
-        "  hamr status payments",
-    ]
 
 
 def test_what_is_owed_and_a_missed_objective_are_said() -> None:

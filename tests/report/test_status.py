@@ -65,31 +65,6 @@ def page(of: Standing) -> list[str]:
     return lines(status_page(looked(of), PLAYBOOK))
 
 
-def test_a_quiet_pair_is_shown_side_by_side() -> None:
-    assert page(standing()) == [
-        "Pair payments, 2026-05-28 16:40:00 UTC; playbook regional-failover, mirrors auto",
-        "",
-        "                primary                                   secondary",
-        "  name          Payments                                  Payments EU",
-        "  site          api.datadoghq.com (us1)                   api.datadoghq.eu (eu1)",
-        "  status        PASSIVE                                   PASSIVE",
-        "  changed at    2026-05-27 09:30:00 UTC, 1 d 7 h ago      2026-05-27 09:30:00 UTC, 1 d 7 h ago",
-        "  changed by    alice@example.com                         alice@example.com",
-        "  keys          this org's                                this org's",
-        "  answered in   52 ms                                     81 ms",
-        "",
-        "  phase         agreed(PASSIVE)",
-        "  Both orgs show PASSIVE.",
-        "",
-        "Left to do: Nothing.",
-        "  journal       /home/alice/.local/state/hamr/journal.db",
-        f"  head          41:{HASH}",
-        "",
-        "Next",
-        "  hamr plan payments --to ACTIVE",
-    ]
-
-
 @pytest.mark.parametrize(
     ("sight", "status", "because"),
     [
@@ -151,40 +126,12 @@ def test_the_case_of_a_uuid_does_not_matter() -> None:
     )
 
 
-def test_everything_that_the_journal_knows_is_told() -> None:
-    holder = Holder(
-        "ab12cd34ef56", "payments", RUN, "bob", "laptop2", 4242, "", NOW - timedelta(minutes=5), NOW
-    )
-    attempt = Attempt(3, P, Status.ACTIVE, "stamp", "activate")
-    shown = page(
-        replace(
-            standing(),
-            owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY),
-            unknown=((RUN, attempt),),
-            open_run=OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", Mode.EMERGENCY),
-            holder=holder,
-            cooling_down_after=RUN,
-            cooling_down_for=290.0,
-        )
-    )
-    begin = shown.index("  Both orgs show PASSIVE.") + 2
-    assert shown[begin : shown.index("Next") - 3] == [
-        "  open run      20260528-163000-k3f9, to ACTIVE, in transition declare (PASSIVE → FAILOVER), in",
-        "                emergency mode; hamr show 20260528-163000-k3f9 tells it",
-        "  lock          held by bob on laptop2 (process 4242) for run 20260528-163000-k3f9, since 2026-05-28",
-        "                16:35:00 UTC; last heartbeat just now; that process is not known to be gone (lock id",
-        "                ab12cd34ef56)",
-        "  cooling down  for another 4 min 50 s after run 20260528-163000-k3f9; hamr ack 20260528-163000-k3f9",
-        "                ends it",
-        "",
-        "Left to do",
-        "  [ ] Find out whether ACTIVE to Payments (primary) took effect, or still will (attempt 3 of run",
-        "      20260528-163000-k3f9).",
-        "  [ ] See whether run 20260528-163000-k3f9 still goes on; if not, resume it: it stays open until",
-        "      then.",
+def test_what_an_org_is_owed_that_shows_it_by_now_is_only_to_be_settled() -> None:
+    shown = page(replace(standing(), owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY)))
+    at = shown.index("Left to do") + 1
+    assert shown[at : at + 2] == [
         "  [ ] Settle what Payments (primary) was owed since 2026-05-27 09:30:00 UTC (run",
         "      20260528-163000-k3f9): ACTIVE. Both orgs show the same by now.",
-        "",
     ]
 
 
@@ -467,21 +414,15 @@ def test_every_style_is_a_known_meaning() -> None:
     ]
 
 
-def test_below_90_columns_the_orgs_stand_one_below_the_other() -> None:
+@pytest.mark.parametrize(
+    ("columns", "first"), [(89, "  primary       Payments,"), (90, "                primary")]
+)
+def test_below_90_columns_the_orgs_stand_one_below_the_other(columns: int, first: str) -> None:
     def narrow() -> list[str]:
-        fit(89)
+        fit(columns)
         return page(standing())
 
-    shown = copy_context().run(narrow)
-    assert shown[2:9] == [
-        "  primary       Payments, api.datadoghq.com (us1)",
-        "  status        PASSIVE",
-        "  changed at    2026-05-27 09:30:00 UTC, 1 d 7 h ago",
-        "  changed by    alice@example.com",
-        "  keys          this org's; answered in 52 ms",
-        "",
-        "  secondary     Payments EU, api.datadoghq.eu (eu1)",
-    ]
+    assert copy_context().run(narrow)[2].startswith(first)
 
 
 def test_nothing_is_left_only_of_a_pair_at_rest_by_a_journal_that_can_tell() -> None:
