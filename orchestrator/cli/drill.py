@@ -88,7 +88,7 @@ def list_(invocation: Invocation) -> ExitCode:
     Those that ship with hamr, and those in the folder scenarios of the folder that you are in.
     """
     from orchestrator.config.scenarios import load_scenario, named_scenarios
-    from orchestrator.report.drill import scenarios_json, scenarios_page
+    from orchestrator.report.drill import scenarios_facts
 
     found: dict[str, str] = {}
     for name, path in named_scenarios().items():
@@ -96,7 +96,7 @@ def list_(invocation: Invocation) -> ExitCode:
             found[name] = load_scenario(str(path)).summary
         except DocumentError:
             found[name] = f"It has problems: hamr check {path} says which."
-    invocation.console.facts(scenarios_page(found), scenarios_json(found))
+    invocation.console.facts(*scenarios_facts(found))
     return ExitCode.DONE
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
@@ -38,15 +40,12 @@ from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import status_named
 from orchestrator.operations.sources import Sources
 from orchestrator.report.drill import (
-    closed_json,
-    closed_page,
+    closed_facts,
     drill_json,
     drill_page,
-    drills_json,
-    drills_page,
-    scenario_json,
+    drills_facts,
+    scenario_facts,
     scenario_lines,
-    scenario_page,
     scenario_remarks,
     steps_to_play,
     worst,
@@ -71,20 +70,22 @@ ALL = "all"
 """Stands for every scenario that has a name here."""
 
 
+class Asked(Struct, frozen=True):
+    """What was asked of a drill, beside where it goes."""
+
+    notes: str
+    html: str | None
+    junit: str | None
+    seed: int | None
+
+
 def run_drill(
-    invocation: Invocation,
-    *,
-    pair: str | None,
-    scenario: str | None,
-    seed: int | None,
-    to: str | None,
-    notes: str,
-    html: str | None,
-    junit: str | None,
+    invocation: Invocation, *, pair: str | None, scenario: str | None, to: str | None, **flags: Any
 ) -> ExitCode:
     """Go out and home again, on the simulator or live; a UsageError for flags that do not go together."""
+    asked = Asked(**flags)
     goal = None if to is None else status_named(to)
-    named = [flag for flag, given in (("--scenario", scenario), ("--seed", seed)) if given is not None]
+    named = [flag for flag, given in (("--scenario", scenario), ("--seed", asked.seed)) if given is not None]
     if pair is not None and named:
         raise UsageError(
             f"{' and '.join(named)}: what goes wrong can be chosen on the simulator alone, and {pair[:60]!r} is a live "
@@ -93,7 +94,7 @@ def run_drill(
         )
     if pair is not None:
         invocation.require_somebody()
-    for option, where in (("--html", html), ("--junit", junit)):
+    for option, where in (("--html", asked.html), ("--junit", asked.junit)):
         if where == STDOUT:
             raise UsageError(
                 f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards.",
@@ -102,21 +103,14 @@ def run_drill(
     if scenario == ALL:
         if goal is not None:
             raise UsageError("--to: each scenario says itself where it goes. Leave out --to.")
-        return _on_all_scenarios(invocation, seed, notes, html=html, junit=junit)
-    refuse_misplaced_files({PAGE: html, JUNIT: junit})
+        return _on_all_scenarios(invocation, asked)
+    refuse_misplaced_files({PAGE: asked.html, JUNIT: asked.junit})
     if pair is None:
-        return _on_simulator(invocation, scenario, seed, goal, notes, html=html, junit=junit)
-    return _on_live_pair(invocation, pair, goal, notes, html=html, junit=junit)
+        return _on_simulator(invocation, scenario, goal, asked)
+    return _on_live_pair(invocation, pair, goal, asked)
 
 
-def _on_simulator(
-    invocation: Invocation,
-    name: str | None,
-    seed: int | None,
-    goal: Status | None,
-    notes: str,
-    **files: str | None,
-) -> ExitCode:
+def _on_simulator(invocation: Invocation, name: str | None, goal: Status | None, asked: Asked) -> ExitCode:
     """Play the scenario that was named, or the way out and home with nothing going wrong."""
     if name is None:
         scenario = Scenario("") if goal is None else Scenario("", goal=goal)
@@ -126,8 +120,8 @@ def _on_simulator(
         raise UsageError("--to: a scenario says itself where it goes. Leave out --to, or --scenario.")
     playbook = _playbook_for(invocation, scenario)
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
-        result = _play(invocation, store, scenario, playbook, seed, notes)
-        return _show_result(invocation, store, result, **files)
+        result = _play(invocation, store, scenario, playbook, asked)
+        return _show_result(invocation, store, result, asked)
 
 
 def _playbook_for(invocation: Invocation, scenario: Scenario) -> Playbook:
@@ -137,13 +131,12 @@ def _playbook_for(invocation: Invocation, scenario: Scenario) -> Playbook:
     return invocation.load_playbook()
 
 
-def _play(  # noqa: PLR0917 - what a rehearsal is made of
+def _play(
     invocation: Invocation,
     store: Store,
     scenario: Scenario,
     playbook: Playbook,
-    seed: int | None,
-    notes: str,
+    asked: Asked,
     *,
     shown: bool = True,
 ) -> DrillResult:
@@ -152,21 +145,26 @@ def _play(  # noqa: PLR0917 - what a rehearsal is made of
     watching: Watching = command.watchers if shown else lambda _: ()
     return command.supervise(
         rehearse(
-            context, scenario, playbook, seed=seed, notes=notes, watching=watching, controls=command.controls
+            context,
+            scenario,
+            playbook,
+            seed=asked.seed,
+            notes=asked.notes,
+            watching=watching,
+            controls=command.controls,
         )
     )
 
 
-def _on_all_scenarios(
-    invocation: Invocation, seed: int | None, notes: str, *, html: str | None, junit: str | None
-) -> ExitCode:
+def _on_all_scenarios(invocation: Invocation, asked: Asked) -> ExitCode:
     """Play every scenario that has a name here, and say in a line each what came of it; one that cannot be played stops none."""
     played: dict[str, DrillResult | UsageError] = {}
     scenarios, console = named_scenarios(), invocation.console
     # The page of one of several scenarios: drill.html is drill-answer-lost.html.
+    html = asked.html
     pages = {name: html and str(Path(html).with_stem(f"{Path(html).stem}-{name}")) for name in scenarios}
     for page in pages.values():
-        refuse_misplaced_files({PAGE: page, JUNIT: junit})
+        refuse_misplaced_files({PAGE: page, JUNIT: asked.junit})
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
         journal = invocation.named(store)
         views = []
@@ -174,26 +172,24 @@ def _on_all_scenarios(
             try:
                 scenario = load_scenario(str(path))
                 playbook = _playbook_for(invocation, scenario)
-                played[name] = result = _play(invocation, store, scenario, playbook, seed, notes, shown=False)
+                played[name] = result = _play(invocation, store, scenario, playbook, asked, shown=False)
             except UsageError as error:
                 played[name] = error
             else:
-                if junit is not None or html is not None:
+                if asked.junit is not None or html is not None:
                     views.append(read_report(store, result.score.drill, journal))
                     write_html(invocation, views[-1], pages[name])
                 if result.exit_code not in (ExitCode.DONE, ExitCode.DRILL_MISSED):
                     break  # somebody stopped it
             console.aside.page(scenario_lines(name, played[name]))
-        write_junit(invocation, junit, *views)
+        write_junit(invocation, asked.junit, *views)
     code = worst(played)
     invocation.outcome = code
-    console.facts(drills_page(played), drills_json(played, store.place))
+    console.facts(*drills_facts(played, store.place))
     return code
 
 
-def _on_live_pair(
-    invocation: Invocation, pair: str, goal: Status | None, notes: str, **files: str | None
-) -> ExitCode:
+def _on_live_pair(invocation: Invocation, pair: str, goal: Status | None, asked: Asked) -> ExitCode:
     """Take a pair out and home again, after asking."""
     target = Status.ACTIVE if goal is None else goal
     found = invocation.sources.pair(pair)
@@ -208,7 +204,7 @@ def _on_live_pair(
                 "hooks. Other runs of it are refused until the drill is closed.",
             )
         command = RunCommand(invocation, found, asks=invocation.asks)
-        work = drill(session, target, notes=notes, controls=command.controls)
+        work = drill(session, target, notes=asked.notes, controls=command.controls)
         try:
             result = command.supervise(work)
         except Interrupted as stop:
@@ -221,12 +217,10 @@ def _on_live_pair(
                 sent=stop.sent,
                 next_steps=(next_step.close_drill(held.drill),),
             ) from stop
-        return _show_result(invocation, session.store, result, **files)
+        return _show_result(invocation, session.store, result, asked)
 
 
-def _show_result(
-    invocation: Invocation, store: Store, result: DrillResult, *, html: str | None, junit: str | None
-) -> ExitCode:
+def _show_result(invocation: Invocation, store: Store, result: DrillResult, asked: Asked) -> ExitCode:
     """Show what came of it, which stands in the journal, and write the files that were asked for."""
     score = result.score
     invocation.outcome = result.exit_code
@@ -235,10 +229,10 @@ def _show_result(
     records = [record for record in store.records(after=first) if record.seq in pointed] if pointed else []
     journal = invocation.named(store)
     invocation.console.facts(drill_page(result, records, journal), drill_json(result, store.place))
-    if junit is not None or html is not None:
+    if asked.junit is not None or asked.html is not None:
         view = read_report(store, score.drill, journal)
-        write_junit(invocation, junit, view)
-        write_html(invocation, view, html)
+        write_junit(invocation, asked.junit, view)
+        write_html(invocation, view, asked.html)
     return result.exit_code
 
 
@@ -262,10 +256,8 @@ def close_drill(invocation: Invocation, *, what: str, notes: str, overrides: tup
             else f"{failback.why[:1].upper()}{failback.why[1:]}."
         )
     invocation.outcome = ExitCode.DONE
-    invocation.console.facts(
-        closed_page(found.drill, words),
-        closed_json(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs),
-    )
+    facts = closed_facts(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs)
+    invocation.console.facts(*facts)
     return ExitCode.DONE
 
 
@@ -299,10 +291,7 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Exi
         for each in made.left_out:
             console.note(f"Not in it: {each}.", "warn")
         return ExitCode.DONE
-    console.facts(
-        scenario_page(found, str(out), made.left_out, steps),
-        scenario_json(found, text, "" if out is None else str(out), made.left_out, steps),
-    )
+    console.facts(*scenario_facts(found, text, str(out or ""), made.left_out, steps))
     return ExitCode.DONE
 
 

@@ -19,8 +19,7 @@ from orchestrator.operations.preflight import status_named
 from orchestrator.report.drill import (
     drill_json,
     drill_page,
-    live_drills_json,
-    live_drills_page,
+    live_drills_facts,
     scenario_lines,
 )
 
@@ -113,5 +112,5 @@ def _on_live_pairs(invocation: Invocation, pairs: Sequence[Pair], goal: Status, 
     code = worst_of(each.exit_code for each in found.values())
     invocation.outcome = code
     left = [pair.name for pair in pairs if pair.name not in found]
-    invocation.console.facts(live_drills_page(found, left, code), live_drills_json(found, left, code))
+    invocation.console.facts(*live_drills_facts(found, left, code))
     return code

@@ -35,8 +35,7 @@ from orchestrator.report.fleet import (
     approvable_fleet_page,
     clearing,
     ended_line,
-    fleet_json,
-    fleet_page,
+    fleet_facts,
     frame,
     nobody_is_dark,
     plan_json,
@@ -235,8 +234,7 @@ def report_fleet(
 def _show(
     invocation: Invocation, view: FleetView, code: ExitCode, steps: tuple[NextStep, ...] = ()
 ) -> ExitCode:
-    page = fleet_page(view, code, datetime.now(UTC), steps)
-    invocation.console.facts(page, fleet_json(view, code))
+    invocation.console.facts(*fleet_facts(view, code, datetime.now(UTC), steps))
     return code
 
 

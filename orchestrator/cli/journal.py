@@ -31,7 +31,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
     from orchestrator.journal import provably_dead
     from orchestrator.model.journal import Witness
     from orchestrator.operations.finding import drills_of, outlines, summaries
-    from orchestrator.report.journal import runs_json, runs_page
+    from orchestrator.report.journal import runs_facts
 
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
@@ -60,10 +60,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
     if pair is not None and not rows and not unjournalled:
         invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
     listed = found if drills else None
-    invocation.console.facts(
-        runs_page(rows, still_open, listed, unjournalled=unjournalled, held=held),
-        runs_json(rows, still_open, listed, unjournalled=unjournalled),
-    )
+    invocation.console.facts(*runs_facts(rows, still_open, listed, unjournalled=unjournalled, held=held))
     return ExitCode.DONE
 
 
@@ -76,11 +73,11 @@ def show(invocation: Invocation, run: str) -> ExitCode:
     What it read, how the guards were judged, what it sent and what came back, from the journal. RUN is the id of a
     run or a drill, the beginning of one, or last.
     """
-    from orchestrator.report.journal import show_json, show_page
+    from orchestrator.report.journal import show_facts
 
     with invocation.store_with(run, next_step.show) as (store, found):
         records = list(store.records(run=found))
-    invocation.console.facts(show_page(records), show_json(records))
+    invocation.console.facts(*show_facts(records))
     return ExitCode.DONE
 
 

@@ -318,15 +318,16 @@ class NagiosVerb(click.Command):
 
 
 def _could_not_look(invocation: Invocation, error: HamrError) -> int:
-    from orchestrator.report.doctor import could_not_look_json, could_not_look_line, could_not_look_page
+    from orchestrator.report.doctor import could_not_look
     from orchestrator.report.layout import line
 
     console = invocation.console
-    console.err.page(could_not_look_page(error))
+    first, page, document = could_not_look(error)
+    console.err.page(page)
     if invocation.json:
-        console.document(could_not_look_json(error))
+        console.document(document)
     else:
-        console.out.page((line(could_not_look_line(error), "warn"),))
+        console.out.page((line(first, "warn"),))
     return NagiosCode.UNKNOWN
 
 

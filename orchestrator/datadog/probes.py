@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Self, assert_never
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -99,18 +99,64 @@ class Probes(Struct, eq=False):
             case Http():
                 return await self._ask_page(probe.kind, allowed)
             case Command():
-                return await ask_command(probe.kind, self._environment(probe), self.redactor, allowed)
+                return await self._ask_command(probe.name, probe.kind, allowed)
             case _ as never:
                 assert_never(never)
 
-    async def _ask_page(self, kind: Http, allowed: float) -> Measured | Unmeasured:
-        url = kind.at(self.pair.pages)
+    async def _ask_command(self, name: str, command: Command, within: float) -> Measured | Unmeasured:
+        """What a program says; its process group is ended when its time is up."""
+        output, errors = Capture(), Capture()
+        without = environment_without_keys(self.environ, self.redactor, key_variables(self.pair))
+        environ = without | {"HAMR_PAIR": self.pair.name, "HAMR_PROBE": name}
+        try:
+            code = await run_to_end(command.run, environ, output, errors, within=within, grace=GRACE)
+        except NotStarted as problem:
+            return Unmeasured(str(problem))
+        complaint = errors.last_line(self.redactor)
+        if code is None:
+            return Unmeasured(
+                _joined(f"{command.run[0]} did not end within {span(within)}, and was stopped", complaint)
+            )
+        if code < 0:
+            return Unmeasured(_joined(f"{command.run[0]} was killed by signal {-code}", complaint))
+        if code not in (_GOOD, _BAD):
+            return Unmeasured(_joined(f"exit code {code}", complaint))
+        first = output.text(self.redactor).partition("\n")[0].strip()
+        value = _number(first)
+        said = "" if value is not None else first or (complaint if code == _BAD else "")
+        return Measured(value, good=code == _GOOD, detail=_joined(f"exit code {code}", said))
+
+    async def _ask_page(self, page: Http, within: float) -> Measured | Unmeasured:
+        """What a page says, within so many seconds, redirects included.
+
+        A redirect within the page's own host is followed, unless it gives up encryption. Any other leaves it unknown:
+        what another host says (a login page, a captive portal) is not the page's word.
+        """
+        url = page.at(self.pair.pages)
         if url is None:
             return Unmeasured(
-                f"pairs.yaml gives pair {self.pair.name} no page {kind.page}: write it under its pages"
+                f"pairs.yaml gives pair {self.pair.name} no page {page.page}: write it under its pages"
             )
-        there = replace(kind, url=url)
-        return await ask_page(there, self._reach, self.timeouts, self.redactor, allowed)
+        exchanged = Exchanged()
+        try:
+            async with asyncio.timeout(within):
+                for _ in range(MOST_REDIRECTS + 1):
+                    exchanged = Exchanged()
+                    over = self._reach(url)
+                    await exchange(
+                        over, "GET", url, _HEADERS, content=None, timeouts=self.timeouts, into=exchanged
+                    )
+                    to = _redirect(url, exchanged) if exchanged.status != page.status else None
+                    if to is None:
+                        return _page_sight(page, exchanged, self.redactor)
+                    if isinstance(to, Unmeasured):
+                        return to
+                    url = to
+        except TimeoutError:
+            if exchanged.status is not None:
+                return Unmeasured(f"the answer did not end within {span(within)}")
+            return Unmeasured(f"no {'answer' if exchanged.sent else 'connection'} within {span(within)}")
+        return Unmeasured(f"it redirects more than {MOST_REDIRECTS} times")
 
     def _client(self, kind: Metric | Monitor) -> OrgClient:
         if self.transports is None:
@@ -133,10 +179,6 @@ class Probes(Struct, eq=False):
         if host not in self.pages:
             self.pages[host] = open_page_transport(host, self.environ, self.trust)
         return ReadOnly(self.pages[host])
-
-    def _environment(self, probe: Probe) -> dict[str, str]:
-        without = environment_without_keys(self.environ, self.redactor, key_variables(self.pair))
-        return without | {"HAMR_PAIR": self.pair.name, "HAMR_PROBE": probe.name}
 
     def _cleaned(self, sight: Measured | Unmeasured) -> Measured | Unmeasured:
         """The same with every text as one short line without keys: readings are shown and journalled (law 17)."""
@@ -168,37 +210,6 @@ _GOOD, _BAD = 0, 1
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
-async def ask_command(
-    command: Command, environ: Mapping[str, str], redactor: Redactor, within: float
-) -> Measured | Unmeasured:
-    """What a program says.
-
-    Args:
-        command: the program.
-        environ: its whole environment.
-        redactor: cleans what it prints.
-        within: seconds that it may take; its process group is ended then.
-    """
-    output, errors = Capture(), Capture()
-    try:
-        code = await run_to_end(command.run, environ, output, errors, within=within, grace=GRACE)
-    except NotStarted as problem:
-        return Unmeasured(str(problem))
-    complaint = errors.last_line(redactor)
-    if code is None:
-        return Unmeasured(
-            _joined(f"{command.run[0]} did not end within {span(within)}, and was stopped", complaint)
-        )
-    if code < 0:
-        return Unmeasured(_joined(f"{command.run[0]} was killed by signal {-code}", complaint))
-    if code not in (_GOOD, _BAD):
-        return Unmeasured(_joined(f"exit code {code}", complaint))
-    first = output.text(redactor).partition("\n")[0].strip()
-    value = _number(first)
-    said = "" if value is not None else first or (complaint if code == _BAD else "")
-    return Measured(value, good=code == _GOOD, detail=_joined(f"exit code {code}", said))
-
-
 def _number(text: str) -> float | None:
     """A finite number, else None."""
     value = float(text) if re.fullmatch(_NUMBER, text) else math.nan
@@ -222,43 +233,6 @@ _REDIRECTS = frozenset(
 )
 
 _HEADERS = {**HEADERS, "Accept": "application/json, */*;q=0.5"}
-
-
-async def ask_page(
-    page: Http, reach: Callable[[str], Transport], timeouts: Timeouts, redactor: Redactor, within: float
-) -> Measured | Unmeasured:
-    """What a page says.
-
-    A redirect within the page's own host is followed, unless it gives up encryption. Any other leaves it unknown:
-    what another host says (a login page, a captive portal) is not the page's word.
-
-    Args:
-        page: what to get, and what is wanted of it.
-        reach: the connections by which a URL is got, which send nothing but GETs.
-        timeouts: for connecting, and for each wait for data.
-        redactor: cleans what is said.
-        within: seconds for everything, redirects included.
-    """
-    exchanged = Exchanged()
-    try:
-        async with asyncio.timeout(within):
-            url = page.url
-            for _ in range(MOST_REDIRECTS + 1):
-                exchanged = Exchanged()
-                await exchange(
-                    reach(url), "GET", url, _HEADERS, content=None, timeouts=timeouts, into=exchanged
-                )
-                to = _redirect(url, exchanged) if exchanged.status != page.status else None
-                if to is None:
-                    return _page_sight(page, exchanged, redactor)
-                if isinstance(to, Unmeasured):
-                    return to
-                url = to
-    except TimeoutError:
-        if exchanged.status is not None:
-            return Unmeasured(f"the answer did not end within {span(within)}")
-        return Unmeasured(f"no {'answer' if exchanged.sent else 'connection'} within {span(within)}")
-    return Unmeasured(f"it redirects more than {MOST_REDIRECTS} times")
 
 
 def _redirect(url: str, exchanged: Exchanged) -> str | Unmeasured | None:

@@ -272,16 +272,9 @@ def _pair_fact(readiness: Readiness) -> dict[str, object]:
     }
 
 
-def could_not_look_line(error: HamrError) -> str:
-    """The first line where doctor could not even begin."""
-    return f"HAMR UNKNOWN - {' '.join(error.message.split())}"
-
-
-def could_not_look_page(error: HamrError) -> Page:
-    """Why doctor could not look, in full."""
-    return told(error, labelled("exit code", f"{int(NagiosCode.UNKNOWN)}: {_COULD_NOT_LOOK}", "dim"))
-
-
-def could_not_look_json(error: HamrError) -> dict[str, JSON]:
-    """The same as hamr/error/1, with the exit code that doctor ends with."""
-    return {**error_json(error), "exit_code": int(NagiosCode.UNKNOWN), "exit_meaning": _COULD_NOT_LOOK}
+def could_not_look(error: HamrError) -> tuple[str, Page, dict[str, JSON]]:
+    """Where doctor could not even begin: the first line, why in full, and the same as hamr/error/1 with doctor's own exit code."""
+    code = int(NagiosCode.UNKNOWN)
+    page = told(error, labelled("exit code", f"{code}: {_COULD_NOT_LOOK}", "dim"))
+    document = {**error_json(error), "exit_code": code, "exit_meaning": _COULD_NOT_LOOK}
+    return f"HAMR UNKNOWN - {' '.join(error.message.split())}", page, document

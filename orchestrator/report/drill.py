@@ -19,6 +19,7 @@ from .errors import exit_fact, exit_lines
 from .layout import (
     MOST_STEPS,
     OF_MANY,
+    Facts,
     Line,
     Page,
     Span,
@@ -157,29 +158,14 @@ def drill_json(result: DrillResult, journal: str) -> dict[str, JSON]:
     )
 
 
-def closed_page(drill: str, words: str) -> Page:
-    """That a drill was closed, and how its pair stands."""
+def closed_facts(drill: str, pair: str, *, phase: str, words: str, notes: str, runs: Sequence[str]) -> Facts:
+    """That a drill was closed, and how its pair stands: hamr/drill-close/1."""
+    steps = (next_step.report(drill),)
+    said = (Span("Drill ", "heading"), Span(drill, "bold"), Span(" is closed."), Span(f" {words}"))
+    fields = {"drill": drill, "pair": pair, "phase": phase, "message": words, "notes": notes}
     return (
-        (Span("Drill ", "heading"), Span(drill, "bold"), Span(" is closed."), Span(f" {words}")),
-        *next_commands((next_step.report(drill),)),
-    )
-
-
-def closed_json(
-    drill: str, pair: str, *, phase: str, words: str, notes: str, runs: Sequence[str]
-) -> dict[str, JSON]:
-    """The same as a document: hamr/drill-close/1."""
-    return document(
-        "hamr/drill-close/1",
-        {
-            "drill": drill,
-            "pair": pair,
-            "phase": phase,
-            "message": words,
-            "notes": notes,
-            "runs": runs,
-            "next": [next_step.report(drill)],
-        },
+        (said, *next_commands(steps)),
+        document("hamr/drill-close/1", {**fields, "runs": runs, "next": steps}),
     )
 
 
@@ -215,11 +201,6 @@ def worst(played: Played) -> ExitCode:
     return next(iter([*stopped, *missed, *codes]), ExitCode.DONE)
 
 
-def drills_page(played: Played) -> Page:
-    """What came of all of them; each has had its line."""
-    return _passed(played, "scenario", worst(played), _to_look_at(played))
-
-
 def _passed(
     played: Played, noun: str, code: ExitCode, steps: Sequence[NextStep], left: Sequence[str] = ()
 ) -> Page:
@@ -249,28 +230,42 @@ def _to_look_at(played: Played) -> tuple[NextStep, ...]:
     )
 
 
-def drills_json(played: Played, journal: str) -> dict[str, JSON]:
-    """The same as a document: hamr/drills/1. `journal` is the file that they stand in."""
-    code = worst(played)
-    return document(
-        "hamr/drills/1",
-        {
-            "passed": code is ExitCode.DONE,
-            **exit_fact(code),
-            "drills": [
-                drill_json(each, journal) for each in played.values() if isinstance(each, DrillResult)
-            ],
-            "failed": _not_played(played, "scenario"),
-            "next": _to_look_at(played),
-            "journal": journal,
-        },
-    )
+def drills_facts(played: Played, journal: str) -> Facts:
+    """What came of all of them, each of which has had its line: hamr/drills/1. `journal` is the file that they stand in."""
+    code, steps = worst(played), _to_look_at(played)
+    fields = {
+        "passed": code is ExitCode.DONE,
+        **exit_fact(code),
+        "drills": [drill_json(each, journal) for each in played.values() if isinstance(each, DrillResult)],
+        "failed": _not_played(played, "scenario"),
+        "next": steps,
+        "journal": journal,
+    }
+    return _passed(played, "scenario", code, steps), document("hamr/drills/1", fields)
 
 
-def live_drills_page(found: Played, left: Sequence[str], code: ExitCode) -> Page:
-    """What came of the live drills of many pairs; each has had its line."""
+def live_drills_facts(found: Played, left: Sequence[str], code: ExitCode) -> Facts:
+    """What came of the live drills of many pairs, each of which has had its line: hamr/fleet-drill/1."""
+    steps = _after_drills(found)
+    fields = {
+        "passed": code is ExitCode.DONE and not left,
+        **exit_fact(code),
+        "drills": [
+            {
+                **fields_fact(each.score, "drill", "pair", "passed"),
+                **exit_fact(each.exit_code),
+                "closed": each.closed,
+                "seconds": seconds(sum(leg.seconds for leg in each.score.legs)),
+            }
+            for each in found.values()
+            if isinstance(each, DrillResult)
+        ],
+        "failed": _not_played(found, "pair"),
+        "not_drilled": left,
+        "next": steps,
+    }
     with within(OF_MANY):
-        return _passed(found, "pair", code, _after_drills(found), left)
+        return _passed(found, "pair", code, steps, left), document("hamr/fleet-drill/1", fields)
 
 
 def _after_drills(found: Played) -> tuple[NextStep, ...]:
@@ -283,43 +278,13 @@ def _after_drills(found: Played) -> tuple[NextStep, ...]:
     return each_once(steps[:MOST_STEPS])
 
 
-def live_drills_json(found: Played, left: Sequence[str], code: ExitCode) -> dict[str, JSON]:
-    """The same as a document: hamr/fleet-drill/1."""
-    return document(
-        "hamr/fleet-drill/1",
-        {
-            "passed": code is ExitCode.DONE and not left,
-            **exit_fact(code),
-            "drills": [
-                {
-                    **fields_fact(each.score, "drill", "pair", "passed"),
-                    **exit_fact(each.exit_code),
-                    "closed": each.closed,
-                    "seconds": seconds(sum(leg.seconds for leg in each.score.legs)),
-                }
-                for each in found.values()
-                if isinstance(each, DrillResult)
-            ],
-            "failed": _not_played(found, "pair"),
-            "not_drilled": left,
-            "next": _after_drills(found),
-        },
-    )
-
-
-def scenarios_page(scenarios: Mapping[str, str]) -> Page:
-    """A line for each scenario: its name, and what it shows."""
-    rows = [(Span(name, "bold"), Span(shortened(summary))) for name, summary in scenarios.items()]
-    return (
-        *table(("scenario", "what it shows"), rows, (24, 74)),
-        *next_commands((next_step.play("SCENARIO"), next_step.play("all").so_that("play all of them"))),
-    )
-
-
-def scenarios_json(scenarios: Mapping[str, str]) -> dict[str, JSON]:
-    """The same as a document: hamr/scenarios/1."""
-    listed = [{"name": name, "summary": summary} for name, summary in scenarios.items()]
-    return document("hamr/scenarios/1", {"scenarios": listed})
+def scenarios_facts(found: Mapping[str, str]) -> Facts:
+    """A line for each scenario, its name, and what it shows: hamr/scenarios/1."""
+    rows = [(Span(name, "bold"), Span(shortened(summary))) for name, summary in found.items()]
+    listed = [{"name": name, "summary": summary} for name, summary in found.items()]
+    steps = (next_step.play("SCENARIO"), next_step.play("all").so_that("play all of them"))
+    page = (*table(("scenario", "what it shows"), rows, (24, 74)), *next_commands(steps))
+    return page, document("hamr/scenarios/1", {"scenarios": listed})
 
 
 # -- a scenario that was made of something else ----------------------------------------------------------------
@@ -338,20 +303,14 @@ def steps_to_play(file: str | None, playbook: str) -> tuple[NextStep, ...]:
     return (named if playbook else named.with_options("--playbook", "PLAYBOOK"),)
 
 
-def scenario_page(what: str, file: str, left_out: Sequence[str], steps: Sequence[NextStep]) -> Page:
-    """Where it is, and what is not in it."""
-    return (
+def scenario_facts(
+    what: str, text: str, file: str, left_out: Sequence[str], steps: Sequence[NextStep]
+) -> Facts:
+    """Where it is, and what is not in it: hamr/scenario-made/1."""
+    fields = {"of": what, "scenario": text, "file": file, "left_out": left_out, "next": steps}
+    page = (
         (Span(f"A scenario of {what} is in "), Span(file, "bold"), Span(".")),
         *(each for words in left_out for each in paragraph(f"Not in it: {shortened(words)}.", "warn")),
         *next_commands(steps),
     )
-
-
-def scenario_json(
-    what: str, text: str, file: str, left_out: Sequence[str], steps: Sequence[NextStep]
-) -> dict[str, JSON]:
-    """The same as a document: hamr/scenario-made/1."""
-    return document(
-        "hamr/scenario-made/1",
-        {"of": what, "scenario": text, "file": file, "left_out": left_out, "next": steps},
-    )
+    return page, document("hamr/scenario-made/1", fields)

@@ -24,6 +24,7 @@ from .errors import exit_fact, exit_lines, meaning
 from .layout import (
     MOST_STEPS,
     OF_MANY,
+    Facts,
     Line,
     Page,
     Span,
@@ -203,17 +204,17 @@ def needs_person(member: Member) -> bool:
     return member.outcome is not None and not member.settled
 
 
-def fleet_page(view: FleetView, code: ExitCode, now: datetime, first: tuple[NextStep, ...] = ()) -> Page:
-    """What became of each pair, and what to type next, these first."""
-    needing = [each for each in view.members.values() if needs_person(each)]
+def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[NextStep, ...] = ()) -> Facts:
+    """What became of each pair, and what to type next, these first: hamr/fleet/1."""
+    started, members = view.started, view.members.values()
+    needing = [each for each in members if needs_person(each)]
     ended = (  # of those that have arrived and owe something, the fleet delivers it
         (each.pair, each.outcome.next_steps) for each in needing if each.outcome and not each.arrived
     )
-    steps = _steps_of(ended, view.started.goal)
-    left = any(not each.settled for each in view.members.values())
-    go_on = going_on(view) if left else ()
+    steps = _steps_of(ended, started.goal)
+    go_on = going_on(view) if any(not each.settled for each in members) else ()
     with within(OF_MANY):
-        return (
+        page = (
             line(),
             title(view, now),
             *(paragraph(f"It stopped: {view.stopped.rstrip('.')}.", "warn") if view.stopped else ()),
@@ -224,6 +225,19 @@ def fleet_page(view: FleetView, code: ExitCode, now: datetime, first: tuple[Next
             *exit_lines(code, "dim"),
             *next_commands(each_once((*first, *go_on, *steps))),
         )
+    fields = {
+        "fleet": view.fleet,
+        **exit_fact(code),
+        **fields_fact(started, "goal", "mode", "reason", "ref", "at_once", "stop_after", "digest"),
+        **fields_fact(view, "by", "began"),
+        "resumed": [{"at": at, "by": who} for at, who in view.resumed],
+        **fields_fact(view, "last", "waves=started.waves", "wave", "finished"),
+        "stopped": view.stopped or None,
+        "arrived": sum(each.arrived for each in members),
+        "need_person": [each.pair for each in needing],
+        "pairs": [_member_fact(each) for each in members],
+    }
+    return page, document("hamr/fleet/1", fields)
 
 
 def going_on(view: FleetView) -> tuple[NextStep, ...]:
@@ -320,26 +334,6 @@ def ended_line(member: Member, now: datetime) -> Line:
         Span(member.pair, "bold"),
         Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", member_style(member)),
         Span(f": {shortened(outcome.message)}{run}"),
-    )
-
-
-def fleet_json(view: FleetView, code: ExitCode) -> dict[str, JSON]:
-    """The same as a document: hamr/fleet/1."""
-    started = view.started
-    return document(
-        "hamr/fleet/1",
-        {
-            "fleet": view.fleet,
-            **exit_fact(code),
-            **fields_fact(started, "goal", "mode", "reason", "ref", "at_once", "stop_after", "digest"),
-            **fields_fact(view, "by", "began"),
-            "resumed": [{"at": at, "by": who} for at, who in view.resumed],
-            **fields_fact(view, "last", "waves=started.waves", "wave", "finished"),
-            "stopped": view.stopped or None,
-            "arrived": sum(each.arrived for each in view.members.values()),
-            "need_person": [each.pair for each in view.members.values() if needs_person(each)],
-            "pairs": [_member_fact(each) for each in view.members.values()],
-        },
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
 from orchestrator.model.journal import Record
-from orchestrator.model.plain import JSON, moment
+from orchestrator.model.plain import moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Status
@@ -18,7 +18,7 @@ from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
 from .documents import compact, document, fields_fact, noun_fact
-from .layout import Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
+from .layout import Facts, Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
 from .status import unjournalled_lines
 
 
@@ -84,15 +84,15 @@ WIDTHS = (20, 12, 10, 12, 12, 10, 12)
 """Cells that a column of the list may take; with the gaps between them they make 100."""
 
 
-def runs_page(
+def runs_facts(
     runs: Sequence[RunSummary],
     open_drills: Sequence[tuple[str, OpenDrill]] = (),
     drills: Sequence[DrillSummary] | None = None,
     *,
     unjournalled: str = "",
     held: Collection[str] = (),
-) -> Page:
-    """A line per run, in the order given; then what is open, and a line per drill, where drills are asked for.
+) -> Facts:
+    """A line per run, in the order given; then what is open, and a line per drill, where drills are asked for: hamr/runs/1.
 
     `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
     where nothing was ever written to it; `held` are the runs that somebody's process, which may well live, is at work on.
@@ -104,7 +104,14 @@ def runs_page(
         told = (line("This journal holds no runs."), line(), command("hamr status PAIR"))
     else:
         told = (*_runs(runs, held), *_open_drills(open_drills))
-    return told if drills is None else (*told, *_drills(drills))
+    fields = {
+        "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
+        "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
+        "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
+        "journal_exists": not unjournalled,
+    }
+    page = told if drills is None else (*told, *_drills(drills))
+    return page, document("hamr/runs/1", fields)
 
 
 def _drills(drills: Sequence[DrillSummary]) -> Page:
@@ -171,29 +178,31 @@ def _open_drills(drills: Sequence[tuple[str, OpenDrill]]) -> Page:
     return tuple(page)
 
 
-def runs_json(
-    runs: Sequence[RunSummary],
-    open_drills: Sequence[tuple[str, OpenDrill]] = (),
-    drills: Sequence[DrillSummary] | None = None,
-    *,
-    unjournalled: str = "",
-) -> dict[str, JSON]:
-    """The same as a document: hamr/runs/1."""
-    return document(
-        "hamr/runs/1",
-        {
-            "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
-            "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
-            "drills": [
-                {**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()
-            ],
-            "journal_exists": not unjournalled,
-        },
-    )
+def show_facts(records: Sequence[Record]) -> Facts:
+    """One run told from its journal records, in order: time, what, org, status, verdicts, requests and answers: hamr/show/1.
+
+    The document has the records themselves, without the playbook's text: `audit export` has that.
+    """
+    first = records[0] if records else None
+    fields = {
+        "run": first and first.run,
+        "pair": first and first.pair,
+        "records": [
+            {
+                **fields_fact(record, but=("run", "pair", "prev")),
+                "data": {
+                    key: value
+                    for key, value in record.data.items()
+                    if (record.kind, key) != (RunStarted.kind, "playbook_text")
+                },
+            }
+            for record in records
+        ],
+    }
+    return _shown(records), document("hamr/show/1", fields)
 
 
-def show_page(records: Sequence[Record]) -> Page:
-    """One run told from its journal records, in order: time, what, org, status, verdicts, requests and answers."""
+def _shown(records: Sequence[Record]) -> Page:
     if not records:
         return (line("This journal has no records of that run."),)
     page: list[Line] = [*_title(records)]
@@ -237,26 +246,3 @@ def _entry(record: Record, time: str) -> Page:
         said = describe_event(event)
     below = () if event is None else event_details(event, indent=_MARGIN)
     return (*folded_line(said, f"  {time}  "), *below)
-
-
-def show_json(records: Sequence[Record]) -> dict[str, JSON]:
-    """The records themselves as a document: hamr/show/1. The playbook's text is left out: `audit export` has it."""
-    first = records[0] if records else None
-    return document(
-        "hamr/show/1",
-        {
-            "run": first and first.run,
-            "pair": first and first.pair,
-            "records": [
-                {
-                    **fields_fact(record, but=("run", "pair", "prev")),
-                    "data": {
-                        key: value
-                        for key, value in record.data.items()
-                        if (record.kind, key) != (RunStarted.kind, "playbook_text")
-                    },
-                }
-                for record in records
-            ],
-        },
-    )

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from orchestrator.model.next_step import NextStep
+from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
 STYLES: frozenset[str] = frozenset(
@@ -39,6 +40,8 @@ class Span(Struct, frozen=True):
 
 Line = tuple[Span, ...]
 Page = tuple[Line, ...]
+Facts = tuple[Page, dict[str, JSON]]
+"""What was asked for, in both forms: as a page, and as a document."""
 
 
 def escaped(text: str) -> str:

@@ -21,9 +21,9 @@ from orchestrator.notices.notice import notice_json
 from orchestrator.report.doctor import doctor_json
 from orchestrator.report.documents import noun_fact
 from orchestrator.report.errors import error_json
-from orchestrator.report.fleet import fleet_json
+from orchestrator.report.fleet import fleet_facts
 from orchestrator.report.fleet import plan_json as fleet_plan_json
-from orchestrator.report.journal import runs_json, show_json
+from orchestrator.report.journal import runs_facts, show_facts
 from orchestrator.report.pairs import pairs_json
 from orchestrator.report.plan import plan_json
 from orchestrator.report.proof import proof_json
@@ -54,13 +54,13 @@ def keys_of(schema: str) -> set[str]:
         status_json(standing()),
         pairs_json({"payments": standing()}),
         plan_json(plan()),
-        fleet_json(FleetView("f", "alice@laptop", AT, FLEET, {}), ExitCode.DONE),
+        fleet_facts(FleetView("f", "alice@laptop", AT, FLEET, {}), ExitCode.DONE, AT)[1],
         fleet_plan_json(FleetPlan("f", AT, Status.ACTIVE, Mode.PLANNED, (), {})),
         doctor_json([]),
         readiness_json([], "j.db"),
         result_json(result()),
-        runs_json([]),
-        show_json([]),
+        runs_facts([])[1],
+        show_facts([])[1],
         report_json(drill()),
         proof_json(Proof("p", "", "1", 2, 8, (), 0.0)),
         error_json(DocumentError([Problem("f.yaml", 1, 1, "wrong")])),

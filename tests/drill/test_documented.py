@@ -21,7 +21,7 @@ from orchestrator.config.scenario import (
 )
 from orchestrator.config.scenarios import ScenarioFile, parse_scenario, shipped_scenarios
 from orchestrator.config.schema import Noun, keys_in, keys_of
-from orchestrator.report.drill import closed_json, drill_json, drills_json
+from orchestrator.report.drill import closed_facts, drill_json, drills_facts
 from tests.report.test_drill import RESULT
 
 from .rehearsals import Room, missed
@@ -85,8 +85,8 @@ def test_every_scenario_that_ships_is_named() -> None:
 
 def test_every_key_of_the_documents_is_on_the_page_and_no_other() -> None:
     page = (DOCS / "reference" / "json.md").read_text("utf-8")
-    closed = closed_json("d", "sim", phase="", words="", notes="", runs=())
-    several = drills_json({"mine": RESULT}, "")
+    _, closed = closed_facts("d", "sim", phase="", words="", notes="", runs=())
+    _, several = drills_facts({"mine": RESULT}, "")
     for document in (drill_json(RESULT, ""), several, closed):
         section = page.split(f"## `{document['schema']}`\n", 1)[1].split("\n## ", 1)[0]
         cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)

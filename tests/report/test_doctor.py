@@ -10,9 +10,7 @@ from orchestrator.errors import DocumentError, JournalUnavailable, Problem
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.status import Both, Role
 from orchestrator.report.doctor import (
-    could_not_look_json,
-    could_not_look_line,
-    could_not_look_page,
+    could_not_look,
     doctor_code,
     doctor_json,
     doctor_page,
@@ -207,12 +205,10 @@ def test_the_document_has_every_check() -> None:
 
 def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
     error = DocumentError([Problem("pairs.yaml", 3, 1, "wrong"), Problem("pairs.yaml", 9, 1, "odd")])
-    assert could_not_look_line(error) == "HAMR UNKNOWN - pairs.yaml:3:1: wrong pairs.yaml:9:1: odd"
-    assert (could_not_look_json(error)["exit_code"], could_not_look_json(error)["error"]) == (
-        3,
-        "DocumentError",
-    )
-    page = lines(could_not_look_page(JournalUnavailable("It is gone.", next_steps=(step("hamr runs"),))))
+    first, _, document = could_not_look(error)
+    assert first == "HAMR UNKNOWN - pairs.yaml:3:1: wrong pairs.yaml:9:1: odd"
+    assert (document["exit_code"], document["error"]) == (3, "DocumentError")
+    page = lines(could_not_look(JournalUnavailable("It is gone.", next_steps=(step("hamr runs"),)))[1])
     assert page == [
         "The journal cannot be used.",
         "  It is gone.",

@@ -14,12 +14,10 @@ from orchestrator.model.run import Objective
 from orchestrator.model.status import Status
 from orchestrator.report.drill import (
     Played,
-    closed_json,
-    closed_page,
+    closed_facts,
     drill_json,
     drill_page,
-    drills_json,
-    drills_page,
+    drills_facts,
     scenario_lines,
     worst,
 )
@@ -172,8 +170,10 @@ def test_the_document_has_every_fact() -> None:
 
 def test_a_closed_drill_says_how_its_pair_stands() -> None:
     words = "Pair payments is at home: agreed(PASSIVE)."
-    assert lines(closed_page(DRILL, words))[0] == f"Drill {DRILL} is closed. {words}"
-    document = closed_json(DRILL, "payments", phase="agreed(PASSIVE)", words=words, notes="done", runs=[RUN])
+    page, document = closed_facts(
+        DRILL, "payments", phase="agreed(PASSIVE)", words=words, notes="done", runs=[RUN]
+    )
+    assert lines(page)[0] == f"Drill {DRILL} is closed. {words}"
     assert (document["schema"], document["runs"]) == ("hamr/drill-close/1", [RUN])
 
 
@@ -204,7 +204,8 @@ def test_of_several_scenarios_the_worst_is_the_exit_code() -> None:
 
 def test_of_several_scenarios_those_that_did_not_pass_come_with_their_commands() -> None:
     played: Played = {"happy-way": PASSED, "mine": ERROR, "answer-lost": RESULT}
-    assert lines(drills_page(played)) == [
+    page, document = drills_facts(played, "/journal.db")
+    assert lines(page) == [
         "",
         "1 of 3 scenarios passed.",
         "  exit code     11: a drill missed an expectation",
@@ -215,7 +216,6 @@ def test_of_several_scenarios_those_that_did_not_pass_come_with_their_commands()
         f"  hamr report {DRILL}",
         "      read its report",
     ]
-    document = drills_json(played, "/journal.db")
     assert [drill["drill"] for drill in document["drills"]] == [DRILL, DRILL]  # type: ignore[union-attr,call-overload,index]
     assert document["failed"] == [
         {

@@ -16,7 +16,7 @@ from orchestrator.model.reading import Change, Exchange, Lost, Unreachable
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Both, Status
-from orchestrator.report.journal import DrillSummary, RunSummary, runs_json, runs_page, show_json, show_page
+from orchestrator.report.journal import DrillSummary, RunSummary, runs_facts, show_facts
 from orchestrator.report.layout import STYLES, cells, fit, plain_text
 
 from .happened import ATTEMPT, SAID, STARTED
@@ -35,7 +35,7 @@ def records(*told: Event) -> list[Record]:
 
 def told(of: Sequence[Record]) -> list[str]:
     """The timeline, without the three lines above it."""
-    shown = lines(show_page(of))
+    shown = lines(show_facts(of)[0])
     return shown[3:]
 
 
@@ -74,7 +74,9 @@ def test_what_a_broken_answer_said_is_shown() -> None:
 def test_a_resumed_run_names_everyone_who_was_at_it_and_each_new_day() -> None:
     resumed = encode(events.RunResumed(Mode.EMERGENCY, "us1 is down", {"settled": "ok"}))
     shown = lines(
-        show_page([raw(1, "run.started", encode(STARTED)), raw(9, "run.resumed", resumed, 40000.0, by="bob")])
+        show_facts(
+            [raw(1, "run.started", encode(STARTED)), raw(9, "run.resumed", resumed, 40000.0, by="bob")]
+        )[0]
     )
     assert shown[1] == "  by            alice on laptop, bob on laptop"
     assert shown[-4:] == [
@@ -96,19 +98,19 @@ def test_a_record_of_a_newer_version_or_a_spoilt_one_is_shown_as_it_is() -> None
 
 
 def test_a_run_without_records_says_so() -> None:
-    assert lines(show_page([])) == ["This journal has no records of that run."]
+    assert lines(show_facts([])[0]) == ["This journal has no records of that run."]
 
 
 def test_every_event_can_be_told_in_100_columns_but_for_what_is_copied() -> None:
     journalled = [event for event, _ in SAID if event.kind]
-    page = show_page(records(*journalled))
+    page = show_facts(records(*journalled))[0]
     assert max(cells(text) for text in lines(page)) <= 100
     assert {span.style for spans in page for span in spans} <= STYLES
 
 
 def test_hostile_records_are_neutralised() -> None:
     hostile = "\x1b[2J\nforged line" + "x" * 9000
-    page = show_page(
+    page = show_facts(
         [
             raw(1, hostile, {"x": hostile}, by=hostile),
             raw(2, "name.learned", {"name": hostile, "role": "PRIMARY"}),
@@ -118,7 +120,7 @@ def test_hostile_records_are_neutralised() -> None:
                 encode(events.ChangeSeen(P, Change.FOREIGN, hostile, record(P, 4, hostile), None)),
             ),
         ]
-    )
+    )[0]
     text = plain_text(page)
     assert all(character == "\n" or character.isprintable() for character in text)
     assert not any(shown.startswith("forged") for shown in text.splitlines())
@@ -126,7 +128,7 @@ def test_hostile_records_are_neutralised() -> None:
 
 
 def test_the_document_has_the_records_without_the_playbooks_text() -> None:
-    written = show_json(records(STARTED))
+    written = show_facts(records(STARTED))[1]
     assert list(written) == ["schema", "run", "pair", "records"]
     assert (written["schema"], written["run"], written["pair"]) == ("hamr/show/1", RUN, "payments")
     facts = written["records"]
@@ -139,7 +141,7 @@ def test_the_document_has_the_records_without_the_playbooks_text() -> None:
     assert isinstance(data, dict)
     assert "playbook_text" not in data
     assert data["goal"] == "ACTIVE"
-    assert show_json([]) == {"schema": "hamr/show/1", "run": None, "pair": None, "records": []}
+    assert show_facts([])[1] == {"schema": "hamr/show/1", "run": None, "pair": None, "records": []}
 
 
 DONE = RunSummary(
@@ -185,7 +187,7 @@ ADOPTED = RunSummary(
 
 
 def test_runs_are_listed_and_open_ones_come_with_their_command() -> None:
-    assert lines(runs_page([DONE, OPEN, ADOPTED])) == [
+    assert lines(runs_facts([DONE, OPEN, ADOPTED])[0]) == [
         "run                   pair          goal        started, UTC  by            took        end",
         "20260528-163000-k3f9  payments      ACTIVE      05-28 16:40   alice@laptop  1 min 18 s  done (0)",
         "20260528-170000-abcd  payments      PASSIVE     05-28 16:40   bob@laptop2   -           not ended",
@@ -202,7 +204,7 @@ def test_runs_are_listed_and_open_ones_come_with_their_command() -> None:
 
 def test_the_list_fits_whatever_the_names_are() -> None:
     endless = replace(ADOPTED, pair="\x1b[31m" + "p" * 900, by="東" * 300, end="x" * 90)
-    text = plain_text(runs_page([endless]))
+    text = plain_text(runs_facts([endless])[0])
     assert max(cells(shown) for shown in text.splitlines()) <= 100
     assert all(character == "\n" or character.isprintable() for character in text)
 
@@ -210,7 +212,7 @@ def test_the_list_fits_whatever_the_names_are() -> None:
 def test_on_a_narrow_page_the_ids_stay_whole() -> None:
     def narrow() -> list[str]:
         fit(80)
-        return lines(runs_page([DONE, ADOPTED], [], [REHEARSED]))
+        return lines(runs_facts([DONE, ADOPTED], [], [REHEARSED])[0])
 
     shown = copy_context().run(narrow)
     assert max(map(cells, shown)) <= 80
@@ -222,11 +224,11 @@ def test_on_a_narrow_page_the_ids_stay_whole() -> None:
 
 
 def test_an_empty_journal_says_so() -> None:
-    assert lines(runs_page([])) == ["This journal holds no runs.", "", "  hamr status PAIR"]
+    assert lines(runs_facts([])[0]) == ["This journal holds no runs.", "", "  hamr status PAIR"]
 
 
 def test_the_documents_of_runs() -> None:
-    assert runs_json([DONE, OPEN]) == {
+    assert runs_facts([DONE, OPEN])[1] == {
         "schema": "hamr/runs/1",
         "runs": [
             {
@@ -284,7 +286,7 @@ REHEARSED = DrillSummary(
 
 def test_drills_are_listed_where_they_are_asked_for() -> None:
     left = replace(REHEARSED, pair="payments", simulated=False, scenario="", closed_at=None, passed=None)
-    assert lines(runs_page([], [], [REHEARSED, left])) == [
+    assert lines(runs_facts([], [], [REHEARSED, left])[0]) == [
         "This journal holds no runs.",
         "",
         "  hamr status PAIR",
@@ -294,8 +296,8 @@ def test_drills_are_listed_where_they_are_asked_for() -> None:
         "20260528-150000-abcd  sim-abcd  somebody-else-writes  05-28 16:40   1 min 18 s  passed",
         "20260528-150000-abcd  payments  live                  05-28 16:40   -           not closed",
     ]
-    assert lines(runs_page([], [], []))[-2:] == ["Drills", "There are none."]
-    assert runs_json([], [], [REHEARSED])["drills"] == [
+    assert lines(runs_facts([], [], [])[0])[-2:] == ["Drills", "There are none."]
+    assert runs_facts([], [], [REHEARSED])[1]["drills"] == [
         {
             "drill": "20260528-150000-abcd",
             "pair": "sim-abcd",
@@ -316,7 +318,7 @@ def test_drills_are_listed_where_they_are_asked_for() -> None:
 
 def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_it() -> None:
     drill = OpenDrill("20260528-150000-abcd", NOW, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
-    assert lines(runs_page([], [("payments", drill)])) == [
+    assert lines(runs_facts([], [("payments", drill)])[0]) == [
         "This journal holds no runs.",
         "",
         "Drills that nobody has closed",
@@ -324,7 +326,7 @@ def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_
         "                alice@laptop",
         "  hamr drill close 20260528-150000-abcd --notes TEXT",
     ]
-    assert runs_json([], [("payments", drill)])["open_drills"] == [
+    assert runs_facts([], [("payments", drill)])[1]["open_drills"] == [
         {
             "pair": "payments",
             "drill": "20260528-150000-abcd",
@@ -337,6 +339,6 @@ def test_a_drill_that_nobody_closed_is_pointed_out_with_the_command_that_closes_
 
 
 def test_law_15_a_run_that_a_process_is_at_work_on_is_watched_and_not_offered_to_be_resumed() -> None:
-    page = lines(runs_page([DONE, OPEN], held={OPEN.run}))
+    page = lines(runs_facts([DONE, OPEN], held={OPEN.run})[0])
     assert page[-2:] == ["Under way, by a process that may well live", f"  hamr status {OPEN.pair} --watch"]
     assert not any("hamr resume" in each for each in page)

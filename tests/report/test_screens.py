@@ -26,7 +26,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.doctor import doctor_page
 from orchestrator.report.drill import drill_page
 from orchestrator.report.errors import error_page
-from orchestrator.report.journal import RunSummary, runs_page, show_page
+from orchestrator.report.journal import RunSummary, runs_facts, show_facts
 from orchestrator.report.layout import Line, Page, cells, fit, line_text, plain_text
 from orchestrator.report.plan import full_plan_page, plan_page
 from orchestrator.report.run import result_page
@@ -205,14 +205,14 @@ SCREENS: dict[str, Callable[[], Page]] = {
     "report": lambda: report_page(reported(WHOLE)),
     "report-owing": lambda: report_page(reported(OWING)),
     "report-drill": lambda: report_page(drill()),
-    "runs": lambda: runs_page(
+    "runs": lambda: runs_facts(
         [
             _summary(RUN, Status.ACTIVE, "done", 0),
             _summary("20260528-173000-x7q2", Status.PASSIVE, "incomplete", 6, open_=True),
             _summary("20260528-183000-hom3", None, "", None),
         ]
-    ),
-    "show": lambda: show_page(journal(WHOLE)),
+    )[0],
+    "show": lambda: show_facts(journal(WHOLE))[0],
     "drill": lambda: drill_page(
         replace(RESULT, closed=False, why_open="a leg's process was killed"), [SHOWS]
     ),
