@@ -65,6 +65,10 @@ class Lab(Struct):
             assert result.exit_code == code, f"exit {result.exit_code}\n{result.stdout}\n{result.stderr}"
         return result
 
+    def told(self, *args: str, code: int | None = None, env: Mapping[str, str] | None = None) -> str:
+        """What stderr says, on one line: a page folds its sentences."""
+        return " ".join(self.run(*args, code=code, env=env).stderr.split())
+
     def json(self, *args: str, code: int = 0) -> Any:
         """What --json prints, which is all that stands on stdout."""
         return json.loads(self.run(*args, "--json", code=code).stdout)

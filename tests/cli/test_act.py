@@ -97,8 +97,9 @@ def test_law_12_a_living_holders_lock_is_not_broken(lab: Lab) -> None:
 def test_law_12_a_dead_holders_lock_is_broken_by_its_id_and_journalled(lab: Lab) -> None:
     pid, process = gone()
     hold(lab, pid=pid, process=process)
-    wrong = lab.run("unlock", "sim", "--lock-id", "abc", "--reason", "stuck", "--yes", code=2)
-    assert "its lock is abc123 of bob" in " ".join(wrong.stderr.split())
+    assert "its lock is abc123 of bob" in lab.told(
+        "unlock", "sim", "--lock-id", "abc", "--reason", "stuck", "--yes", code=2
+    )
     document = lab.json("unlock", "sim", "--lock-id", "abc123", "--reason", "stuck", "--yes")
     assert (document["schema"], document["lock"], document["operator"]) == ("hamr/unlock/1", "abc123", "bob")
     (record,) = lab.json("show", "20260101-000000-aaaa")["records"]
@@ -110,8 +111,7 @@ def test_law_12_a_dead_holders_lock_is_broken_by_its_id_and_journalled(lab: Lab)
 def test_a_lock_from_another_machine_may_be_broken(lab: Lab) -> None:
     boot = "00000000-0000-4000-8000-000000000000"
     hold(lab, pid=os.getpid(), process=f"{boot} pid:[4026531836] 99", host=host_name())
-    held = lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=5)
-    assert "another machine or boot" in " ".join(held.stderr.split())
+    assert "another machine or boot" in lab.told("run", "sim", "--to", "ACTIVE", "--yes", code=5)
     lab.run("unlock", "sim", "--lock-id", "abc123", "--reason", "bob's laptop is off", "--yes", code=0)
 
 
@@ -143,8 +143,7 @@ def test_an_unknown_outcome_is_a_fact_of_status_until_it_is_resumed(lab: Lab) ->
     left_unknown(lab)
     status = lab.json("status", "sim", code=7)
     assert status["unknown"][0]["status"] == "FAILOVER"
-    refused = lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=3)
-    assert "--override unknown=REASON" in " ".join(refused.stderr.split())
+    assert "--override unknown=REASON" in lab.told("run", "sim", "--to", "ACTIVE", "--yes", code=3)
     done = lab.run("resume", "--yes", code=0)
     assert "DONE." in done.stdout
     assert lab.statuses() == (ACTIVE, ACTIVE)
@@ -179,7 +178,7 @@ def test_a_run_is_not_resumed_on_other_orgs(lab: Lab) -> None:
         )
     )
     before = lab.posts()
-    words = " ".join(lab.run("resume", "sim", "--yes", code=2).stderr.split())
+    words = lab.told("resume", "sim", "--yes", code=2)
     assert "is open on other orgs than the inventory now names for pair sim" in words
     assert "other orgs" in lab.run("status", "sim").stdout
     assert lab.posts() == before
@@ -242,8 +241,7 @@ def test_another_journal_is_named_on_stderr(lab: Lab, tmp_path: Path) -> None:
     ids=lambda arguments: arguments[0],
 )
 def test_without_a_terminal_a_verb_that_asks_names_yes(lab: Lab, arguments: tuple[str, ...]) -> None:
-    result = lab.run(*arguments, code=2)
-    assert "there is no terminal to ask on. With --yes it does not ask." in " ".join(result.stderr.split())
+    assert "there is no terminal to ask on. With --yes it does not ask." in lab.told(*arguments, code=2)
     assert lab.sim.requests == ()
     assert not lab.journal.exists()
 
@@ -263,7 +261,7 @@ def test_without_a_terminal_a_verb_that_asks_names_yes(lab: Lab, arguments: tupl
 def test_what_cannot_be_right_is_said_before_a_terminal_is_wanted(
     lab: Lab, arguments: tuple[str, ...], words: str
 ) -> None:
-    said = " ".join(lab.run(*arguments).stderr.split())
+    said = lab.told(*arguments)
     assert words in said
     assert "there is no terminal" not in said
     assert not lab.journal.exists()

@@ -77,10 +77,10 @@ def test_a_run_whose_simulated_regions_are_gone_is_not_offered_to_be_resumed(
         session.append("20260528-150001-efgh", replace(STARTED, pair=pair.name, drill=drill))
     assert ("hamr resume 20260528-150001-efgh" in lab.run("runs", code=0).stdout) is offered
     if simulated:
-        said = " ".join(lab.run("resume", "20260528-150001-efgh", "--yes", code=2).stderr.split())
+        said = lab.told("resume", "20260528-150001-efgh", "--yes", code=2)
         assert "belongs to rehearsal 20260528-150000-abcd: its two regions were simulated" in said
         assert "hamr drill close 20260528-150000-abcd --notes TEXT" in said
-        said = " ".join(lab.run("resume", "--yes", code=2).stderr.split())
+        said = lab.told("resume", "--yes", code=2)
         assert "No run is open, and nothing is owed" in said
     assert [run["open"] for run in lab.json("runs")["runs"]] == ([True] if offered else [])
 
@@ -230,7 +230,7 @@ def test_nobody_is_asked_about_a_run_that_an_open_drill_refuses(lab: Lab) -> Non
 @pytest.mark.parametrize(("flags", "said"), [((), True), (("--emergency", "--reason", "us1 is down"), False)])
 def test_a_plan_says_that_an_open_drill_would_refuse_it(lab: Lab, flags: tuple[str, ...], said: bool) -> None:
     drill = left_open(lab, simulated=False)
-    noted = " ".join(lab.run("plan", "sim", "--to", "ACTIVE", *flags, code=0).stderr.split())
+    noted = lab.told("plan", "sim", "--to", "ACTIVE", *flags, code=0)
     words = f"Pair sim is in drill {drill}: until that is closed, this run would be refused."
     assert (f"{words} hamr drill close {drill} --notes TEXT" in noted) is said
 
@@ -258,5 +258,5 @@ def test_a_file_that_could_not_be_written_afterwards_is_refused_before_the_drill
         (("--html", "-"), 2, "a drill prints its score on stdout"),
         (("--html", "same", "--junit", "same"), 2, "name the same file"),
     ):
-        assert words in " ".join(lab.run("drill", "run", *flags, code=code).stderr.split())
+        assert words in lab.told("drill", "run", *flags, code=code)
     assert not lab.journal.exists()

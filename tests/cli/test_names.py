@@ -100,11 +100,11 @@ def test_of_very_many_that_begin_so_the_newest_are_listed(lab: Lab) -> None:
 @pytest.mark.parametrize("name", ["20250101", "", "\udc80", "20260528-163000-zzzzz"])
 def test_what_no_run_begins_with_is_unknown(lab: Lab, name: str) -> None:
     journalled(lab.journal, OLD)
-    assert "knows no run" in " ".join(lab.run("show", name, code=2).stderr.split())
+    assert "knows no run" in lab.told("show", name, code=2)
 
 
 def test_an_empty_journal_has_no_last_run(lab: Lab) -> None:
-    assert "holds no run yet" in " ".join(lab.run("report", "last", code=2).stderr.split())
+    assert "holds no run yet" in lab.told("report", "last", code=2)
 
 
 def test_resume_takes_the_beginning_of_an_id_and_the_last(lab: Lab) -> None:
@@ -125,14 +125,14 @@ def test_a_pair_goes_before_a_run_whose_id_begins_so(lab: Lab) -> None:
     pairs = lab.folder / "pairs.yaml"
     pairs.write_text(pairs.read_text().replace("\n  sim:", "\n  last:"))
     lab.run("run", "last", "--to", "ACTIVE", "--yes", code=0)
-    assert "Pair last has no open run" in " ".join(lab.run("resume", "last", "--yes", code=2).stderr.split())
+    assert "Pair last has no open run" in lab.told("resume", "last", "--yes", code=2)
 
 
 def test_ack_takes_them_too(lab: Lab) -> None:
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
     assert lab.json("ack", run[:-1])["run"] == run
     assert lab.json("ack", "last")["run"] == run
-    assert "knows no run 'nothing'" in " ".join(lab.run("ack", "nothing", code=2).stderr.split())
+    assert "knows no run 'nothing'" in lab.told("ack", "nothing", code=2)
 
 
 def test_a_drill_on_the_simulator_is_journalled_apart_and_found_all_the_same(lab: Lab) -> None:
@@ -171,8 +171,8 @@ def test_a_drill_is_journalled_where_it_is_said(lab: Lab) -> None:
 def test_a_drill_on_the_simulator_that_stayed_open_is_closed_where_it_stands(lab: Lab) -> None:
     found = drilled(lab)
     beside = lab.folder / "journal-drills.db"
-    assert f"drill {found['drill']} was closed" in " ".join(
-        lab.run("drill", "close", found["drill"][:-1], "--notes", "again", code=2).stderr.split()
+    assert f"drill {found['drill']} was closed" in lab.told(
+        "drill", "close", found["drill"][:-1], "--notes", "again", code=2
     )
     with JournalStore.open(beside, create=False, now=lambda: BEGAN) as store:
         kept = [each for each in store.records() if each.kind != "drill.closed"]
