@@ -6,9 +6,7 @@ The names below are loaded when they are first used, so that importing this pack
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,28 +40,16 @@ if TYPE_CHECKING:
     from .reading import Journal, load_inventory, load_playbook, open_journal
     from .simulated import SimulatedRegions, rehearse, simulated_regions
 
-_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        ".arguments": "Listener",
-        ".pair": "OpenPair WaitingPair open_pair",
-        ".reading": "Journal load_inventory load_playbook open_journal",
-        ".simulated": "SimulatedRegions rehearse simulated_regions",
-        "orchestrator.errors": "DocumentError ExitCode HamrError Incomplete Interrupted JournalDamaged "
-        "JournalUnavailable KeyUnavailable Locked Moved OutcomeUnknown PreparationError "
-        "Refused UsageError",
-        "orchestrator.model.journal": "Broken Head Record Verified",
-        "orchestrator.model.next_step": "NextStep",
-        "orchestrator.model.plan": "Plan",
-        "orchestrator.model.result": "DrillResult RunResult Score",
-        "orchestrator.model.run": "End",
-        "orchestrator.model.situation": "Standing",
-        "orchestrator.model.status": "Both Role Status",
-        "orchestrator.report.journal": "RunSummary",
-    }
+_MODULES = (
+    "orchestrator.errors",
+    *(
+        f"orchestrator.model.{name}"
+        for name in ["status", "journal", "next_step", "plan", "result", "run", "situation"]
+    ),
+    "orchestrator.report.journal",
+    *(".arguments", ".reading", ".pair", ".simulated"),
 )
-"""Each module, and the names that come from it."""
-
-_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+"""Where the names come from, what costs least first; a name is looked for until it is found."""
 
 __all__ = [
     "Both",
@@ -111,10 +97,12 @@ __all__ = [
 if not TYPE_CHECKING:  # for a type checker the names are those that are imported above, and no others
 
     def __getattr__(name: str) -> object:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(import_module(_HOME[name], __name__), name)
-        return found
+        for module in _MODULES if name in __all__ else ():
+            found = getattr(import_module(module, __name__), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
