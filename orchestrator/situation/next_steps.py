@@ -178,6 +178,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
                 steps = (next_step.check(), look, *steps)
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(ended), look, *_ways_back(ended))
+                steps = after_asking(steps, pair, ended.strangers)
             case _ if ending.end in (End.REFUSED, End.UNKNOWN) and steps and _both_answered(ended):
                 # For where the pair stands: resumed, it would be refused again until that is settled.
                 steps = (*steps, look, again, *_ways_back(ended))
@@ -270,7 +271,7 @@ def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
                 _anew(state, step) if step.verb == "run" and "--override" not in step.options else (step,)
             )
         )
-    return (*after_asking((), pair, ended.strangers), *onward)
+    return onward
 
 
 def _anew(state: RunState, step: NextStep) -> tuple[NextStep, ...]:
@@ -294,16 +295,17 @@ def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
         here is None
         or playbook.between(here.target, here.source) is None
         or here.source not in playbook.stops
-        or _stands_at(ended, here.source)
+        or not _may_be_left(ended, here)
     ):
         return ()
     back = next_step.run(ended.pair.name, here.source).so_that(f"go back to {here.source}")
     return (_accepting(ended.state, back),)
 
 
-def _stands_at(ended: Ended, status: Status) -> bool:
-    """Whether the last look showed both orgs there: nothing is to be gone back from."""
-    return ended.readings is not None and all(reading.status is status for reading in ended.readings)
+def _may_be_left(ended: Ended, here: Transition) -> bool:
+    """Whether the pair may stand within this transition by the last look: neither before it nor beyond it."""
+    shown = {reading.status for reading in ended.readings or ()}
+    return shown != {here.source} and shown <= {here.source, here.target, None}
 
 
 def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from orchestrator.model.events import TransitionIntended
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
-from orchestrator.model.reading import Present, Reading, Unreachable
+from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode
-from orchestrator.model.situation import OpenDrill, Stranger, UnderWay
+from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run
 from orchestrator.situation.state import RunState
@@ -238,6 +238,34 @@ def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_p
     assert back not in typed(steps)
     half = Both(shows(Role.PRIMARY), shows(Role.SECONDARY, Status.FAILOVER))
     assert back in typed(after_a_run(ended(throttled, state, half)))
+
+
+@pytest.mark.parametrize(
+    ("left_at", "offered"),
+    [
+        (Status.PASSIVE, ["hamr run payments --to ACTIVE"]),
+        (Status.FAILOVER, ["hamr run payments --to ACTIVE", "hamr run payments --to PASSIVE"]),
+        (Status.ACTIVE, ["hamr run payments --to ACTIVE"]),
+    ],
+)
+def test_law_15_what_leads_on_from_another_machines_run_goes_over_it_by_name_and_back_from_nowhere_else(
+    left_at: Status, offered: list[str]
+) -> None:
+    """Killed in declare; carol went on from another machine, and the journal here does not know her run."""
+    state = RunState(RUN, intended=True)
+    state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    foreign = Ending(End.MOVED, "carol wrote", org=Role.PRIMARY, change=Change.FOREIGN)
+    seen = Both(shows(Role.PRIMARY, left_at), shows(Role.SECONDARY, left_at))
+    carol = Stranger(Role.SECONDARY, "r", "carol@desk", 12.0)
+    of = replace(
+        ended(foreign, state, seen, strangers=(carol,)),
+        phase=Phase(PhaseName.AGREED, "", (), status=left_at),
+    )
+    steps = typed(after_a_run(of))
+    assert steps[0] == WATCH
+    assert [each for each in steps if each.split()[1] == "run"] == [
+        f"{each} --override alone=REASON" for each in offered
+    ]
 
 
 def shows(role: Role, status: Status = Status.PASSIVE) -> Reading:
