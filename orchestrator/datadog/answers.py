@@ -283,10 +283,8 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
     return Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else Lost(left, said)
 
 
-def may_pass(exchanged: Exchanged, redactor: Redactor) -> bool:
-    """Whether the same question may well be answered a moment later."""
-    if hampered_by(exchanged, redactor) is not None:
-        return False
+def may_pass(exchanged: Exchanged) -> bool:
+    """Whether the same question may well be answered a moment later, on another connection."""
     status = exchanged.status
     return status is None or bool(exchanged.failure) or _unable(status) or status == _TOO_MANY_REQUESTS
 

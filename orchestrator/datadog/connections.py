@@ -561,21 +561,27 @@ def _verifying(ca: str | None) -> ssl.SSLContext | Hampered:
             context.load_verify_locations(cafile=ca)
         except OSError as error:
             return Hampered(
-                f"the certificates of ca: {ca} in pairs.yaml cannot be loaded: {words_of(error)}",
+                f"the certificates of ca: {ca} in pairs.yaml cannot be loaded: {_not_loaded(error)}",
                 "put that file there, or correct ca",
                 Trouble.TRUST,
             )
     return context
 
 
+def _not_loaded(error: OSError) -> str:
+    return "it holds none in PEM" if isinstance(error, ssl.SSLError) else words_of(error)
+
+
 def _machines_own() -> ssl.SSLContext:
+    place = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
     try:
         context = httpx.create_ssl_context()
+        if place == "SSL_CERT_DIR":  # of folders that are not there, OpenSSL says nothing
+            os.scandir(os.environ[place].split(os.pathsep)[0]).close()
     except OSError as error:
-        place = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
         where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
         raise PreparationError(
-            f"The certificates to verify Datadog's API with cannot be loaded from {where}: {error.strerror or error}.",
+            f"The certificates to verify Datadog's API with cannot be loaded from {where}: {_not_loaded(error)}.",
             next_steps=(next_step.shell(f"unset {place}"),) if place else (),
         ) from None
     # None switches it off, which typeshed does not know.

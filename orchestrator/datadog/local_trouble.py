@@ -22,6 +22,10 @@ from orchestrator.model.reading import Hampered, Trouble
 _OUT_OF_DATE = frozenset({9, 10})
 _OTHER_NAME = frozenset({62, 64})
 """OpenSSL's numbers of why a certificate does not verify: not valid yet or any more; another host, another address."""
+_NO_COMMON_TLS = re.compile(
+    "wrong version number|record layer failure|packet length too long|protocol version|unsupported protocol"
+)
+"""OpenSSL's words where the other side answers in something else than TLS, or in none of the versions that are used here."""
 
 
 class Way(Struct, frozen=True):
@@ -61,11 +65,17 @@ def trouble_of(error: Exception, why: str, way: Way) -> Hampered | None:
             f"correct {way.proxy}, or list {way.host} in NO_PROXY where no proxy is needed",
             Trouble.PROXY,
         )
+    if isinstance(root, ssl.SSLError) and _NO_COMMON_TLS.search(why):
+        return Hampered(
+            f"what answers for {way.host} does not speak TLS as Datadog's API does: {why}",
+            f"{_REMEDY}; or correct site or url in pairs.yaml",
+            Trouble.MIDDLEBOX,
+        )
     return None
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Hampered:
-    reason = f"this machine does not trust the certificate of {host}: {error.verify_message}"
+    reason = f"this machine does not trust the certificate of {host}: {error.verify_message.rstrip('.')}"
     if error.verify_code in _OUT_OF_DATE:
         remedy = (
             "compare this machine's clock (date -u) with another's; if it is right, the certificate is "
@@ -172,7 +182,12 @@ def words_of(error: BaseException) -> str:
     root = _root_of(error)
     if isinstance(root, OSError) and not isinstance(root, ssl.SSLError) and (root.errno or 0) > 0:
         return os.strerror(root.errno or 0)  # asyncio puts words of its own into strerror
-    return (root.strerror if isinstance(root, OSError) else None) or str(root) or type(root).__name__
+    said = (root.strerror if isinstance(root, OSError) else None) or str(root)
+    return re.sub(_MARKS, "", said).rstrip(".") or type(root).__name__
+
+
+_MARKS = r"^\[(SSL|X509)[^\]]*\] | \(_ssl\.c:\d+\)"
+"""What Python puts around OpenSSL's words for those who look into its source."""
 
 
 def _root_of(error: BaseException) -> BaseException:

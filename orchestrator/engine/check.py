@@ -9,8 +9,8 @@ from msgspec import Struct
 from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, WriteConfirmed
 from orchestrator.model.playbook import Advances
-from orchestrator.model.reading import Accepted, Change, Lost, Reading
-from orchestrator.model.run import Attempt, End, Stamp
+from orchestrator.model.reading import Accepted, Change, Hampered, Lost, Reading
+from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.compare import compare, describe, latest_sent, not_older, older_than_ours
@@ -239,7 +239,10 @@ class Checker(Struct):
                 End.MOVED, f"{reason}: its reads lag, or it was put back", org=role, change=Change.STALE
             )
         if unsettled.change is Change.UNSEEN:
-            reason = f"{reason}; a planned run needs both orgs"
+            sight = self.reader.readings[role].sight
+            alone = self.run.state.mode is Mode.EMERGENCY
+            needs = "an emergency needs its survivor" if alone else "a planned run needs both orgs"
+            reason = f"{reason}; {sight.remedy if isinstance(sight, Hampered) else needs}"
         return stopped(self.run.refusal, reason, org=role)
 
 

@@ -52,7 +52,7 @@ async def ask_twice(
     reading = await ask(False, within)
     until = deadline if deadline is not None else clock.monotonic() + ASK_AGAIN_FOR
     tries = 0
-    while isinstance(reading.sight, Unreachable):
+    while reading.may_pass:
         pause = ASK_AGAIN_AFTER[min(tries, len(ASK_AGAIN_AFTER) - 1)]
         left = until - clock.monotonic() - pause
         if left <= 0 or (deadline is not None and tries > 0):

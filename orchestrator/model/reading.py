@@ -189,6 +189,11 @@ class Reading(Struct, frozen=True):
         return isinstance(self.sight, Hampered) and self.sight.trouble is Trouble.KEYS
 
     @property
+    def may_pass(self) -> bool:
+        """Whether the same question may well be answered a moment later, on another connection: one bad node is not all of them."""
+        return isinstance(self.sight, Unreachable | Hampered) and not self.keyless
+
+    @property
     def answered(self) -> bool:
         """Whether the org said something that can be acted on: a known status, or that it has no record."""
         return self.status is not None

@@ -405,6 +405,38 @@ async def test_law_21_a_certificate_that_is_not_trusted_is_this_machines_trouble
     assert server.requests == []
 
 
+def alert(number: int) -> bytes:
+    """A fatal alert, in the place of the server's half of a TLS handshake."""
+    return bytes((0x15, 3, 3, 0, 2, 2, number))
+
+
+@pytest.mark.parametrize(
+    ("greeting", "why", "hampered"),
+    [
+        (http("400 Bad Request", b"<html>speak plainly</html>"), "wrong version number", True),
+        (alert(70), "tlsv1 alert protocol version", True),
+        (alert(40), "sslv3 alert handshake failure", False),
+    ],
+    ids=["no TLS", "another version", "no host of that name"],
+)
+async def test_law_21_what_answers_without_the_apis_tls_is_in_its_place(
+    greeting: bytes, why: str, hampered: bool
+) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(5)
+        writer.write(greeting)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with world(url, ca=CA) as orgs:
+            sight = (await orgs.read(Role.SECONDARY)).sight
+            assert isinstance(await orgs.write(draft()), NotSent)
+    assert isinstance(sight, Hampered | Unreachable)
+    assert sight.reason.endswith(f": {why}")
+    assert isinstance(sight, Hampered) is hampered
+
+
 async def test_a_ca_of_the_inventory_is_trusted_beside_the_usual_ones() -> None:
     async with raw_server(answers, "server.pem") as server, world(server.url, ca=CA) as orgs:
         assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE

@@ -90,12 +90,23 @@ async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -
         await transport.aclose()
 
 
-def test_certificates_that_cannot_be_loaded_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/corporate.pem")
+@pytest.mark.parametrize(
+    ("variable", "place", "why"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/corporate.pem", "No such file or directory"),
+        ("SSL_CERT_FILE", __file__, "it holds none in PEM"),
+        ("SSL_CERT_DIR", "/nowhere/certs", "No such file or directory"),
+    ],
+)
+def test_certificates_that_cannot_be_loaded_are_named(
+    variable: str, place: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)  # it goes before the folder
+    monkeypatch.setenv(variable, place)
     with pytest.raises(PreparationError) as caught:
         open_transport(org_at("https://api.datadoghq.com"), {})
-    assert "SSL_CERT_FILE=/nowhere/corporate.pem: No such file or directory" in caught.value.message
-    assert typed(caught.value.next_steps) == ("unset SSL_CERT_FILE",)
+    assert f"{variable}={place}: {why}." in caught.value.message
+    assert typed(caught.value.next_steps) == (f"unset {variable}",)
 
 
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password() -> None:

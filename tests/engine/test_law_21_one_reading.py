@@ -12,7 +12,17 @@ from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
-from orchestrator.model.reading import Absent, Change, HamrRecord, Present, Reading, Unreachable
+from orchestrator.model.reading import (
+    Absent,
+    Change,
+    Hampered,
+    HamrRecord,
+    Present,
+    Reading,
+    Sight,
+    Trouble,
+    Unreachable,
+)
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
@@ -42,6 +52,7 @@ pytestmark = pytest.mark.anyio
 
 PASSIVE, FAILOVER, ACTIVE, RECOVERY = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY
 BUSY = Unreachable("HTTP 429: Too many requests")
+UNTRUSTED = Hampered("its certificate has expired", "compare this machine's clock", Trouble.TRUST)
 
 
 def seen(*records: HamrRecord) -> RunState:
@@ -59,15 +70,37 @@ def shows(b: Bench, role: Role, made: HamrRecord) -> None:
 @pytest.mark.parametrize("role", [P, S])
 async def test_law_21_a_first_answer_that_is_none_is_asked_for_again(role: Role) -> None:
     b = bench()
-    b.world.glitches[role] = [BUSY, Unreachable("connection reset")]
+    b.world.glitches[role] = [BUSY, Unreachable("connection reset"), UNTRUSTED]
     assert (await b.engine.drive(ACTIVE)).end is End.DONE
 
 
-async def test_law_21_a_survivor_whose_first_answer_is_a_429_goes_through_with_its_emergency() -> None:
+@pytest.mark.parametrize("bad", [BUSY, UNTRUSTED])
+async def test_law_21_a_survivor_whose_first_answer_is_bad_goes_through_with_its_emergency(
+    bad: Sight,
+) -> None:
+    """Of many nodes behind one name, one may have an old certificate."""
     b = bench(mode=Mode.EMERGENCY)
     b.world.sights[P] = Unreachable("connection refused")
-    b.world.glitches[S] = [BUSY]
+    b.world.glitches[S] = [bad]
     assert (await b.engine.drive(ACTIVE)).end is End.OWING
+
+
+@pytest.mark.parametrize(
+    ("mode", "sight", "wants"),
+    [
+        (Mode.PLANNED, UNTRUSTED, "its certificate has expired; compare this machine's clock"),
+        (Mode.PLANNED, BUSY, "Too many requests; a planned run needs both orgs"),
+        (Mode.EMERGENCY, BUSY, "Too many requests; an emergency needs its survivor"),
+    ],
+)
+async def test_law_21_a_run_that_loses_an_org_midway_says_what_to_do_about_it(
+    mode: Mode, sight: Sight, wants: str
+) -> None:
+    b = bench(mode=mode)
+    if mode is Mode.EMERGENCY:
+        b.world.sights[P] = Unreachable("connection refused")
+    b.world.after_write = lambda _: b.world.sights.update({S: sight})
+    assert wants in (await b.engine.drive(ACTIVE)).message
 
 
 async def test_law_21_it_is_asked_again_on_a_new_connection() -> None:
