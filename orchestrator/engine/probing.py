@@ -113,11 +113,15 @@ class Probing(Struct):
             sight = Unmeasured(f"{self.run.pair[org]} is left out of this emergency")
             return ProbeReading(probe.name, sight, *self.run.moment())
         within = None if org is None else self.reader.deadline(org)
+        stalled = False
         while True:
             began = self.run.moment()
             reading = await self.run.services.prober.take(probe, within=within)
-            if not self._suspended_since(*began):
+            if self._suspended_since(*began):
+                continue
+            if stalled or not _has_stalled(probe, reading):
                 return reading
+            stalled = True
 
     def _is_old(self, reading: ProbeReading) -> bool:
         age = self.run.clock.monotonic() - reading.monotonic
@@ -127,6 +131,11 @@ class Probing(Struct):
         """Law 18: whether the clocks disagree on how long ago that was, so that nobody knows how old an answer is."""
         wall, seconds = self.run.elapsed((at, monotonic))
         return abs(wall - seconds) > CLOCKS_AGREE_WITHIN
+
+
+def _has_stalled(probe: Probe, reading: ProbeReading) -> bool:
+    """Law 18: whether this process was stopped meanwhile, since an answer comes in its time or not at all: it was there long before it was heard."""
+    return reading.seconds > (probe.kind.timeout + SEND_WITHIN).total_seconds()
 
 
 class Asking(Struct):

@@ -77,12 +77,15 @@ def from_system(error: OSError, place: Path) -> JournalUnavailable:
     }
     reason = words.get(error.errno or 0, f"cannot be opened: {os.strerror(error.errno or 0)}")
     where = f" ({error.filename})" if error.filename and str(error.filename) != str(place) else ""
-    rights = whose(Path(error.filename or place)) if error.errno == errno.EACCES else ""
+    rights = whose(Path(error.filename or place)) if error.errno in (errno.EACCES, errno.EROFS) else ""
     return unavailable(place, reason + where + rights)
 
 
 def whose(path: Path) -> str:
-    """Of what may be in the way, a file or else its folder: its mode and owner, and what its owner could type; "" where nothing is."""
+    """Of what may be in the way, a mount, a file or else its folder: its mode and owner, and what its owner could type; "" where nothing is."""
+    mount = _read_only_mount(path)
+    if mount is not None:
+        return f"; {mount} is mounted read-only, so no permission helps: mount it to be written, or keep the journal elsewhere"
     effective = os.access in os.supports_effective_ids
     for place in (path, Path(os.path.realpath(path)).parent):
         try:
@@ -98,6 +101,25 @@ def whose(path: Path) -> str:
             f" where that group is to share it, its owner types chmod {mode} {place}"
         )
     return ""
+
+
+def _read_only_mount(path: Path) -> Path | None:
+    """Where the disk is mounted that a file lies on, or would; None where it is not mounted read-only."""
+    there = os.path.realpath(path)
+    while not os.path.exists(there):  # noqa: PTH110 - a folder that may not be searched is passed over, too
+        there = os.path.dirname(there)  # noqa: PTH120 - as above
+    if not _is_read_only(there):
+        return None
+    while not os.path.ismount(there) and _is_read_only(os.path.dirname(there)):  # noqa: PTH120 - as above
+        there = os.path.dirname(there)  # noqa: PTH120 - as above
+    return Path(there)
+
+
+def _is_read_only(place: str) -> bool:
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _named(name: Callable[[], str], number: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from orchestrator import __version__
 from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
-from orchestrator.journal.history import History, RunHistory, events_of
+from orchestrator.journal.history import History, RunHistory, brought_in, events_of, in_time
 from orchestrator.model import events, next_step
 from orchestrator.model.guard import Verdict
 from orchestrator.model.plan import Plan
@@ -289,8 +289,8 @@ def _closed_by(run: RunHistory) -> str:
 
 def _recall(session: Session, history: History, run: str) -> RunState:
     """What the journal says that a run knows."""
-    known = history.runs.get(run)
-    told = (event for event, _ in events_of(session.store.records(run=run)))
+    known, store = history.runs.get(run), session.store
+    told = (event for event, _ in events_of(in_time(store.records(run=run), brought_in(store, 0))))
     floors = {} if known is None else known.floors
     return replay(run, told, floors, mirrors=session.pair.mirrors.known)
 

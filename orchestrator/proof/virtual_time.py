@@ -53,6 +53,8 @@ class Process(Struct, eq=False):
     """Dies before that step of its own (an await, a callback); 0: never."""
     freeze_at_step: int = 0
     freeze_for: float = 0.0
+    freezes_alone: bool = False
+    """It is stopped, and its machine goes on: so does its monotonic clock."""
     steps: int = 0
     dead: bool = False
     finished: bool = False
@@ -60,8 +62,10 @@ class Process(Struct, eq=False):
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
     held: list[Turn] = field(default_factory=list)
     frozen: bool = False
+    away: float = 0.0
+    """Seconds that it was frozen."""
     lost: float = 0.0
-    """Seconds that it was frozen: its monotonic clock stood still."""
+    """Seconds of them for which its monotonic clock stood still."""
     why: str = ""
     on_freeze: Callable[[], None] = lambda: None
 
@@ -85,9 +89,10 @@ class Process(Struct, eq=False):
         self.ended.set()
 
     def freeze(self, seconds: float) -> None:
-        """Suspend the machine that it runs on: time goes on, and it does not."""
+        """Suspend the machine that it runs on, or stop it alone: time goes on, and it does not."""
         self.on_freeze()
-        self.frozen, self.lost = True, self.lost + seconds
+        self.frozen, self.away = True, self.away + seconds
+        self.lost += 0.0 if self.freezes_alone else seconds
         self.loop.call_later(seconds, self.thaw, context=Context())
 
     def thaw(self) -> None:

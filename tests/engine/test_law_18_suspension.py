@@ -108,6 +108,22 @@ async def test_law_18_an_answer_that_came_in_during_a_suspension_is_asked_for_ag
     assert "agents is 0; wanted above 0" in ending.message
 
 
+async def test_law_18_an_answer_that_was_there_long_before_it_was_heard_is_asked_for_again() -> None:
+    """The process was stopped, and both its clocks went on: no probe takes longer than its time-out."""
+    beside = Beside()
+    beside.prober.values["agents"] = [12.0, 0.0]
+    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+
+    def stop_once(_probe: Probe) -> None:
+        beside.prober.takes = 60.0 if len(beside.prober.taken) == 1 else 0.1
+
+    beside.prober.on_take = stop_once
+    ending = await b.engine.drive(Status.ACTIVE)
+    assert ending.end is End.REFUSED
+    assert "agents is 0; wanted above 0" in ending.message
+    assert b.world.posts() == []
+
+
 async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_after_it() -> None:
     """One probe is there, and the machine sleeps while the other one is still asked."""
     beside = Beside()

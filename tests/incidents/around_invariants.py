@@ -69,7 +69,6 @@ class Wait(Struct):
 
     began: float
     most: float
-    lost: float
     woken: int = 0
     interrupted: bool = False
 
@@ -89,12 +88,12 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             most = max(
                 within.total_seconds() for name in names if (within := guards[name].within) is not None
             )
-            waits[process] = Wait(note.at, most, process.lost)
+            waits[process] = Wait(note.at, most)
         elif wait is None:
             continue
         elif kind_of(note, Told) == "wait.ended":
             del waits[process]
-            if note.at - wait.began > wait.most + LOOK + process.lost:
+            if note.at - wait.began > wait.most + LOOK + process.away:
                 yield f"{note.number}: {process.name} waited {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
         elif isinstance(note, Happened) and note.what == "interrupt":
             wait.interrupted = True
@@ -102,7 +101,7 @@ def waits_end(played: Played) -> Iterator[str]:  # noqa: C901 - one branch per k
             yield f"{note.number}: {process.name} ended in a wait, and does not say so"
         elif isinstance(note, Woke):
             # It may be in the middle of a look: probes of different speeds are begun one after the other.
-            if note.at - wait.began > wait.most + LOOK + process.lost:
+            if note.at - wait.began > wait.most + LOOK + process.away:
                 yield f"{note.number}: {process.name} still waits after {note.at - wait.began:.0f} s, and may wait {wait.most:.0f} s"
             # A look that has begun asks an org that does not answer again, for some seconds.
             wait.woken += wait.interrupted and note.seconds not in ASK_AGAIN_AFTER

@@ -1,6 +1,7 @@
 """What must hold whatever the world does of its own accord; the third part of `invariants`.
 
 above-the-floor     no reading older than one that the journal has makes a write, a "done" or a phase        (laws 3, 4, 15)
+newest-is-newest    no reading is called older than what it is itself                                        (law 3)
 never-over-seen     no write over somebody else's record that the journal had seen, until a person says so    (law 3)
 alone-binds         no write of a new run that has first read a young stamp of a run that nobody here knows      (laws 7, 12)
 own-orgs            no write of a run to an org on which it did not begin                                      (law 10)
@@ -115,6 +116,23 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was r
             named = standing is not None and any(word in standing.phase.sentence for word in NAMED)
             if old and standing is not None and standing.phase.name in _JUDGED and not named:
                 yield f"{note.number}: status says {standing.phase.label} on reading {old[0].words}"
+
+
+def newest_is_newest(played: Played) -> Iterator[str]:
+    """Where somebody else wrote, or two clocks did, something newer by its time may be known to be old."""
+    config = played.incident.config
+    crossed = config.mirror is not None and any(config.skew)
+    if (
+        config.no_times
+        or crossed
+        or any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
+    ):
+        return
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Appended) and note.record.data.get("change") in ("STALE", "REVERTED"):
+            for role, seen in records_in(note.record.data.get("record")):
+                if seen == journals[note.machine].newest.get(role):
+                    yield f"{note.number}: {note.process.name} calls old what is the newest of the {role}: {_said(seen)}"
 
 
 def _below(note: Answered, newest: Version | None) -> Version | None:
@@ -367,6 +385,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
     finished: dict[str, list[_GivenUp]] = {}
     starts: dict[Process, tuple[str, float]] = {}
     journal: dict[Process, str] = {}
+    last: dict[Process, str] = {}
+    """The journal that each process has written to last: an emergency may leave the team's, and somebody go on there."""
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
     wrote: dict[Version, set[str]] = defaultdict(set)
     for note in played.tape.notes:
@@ -377,6 +397,7 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
             finished.clear()
         elif isinstance(note, Appended):
             _follow(note, attempts, wrote)
+            last[note.process] = note.machine
             if note.record.kind == "run.started":
                 starts[note.process] = (note.record.run, note.at)
                 journal[note.process] = note.machine
@@ -384,7 +405,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
             outcome = outcomes[note.process]
             may_come = [each for each in attempts.values() if note.at - each.at < LATE - SLACK]
             if isinstance(outcome, Returned) and outcome.result.ending.end in (End.DONE, End.OWING):
-                own = [each for each in may_come if each.run == outcome.result.run]
+                here = [each for each in may_come if each.machine == last.get(note.process, each.machine)]
+                own = [each for each in here if each.run == outcome.result.run]
                 finished[outcome.result.run] = own
                 for each in own:
                     if not _names(outcome, each):
@@ -623,6 +645,7 @@ def _said(seen: Version | None) -> str:
 
 ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "above-the-floor": above_the_floor,
+    "newest-is-newest": newest_is_newest,
     "never-over-seen": never_over_seen,
     "alone-binds": alone_binds,
     "own-orgs": own_orgs,

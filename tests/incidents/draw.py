@@ -15,7 +15,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Authors, Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
-from .around import Surroundings, draw_around
+from .around import Surroundings, Visit, Visitor, draw_around
 from .attacks import NONE, Attacks, Kind, draw_attacks
 from .playbooks import playbook
 from .team import Team, draw_team
@@ -63,6 +63,8 @@ class Life(Struct, frozen=True):
     disk_full_at: int = 0
     freeze_at_step: int = 0
     freeze_for: float = 0.0
+    freezes_alone: bool = False
+    """The process is stopped, and its machine goes on; else that is suspended, and its monotonic clock stands still."""
     wall_jump_at: float = 0.0
     wall_jump: float = 0.0
     interrupt_at: float = 0.0
@@ -118,6 +120,8 @@ class Incident(Struct, frozen=True):
     attacks: Attacks = NONE
     team: Team | None = None
     """What befalls a team's journal; None where the journal is a file."""
+    meanwhile: Visitor | None = None
+    """Somebody else at another computer with the same journal, so many seconds after the beginning."""
 
     @property
     def calm(self) -> bool:
@@ -148,7 +152,38 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
+    return frozen(unfrozen(seed))
+
+
+def unfrozen(seed: int) -> Incident:
+    """The same, where nobody is stopped on purpose."""
     return teamed((bare, attacked, surrounded)[seed % 3](seed))
+
+
+def frozen(incident: Incident, share: float = 0.2) -> Incident:
+    """The incident, with a process of it that is stopped for a while, where that is its share; others act meanwhile."""
+    dice = Random(f"frozen {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    if dice.random() >= share:
+        return incident
+    seconds = dice.choice((1.0, 3.0, 8.0, 20.0, 60.0, 300.0, 900.0, 1800.0))
+    number = dice.choice((0, 0, 0, 1, 3))
+    life = replace(
+        Life() if dice.random() < 0.6 else incident.lives[number],
+        freeze_at_step=dice.randint(1, 400),
+        freeze_for=seconds,
+        freezes_alone=dice.random() < 0.5,
+    )
+    lives = (*incident.lives[:number], life, *incident.lives[number + 1 :])
+    within = 1.2 * seconds
+    foreign = tuple(replace(each, at=round(dice.uniform(0.0, within), 3)) for each in incident.foreign)
+    meanwhile = Visitor(dice.choice(list(Visit)), round(dice.uniform(0.0, within), 3))
+    return replace(
+        incident,
+        lives=lives,
+        foreign=foreign,
+        second_at=round(dice.uniform(0.0, within), 3),
+        meanwhile=meanwhile if dice.random() < 0.6 else None,
+    )
 
 
 def teamed(incident: Incident, share: float = 0.2) -> Incident:

@@ -243,7 +243,7 @@ def unhindered(played: Played) -> Iterator[str]:
     around = incident.around
     if around is None or incident.mode is not Mode.EMERGENCY or incident.story is not Story.ALONE:
         return
-    if incident.lives[0] != Life() or around.visitor is not None:
+    if incident.lives[0] != Life() or around.visitor is not None or incident.meanwhile is not None:
         return
     if around.deeds and incident.calm:
         twin = play(replace(incident, around=replace(around, deeds=())))

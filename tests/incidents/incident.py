@@ -36,7 +36,7 @@ from orchestrator.proof.virtual_time import (
 from orchestrator.simulator import Regions
 from orchestrator.system.log import configure
 
-from .around import Surroundings, Visit
+from .around import Surroundings, Visit, Visitor
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .ledger import Dated
@@ -196,6 +196,8 @@ async def _play(played: Played) -> None:
         tasks.append(asyncio.create_task(_second(played, _next(played, played.machines[-1]), begun)))
     if machine.team is not None and machine.team.team.rescued_at is not None:
         tasks.append(asyncio.create_task(_rescue(played, machine)))
+    if incident.meanwhile is not None:
+        tasks.append(asyncio.create_task(_calls(played, machine, incident.meanwhile)))
     visit = asyncio.create_task(_visit(played, machine))
     for task in tasks:
         await task
@@ -305,6 +307,12 @@ async def _visit(played: Played, machine: Machine) -> None:
     visitor = incident.around.visitor if incident.around is not None else None
     if visitor is None or not scene.beside.questions:
         return
+    await _calls(played, machine, visitor)
+
+
+async def _calls(played: Played, machine: Machine, visitor: Visitor) -> None:
+    """After that time, somebody else at another computer does what they came for."""
+    incident, scene = played.incident, played.scene
     await asyncio.sleep(visitor.after)
     elsewhere = machine.elsewhere()
     if visitor.does is Visit.UNLOCK:

@@ -22,7 +22,7 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has thirteen more: `around_invariants`; what the world does, eleven: `attack_invariants`; a team's
+What stands around a pair has thirteen more: `around_invariants`; what the world does, thirteen: `attack_invariants`; a team's
 journal, five: `team_invariants`.
 """
 

@@ -172,7 +172,12 @@ class Scene(Struct, eq=False):
         pid = self.pids
         self.between_lives(pid - FIRST_PID, machine)
         process = Process(
-            f"{operator}#{pid}", self.loop, life.crash_at_step, life.freeze_at_step, life.freeze_for
+            f"{operator}#{pid}",
+            self.loop,
+            life.crash_at_step,
+            life.freeze_at_step,
+            life.freeze_for,
+            life.freezes_alone,
         )
         process.on_freeze = lambda: self.tape.happened(
             "freeze", f"{process.name} for {life.freeze_for} s", process

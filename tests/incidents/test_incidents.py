@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from .draw import Incident, attacked, bare, draw, surrounded
+from .draw import Incident, attacked, bare, draw, frozen, surrounded, unfrozen
 from .incident import play
 from .invariants import check
 from .trace import trace
@@ -143,7 +143,7 @@ TEAM: dict[int, str] = {
 
 @pytest.mark.parametrize("seed", TEAM, ids=str)
 def test_what_went_wrong_on_a_teams_journal_does_not_again(seed: int) -> None:
-    incident = draw(seed)
+    incident = unfrozen(seed)
     assert incident.team is not None
     assert story(incident) == ""
 
@@ -161,10 +161,22 @@ def test_what_became_of_an_attempt_is_told_though_the_first_look_after_it_is_old
     assert story(replace(incident, lives=lives)) == ""
 
 
+FROZEN: dict[int, str] = {
+    2400062: "the process was stopped while a probe was asked, and both its clocks went on: the probe is read again",
+    2400712: "a run went on in two journals: after their merge it is known what came last, and that is not called old",
+}
+"""The same for seeds that have a process of theirs stopped for a while."""
+
+
+@pytest.mark.parametrize("seed", FROZEN, ids=str)
+def test_what_went_wrong_with_a_process_that_was_stopped_does_not_again(seed: int) -> None:
+    assert story(frozen(unfrozen(seed), share=1.0)) == ""
+
+
 @pytest.mark.parametrize("step", [90, 144, 206])
 def test_a_holder_that_was_stopped_leaves_its_run_to_whoever_took_it_up(step: int) -> None:
     """Stopped before its first look, between an intent and its request, and while it ends."""
-    incident = draw(2101151)
+    incident = unfrozen(2101151)
     assert incident.team is not None
     lives = (replace(incident.lives[0], freeze_at_step=step), *incident.lives[1:])
     assert story(replace(incident, team=replace(incident.team, snags=()), lives=lives)) == ""

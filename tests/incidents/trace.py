@@ -30,7 +30,7 @@ def trace(played: Played) -> Iterator[str]:
     for fault in incident.faults:
         yield f"  {fault}"
     yield from _attacked(incident)
-    yield from () if incident.team is None else (f"  {incident.team}",)
+    yield from (f"  {each}" for each in (incident.team, incident.meanwhile) if each is not None)
     around = incident.around or Surroundings()
     for drawn in (*around.gauges, *around.guards, *around.asks, *around.deeds):
         yield f"  {drawn}"

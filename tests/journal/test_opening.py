@@ -389,6 +389,40 @@ def test_a_disk_that_is_full_from_the_start_is_named(place: Path, monkeypatch: p
     assert "its disk is full" in refusal(place).message
 
 
+UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
+"""With it anybody may mount what nobody else sees."""
+
+ON_A_READ_ONLY_MOUNT = """
+mount -t tmpfs tmpfs "$1" && mkdir "$1/team" && cp "$2" "$1/team/journal.db" && mount -o remount,ro "$1" || exit 9
+"$3" -c "
+from datetime import datetime, UTC
+from pathlib import Path
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal import JournalStore
+from tests.journal.conftest import entry
+for name in ('journal.db', 'new.db', 'folder/new.db'):
+    try:
+        JournalStore.open(Path('$1') / 'team' / name, now=lambda: datetime.now(UTC)).append(entry())
+    except JournalUnavailable as error:
+        print(error.message)
+"
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*UNSHARE, "true"], check=False).returncode != 0,
+    reason="nothing can be mounted here",
+)
+def test_a_read_only_mount_is_named_and_no_mode_is_advised(tmp_path: Path) -> None:
+    kept, mount = tmp_path / "kept.db", tmp_path / "mount"
+    journal_of(kept, 1)
+    mount.mkdir()
+    script = (*UNSHARE, "sh", "-c", ON_A_READ_ONLY_MOUNT, "sh", mount, kept, sys.executable)
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert said.count(f"{mount} is mounted read-only, so no permission helps") == 3, said
+    assert "chmod" not in said
+
+
 def test_a_read_only_disk_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read_only(*_: object, **__: object) -> int:
         raise OSError(30, "Read-only file system", str(place))
