@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import HamrError, Locked, Moved, UsageError
-from orchestrator.journal.history import History
+from orchestrator.journal.history import History, event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
 from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
@@ -84,10 +84,13 @@ class Lock(Struct):
         holder = store.holder(pair)
         if holder is not None and holder.lock == self.lock:
             return None
-        taken = [
-            *store.records(run=run, pair=pair, kinds=(LockTaken.kind, LockTakenOver.kind), after=began_at)
-        ]
-        return taken[-1] if taken and taken[-1].data["lock"] != self.lock else None
+        taken = store.records(run=run, pair=pair, kinds=(LockTaken.kind, LockTakenOver.kind), after=began_at)
+        last = next(reversed([*taken]), None)
+        match None if last is None else event_of(last):
+            case LockTaken(lock=lock) | LockTakenOver(lock=lock) if lock != self.lock:
+                return last
+            case _:
+                return None
 
     def take_along(self) -> None:
         """Hold the pair in the journal to which its session has moved, too; a Locked where somebody of this machine does already."""
