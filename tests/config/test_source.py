@@ -88,7 +88,7 @@ def test_a_pipe_that_nobody_writes_to_is_refused_soon(tmp_path: Path) -> None:
     assert refusal(fifo) == (
         "FILE: this is a pipe, and nobody has written all of it: write it to a file, and name that"
     )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

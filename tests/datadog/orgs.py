@@ -20,6 +20,9 @@ KEYS = {
     "S_APP": "canary0secondary0app0key00000004",
 }
 
+PATIENT = Timeouts(connect=timedelta(seconds=20), read=timedelta(seconds=20), total=timedelta(seconds=20))
+"""Longer than any test takes: what ends sooner was ended by something else."""
+
 SHORT = Timeouts(
     connect=timedelta(milliseconds=500), read=timedelta(milliseconds=50), total=timedelta(milliseconds=150)
 )

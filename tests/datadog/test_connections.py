@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from orchestrator.datadog import HttpWorld
 from orchestrator.datadog.connections import RATHER_WAIT, Pool
 from orchestrator.model.org import CommandKey, FileKey, Pair
-from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import (
     Accepted,
@@ -35,7 +34,7 @@ from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
-from .orgs import KEYS, draft, pair_at
+from .orgs import KEYS, PATIENT, draft, pair_at
 from .servers import CA, http, raw_server, slow_way
 
 pytestmark = pytest.mark.anyio
@@ -45,8 +44,6 @@ PASSIVE = http(
 )
 DENIED = http("401 Unauthorized", b'{"errors": ["Unauthorized"]}')
 NOWHERE = "http://127.0.0.1:9"
-PATIENT = Timeouts(connect=timedelta(seconds=20), read=timedelta(seconds=20), total=timedelta(seconds=20))
-"""Longer than any test takes: what ends sooner was ended by something else."""
 
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
 

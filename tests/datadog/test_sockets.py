@@ -29,7 +29,7 @@ from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 
-from .orgs import KEYS, SHORT, draft, pair_at
+from .orgs import KEYS, PATIENT, SHORT, draft, pair_at
 from .servers import RawServer, http, raw_server
 
 pytestmark = pytest.mark.anyio
@@ -139,16 +139,17 @@ async def test_a_broken_answer_to_a_read_is_unreachable(
         reading = await orgs.read(Role.SECONDARY)
         assert isinstance(reading.sight, Unreachable)
         assert reading.sight.reason
-        assert reading.exchange.seconds < 2
+        assert reading.exchange.seconds < 10
 
 
 async def test_a_slow_drip_ends_with_the_total_time(keys: KeyRing, redactor: Redactor) -> None:
-    async with raw_server(drips) as server, world(server, keys, redactor) as orgs:
+    patient = replace(PATIENT, total=timedelta(milliseconds=600))
+    async with raw_server(drips) as server, world(server, keys, redactor, patient) as orgs:
         answer = await orgs.write(draft())
-        reading = await orgs.read(Role.SECONDARY, within=0.06)
+        reading = await orgs.read(Role.SECONDARY, within=0.4)
     assert isinstance(answer, Lost)
-    assert answer.reason == "HTTP 200, but the answer did not end: the answer did not end within 0.15 s"
-    assert reading.sight == Unreachable("HTTP 200, and then the answer did not end within 0.06 s")
+    assert answer.reason == "HTTP 200, but the answer did not end: the answer did not end within 0.6 s"
+    assert reading.sight == Unreachable("HTTP 200, and then the answer did not end within 0.4 s")
 
 
 async def test_silence_says_so(keys: KeyRing, redactor: Redactor) -> None:

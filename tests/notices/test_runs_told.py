@@ -118,7 +118,7 @@ async def test_one_broken_channel_holds_up_neither_another_nor_a_step_nor_the_en
         result = await start(bench.session, TO_ACTIVE, controls=controls)
         ended = time.monotonic()
         assert result.exit_code is ExitCode.DONE, result.ending
-        assert known[0] - began < 3.0, "no step has waited for a receiver"
+        assert known[0] - began < 8, "no step has waited for a receiver"
         assert known[0] - finished[0] < 1.0, "nor has the result"
         assert ended - known[0] < 2.0, "and the end waits no longer than it may"
         assert well.told == ["begun", "done"]
