@@ -10,13 +10,19 @@ from datetime import UTC, datetime
 
 import click
 
-from orchestrator.errors import HamrError, Interrupted, PreparationError, UsageError
+from orchestrator.errors import ExitCode, HamrError, Interrupted, PreparationError, UsageError
 from orchestrator.report.errors import error_json, error_page
 
 from .invocation import Invocation
 from .signals import code_of
 
 _SENT = "What was sent, if anything, stands in the journal: hamr runs"
+
+
+def _interrupted(invocation: Invocation, code: ExitCode = ExitCode.INTERRUPTED) -> Interrupted:
+    """A signal that nothing listened to: before a run is under way, and in commands that look, nothing was sent."""
+    under_way = invocation.console.running is not None
+    return Interrupted("Interrupted.", code=code, sent=_SENT if under_way else "Nothing was sent.")
 
 
 def report_failure(invocation: Invocation, error: BaseException) -> int:
@@ -54,9 +60,9 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
                 else (next_step.shell(f"{context.command_path} --help", "see what it takes"),),
             )
         case click.Abort():
-            return Interrupted("Interrupted.", sent=_SENT)
+            return _interrupted(invocation)
         case KeyboardInterrupt():
-            return Interrupted("Interrupted.", code=code_of(error), sent=_SENT)
+            return _interrupted(invocation, code_of(error))
         case HamrError():
             return error
         case OSError():
@@ -65,7 +71,7 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             return PreparationError(f"{where}: {words}.")
         case _ if isinstance(cause := error.__cause__ or error.__context__, KeyboardInterrupt):
             # while a library was being loaded, which wraps it
-            return Interrupted("Interrupted.", code=code_of(cause), sent=_SENT)
+            return _interrupted(invocation, code_of(cause))
         case _:
             return _bug(invocation, error)
 

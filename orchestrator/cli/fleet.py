@@ -264,6 +264,7 @@ def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level:
                 each.interrupt(code)
             return bool(workers)
 
+        invocation.console.follow(lambda: "")
         supervised(work(), interrupt)
     return ExitCode.DONE
 

@@ -184,7 +184,7 @@ class Terminal:
                 self._controls.interrupt(ExitCode.INTERRUPTED)
                 return None
             typed = await typed_line(lambda: bool(self._controls.asked))
-            if typed == "":
+            if typed == "" and not self._controls.asked:  # the input of a closed terminal ends as well
                 self._controls.interrupt(ExitCode.INTERRUPTED)
             if not typed:
                 self._console.err.text("\n")

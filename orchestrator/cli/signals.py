@@ -114,6 +114,7 @@ def showing_silence(console: Console, session: Session, work: Coroutine[Any, Any
 def listening(heard: Callable[[ExitCode], None]) -> Iterator[None]:
     """Call `heard` with the signal's exit code, in the running loop, in the place of the signal's usual effect.
 
+    A terminal is closed once, however often that is told: the system says so, and the shell that ran there as well.
     Elsewhere than in the main thread Python has no signals: then nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -121,9 +122,15 @@ def listening(heard: Callable[[ExitCode], None]) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, code in SIGNALS.items():
+
+    def hear(number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
+            loop.add_signal_handler(number, int)
+        heard(SIGNALS[number])
+
+    for number in SIGNALS:
         if before[number] is not signal.SIG_IGN or number is signal.SIGINT:  # nohup ignores SIGHUP: so do we
-            loop.add_signal_handler(number, heard, code)
+            loop.add_signal_handler(number, hear, number)
     try:
         yield
     finally:

@@ -164,12 +164,13 @@ _shared: _Counts = None
 
 
 def _begin(counts: _Counts) -> None:
-    """Ctrl-C is for the process that waits: it ends this one."""
+    """Ctrl-C is for the process that waits: it ends this one, without a word."""
     global _shared  # noqa: PLW0603 - a pool hands what is shared to its processes when they begin, and in no other way
     _shared = counts
     gc.freeze()  # what is loaded by now stays, and need not be looked through again
     gc.set_threshold(GARBAGE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _work(job: _Job) -> RouteProof:

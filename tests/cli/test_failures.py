@@ -42,6 +42,17 @@ def test_every_error_has_its_exit_code(error: BaseException, code: int) -> None:
     assert report_failure(Invocation(), error) == code
 
 
+def test_an_interrupt_before_any_run_is_under_way_says_that_nothing_was_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    invocation = Invocation()
+    report_failure(invocation, KeyboardInterrupt())
+    assert "Nothing was sent." in capsys.readouterr().err
+    invocation.console.follow(lambda: "20261122-031500-abcd")
+    report_failure(invocation, KeyboardInterrupt())
+    assert "What was sent, if anything, stands in the journal" in capsys.readouterr().err
+
+
 def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def test_a_playbook_that_holds_is_proven_and_the_certificate_is_bound_to_its_tex
     assert len(document["sha256"]) == 64
     assert len(document["routes"]) == 6
     assert document["counterexamples"] == []
+
+
+def test_the_processes_that_share_the_work_end_without_a_word(lab: Lab) -> None:
+    (lab.folder / "good.yaml").write_text(GOOD, "utf-8")
+    proving = lab.start("prove", "good.yaml", "--faults", "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    told, beside = proving.communicate(timeout=60)
+    assert told.startswith("PROVEN ")
+    assert beside == ""
 
 
 def test_a_playbook_that_is_wrong_is_told_as_a_story_with_11(tmp_path: Path) -> None:

@@ -178,6 +178,18 @@ def test_a_closed_terminal_leaves_a_run_that_can_be_resumed(lab: Lab) -> None:
     assert lab.statuses() == (ACTIVE, ACTIVE)
 
 
+def test_a_closed_terminal_is_one_interrupt_though_the_shell_tells_of_it_as_well(lab: Lab) -> None:
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.signal(signal.SIGHUP)
+        person.wait_for("Stopping before the next write")
+        person.signal(signal.SIGHUP)
+        assert person.end() == 129
+    assert "Giving up waiting" not in person.seen
+    assert lab.json("status", "sim")["unknown"] == []
+
+
 def test_sigterm_at_the_question_has_its_own_exit_code(lab: Lab) -> None:
     with Person(lab, RUN) as person:
         person.wait_for("Type the pair's name")
@@ -328,6 +340,17 @@ def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: 
         assert person.end() == 130
     assert lab.writes() == 0
     assert "hamr resume" in person.seen
+
+
+def test_a_terminal_that_is_closed_at_a_question_is_one_interrupt_though_its_input_ends(lab: Lab) -> None:
+    (lab.folder / "quick.yaml").write_text(MANUAL)
+    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
+        person.wait_for("Type the pair's name")
+        person.type("sim\n")
+        person.wait_for("Type done when it is done, or no:")
+        person.hang_up()
+        assert person.end() == 129
+    assert "interrupted twice" not in lab.run("show", "last", code=0).stdout
 
 
 def test_what_was_typed_before_the_question_stood_there_does_not_answer_it(lab: Lab) -> None:
