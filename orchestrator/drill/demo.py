@@ -78,14 +78,14 @@ async def demonstrate(
             show((*_section("4. Failing over", "hamr run sim --to ACTIVE"), *paragraph(_FAULT), ()))
             simulation.faults.add(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
             code = await _go(session, Status.ACTIVE, show, watching, controls)
-            if code is not ExitCode.DONE:
-                return code
-            show(_section("5. Coming home", "hamr run sim --to PASSIVE"))
-            code = await _go(session, Status.PASSIVE, show, watching, controls)
-            if code is not ExitCode.DONE:
-                return code
-            show(_section("6. What the journal holds", "hamr audit verify"))
-            return _verify(store, folder, show)
+            if code is ExitCode.DONE:
+                show(_section("5. Coming home", "hamr run sim --to PASSIVE"))
+                code = await _go(session, Status.PASSIVE, show, watching, controls)
+            if code is ExitCode.DONE:
+                show(_section("6. What the journal holds", "hamr audit verify"))
+                show(_verified(store))
+            show(_left_in(folder))
+            return code
 
 
 def _section(title: str, command: str) -> Page:
@@ -105,25 +105,24 @@ async def _go(
     return result.exit_code
 
 
-def _verify(store: JournalStore, folder: Path, show: Callable[[Page], None]) -> ExitCode:
+def _verified(store: JournalStore) -> Page:
     found = store.verify()
     if not isinstance(found, Verified):
         raise HamrError(f"the demo's own journal does not verify: record {found.seq}: {found.reason}")
+    return ((Span("The chain holds", "good"), Span(f": {found.records} records, head {found.head}.")),)
+
+
+def _left_in(folder: Path) -> Page:
+    """What can be typed after it, also where it was interrupted: what the run's own page offers wants the regions."""
     journal = folder / "journal.db"
-    show(
-        (
-            (Span("The chain holds", "good"), Span(f": {found.records} records, head {found.head}.")),
-            (),
-            *paragraph(
-                f"The demo left its inventory and its journal in {folder}. The regions are gone, so look back:"
-            ),
-            (Span("  "), Span(f"hamr runs --journal {journal}", "command")),
-            (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),
-            *paragraph("Or keep two regions running, and try it yourself:"),
-            (Span("  "), Span("hamr simulate", "command")),
-            *paragraph(
-                'Your own pair: hamr init, then "The first ten minutes with your own pair" in README.md.'
-            ),
-        )
+    return (
+        (),
+        *paragraph(
+            f"The demo left its inventory and its journal in {folder}. The regions are gone, so look back:"
+        ),
+        (Span("  "), Span(f"hamr runs --journal {journal}", "command")),
+        (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),
+        *paragraph("Or keep two regions running, and try it yourself:"),
+        (Span("  "), Span("hamr simulate", "command")),
+        *paragraph('Your own pair: hamr init, then "The first ten minutes with your own pair" in README.md.'),
     )
-    return ExitCode.DONE

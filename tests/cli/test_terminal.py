@@ -159,6 +159,18 @@ def test_ctrl_c_twice_gives_up_waiting_and_calls_the_write_unknown(lab: Lab) -> 
     assert lab.json("status", "sim", code=7)["unknown"][0]["status"] == "FAILOVER"
 
 
+def test_a_demo_that_is_interrupted_ends_with_what_can_be_typed_without_its_regions(lab: Lab) -> None:
+    with Person(lab, ("demo", "--folder", "shown")) as person:
+        person.wait_for("gave no answer")
+        person.type("\x03")
+        assert person.end() == 130
+    left = "".join(shown_by(person.seen)).split("INTERRUPTED.")[1]
+    journal = lab.folder / "shown" / "journal.db"
+    assert "The regions are gone, so look back:" in left
+    assert f"hamr runs --journal {journal}" in left
+    lab.run("runs", "--journal", str(journal), code=0)
+
+
 def test_sigterm_stops_like_ctrl_c_once(lab: Lab) -> None:
     lab.fault(Fault(Slow(0.6), role=S, method="POST"))
     with Person(lab, (*RUN, "--yes")) as person:
