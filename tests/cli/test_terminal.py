@@ -164,7 +164,7 @@ def test_a_demo_that_is_interrupted_ends_with_what_can_be_typed_without_its_regi
         person.wait_for("gave no answer")
         person.type("\x03")
         assert person.end() == 130
-    left = "".join(shown_by(person.seen)).split("INTERRUPTED.")[1]
+    left = " ".join(" ".join(shown_by(person.seen)).split()).split("INTERRUPTED.")[1]
     journal = lab.folder / "shown" / "journal.db"
     assert "The regions are gone, so look back:" in left
     assert f"hamr runs --journal {journal}" in left
