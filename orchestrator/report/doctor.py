@@ -64,15 +64,27 @@ def _worst(found: Sequence[Readiness]) -> Level:
 
 
 def first_line(found: Sequence[Readiness]) -> str:
-    """Everything in one line, as Nagios shows it: HAMR OK - payments is ready."""
+    """Everything in one line, as Nagios shows it, the worst first, since a line is cut: HAMR OK - payments is ready."""
     alike: dict[str, list[str]] = {}
-    for readiness in found:
+    for readiness in _worst_first(found):
         alike.setdefault(_in_short(readiness), []).append(shortened(readiness.pair, 60))
-    told = "; ".join(
-        f"{', '.join(pairs)}{short}" if short[0] == ":" else "; ".join(f"{pair}{short}" for pair in pairs)
-        for short, pairs in alike.items()
-    )
+    told = "; ".join(f"{', '.join(pairs)}{short}" for short, pairs in alike.items() if short != _READY)
+    ready = alike.get(_READY, ())
+    if ready:
+        names = ", ".join(ready) if len(ready) <= _READY_NAMED else counted(len(ready), "pair")
+        told += f"{'; ' if told else ''}{names} {'is' if len(ready) == 1 else 'are'}{_READY}"
     return f"HAMR {_worst(found).name} - {told}"
+
+
+_READY = " ready for a planned run and for an emergency"
+
+_READY_NAMED = 8
+"""So many pairs that are ready are named at most: nobody has to do anything about them."""
+
+
+def _worst_first(found: Sequence[Readiness]) -> list[Readiness]:
+    order = list(Level)
+    return sorted(found, key=lambda each: -order.index(each.level))
 
 
 def nagios_line(found: Sequence[Readiness]) -> str:
@@ -88,9 +100,9 @@ def nagios_line(found: Sequence[Readiness]) -> str:
 
 
 def _in_short(readiness: Readiness) -> str:
-    """Behind the pair's name: that it is ready, or after a colon what is wrong with it."""
+    """Behind the pairs' names: that they are ready, or after a colon what is wrong with them."""
     if readiness.level is Level.OK:
-        return " is ready for a planned run and for an emergency"
+        return _READY
     return (
         f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({_wrong(readiness)})"
     )
@@ -136,8 +148,7 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
 
     What goes `first` goes on with the pairs together, in the place of each one's own resume.
     """
-    order = list(Level)
-    ordered = sorted(found, key=lambda each: -order.index(each.level))
+    ordered = _worst_first(found)
     rows = [
         (
             Span(each.pair, "bold"),
@@ -153,7 +164,7 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
     ]
     if first:
         steps = [*first, *(step for step in steps if step.verb != "resume")]
-    said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(order) if counts[level])
+    said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(Level) if counts[level])
     with within(OF_MANY):
         return (
             line(

@@ -78,6 +78,18 @@ def test_the_first_line_names_what_is_worst_first() -> None:
     )
 
 
+def test_of_several_pairs_the_first_line_names_the_worst_first_and_those_that_are_ready_together() -> None:
+    named = [readiness(pair=name) for name in ("a", "b")]
+    both = [*named, readiness(CLOCK, pair="c"), readiness(KEY, pair="d")]
+    assert first_line(both) == (
+        "HAMR CRITICAL - d: planned run CRITICAL, emergency OK (primary API key); "
+        "c: planned run WARNING, emergency OK (primary clock); "
+        "a, b are ready for a planned run and for an emergency"
+    )
+    many = [readiness(pair=f"p{number}") for number in range(200)]
+    assert first_line(many) == "HAMR OK - 200 pairs are ready for a planned run and for an emergency"
+
+
 def test_nagios_gets_round_trips_in_seconds_and_no_other_pipe() -> None:
     odd = readiness(check("guard a|b", WARNING, OK))
     assert nagios_line([odd]) == (
