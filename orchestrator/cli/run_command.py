@@ -115,6 +115,11 @@ class RunCommand:
         """Before a run has its lock there is nothing to bring to an end."""
         if self.controls.engine is None:
             return False
+        if code is ExitCode.CLOSED_TERMINAL and self.controls.asked:
+            self.controls.code = (
+                code  # a question saw the end of its input first, or Ctrl-C came before: no second one
+            )
+            return True
         self.controls.interrupt(code)
         say_stopping(self._console, self.controls.asked)
         return True
@@ -184,7 +189,7 @@ class Terminal:
                 self._controls.interrupt(ExitCode.INTERRUPTED)
                 return None
             typed = await typed_line(lambda: bool(self._controls.asked))
-            if typed == "" and not self._controls.asked:  # the input of a closed terminal ends as well
+            if typed == "" and not self._controls.asked:  # that of a closed terminal ends as well
                 self._controls.interrupt(ExitCode.INTERRUPTED)
             if not typed:
                 self._console.err.text("\n")

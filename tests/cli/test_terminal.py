@@ -202,6 +202,17 @@ def test_a_closed_terminal_is_one_interrupt_though_the_shell_tells_of_it_as_well
     assert lab.json("status", "sim")["unknown"] == []
 
 
+def test_a_terminal_that_is_closed_after_ctrl_c_gives_up_no_waiting(lab: Lab) -> None:
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        person.type("\x03")
+        person.wait_for("Stopping before the next write")
+        person.hang_up()
+        assert person.end() == 129
+    assert lab.json("status", "sim")["unknown"] == []
+
+
 def test_sigterm_at_the_question_has_its_own_exit_code(lab: Lab) -> None:
     with Person(lab, RUN) as person:
         person.wait_for("Type the pair's name")
