@@ -134,6 +134,7 @@ class Delivery(Struct):
             raise stopped(End.REFUSED, reason, org=unseen.role, next_steps=(next_step.watch(pair.name),))
         if isinstance(link, NotLinked):
             raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
+        self.checker.compare_both(self.reader.readings, stop_for=frozenset({Change.FOREIGN}))
         raise stopped(
             End.OWING,
             f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",

@@ -329,7 +329,8 @@ class RunState(Struct):
             for sent in self.sent
             if sent.lost
             and sent.confirmed
-            and (sent.attempt.role, sent.attempt.status) == (role, record.status)
+            and sent.attempt.status == record.status
+            and (sent.attempt.role is role or self.mirrors is not False)
         ]
         for number in meant[-1:]:
             self._mark(number, confirmed=False)

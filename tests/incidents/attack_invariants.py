@@ -86,7 +86,7 @@ class _Read(Struct, frozen=True):
         return f"{self.note.number} ({self.note.words}), older than what the journal had seen: {_said(self.below)}"
 
 
-def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was read, sent and said
+def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - what was read, sent and said
     config = played.incident.config
     if config.no_times or (config.mirror is not None and any(config.skew)):
         return  # nothing tells what is older
@@ -96,6 +96,8 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was r
     alone = (
         played.incident.mode is Mode.EMERGENCY or played.incident.switches or played.incident.attacks.turns
     )
+    strange: dict[tuple[Role, Version], set[str]] = defaultdict(set)
+    """Which runs have stopped for it, as somebody else's: two regions' clocks do not tell what came last."""
     for note, journals in seen_by_then(played):
         if isinstance(note, Answered) and note.is_good_read:
             asked = note.asked
@@ -103,8 +105,14 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901 - what was r
             read[asked.process][asked.role] = _Read(note, _below(note, newest))
         elif isinstance(note, Appended) and note.record.data.get("accepted"):
             read[note.process].clear()
+        elif isinstance(note, Appended) and note.record.data.get("change") == "FOREIGN":
+            for role, seen in records_in(note.record.data.get("record")):
+                strange[role, seen].add(note.record.run)
         elif isinstance(note, Asked) and note.posts:
+            bases = journals[note.machine].bases[note.run]
             for role in (note.role,) if alone else Role:
+                if role in bases and strange[role, bases[role]] - {note.run}:
+                    continue  # a person was told of it, and has begun a new run with it
                 found = read[note.process].get(role)
                 if found is not None and found.below is not None:
                     yield f"{note.number}: POST to the {note.role} on reading {found.words}"
@@ -583,13 +591,24 @@ def emergency_goes_on(played: Played) -> Iterator[str]:
     for outcome in turned:
         match outcome:
             case Returned(result=result) if result.ending.end is End.REFUSED:
-                yield f"home by an emergency is refused: {result.ending.message}"
+                alone = {verdict.guard for verdict in result.refused_by} == {"alone"}
+                if not (alone and _went_alone(played)):
+                    yield f"home by an emergency is refused: {result.ending.message}"
             case Raised(error=error) if error.message.startswith("unknown: "):
                 pass  # it has to be accepted by name (law 5), and the way on is named
             case Raised(error=error) if not isinstance(error, Locked):
                 yield f"home by an emergency is refused: {error.message}"
             case _:
                 pass
+
+
+def _went_alone(played: Played) -> bool:
+    """Whether the emergency before kept a journal of its own, which could not be brought in yet: its stamps are unknown here."""
+    home = next(
+        note.number for note in played.tape.notes if isinstance(note, Happened) and "erin#" in note.words
+    )
+    kinds = [note.record.kind for note in played.tape.notes[:home] if isinstance(note, Appended)]
+    return "journal.moved" in kinds and "journal.merged" not in kinds
 
 
 def _may_pass(note: Answered) -> bool:

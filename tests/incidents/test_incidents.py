@@ -41,6 +41,7 @@ PINNED = {
     1208868: "neither org answers whoever delivers: nothing was seen, so it ends as refused, and the debt stays",
     1310937: "the other org of an emergency answered 404 right before it was to be told: it is owed, and not written",
     1417614: "an org was linked elsewhere while an answer was lost: what the other one shows under a name of its own is ours",
+    2400354: "a stranger took the survivor, and the org that is owed is silent: it is said that somebody else wrote, by 4",
     1390: "an emergency writes both orgs of a slow mirror: an older copy of our own write is late, not foreign",
 }
 """Seeds that once broke an invariant, and what they are about. They change their meaning when `bare` changes."""
@@ -127,6 +128,8 @@ ATTACKED: dict[int, str] = {
     1707616: "a replica shows the server's own move again, in the second in which a stranger wrote after it",
     1718917: "a debt whose delivery stopped for somebody else: adopt is offered, not resume once more",
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
+    2400400: "what was taken for a lost write, by its mirror, was a stranger's: the run that is offered accepts that by name",
+    2401105: "a replica showed a stranger's record from before ours, which stopped the run: a person went on from it",
     2110138: "a stranger took an emergency's pair where it has no way on: adopt is offered, not resume once more",
 }
 """The same for seeds that are attacked."""
@@ -136,6 +139,7 @@ TEAM: dict[int, str] = {
     69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
     2100541: "a mirror crossed our write and an old one, and a replica hid that from all who looked: nobody could see it",
+    2401033: "home by an emergency, while the one before stands in a journal that nobody can merge yet: its stamp binds",
     1813572: "an emergency gave an org up for one write, and stopped for a stranger: it is not offered again first",
 }
 """The same for seeds whose journal is a team's."""
