@@ -36,6 +36,8 @@ class RunResult(Struct, frozen=True):
     waived: tuple[Verdict, ...] = ()
     """Guards that were blind because of the dead org of an emergency (law 9)."""
     owed: Owed | None = None
+    agreed: bool = False
+    """Whether both orgs show the same: then what is owed is only to be settled."""
     mode: Mode = Mode.PLANNED
     resumable: bool = False
     hooks_owed: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from orchestrator.model.journal import Head
 from orchestrator.model.next_step import each_once
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective
-from orchestrator.model.situation import Phase
+from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Status
 from orchestrator.model.words import span
 from orchestrator.situation.guards import strangers
@@ -194,6 +194,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         ),
         waived=tuple(each for _, decision in decisions for each in decision.waived),
         owed=engine.run.owed_now(),
+        agreed=phase is not None and phase.name is PhaseName.AGREED,
         mode=state.mode,
         resumable=resumable,
         hooks_owed=(

@@ -175,6 +175,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
             overtaken=result.ending.next_steps if result.ending.change in STOPS_AGAIN else (),
             stopped_for=result.ending.next_steps[:1] if stopped else (),
             owed=[] if result.owed is None else [result.owed],
+            agreed=result.agreed,
             hooks_owed=[(owing, hook) for hook in result.hooks_owed],
             hooks_failed=[hook for hook in result.hooks_failed if hook.partition("/")[0] in made],
             by_hand=result.left_to_person,

@@ -175,7 +175,9 @@ def _set_back(view: View, role: Role, attempt: Attempt) -> Phase:
 
 
 def _truths(view: View) -> tuple[Role, ...]:
-    return tuple(role for role in Role if view.status(role) not in NOTHING_TO_TELL)
+    """The orgs whose status may be copied to the other one, the one that changed later first: an emergency's survivor did."""
+    first = _changed_later(view) or Role.PRIMARY
+    return tuple(role for role in (first, first.other) if view.status(role) not in NOTHING_TO_TELL)
 
 
 def _adoption(view: View) -> str:

@@ -179,7 +179,9 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
             case Change.FOREIGN | Change.LATE:
                 steps = (*steps, *_from_what_is_there(ended), look, *_ways_back(ended))
                 steps = after_asking(steps, pair, ended.strangers)
-            case _ if ending.end in (End.REFUSED, End.UNKNOWN) and steps and _both_answered(ended):
+            case _ if steps and (
+                ending.end is End.REFUSED or (ending.end is End.UNKNOWN and _both_answered(ended))
+            ):
                 # For where the pair stands: resumed, it would be refused again until that is settled.
                 steps = (*steps, look, again, *_ways_back(ended))
             case _ if not ended.asks_nothing_of("alone"):

@@ -117,6 +117,8 @@ def test_what_is_owed_and_a_missed_objective_are_said() -> None:
         "      16:40:00 UTC (run 20260528-163000-k3f9).",
     ]
     assert "  objective     ACTIVE MISSED: 20 min, of 15 min allowed" in shown
+    outgrown = " ".join(lines(result_page(replace(owing, agreed=True)))).split("Left to do")[1]
+    assert outgrown.startswith("   [ ] Settle what the primary was owed since 2026-05-28")
 
 
 def test_nothing_is_left_only_of_a_run_that_is_done() -> None:

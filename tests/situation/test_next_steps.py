@@ -209,6 +209,13 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
     assert bool(offered) is (dead is Role.PRIMARY)
 
 
+def test_law_15_a_delivery_that_was_refused_since_the_survivor_is_silent_waits_for_it_first() -> None:
+    watch = step("hamr status payments --watch")
+    refused = Ending(End.REFUSED, "its half was not seen", org=Role.SECONDARY, next_steps=(watch,))
+    seen = Both(reading(Role.PRIMARY), reading(Role.SECONDARY, Unreachable("timed out")))
+    assert typed(after_a_run(ended(refused, midway(), seen)))[0] == WATCH
+
+
 def midway() -> RunState:
     state = RunState(RUN, intended=True)
     state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))

@@ -292,14 +292,17 @@ def test_a_transition_does_not_explain_a_pair_whose_other_org_changed_last() -> 
     )
 
 
-def test_diverged_offers_to_adopt_either_org() -> None:
+def test_diverged_offers_to_adopt_either_org_the_one_that_changed_later_first() -> None:
+    """Where the journal is another machine's, that is the survivor of an emergency: the old one must not drag it back."""
     found = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
     assert (found.name, found.status, found.role) == (PhaseName.DIVERGED, None, None)
     assert "and no transition of the playbook regional-failover explains that" in found.sentence
-    assert typed(found.next_steps) == (
-        "hamr adopt payments --truth primary --reason TEXT",
-        "hamr adopt payments --truth secondary --reason TEXT",
+    of_primary, of_secondary = (
+        f"hamr adopt payments --truth {role} --reason TEXT" for role in (PRIMARY, SECONDARY)
     )
+    assert typed(found.next_steps) == (of_secondary, of_primary)
+    home = phase(shows(PRIMARY, Status.PASSIVE, at=NOW), shows(SECONDARY, Status.ACTIVE))
+    assert typed(home.next_steps) == (of_primary, of_secondary)
 
 
 def test_diverged_never_offers_to_copy_a_status_that_says_nothing() -> None:
@@ -311,15 +314,15 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
     both = (PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
     assert typed(phase(*both, run=open_run("activate", mode=Mode.EMERGENCY)).next_steps) == (
         "hamr resume payments",
-        "hamr adopt payments --truth primary --reason TEXT",
         "hamr adopt payments --truth secondary --reason TEXT",
+        "hamr adopt payments --truth primary --reason TEXT",
         f"hamr show {RUN}",
     )
     assert typed(phase(*both, run=open_run("activate")).next_steps)[-1] == f"hamr show {RUN}"
     not_begun = replace(open_run(mode=Mode.EMERGENCY), start=None)
     assert (
         typed(phase(*both, run=not_begun).next_steps)[0]
-        == "hamr adopt payments --truth primary --reason TEXT"
+        == "hamr adopt payments --truth secondary --reason TEXT"
     )
 
 
