@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from orchestrator.model.org import EnvironmentKey, Org, Pair, Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Draft
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.system.clock import SystemClock
+from orchestrator.system.keys import KeyRing
+from orchestrator.system.redaction import Redactor
+
+A = TypeVar("A")
 
 PRIMARY_UUID = "550e8400-e29b-41d4-a716-446655440000"
 SECONDARY_UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -58,6 +66,22 @@ def pair_at(primary: str, secondary: str) -> Pair:
 
 def org_at(url: str) -> Org:
     return pair_at(url, url).orgs.secondary
+
+
+def client(
+    kind: Callable[..., A],
+    pair: Pair,
+    held: Mapping[str, str] = KEYS,
+    *,
+    timeouts: Timeouts = SHORT,
+    redactor: Redactor | None = None,
+    clock: Clock | None = None,
+    **more: Any,
+) -> A:
+    """A pair's client that holds these keys, and redacts them from the start."""
+    redactor = redactor or Redactor()
+    keys = KeyRing(held, redactor, refetch_after=0.0)
+    return kind(pair, timeouts=timeouts, keys=keys, redactor=redactor, clock=clock or SystemClock(), **more)
 
 
 def draft(role: Role = Role.SECONDARY, wire: Wire = Wire.SNAKE) -> Draft:

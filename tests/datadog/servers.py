@@ -14,6 +14,9 @@ from msgspec import Struct, field
 TLS = Path(__file__).parent / "tls"
 CA = str(TLS / "ca.pem")
 
+Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
+"""Answers one request, and returns whether to go on listening."""
+
 
 class RawServer(Struct):
     """What a raw server was sent."""
@@ -21,6 +24,17 @@ class RawServer(Struct):
     url: str
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+
+
+def says(answer: bytes, *, on: bool = True) -> Talk:
+    """Answers every request with these bytes, and goes on listening or closes the connection."""
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer)
+        await writer.drain()
+        return on
+
+    return talk
 
 
 async def one_request(reader: asyncio.StreamReader) -> bytes:
@@ -36,13 +50,8 @@ async def one_request(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def raw_server(
-    talk: Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]], certificate: str | None = None
-) -> AsyncIterator[RawServer]:
-    """A server on a free loopback port. `talk` answers one request; it returns whether to go on listening.
-
-    With the name of a certificate in tls/, it speaks TLS.
-    """
+async def raw_server(talk: Talk, certificate: str | None = None) -> AsyncIterator[RawServer]:
+    """A server on a free loopback port; with the name of a certificate in tls/, it speaks TLS."""
     server = RawServer("")
     tasks: set[asyncio.Task[None]] = set()
 

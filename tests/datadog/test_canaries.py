@@ -16,12 +16,9 @@ from orchestrator.datadog import HttpWorld
 from orchestrator.model.plain import plain
 from orchestrator.model.reading import Accepted, Answer, Identity, Reading, Unreadable
 from orchestrator.model.status import Both, Role
-from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
-from orchestrator.system.redaction import Redactor
 
-from .orgs import KEYS, SHORT, draft, pair_at
-from .servers import raw_server
+from .orgs import KEYS, client, draft, pair_at
+from .servers import raw_server, says
 
 PAIR = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
 ALL_KEYS = "|".join(KEYS.values())
@@ -29,15 +26,7 @@ ALL_KEYS = "|".join(KEYS.values())
 
 async def everything(transport: httpx.AsyncBaseTransport) -> tuple[Reading, Identity, Answer, str]:
     """All that a world can be asked, and its own repr."""
-    redactor = Redactor()
-    async with HttpWorld(
-        PAIR,
-        timeouts=SHORT,
-        keys=KeyRing(KEYS, redactor),
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(transport, transport),
-    ) as orgs:
+    async with client(HttpWorld, PAIR, transports=Both(transport, transport)) as orgs:
         reading, identity = await orgs.read(Role.PRIMARY), await orgs.identify(Role.PRIMARY)
         answer = await orgs.write(draft(Role.PRIMARY))
         insides = f"{orgs!r} {orgs._orgs!r} {orgs.describe(draft())!r}"
@@ -140,18 +129,10 @@ def test_no_answer_is_too_strange(status: int, headers: dict[str, bytes], body: 
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: b"HTTP/1.1 200 OK\r\n" + data))
 def test_no_bytes_on_the_wire_are_too_strange(data: bytes) -> None:
     async def meet() -> tuple[Reading, Answer]:
-        async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-            writer.write(data)
-            await writer.drain()
-            return False
-
-        redactor = Redactor()
-        async with raw_server(talk) as server:
-            pair = pair_at(server.url, server.url)
-            keys = KeyRing(KEYS, redactor)
-            async with HttpWorld(
-                pair, timeouts=SHORT, keys=keys, redactor=redactor, clock=SystemClock()
-            ) as orgs:
-                return await orgs.read(Role.PRIMARY), await orgs.write(draft())
+        async with (
+            raw_server(says(data, on=False)) as server,
+            client(HttpWorld, pair_at(server.url, server.url)) as orgs,
+        ):
+            return await orgs.read(Role.PRIMARY), await orgs.write(draft())
 
     assert shown(*asyncio.run(meet())).encode("utf-8")

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -42,11 +42,9 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
-from orchestrator.system.redaction import Redactor
 from tests.steps import typed
 
-from .orgs import KEYS, PATIENT, PRIMARY_UUID, WRITTEN, draft, pair_at
+from .orgs import KEYS, PATIENT, PRIMARY_UUID, WRITTEN, client, draft, pair_at
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +52,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 RECORD = b'{"data": {"id": "550e8400-e29b-41d4-a716-446655440000", "type": "hamr_org_connections", "attributes": {"hamr_status": %s}}}'
 NOT_FOUND = b'{"errors": [{"status": "404", "title": "Not Found"}]}'
 PAIR = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
+HALF = {"P_API": KEYS["P_API"], "S_APP": KEYS["S_APP"]}
 
 
 def never(request: httpx.Request) -> httpx.Response:
@@ -64,28 +63,27 @@ A = TypeVar("A", HttpReader, HttpWorld)
 
 
 def on(
-    kind: type[A], handler: Handler, keys: KeyRing, redactor: Redactor, *, secondary: Handler | None = None
+    kind: type[A],
+    handler: Handler,
+    held: Mapping[str, str] = KEYS,
+    *,
+    secondary: Handler | None = None,
+    timeouts: Timeouts = PATIENT,
 ) -> A:
-    return kind(
-        PAIR,
-        timeouts=PATIENT,
-        keys=keys,
-        redactor=redactor,
-        clock=SystemClock(),
-        transports=Both(httpx.MockTransport(handler), httpx.MockTransport(secondary or handler)),
-    )
+    both = Both(httpx.MockTransport(handler), httpx.MockTransport(secondary or handler))
+    return client(kind, PAIR, held, timeouts=timeouts, transports=both)
 
 
 world, reader_on = partial(on, HttpWorld), partial(on, HttpReader)
 
 
-async def read(handler: Handler, keys: KeyRing, redactor: Redactor) -> Reading:
-    async with world(handler, keys, redactor, secondary=never) as orgs:
+async def read(handler: Handler) -> Reading:
+    async with world(handler, secondary=never) as orgs:
         return await orgs.read(Role.PRIMARY)
 
 
-async def write(handler: Handler, keys: KeyRing, redactor: Redactor) -> Answer:
-    async with world(never, keys, redactor, secondary=handler) as orgs:
+async def write(handler: Handler) -> Answer:
+    async with world(never, secondary=handler) as orgs:
         return await orgs.write(draft(Role.SECONDARY))
 
 
@@ -101,16 +99,14 @@ def raising(error: Exception) -> Handler:
     return handler
 
 
-async def test_a_get_carries_the_documented_headers_and_nothing_of_httpx(
-    keys: KeyRing, redactor: Redactor
-) -> None:
+async def test_a_get_carries_the_documented_headers_and_nothing_of_httpx() -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, content=RECORD % b"2")
 
-    await read(handler, keys, redactor)
+    await read(handler)
     (request,) = seen
     assert (request.method, str(request.url)) == ("GET", "https://api.datadoghq.com/api/v2/hamr")
     assert dict(request.headers) == {
@@ -123,16 +119,14 @@ async def test_a_get_carries_the_documented_headers_and_nothing_of_httpx(
     }
 
 
-async def test_a_post_carries_the_described_body_and_the_orgs_own_keys(
-    keys: KeyRing, redactor: Redactor
-) -> None:
+async def test_a_post_carries_the_described_body_and_the_orgs_own_keys() -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, content=RECORD % b"3")
 
-    async with world(never, keys, redactor, secondary=handler) as orgs:
+    async with world(never, secondary=handler) as orgs:
         described = orgs.describe(draft(Role.SECONDARY))
         await orgs.write(draft(Role.SECONDARY))
     (request,) = seen
@@ -148,9 +142,9 @@ async def test_a_post_carries_the_described_body_and_the_orgs_own_keys(
     assert request.headers["dd-application-key"] == KEYS["S_APP"]
 
 
-async def test_a_known_status_is_present(keys: KeyRing, redactor: Redactor) -> None:
+async def test_a_known_status_is_present() -> None:
     handler = answering(200, RECORD % b"4", Date="Sun, 22 Nov 2026 03:15:30 GMT", X_Request_Id="abc-123")
-    reading = await read(handler, keys, redactor)
+    reading = await read(handler)
     assert isinstance(reading.sight, Present)
     assert (reading.sight.status, reading.sight.record.org_uuid) == (Status.ACTIVE, PRIMARY_UUID)
     assert reading.role is Role.PRIMARY
@@ -161,14 +155,14 @@ async def test_a_known_status_is_present(keys: KeyRing, redactor: Redactor) -> N
     assert reading.exchange.seconds >= 0
 
 
-async def test_an_unknown_status_is_unrecognised(keys: KeyRing, redactor: Redactor) -> None:
-    reading = await read(answering(200, RECORD % b"9"), keys, redactor)
+async def test_an_unknown_status_is_unrecognised() -> None:
+    reading = await read(answering(200, RECORD % b"9"))
     assert isinstance(reading.sight, Unrecognised)
     assert reading.sight.record.status == 9
 
 
-async def test_the_apis_own_404_is_absent(keys: KeyRing, redactor: Redactor) -> None:
-    assert (await read(answering(404, NOT_FOUND), keys, redactor)).sight == Absent()
+async def test_the_apis_own_404_is_absent() -> None:
+    assert (await read(answering(404, NOT_FOUND))).sight == Absent()
 
 
 SIGN_IN = (
@@ -265,14 +259,12 @@ def by_another(said: str) -> Hampered:
         ),
     ],
 )
-async def test_what_is_no_record_is_a_reading_of_its_own(
-    handler: Handler, expected: object, keys: KeyRing, redactor: Redactor
-) -> None:
-    assert (await read(handler, keys, redactor)).sight == expected
+async def test_what_is_no_record_is_a_reading_of_its_own(handler: Handler, expected: object) -> None:
+    assert (await read(handler)).sight == expected
 
 
-async def test_an_unusable_body_leaves_its_beginning(keys: KeyRing, redactor: Redactor) -> None:
-    reading = await read(answering(502, b"upstream says no"), keys, redactor)
+async def test_an_unusable_body_leaves_its_beginning() -> None:
+    reading = await read(answering(502, b"upstream says no"))
     assert reading.exchange.excerpt == "upstream says no"
 
 
@@ -307,10 +299,8 @@ GZIPPED = gzip.compress(PASSIVE)
     ],
     ids=["gzip", "in pieces", "deflate", "raw deflate", "byte order mark"],
 )
-async def test_an_answer_that_is_compressed_unasked_is_unpacked(
-    handler: Handler, keys: KeyRing, redactor: Redactor
-) -> None:
-    reading = await read(handler, keys, redactor)
+async def test_an_answer_that_is_compressed_unasked_is_unpacked(handler: Handler) -> None:
+    reading = await read(handler)
     assert reading.status is Status.PASSIVE
 
 
@@ -324,20 +314,16 @@ async def test_an_answer_that_is_compressed_unasked_is_unpacked(
         (packed("gzip", GZIPPED[:-9]), "the answer is compressed, and its end is missing"),
     ],
 )
-async def test_an_answer_that_cannot_be_unpacked_says_why(
-    handler: Handler, reason: str, keys: KeyRing, redactor: Redactor
-) -> None:
-    sight = (await read(handler, keys, redactor)).sight
+async def test_an_answer_that_cannot_be_unpacked_says_why(handler: Handler, reason: str) -> None:
+    sight = (await read(handler)).sight
     assert isinstance(sight, Unreadable)
     assert sight.reason.endswith(reason)
 
 
-async def test_an_answer_that_grows_beyond_bounds_when_unpacked_is_refused(
-    keys: KeyRing, redactor: Redactor
-) -> None:
+async def test_an_answer_that_grows_beyond_bounds_when_unpacked_is_refused() -> None:
     bomb = gzip.compress(b" " * 100_000_000, compresslevel=1)
     assert len(bomb) < 1024 * 1024
-    sight = (await read(packed("gzip", bomb), keys, redactor)).sight
+    sight = (await read(packed("gzip", bomb))).sight
     assert sight == Unreadable("HTTP 200: the answer is larger than 1024 KiB")
 
 
@@ -378,57 +364,57 @@ async def test_an_answer_that_grows_beyond_bounds_when_unpacked_is_refused(
     ],
 )
 async def test_law_05_every_write_is_accepted_refused_not_sent_or_unknown(
-    handler: Handler, outcome: type[Answer], keys: KeyRing, redactor: Redactor
+    handler: Handler, outcome: type[Answer]
 ) -> None:
-    assert type(await write(handler, keys, redactor)) is outcome
+    assert type(await write(handler)) is outcome
 
 
-async def test_an_accepted_write_shows_the_record_of_its_body(keys: KeyRing, redactor: Redactor) -> None:
-    answer = await write(answering(200, RECORD % b"3"), keys, redactor)
+async def test_an_accepted_write_shows_the_record_of_its_body() -> None:
+    answer = await write(answering(200, RECORD % b"3"))
     assert isinstance(answer, Accepted)
     assert answer.record is not None
     assert answer.record.status == 3
 
 
-async def test_an_accepted_write_with_a_strange_body_is_accepted(keys: KeyRing, redactor: Redactor) -> None:
-    answer = await write(answering(200, b"OK"), keys, redactor)
+async def test_an_accepted_write_with_a_strange_body_is_accepted() -> None:
+    answer = await write(answering(200, b"OK"))
     assert isinstance(answer, Accepted)
     assert answer.record is None
     assert answer.exchange.excerpt == "OK"
 
 
-async def test_a_refused_write_says_why(keys: KeyRing, redactor: Redactor) -> None:
-    answer = await write(answering(400, b'{"errors": [{"detail": "bad status"}]}'), keys, redactor)
+async def test_a_refused_write_says_why() -> None:
+    answer = await write(answering(400, b'{"errors": [{"detail": "bad status"}]}'))
     assert isinstance(answer, Rejected)
     assert answer.reason == "HTTP 400: bad status"
 
 
-async def test_a_throttled_write_says_for_how_long(keys: KeyRing, redactor: Redactor) -> None:
-    answer = await write(answering(429, X_RateLimit_Reset="7"), keys, redactor)
+async def test_a_throttled_write_says_for_how_long() -> None:
+    answer = await write(answering(429, X_RateLimit_Reset="7"))
     assert isinstance(answer, Throttled)
     assert answer.retry_after == 7.0
 
 
-async def test_a_time_out_without_a_trace_counts_as_sent(keys: KeyRing, redactor: Redactor) -> None:
+async def test_a_time_out_without_a_trace_counts_as_sent() -> None:
     async def handler(_: httpx.Request) -> httpx.Response:
         await asyncio.sleep(30)
         raise AssertionError
 
-    async with world(handler, keys, redactor) as orgs:  # type: ignore[arg-type]
+    async with world(handler) as orgs:  # type: ignore[arg-type]
         answer = await orgs.write(draft(), within=0.4)
     assert isinstance(answer, Lost)
     assert answer.reason == "no answer within 0.4 s"
 
 
-async def test_no_time_left_sends_nothing(keys: KeyRing, redactor: Redactor) -> None:
-    async with world(never, keys, redactor) as orgs:
+async def test_no_time_left_sends_nothing() -> None:
+    async with world(never) as orgs:
         answer = await orgs.write(draft(), within=0.0)
         reading = await orgs.read(Role.PRIMARY, within=-1.0)
     assert isinstance(answer, NotSent)
     assert reading.sight == Unreachable("no time was left for it")
 
 
-async def test_cancelling_is_not_an_outcome(keys: KeyRing, redactor: Redactor) -> None:
+async def test_cancelling_is_not_an_outcome() -> None:
     begun = asyncio.Event()
 
     async def handler(_: httpx.Request) -> httpx.Response:
@@ -436,12 +422,7 @@ async def test_cancelling_is_not_an_outcome(keys: KeyRing, redactor: Redactor) -
         await asyncio.sleep(30)
         raise AssertionError
 
-    transports: Both[httpx.AsyncBaseTransport] = Both(
-        httpx.MockTransport(handler), httpx.MockTransport(handler)
-    )
-    async with HttpWorld(
-        PAIR, timeouts=Timeouts(), keys=keys, redactor=redactor, clock=SystemClock(), transports=transports
-    ) as orgs:
+    async with world(handler, timeouts=Timeouts()) as orgs:  # type: ignore[arg-type]
         task = asyncio.create_task(orgs.write(draft()))
         await asyncio.wait_for(begun.wait(), 5)
         task.cancel()
@@ -469,17 +450,13 @@ async def test_cancelling_is_not_an_outcome(keys: KeyRing, redactor: Redactor) -
         (200, b"?", Identity(Role.PRIMARY, None, "the answer to validate cannot be used: it is not JSON")),
     ],
 )
-async def test_validate_tells_whose_keys_they_are(
-    status: int, content: bytes, expected: Identity, keys: KeyRing, redactor: Redactor
-) -> None:
-    async with world(answering(status, content), keys, redactor) as orgs:
+async def test_validate_tells_whose_keys_they_are(status: int, content: bytes, expected: Identity) -> None:
+    async with world(answering(status, content)) as orgs:
         assert await orgs.identify(Role.PRIMARY) == expected
 
 
 @pytest.mark.parametrize("status", [503, 429, 408])
-async def test_law_21_whose_keys_they_are_is_asked_again_after_an_answer_that_is_none(
-    keys: KeyRing, redactor: Redactor, status: int
-) -> None:
+async def test_law_21_whose_keys_they_are_is_asked_again_after_an_answer_that_is_none(status: int) -> None:
     anew: list[bool] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -488,28 +465,27 @@ async def test_law_21_whose_keys_they_are_is_asked_again_after_an_answer_that_is
             return httpx.Response(status)
         return httpx.Response(200, content=b'{"data": {"id": "%s"}}' % PRIMARY_UUID.encode())
 
-    async with world(handler, keys, redactor, secondary=never) as orgs:
+    async with world(handler, secondary=never) as orgs:
         assert (await orgs.identify(Role.PRIMARY)).uuid == PRIMARY_UUID
     assert anew == [False, True]
 
 
-async def test_validate_is_asked_with_the_api_key_alone(redactor: Redactor) -> None:
+async def test_validate_is_asked_with_the_api_key_alone() -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, json={"data": {"id": PRIMARY_UUID}})
 
-    async with world(handler, KeyRing({"P_API": KEYS["P_API"]}, redactor), redactor) as orgs:
+    async with world(handler, {"P_API": KEYS["P_API"]}) as orgs:
         await orgs.identify(Role.PRIMARY)
     assert str(seen[0].url) == "https://api.datadoghq.com/api/v2/validate"
     assert seen[0].headers["dd-api-key"] == KEYS["P_API"]
     assert "dd-application-key" not in seen[0].headers
 
 
-async def test_a_missing_key_is_told_and_nothing_is_sent(redactor: Redactor) -> None:
-    keys = KeyRing({"P_API": KEYS["P_API"], "S_APP": KEYS["S_APP"]}, redactor)
-    async with world(never, keys, redactor) as orgs:
+async def test_a_missing_key_is_told_and_nothing_is_sent() -> None:
+    async with world(never, HALF) as orgs:
         reading = await orgs.read(Role.PRIMARY)
         answer = await orgs.write(draft(Role.SECONDARY))
         identity = await orgs.identify(Role.SECONDARY)
@@ -525,9 +501,8 @@ async def test_a_missing_key_is_told_and_nothing_is_sent(redactor: Redactor) -> 
     assert identity == Identity(Role.SECONDARY, None, said)
 
 
-async def test_missing_keys_are_named_all_at_once(redactor: Redactor) -> None:
-    keys = KeyRing({"P_API": KEYS["P_API"], "S_APP": KEYS["S_APP"]}, redactor)
-    async with world(never, keys, redactor) as orgs:
+async def test_missing_keys_are_named_all_at_once() -> None:
+    async with world(never, HALF) as orgs:
         with pytest.raises(KeyUnavailable) as caught:
             await orgs.require_keys()
     assert caught.value.message == (
@@ -536,8 +511,8 @@ async def test_missing_keys_are_named_all_at_once(redactor: Redactor) -> None:
     assert len(typed(caught.value.next_steps)) == 2
 
 
-async def test_an_environment_that_was_not_loaded_is_one_problem(redactor: Redactor) -> None:
-    async with world(never, KeyRing({}, redactor), redactor) as orgs:
+async def test_an_environment_that_was_not_loaded_is_one_problem() -> None:
+    async with world(never, {}) as orgs:
         reading = await orgs.read(Role.PRIMARY)
         with pytest.raises(KeyUnavailable) as caught:
             await orgs.require_keys()
@@ -547,16 +522,14 @@ async def test_an_environment_that_was_not_loaded_is_one_problem(redactor: Redac
     )
 
 
-async def test_all_keys_there_is_quiet(keys: KeyRing, redactor: Redactor) -> None:
-    async with world(never, keys, redactor) as orgs:
+async def test_all_keys_there_is_quiet() -> None:
+    async with world(never) as orgs:
         await orgs.require_keys()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-async def test_law_02_a_readers_transports_send_nothing_but_gets(
-    method: str, keys: KeyRing, redactor: Redactor
-) -> None:
-    async with reader_on(never, keys, redactor) as reader:
+async def test_law_02_a_readers_transports_send_nothing_but_gets(method: str) -> None:
+    async with reader_on(never) as reader:
         for client in reader._orgs:
             with pytest.raises(RuntimeError, match="a plan reads only"):
                 await client.transport.handle_async_request(
@@ -564,8 +537,8 @@ async def test_law_02_a_readers_transports_send_nothing_but_gets(
                 )
 
 
-async def test_law_02_a_reader_cannot_write_even_by_its_insides(keys: KeyRing, redactor: Redactor) -> None:
-    async with reader_on(never, keys, redactor) as reader:
+async def test_law_02_a_reader_cannot_write_even_by_its_insides() -> None:
+    async with reader_on(never) as reader:
         assert not hasattr(reader, "write")
         with pytest.raises(RuntimeError, match="was not sent"):
             await reader._orgs.primary.write(
@@ -573,23 +546,23 @@ async def test_law_02_a_reader_cannot_write_even_by_its_insides(keys: KeyRing, r
             )
 
 
-async def test_a_reader_reads(keys: KeyRing, redactor: Redactor) -> None:
+async def test_a_reader_reads() -> None:
     absent = answering(404, NOT_FOUND)
-    async with reader_on(answering(200, RECORD % b"2"), keys, redactor, secondary=absent) as reader:
+    async with reader_on(answering(200, RECORD % b"2"), secondary=absent) as reader:
         plan_reader: Reader = reader
         assert (await plan_reader.read(Role.PRIMARY)).status is Status.PASSIVE
         assert (await plan_reader.read(Role.SECONDARY)).status is Status.ABSENT
         await reader.require_keys()
 
 
-async def test_a_world_is_what_the_engine_asks_for(keys: KeyRing, redactor: Redactor) -> None:
-    async with world(never, keys, redactor) as orgs:
+async def test_a_world_is_what_the_engine_asks_for() -> None:
+    async with world(never) as orgs:
         real: World = orgs
         assert real.describe(draft(Role.PRIMARY)).url == "https://api.datadoghq.com/api/v2/hamr"
 
 
-async def test_the_body_is_plain_json(keys: KeyRing, redactor: Redactor) -> None:
-    async with world(never, keys, redactor) as orgs:
+async def test_the_body_is_plain_json() -> None:
+    async with world(never) as orgs:
         body: JSON = orgs.describe(draft()).body
     assert json.loads(json.dumps(body)) == body
 
@@ -609,7 +582,7 @@ async def test_the_body_is_plain_json(keys: KeyRing, redactor: Redactor) -> None
     ],
 )
 async def test_validate_keys_is_asked_with_both_keys_and_only_a_refusal_is_a_no(
-    status: int, body: bytes, expected: KeysSaid, keys: KeyRing, redactor: Redactor
+    status: int, body: bytes, expected: KeysSaid
 ) -> None:
     asked: list[httpx.Request] = []
 
@@ -617,7 +590,7 @@ async def test_validate_keys_is_asked_with_both_keys_and_only_a_refusal_is_a_no(
         asked.append(request)
         return httpx.Response(status, content=body)
 
-    async with reader_on(answer, keys, redactor, secondary=never) as reader:
+    async with reader_on(answer, secondary=never) as reader:
         assert await reader.validate_keys(Role.PRIMARY) == expected
     (request,) = asked
     assert (request.method, request.url.path) == ("GET", "/api/v2/validate_keys")
@@ -625,25 +598,25 @@ async def test_validate_keys_is_asked_with_both_keys_and_only_a_refusal_is_a_no(
     assert request.headers["dd-application-key"] == KEYS["P_APP"]
 
 
-async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no(redactor: Redactor) -> None:
+async def test_validate_keys_without_an_answer_or_a_key_is_not_a_no() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    ring = KeyRing({name: key for name, key in KEYS.items() if name != "S_APP"}, redactor)
-    async with reader_on(refuse, ring, redactor, secondary=never) as reader:
+    ring = {name: key for name, key in KEYS.items() if name != "S_APP"}
+    async with reader_on(refuse, ring, secondary=never) as reader:
         assert (await reader.validate_keys(Role.PRIMARY)).valid is None
         unasked = await reader.validate_keys(Role.SECONDARY)
     assert unasked.valid is None
     assert "environment variable S_APP is not set" in unasked.reason
 
 
-async def test_law_06_a_transport_that_tells_of_no_connection_is_not_cut_off_when_a_write_may_not_leave_any_more(
-    keys: KeyRing, redactor: Redactor
-) -> None:
+async def test_law_06_a_transport_that_tells_of_no_connection_is_not_cut_off_when_a_write_may_not_leave_any_more() -> (
+    None
+):
     async def slowly(_: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0.5)
         return httpx.Response(200)
 
-    async with world(slowly, keys, redactor) as orgs:  # type: ignore[arg-type]
+    async with world(slowly) as orgs:  # type: ignore[arg-type]
         answer = await orgs.write(draft(Role.SECONDARY), within=20, leave_by=SystemClock().monotonic() + 0.4)
     assert isinstance(answer, Accepted)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,9 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
-from orchestrator.system.redaction import Redactor
 
-from .orgs import KEYS, PATIENT, draft, pair_at
-from .servers import CA, http, raw_server, slow_way
+from .orgs import PATIENT, client, draft, pair_at
+from .servers import CA, http, raw_server, says, slow_way
 
 pytestmark = pytest.mark.anyio
 
@@ -44,8 +41,6 @@ PASSIVE = http(
 )
 DENIED = http("401 Unauthorized", b'{"errors": ["Unauthorized"]}')
 NOWHERE = "http://127.0.0.1:9"
-
-Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
 
 
 class HandClock(Struct):
@@ -70,20 +65,10 @@ def world(
 ) -> HttpWorld:
     there = pair or pair_at(NOWHERE, url)
     orgs = Both(there.orgs.primary, replace(there.orgs.secondary, ca=ca))
-    redactor = Redactor()
-    return HttpWorld(
-        replace(there, orgs=orgs),
-        timeouts=PATIENT,
-        keys=KeyRing(KEYS, redactor, refetch_after=0.0),
-        redactor=redactor,
-        clock=clock or SystemClock(),
-    )
+    return client(HttpWorld, replace(there, orgs=orgs), timeouts=PATIENT, clock=clock)
 
 
-async def answers(_: bytes, writer: asyncio.StreamWriter) -> bool:
-    writer.write(PASSIVE)
-    await writer.drain()
-    return True
+answers = says(PASSIVE)
 
 
 def posts(requests: list[bytes]) -> int:
@@ -133,15 +118,11 @@ async def test_law_18_a_write_does_not_leave_after_a_suspension_while_its_connec
 
 
 async def test_law_06_a_connection_that_was_closed_meanwhile_is_not_opened_again_for_a_stale_write() -> None:
+    answers_once = says(PASSIVE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), on=False)
     clock = HandClock()
 
     async def twelve_seconds() -> None:
         clock.seconds += 12
-
-    async def answers_once(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(PASSIVE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-        await writer.drain()
-        return False
 
     async with (
         raw_server(answers_once, "server.pem") as server,
@@ -466,11 +447,7 @@ async def test_law_09_a_ca_that_cannot_be_used_is_the_trouble_of_its_org_alone(c
 async def test_law_21_a_proxy_that_refuses_is_named_with_its_variable(
     answer: bytes, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuses(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(answer)
-        return False
-
-    async with raw_server(refuses) as proxy:
+    async with raw_server(says(answer, on=False)) as proxy:
         place = proxy.url.removeprefix("http://")
         monkeypatch.setenv("HTTPS_PROXY", f"http://ana:hunter2@{place}")
         async with world("https://api.datadoghq.com", ca=None) as orgs:
@@ -486,11 +463,7 @@ async def test_law_21_a_proxy_that_refuses_is_named_with_its_variable(
 async def test_a_proxy_that_cannot_reach_the_org_says_nothing_of_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def cannot(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("503 Service Unavailable"))
-        return False
-
-    async with raw_server(cannot) as proxy:
+    async with raw_server(says(http("503 Service Unavailable"), on=False)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with world("https://api.datadoghq.com", ca=None) as orgs:
             sight = (await orgs.read(Role.SECONDARY)).sight

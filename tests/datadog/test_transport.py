@@ -24,7 +24,7 @@ from orchestrator.model.playbook import Timeouts
 from tests.steps import typed
 
 from .orgs import SHORT, org_at, pair_at
-from .servers import http, raw_server
+from .servers import http, raw_server, says
 
 
 def run_python(code: str) -> str:
@@ -178,11 +178,7 @@ async def test_law_17_no_netrc_adds_a_header(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
 
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b"{}"))
-        return True
-
-    async with raw_server(talk) as server:
+    async with raw_server(says(http("200 OK", b"{}"))) as server:
         into = await exchanged(open_transport(org_at(server.url)), server.url)
         assert into.whole
         assert b"authorization" not in server.requests[0].lower()

@@ -30,7 +30,7 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.log import configure
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, SHORT, pair_at
-from tests.datadog.servers import http, raw_server
+from tests.datadog.servers import http, raw_server, says
 
 from .facts import PAIR, P, S, begun
 
@@ -150,12 +150,8 @@ async def test_a_silent_server_is_given_up_after_the_deadline() -> None:
 
 
 async def test_a_connection_is_kept_for_the_next_event() -> None:
-    async def accept(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("202 Accepted", b'{"status":"ok"}', "Content-Type: application/json"))
-        await writer.drain()
-        return True
-
-    async with raw_server(accept) as server:
+    accepts = says(http("202 Accepted", b'{"status":"ok"}', "Content-Type: application/json"))
+    async with raw_server(accepts) as server:
         async with at(server.url, TIMEOUTS) as posting:
             assert await posting.post(S, BODY) is None
             assert await posting.post(S, BODY) is None

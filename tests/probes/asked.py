@@ -15,10 +15,9 @@ from orchestrator.model.guard import Http, Metric, Monitor, Probe, ProbeKind, Pr
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Role
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
-from tests.datadog.orgs import KEYS, pair_at
-from tests.datadog.servers import RawServer, http, raw_server
+from tests.datadog.orgs import KEYS, client, pair_at
+from tests.datadog.servers import RawServer, http, raw_server, says
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -46,11 +45,10 @@ def probes(
     timeouts: Timeouts | None = None,
 ) -> Probes:
     """Probes with canary keys; they know every one of them from the start."""
-    redactor = redactor or Redactor()
-    return Probes(
+    return client(
+        Probes,
         pair_at(NOWHERE, secondary),
         timeouts=timeouts or Timeouts(),
-        keys=KeyRing(KEYS, redactor),
         redactor=redactor,
         clock=Clock(),
         environ={"PATH": os.environ["PATH"], **KEYS} if environ is None else environ,
@@ -63,12 +61,7 @@ def probe(kind: ProbeKind, *, seconds: float = 10.0) -> Probe:
 
 async def asked(kind: Metric | Monitor, answer: bytes) -> tuple[ProbeReading, RawServer]:
     """What a probe reads from an org that answers so, and what the org was sent."""
-
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(answer)
-        return True
-
-    async with raw_server(talk) as server, probes(server.url) as taker:
+    async with raw_server(says(answer)) as server, probes(server.url) as taker:
         return await taker.take(probe(kind)), server
 
 

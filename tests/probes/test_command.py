@@ -11,7 +11,7 @@ import pytest
 from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unmeasured
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
-from tests.datadog.servers import http, raw_server
+from tests.datadog.servers import http, raw_server, says
 from tests.system.test_programs import all_ended, processes_in, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
@@ -115,10 +115,6 @@ async def test_much_output_is_no_trouble() -> None:
 
 
 async def test_law_17_no_key_reaches_a_program_nor_what_it_says() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b"{}"))
-        return True
-
     environ = {
         "PATH": os.environ["PATH"],
         **KEYS,
@@ -126,7 +122,10 @@ async def test_law_17_no_key_reaches_a_program_nor_what_it_says() -> None:
         "COPY": KEYS["S_API"],
     }
     redactor = Redactor()
-    async with raw_server(talk) as server, probes(server.url, redactor=redactor, environ=environ) as taker:
+    async with (
+        raw_server(says(http("200 OK", b"{}"))) as server,
+        probes(server.url, redactor=redactor, environ=environ) as taker,
+    ):
         await taker.take(
             probe(METRIC)
         )  # the secondary's keys are known now; the primary's were never fetched

@@ -16,10 +16,8 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Both, Role
 from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
-from orchestrator.system.redaction import Redactor
-from tests.datadog.orgs import KEYS, pair_at
-from tests.datadog.servers import http, raw_server
+from tests.datadog.orgs import KEYS, client, pair_at
+from tests.datadog.servers import http, raw_server, says
 
 from .asked import AT, METRIC, MONITOR, NOWHERE, asked, ok, probe, probes, said
 
@@ -210,12 +208,7 @@ async def test_law_08_an_answer_that_says_nothing_is_unknown(
 
 
 async def test_law_08_an_answer_that_breaks_off_is_unknown() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(series(POINTS)[:-9])
-        await writer.drain()
-        return False
-
-    async with raw_server(talk) as server, probes(server.url) as taker:
+    async with raw_server(says(series(POINTS)[:-9], on=False)) as server, probes(server.url) as taker:
         assert said(await taker.take(probe(METRIC))).startswith("the answer broke off: ")
 
 
@@ -229,15 +222,8 @@ async def test_law_08_a_missing_key_is_unknown_and_nothing_is_sent() -> None:
         return False
 
     async with raw_server(talk) as server:
-        redactor = Redactor()
-        async with Probes(
-            pair_at(NOWHERE, server.url),
-            timeouts=Timeouts(),
-            keys=KeyRing({}, redactor),
-            redactor=redactor,
-            clock=SystemClock(),
-            environ={},
-        ) as taker:
+        there = pair_at(NOWHERE, server.url)
+        async with client(Probes, there, {}, timeouts=Timeouts(), environ={}) as taker:
             reason = said(await taker.take(probe(METRIC)))
     assert reason == (
         "2 keys of Payments DR (secondary) cannot be used: environment variables S_API and S_APP are not set."
@@ -304,13 +290,10 @@ async def test_law_02_probes_send_nothing_but_gets() -> None:
         return httpx.Response(200, content=b"{}")
 
     transport = httpx.MockTransport(handler)
-    redactor = Redactor()
-    async with Probes(
+    async with client(
+        Probes,
         pair_at(NOWHERE, NOWHERE),
         timeouts=Timeouts(),
-        keys=KeyRing(KEYS, redactor),
-        redactor=redactor,
-        clock=SystemClock(),
         environ={},
         transports=Both(transport, transport),
         page_transport=transport,

@@ -13,7 +13,7 @@ from orchestrator.model.guard import Http, Measured, Unmeasured, Value
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Timeouts
 from tests.datadog.orgs import KEYS
-from tests.datadog.servers import http, raw_server
+from tests.datadog.servers import http, raw_server, says
 
 from .asked import METRIC, NOWHERE, got, ok, probe, probes, said
 
@@ -152,11 +152,7 @@ async def test_five_redirects_are_followed_and_no_sixth() -> None:
 
 
 async def test_a_redirect_to_another_host_is_unknown_and_not_followed() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b'{"up": true}'))
-        return True
-
-    async with raw_server(talk) as elsewhere:
+    async with raw_server(says(http("200 OK", b'{"up": true}'))) as elsewhere:
         other = elsewhere.url.replace("127.0.0.1", "localhost") + "/login"
         reading, _ = await got("/", {"/": redirect(302, other)}, pointer="/up")
     assert said(reading) == "answered 302, to another host (localhost), which is not followed"
@@ -235,12 +231,7 @@ async def test_law_08_a_page_that_is_silent_or_drips_is_unknown() -> None:
 
 
 async def test_law_08_a_page_that_breaks_off_is_unknown_whatever_its_status() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b"x" * 50)[:-20])
-        await writer.drain()
-        return False
-
-    async with raw_server(talk) as server, probes() as taker:
+    async with raw_server(says(http("200 OK", b"x" * 50)[:-20], on=False)) as server, probes() as taker:
         reason = said(await taker.take(probe(Http(server.url))))
     assert reason.startswith("answered 200, and then the answer broke off: ")
 
@@ -279,11 +270,8 @@ async def test_law_17_a_page_is_asked_without_keys_and_without_cookies() -> None
 
 
 async def test_law_17_a_key_in_a_page_goes_no_further() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", json.dumps({"a": KEYS["S_API"]}).encode()))
-        return True
-
-    async with raw_server(talk) as server, probes(server.url) as taker:
+    echoes = says(http("200 OK", json.dumps({"a": KEYS["S_API"]}).encode()))
+    async with raw_server(echoes) as server, probes(server.url) as taker:
         await taker.take(probe(METRIC))  # from now on the key is known
         reading = await taker.take(probe(Http(server.url, pointer="/a")))
     assert said(reading) == "answered 200, but the answer can't be used: it holds one of our own keys"
@@ -291,12 +279,11 @@ async def test_law_17_a_key_in_a_page_goes_no_further() -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
 async def test_a_page_with_http_is_asked_through_the_proxy(variable: str) -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b"{}"))
-        return True
-
     page = probe(Http("http://status.internal.example/healthz"))
-    async with raw_server(talk) as proxy, probes(environ={variable: proxy.url}) as taker:
+    async with (
+        raw_server(says(http("200 OK", b"{}"))) as proxy,
+        probes(environ={variable: proxy.url}) as taker,
+    ):
         reading = await taker.take(page)
         assert reading.sight == Measured(detail="answered 200")
         assert proxy.requests[0].startswith(b"GET http://status.internal.example/healthz HTTP/1.1\r\n")
@@ -304,12 +291,8 @@ async def test_a_page_with_http_is_asked_through_the_proxy(variable: str) -> Non
 
 
 async def test_a_page_on_loopback_is_never_asked_through_a_proxy() -> None:
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(http("200 OK", b"{}"))
-        return True
-
     async with (
-        raw_server(talk) as server,
+        raw_server(says(http("200 OK", b"{}"))) as server,
         probes(environ={"http_proxy": NOWHERE, "ALL_PROXY": NOWHERE}) as taker,
     ):
         reading = await taker.take(probe(Http(f"{server.url}/")))

@@ -14,9 +14,7 @@ from orchestrator.model.playbook import Timeouts
 from orchestrator.model.reading import Accepted, Draft, Lost, Present
 from orchestrator.model.status import Status
 from orchestrator.simulator import AnswerLost, Fault, Simulation, SimulatorConfig, write_inventory
-from orchestrator.system.clock import SystemClock
-from orchestrator.system.keys import KeyRing
-from orchestrator.system.redaction import Redactor
+from tests.datadog.orgs import client
 
 from .bench import PRIMARY_UUID, SECONDARY_UUID, P, S
 
@@ -33,11 +31,7 @@ async def test_the_inventory_works_as_it_is(tmp_path: Path, wire: Wire) -> None:
         pair = pair_named(load_inventory(path), "sim")
         assert pair.mirrors is Mirrors.AUTO
         assert (pair[P].base_url, pair[S].datacenter) == (sim.primary.url, "eu1")
-        redactor = Redactor()
-        world = HttpWorld(
-            pair, timeouts=Timeouts(), keys=KeyRing({}, redactor), redactor=redactor, clock=SystemClock()
-        )
-        async with world:
+        async with client(HttpWorld, pair, {}, timeouts=Timeouts()) as world:
             assert (await world.identify(S)).uuid == SECONDARY_UUID
             reading = await world.read(S)
             assert isinstance(reading.sight, Present)
