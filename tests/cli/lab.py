@@ -58,6 +58,16 @@ class Lab(Struct):
     def journal(self) -> Path:
         return self.folder / "journal.db"
 
+    def edit(self, name: str, before: str, after: str) -> None:
+        """Write something else into a file of the folder."""
+        text = (self.folder / name).read_text()
+        assert before in text
+        (self.folder / name).write_text(text.replace(before, after))
+
+    def add(self, name: str, more: str) -> None:
+        """Write more at the end of a file of the folder."""
+        (self.folder / name).write_text((self.folder / name).read_text() + more)
+
     def run(self, *args: str, code: int | None = None, env: Mapping[str, str] | None = None) -> Result:
         """One command line, in this process; `code` is the exit code that is wanted."""
         result = CliRunner().invoke(hamr, list(args), env={**self.env, **(env or {})}, prog_name="hamr")

@@ -99,6 +99,11 @@ class Person:
         """Press keys; Ctrl-C is the character 3."""
         os.write(self._keyboard, text.encode())
 
+    def answer(self, words: str, text: str) -> None:
+        """Press keys once the words are on the screen."""
+        self.wait_for(words)
+        self.type(text)
+
     def signal(self, number: int) -> None:
         """Send a signal."""
         self._process.send_signal(number)

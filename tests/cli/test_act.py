@@ -130,8 +130,7 @@ def test_an_answer_that_was_lost_is_recovered_by_reading(lab: Lab) -> None:
 
 def left_unknown(lab: Lab) -> str:
     """A run whose second write nobody knows the outcome of; gives its id."""
-    playbook = lab.folder / "quick.yaml"
-    playbook.write_text(playbook.read_text().replace("within: 1s", "within: 200ms"))
+    lab.edit("quick.yaml", "within: 1s", "within: 200ms")
     lab.fault(Fault(ServerError(), role=P, method="POST", times=None))
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes", code=7)["run"]
     assert lab.statuses() == (PASSIVE, FAILOVER)
@@ -171,12 +170,7 @@ def test_a_run_is_resumed_with_the_playbook_that_it_began_with(lab: Lab) -> None
 
 def test_a_run_is_not_resumed_on_other_orgs(lab: Lab) -> None:
     left_unknown(lab)
-    pairs = lab.folder / "pairs.yaml"
-    pairs.write_text(
-        pairs.read_text().replace(
-            "11111111-1111-4111-8111-000000000000", "11111111-1111-4111-8111-000000000001"
-        )
-    )
+    lab.edit("pairs.yaml", "11111111-1111-4111-8111-000000000000", "11111111-1111-4111-8111-000000000001")
     before = lab.posts()
     words = lab.told("resume", "sim", "--yes", code=2)
     assert "is open on other orgs than the inventory now names for pair sim" in words
@@ -209,8 +203,7 @@ def test_a_diverged_pair_is_adopted(lab: Lab) -> None:
 
 
 def test_ack_ends_the_cooling_down(lab: Lab) -> None:
-    playbook = lab.folder / "quick.yaml"
-    playbook.write_text(playbook.read_text() + "cool_down: 1h\n")
+    lab.add("quick.yaml", "cool_down: 1h\n")
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
     refused = lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=3)
     assert f"hamr ack {run}" in refused.stderr

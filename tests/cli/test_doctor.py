@@ -66,11 +66,9 @@ def test_a_dead_region_is_critical_and_the_emergency_column_is_judged_all_the_sa
 
 def test_a_region_that_takes_connections_and_says_nothing_is_told_within_the_deadline(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        pairs = lab.folder / "pairs.yaml"
         port = deaf.getsockname()[1]
-        pairs.write_text(pairs.read_text().replace(lab.sim.primary.url, f"http://127.0.0.1:{port}"))
-        quick = lab.folder / "quick.yaml"
-        quick.write_text(quick.read_text().replace("read: 2s", "read: 100ms"))
+        lab.edit("pairs.yaml", lab.sim.primary.url, f"http://127.0.0.1:{port}")
+        lab.edit("quick.yaml", "read: 2s", "read: 100ms")
         document = lab.json("doctor", code=2)
     assert document["pairs"][0]["emergency"] == "ok"
     assert document["pairs"][0]["seconds"] < 20
@@ -80,8 +78,7 @@ def test_a_region_that_takes_connections_and_says_nothing_is_told_within_the_dea
 def test_the_exit_code_is_the_worst_verdict_in_nagios_words(lab: Lab, level: str, code: int) -> None:
     if level == "warning":
         lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
-        quick = lab.folder / "quick.yaml"
-        quick.write_text(quick.read_text() + "cool_down: 10m\n")
+        lab.add("quick.yaml", "cool_down: 10m\n")
     else:
         lab.fault(Fault(ServerError(), role=S, path="/api/v2/validate_keys", times=None))
     document = lab.json("doctor", "sim", code=code)

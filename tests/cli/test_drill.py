@@ -34,8 +34,7 @@ steps:
 
 def may_be_drilled(lab: Lab) -> None:
     """The inventory says that live drills may use the pair; and its playbook has no guard that a drill home would meet."""
-    pairs = lab.folder / "pairs.yaml"
-    pairs.write_text(pairs.read_text().replace("    mirrors: false", "    mirrors: false\n    drill: true"))
+    lab.edit("pairs.yaml", "    mirrors: false", "    mirrors: false\n    drill: true")
     text = (lab.folder / "quick.yaml").read_text().replace("guards: [settled], ", "")
     before, guards = text.split("guards:\n")
     (lab.folder / "quick.yaml").write_text(before + "transitions:" + guards.split("transitions:")[1])

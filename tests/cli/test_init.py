@@ -200,8 +200,7 @@ def test_keys_that_an_org_denies_may_belong_to_another_site(lab: Lab) -> None:
             (f"serves [{lab.sim.org(S).url}]: ", lab.sim.org(P).url),
             ("takes over [eu1]: ", lab.sim.org(S).url),
         ):
-            person.wait_for(question)
-            person.type(f"{answer}\n")
+            person.answer(question, f"{answer}\n")
         assert person.end() == 0
     assert "Is it at another site? Enter goes on with this one." in person.seen
     (pair,) = load_inventory(lab.folder / "new" / "pairs.yaml").pairs
@@ -211,10 +210,8 @@ def test_keys_that_an_org_denies_may_belong_to_another_site(lab: Lab) -> None:
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])
 def test_who_leaves_at_a_question_leaves_no_file(lab: Lab, keys: str) -> None:
     with Person(lab, ("init", "new")) as person:
-        person.wait_for("[payments]: ")
-        person.type("shop\n")
-        person.wait_for("serves [us1]: ")
-        person.type(keys)
+        person.answer("[payments]: ", "shop\n")
+        person.answer("serves [us1]: ", keys)
         assert person.end() == 130
     assert "Nothing was written, neither here nor to an org." in person.seen
     assert not (lab.folder / "new").exists()

@@ -58,8 +58,7 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     primary = replace(orgs.primary, api_key=KEYS[0], app_key=KEYS[1])
     secondary = replace(orgs.secondary, api_key=KEYS[2], app_key=KEYS[3])
     with laboratory(tmp_path, SimulatorConfig(orgs=Both(primary, secondary))) as lab:
-        playbook = lab.folder / "quick.yaml"
-        playbook.write_text(playbook.read_text().replace("within: 1s", "within: 50ms"))
+        lab.edit("quick.yaml", "within: 1s", "within: 50ms")
         yield lab
 
 

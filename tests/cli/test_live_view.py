@@ -103,8 +103,7 @@ def test_a_guard_that_is_waited_for_is_shown_to_everybody_in_its_own_words(waiti
         with Person(waiting, ("status", "sim", "--watch", "0.5")) as other:
             other.wait_for("arrived, 16 s left")
             arrive(waiting)
-            other.wait_for("agreed(ACTIVE)")
-            other.type("\x03")
+            other.answer("agreed(ACTIVE)", "\x03")
             assert other.end() == 130
         assert person.end() == 0
     assert time.monotonic() - began < 20
@@ -137,8 +136,7 @@ def plain(seen: str) -> str:
 
 def test_ctrl_c_during_a_wait_is_answered_at_once_and_leaves_a_whole_screen(waiting: Lab) -> None:
     with Person(waiting, RUN) as person:
-        person.wait_for("arrived, 19 s left")
-        person.type("\x03")
+        person.answer("arrived, 19 s left", "\x03")
         assert person.end() == 130
     rows = shown_by(person.seen)
     assert sum("Stopping before the next write" in row for row in rows) == 1

@@ -122,8 +122,7 @@ def test_resume_takes_the_beginning_of_an_id_and_the_last(lab: Lab) -> None:
 
 
 def test_a_pair_goes_before_a_run_whose_id_begins_so(lab: Lab) -> None:
-    pairs = lab.folder / "pairs.yaml"
-    pairs.write_text(pairs.read_text().replace("\n  sim:", "\n  last:"))
+    lab.edit("pairs.yaml", "\n  sim:", "\n  last:")
     lab.run("run", "last", "--to", "ACTIVE", "--yes", code=0)
     assert "Pair last has no open run" in lab.told("resume", "last", "--yes", code=2)
 

@@ -121,8 +121,7 @@ def test_what_is_sent_is_what_the_plan_showed(lab: Lab, saved: Path) -> None:
 
 
 def test_a_plan_of_another_version_of_the_playbook_is_refused(lab: Lab, saved: Path) -> None:
-    playbook = lab.folder / "quick.yaml"
-    playbook.write_text(playbook.read_text() + "# edited\n")
+    lab.add("quick.yaml", "# edited\n")
     assert "another version of playbook quick" in lab.told("apply", str(saved), "--yes", code=4)
     assert lab.posts() == 0
 
@@ -145,12 +144,7 @@ def test_a_plan_whose_orgs_moved_is_refused(lab: Lab, saved: Path) -> None:
 
 
 def test_a_plan_for_other_orgs_is_refused(lab: Lab, saved: Path) -> None:
-    pairs = lab.folder / "pairs.yaml"
-    pairs.write_text(
-        pairs.read_text().replace(
-            "22222222-2222-4222-8222-000000000000", "22222222-2222-4222-8222-000000000001"
-        )
-    )
+    lab.edit("pairs.yaml", "22222222-2222-4222-8222-000000000000", "22222222-2222-4222-8222-000000000001")
     lab.run("apply", str(saved), "--yes", code=4)
     assert lab.posts() == 0
 

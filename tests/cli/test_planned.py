@@ -115,8 +115,7 @@ def test_a_person_may_ask_for_what_guards_refuse_now_and_agrees_to_where_the_pai
     (lab.folder / "quick.yaml").write_text(NIGHT)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--at", "2h")) as person:
         person.wait_for("later would stop this run. All of it is judged anew then.")
-        person.wait_for("Type the pair's name")
-        person.type("sim\r")
+        person.answer("Type the pair's name", "sim\r")
         person.wait_for("gives it up")
         waiting(lab)
         (scheduled,) = lab.json("status", "sim")["scheduled"]

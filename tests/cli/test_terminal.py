@@ -56,8 +56,7 @@ def test_the_pairs_name_lets_the_run_go_under_the_id_that_was_shown(lab: Lab) ->
 )
 def test_anything_else_sends_nothing(lab: Lab, typed: str, words: str, code: int) -> None:
     with Person(lab, RUN) as person:
-        person.wait_for(QUESTION)
-        person.type(typed)
+        person.answer(QUESTION, typed)
         assert person.end() == code
     assert words in person.seen
     assert "Nothing was sent." in person.seen
@@ -66,8 +65,7 @@ def test_anything_else_sends_nothing(lab: Lab, typed: str, words: str, code: int
 
 
 def test_law_13_a_cooling_down_is_asked_about_in_the_one_question(lab: Lab) -> None:
-    playbook = lab.folder / "quick.yaml"
-    playbook.write_text(playbook.read_text() + "cool_down: 1h\n")
+    lab.add("quick.yaml", "cool_down: 1h\n")
     first = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
     with Person(lab, ("run", "sim", "--to", "PASSIVE")) as person:
         person.wait_for(QUESTION)
@@ -81,8 +79,7 @@ def test_law_13_a_cooling_down_is_asked_about_in_the_one_question(lab: Lab) -> N
 
 
 def test_law_13_a_saved_plan_asks_about_a_cooling_down_as_well(lab: Lab) -> None:
-    playbook = lab.folder / "quick.yaml"
-    playbook.write_text(playbook.read_text() + "cool_down: 1h\n")
+    lab.add("quick.yaml", "cool_down: 1h\n")
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
     lab.run("plan", "sim", "--to", "PASSIVE", "--out", "home.json", code=0)
     assert "cool_down" in lab.run("apply", "home.json", "--yes", code=3).stderr
@@ -131,8 +128,7 @@ def test_a_preview_with_nothing_to_do_asks_nothing(lab: Lab) -> None:
 def test_ctrl_c_once_stops_before_the_next_write_and_the_run_can_be_resumed(lab: Lab) -> None:
     lab.fault(Fault(Slow(0.6), role=S, method="POST"))
     with Person(lab, (*RUN, "--yes")) as person:
-        person.wait_for("is told")
-        person.type("\x03")
+        person.answer("is told", "\x03")
         person.wait_for("Stopping before the next write")
         assert person.end() == 130
     assert "INTERRUPTED" in person.seen
@@ -152,8 +148,7 @@ def test_ctrl_c_twice_gives_up_waiting_and_calls_the_write_unknown(lab: Lab) -> 
         while not lab.writes():
             time.sleep(0.01)  # it is told a moment before it is sent
         person.type("\x03")
-        person.wait_for("Stopping before the next write")
-        person.type("\x03")
+        person.answer("Stopping before the next write", "\x03")
         person.wait_for("Giving up waiting")
         assert person.end() == 7
     assert lab.json("status", "sim", code=7)["unknown"][0]["status"] == "FAILOVER"
@@ -339,14 +334,12 @@ def test_an_answer_is_a_yes_a_no_or_asked_for_again(asks: Asks, typed: str, repl
 def test_a_manual_hook_waits_for_the_person_and_then_goes_on(lab: Lab) -> None:
     (lab.folder / "quick.yaml").write_text(MANUAL)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
+        person.answer("Type the pair's name", "sim\n")
         person.wait_for("Before transition declare (PASSIVE → FAILOVER), by hand: Press the button.")
         person.wait_for("Type done when it is done, or no:")
         assert lab.writes() == 0
         person.type("what\n")
-        person.wait_for("was not understood")
-        person.type("done\n")
+        person.answer("was not understood", "done\n")
         assert person.end() == 0
     assert "Hook button " in person.seen
 
@@ -356,10 +349,8 @@ def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: 
     """Nobody said that it was done: that is not the same as --yes."""
     (lab.folder / "quick.yaml").write_text(MANUAL)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
-        person.wait_for("Type done when it is done, or no:")
-        person.type(key)
+        person.answer("Type the pair's name", "sim\n")
+        person.answer("Type done when it is done, or no:", key)
         assert person.end() == 130
     assert lab.writes() == 0
     assert "hamr resume" in person.seen
@@ -381,12 +372,9 @@ def test_what_was_typed_before_the_question_stood_there_does_not_answer_it(lab: 
     slow = MANUAL.replace("before: [", "before: [{name: slow, run: [sleep, '2'], again: safe}, ")
     (lab.folder / "quick.yaml").write_text(slow)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
-        person.wait_for("Hook slow (before declare)")
-        person.type("done\n")
-        person.wait_for("Type done when it is done, or no:")
-        person.type("no\n")
+        person.answer("Type the pair's name", "sim\n")
+        person.answer("Hook slow (before declare)", "done\n")
+        person.answer("Type done when it is done, or no:", "no\n")
         assert person.end() == 6
     assert lab.writes() == 0
 
@@ -395,10 +383,8 @@ def test_somebody_who_wants_out_at_an_unknown_guard_gets_out(silent_agents: Lab)
     lab = silent_agents
     (lab.folder / "quick.yaml").write_text(UNKNOWN)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
-        person.wait_for("Type your reason to go on")
-        person.type("quit\n")
+        person.answer("Type the pair's name", "sim\n")
+        person.answer("Type your reason to go on", "quit\n")
         assert person.end() == 3
     assert lab.writes() == 0
 
@@ -425,12 +411,9 @@ def test_a_guard_that_is_unknown_asks_for_a_reason_and_keeps_it(silent_agents: L
     (lab.folder / "quick.yaml").write_text(UNKNOWN)
     with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
         person.wait_for("you would be asked: seen")
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
-        person.wait_for("Type your reason to go on")
-        person.type("yes\n")
-        person.wait_for("'yes' is no reason. Type your reason to go on")
-        person.type("the dashboard shows them\n")
+        person.answer("Type the pair's name", "sim\n")
+        person.answer("Type your reason to go on", "yes\n")
+        person.answer("'yes' is no reason. Type your reason to go on", "the dashboard shows them\n")
         assert person.end() == 0
     assert "guard seen is overridden" in person.seen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from orchestrator.model.plain import JSON
@@ -79,28 +80,24 @@ class Bench:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return await self.regions.handle(role, method, path, query, KEYS[role] if keys is None else keys, raw)
 
-    async def answer(
-        self,
-        role: Role,
-        method: str = "GET",
-        path: str = "/api/v2/hamr",
-        *,
-        keys: Mapping[str, str] | None = None,
-        body: JSON | bytes = None,
-        query: str = "",
-    ) -> Response:
-        effect = await self.ask(role, method, path, keys=keys, body=body, query=query)
+    async def answer(self, *request: Any, **more: Any) -> Response:
+        """What such a request is answered; it is asked as `ask` has it."""
+        effect = await self.ask(*request, **more)
         assert isinstance(effect, Response)
         return effect
+
+    async def said(self, *request: Any, **more: Any) -> tuple[int, Any]:
+        """The status and the JSON of what such a request is answered."""
+        response = await self.answer(*request, **more)
+        return response.status, json.loads(response.body)
 
     async def points(self, role: Role, query: str = AGENTS, *, over: int = 60) -> list[tuple[int, JSON]]:
         """What a query shows over the last so many seconds: (seconds before now, value); [] where it has no data."""
         now = int(self.clock.now().timestamp())
         asked = urlencode({"from": now - over, "to": now, "query": query})
-        response = await self.answer(role, path="/api/v1/query", query=asked)
-        assert response.status == 200
-        series = json.loads(response.body)["series"]
-        return [(now - int(at / 1000), value) for each in series for at, value in each["pointlist"]]
+        status, body = await self.said(role, path="/api/v1/query", query=asked)
+        assert status == 200
+        return [(now - int(at / 1000), value) for each in body["series"] for at, value in each["pointlist"]]
 
     async def post(self, role: Role, status: int, **changes: JSON) -> Response:
         return await self.answer(role, "POST", body=snake(role, status, **changes))

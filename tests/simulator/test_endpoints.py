@@ -180,8 +180,7 @@ async def test_an_org_without_a_connection_is_a_404_until_somebody_posts() -> No
 @pytest.mark.parametrize("path", ["/api/v2/hamr", "/api/v2/validate_keys"])
 async def test_keys_are_asked_for_and_those_of_the_other_region_are_unknown(path: str) -> None:
     bench = Bench()
-    nobody = await bench.answer(P, path=path, keys={})
-    assert (nobody.status, json.loads(nobody.body)) == (401, {"errors": ["Unauthorized"]})
+    assert await bench.said(P, path=path, keys={}) == (401, {"errors": ["Unauthorized"]})
     half = await bench.answer(P, path=path, keys={"DD-API-KEY": KEYS[P]["DD-API-KEY"]})
     assert half.status == 401
     stranger = await bench.answer(P, path=path, keys=KEYS[S])
@@ -194,7 +193,7 @@ async def test_keys_are_asked_for_and_those_of_the_other_region_are_unknown(path
 async def test_validate_names_the_org_that_the_api_key_belongs_to() -> None:
     bench = Bench()
     alone = {"dd-api-key": KEYS[S]["DD-API-KEY"]}
-    body = json.loads((await bench.answer(S, path="/api/v2/validate", keys=alone)).body)
+    body = (await bench.said(S, path="/api/v2/validate", keys=alone))[1]
     assert body["data"]["id"] == SECONDARY_UUID
     assert (await bench.answer(P, path="/api/v2/validate", keys=alone)).status == 403
     assert (await bench.answer(P, path="/api/v2/validate", keys={})).status == 401
@@ -202,19 +201,18 @@ async def test_validate_names_the_org_that_the_api_key_belongs_to() -> None:
 
 async def test_the_other_validations_answer_as_documented() -> None:
     bench = Bench()
-    keys = await bench.answer(P, path="/api/v2/validate_keys")
-    assert (keys.status, json.loads(keys.body)) == (200, {"status": "ok"})
-    old = await bench.answer(P, path="/api/v1/validate", keys={"DD-API-KEY": KEYS[P]["DD-API-KEY"]})
-    assert (old.status, json.loads(old.body)) == (200, {"valid": True})
+    assert await bench.said(P, path="/api/v2/validate_keys") == (200, {"status": "ok"})
+    assert await bench.said(P, path="/api/v1/validate", keys={"DD-API-KEY": KEYS[P]["DD-API-KEY"]}) == (
+        200,
+        {"valid": True},
+    )
     assert (await bench.answer(P, path="/api/v1/validate", keys={})).status == 403
 
 
 async def test_unknown_paths_and_methods_are_refused_in_strings() -> None:
     bench = Bench()
-    path = await bench.answer(P, path="/api/v9/hamr")
-    assert (path.status, json.loads(path.body)) == (404, {"errors": ["Not found"]})
-    method = await bench.answer(P, "DELETE")
-    assert (method.status, json.loads(method.body)) == (405, {"errors": ["Method not allowed"]})
+    assert await bench.said(P, path="/api/v9/hamr") == (404, {"errors": ["Not found"]})
+    assert await bench.said(P, "DELETE") == (405, {"errors": ["Method not allowed"]})
 
 
 async def test_a_rate_limit_is_told_in_headers_and_opens_again() -> None:

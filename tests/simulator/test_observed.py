@@ -151,11 +151,11 @@ async def test_a_window_that_ends_in_the_future_ends_now_and_a_long_one_has_fewe
     bench = Bench()
     now = 1795316400
     asked = f"from={now - 40}&to={now + 500}&query={AGENTS}"
-    series = json.loads((await bench.answer(S, path="/api/v1/query", query=asked)).body)["series"]
+    series = (await bench.said(S, path="/api/v1/query", query=asked))[1]["series"]
     assert [at for at, _ in series[0]["pointlist"]] == [(now - 40) * 1000, (now - 20) * 1000, now * 1000]
     assert len(await bench.points(S, over=86_400)) == 301
     ahead = f"from={now + 10}&to={now + 20}&query={AGENTS}"
-    assert json.loads((await bench.answer(S, path="/api/v1/query", query=ahead)).body)["series"] == []
+    assert (await bench.said(S, path="/api/v1/query", query=ahead))[1]["series"] == []
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,7 @@ async def test_a_window_that_ends_in_the_future_ends_now_and_a_long_one_has_fewe
     ],
 )
 async def test_a_query_that_is_not_whole_is_a_400(asked: str, detail: str) -> None:
-    response = await Bench().answer(S, path="/api/v1/query", query=asked)
-    assert (response.status, json.loads(response.body)) == (400, {"errors": [detail]})
+    assert await Bench().said(S, path="/api/v1/query", query=asked) == (400, {"errors": [detail]})
 
 
 async def test_traffic_that_follows_is_in_the_secondary_only_while_it_has_taken_over_and_comes_late() -> None:
@@ -195,8 +194,10 @@ async def test_a_monitor_is_ok_until_somebody_says_otherwise_and_may_not_be_ther
     bench.regions.set_monitor(P, 42, "No Data")
     bench.regions.set_monitor(P, 43, "OK")
     assert [await state(bench, number) for number in (42, 43)] == ["No Data", "OK"]
-    wrong = await bench.answer(P, path="/api/v1/monitor/abc")
-    assert (wrong.status, json.loads(wrong.body)) == (400, {"errors": ["the monitor's id must be a number"]})
+    assert await bench.said(P, path="/api/v1/monitor/abc") == (
+        400,
+        {"errors": ["the monitor's id must be a number"]},
+    )
 
 
 @pytest.mark.parametrize("path", ["/api/v1/monitor/", "/api/v1/monitor/{id}/x", "/api/v1/monitor/1/2"])
@@ -206,9 +207,7 @@ async def test_what_only_looks_like_a_monitor_is_not_found(path: str) -> None:
 
 async def test_a_search_counts_the_monitors_that_were_set() -> None:
     bench = Bench(SimulatorConfig(monitors=Both({1: "OK", 2: "Alert", 3: "OK", 4: None}, {})))
-    found = json.loads(
-        (await bench.answer(P, path="/api/v1/monitor/search", query="query=status:Alert")).body
-    )
+    found = (await bench.said(P, path="/api/v1/monitor/search", query="query=status:Alert"))[1]
     assert found["counts"]["status"] == [{"name": "Alert", "count": 1}, {"name": "OK", "count": 2}]
     assert [(each["id"], each["status"]) for each in found["monitors"]] == [
         (1, "OK"),
@@ -234,13 +233,12 @@ async def test_both_keys_are_asked_for_and_refusals_come_in_strings(path: str) -
         (api_key_alone, 401, "Unauthorized"),
         (KEYS[S], 403, "Forbidden"),
     ):
-        response = await bench.answer(P, path=path, keys=keys)
-        assert (response.status, json.loads(response.body)) == (status, {"errors": [words]})
+        assert await bench.said(P, path=path, keys=keys) == (status, {"errors": [words]})
 
 
 async def test_pages_want_no_keys() -> None:
     bench = Bench()
-    page = json.loads((await bench.answer(S, path="/api/v2/components.json", keys={})).body)
+    page = (await bench.said(S, path="/api/v2/components.json", keys={}))[1]
     assert page["page"]["name"] == "Simulated eu1"
     assert {each["status"] for each in page["components"]} == {"operational"}
     health = await bench.answer(S, path="/health", keys={})
@@ -382,8 +380,10 @@ async def test_an_event_is_taken_with_the_api_key_alone_and_kept_for_its_org() -
 )
 async def test_an_event_that_is_wrong_is_refused_and_not_kept(changes: dict[str, Any], detail: str) -> None:
     bench = Bench()
-    response = await bench.answer(S, "POST", EVENTS, keys=KEY, body={**EVENT, **changes})
-    assert (response.status, json.loads(response.body)) == (400, {"errors": [detail]})
+    assert await bench.said(S, "POST", EVENTS, keys=KEY, body={**EVENT, **changes}) == (
+        400,
+        {"errors": [detail]},
+    )
     assert bench.regions.events(S) == ()
 
 
@@ -396,8 +396,7 @@ async def test_an_event_that_is_wrong_is_refused_and_not_kept(changes: dict[str,
     ],
 )
 async def test_a_body_that_is_no_event_is_refused(body: bytes, detail: str) -> None:
-    response = await Bench().answer(S, "POST", EVENTS, keys=KEY, body=body)
-    assert (response.status, json.loads(response.body)) == (400, {"errors": [detail]})
+    assert await Bench().said(S, "POST", EVENTS, keys=KEY, body=body) == (400, {"errors": [detail]})
 
 
 async def test_a_key_is_asked_for_and_reading_is_not_offered() -> None:
