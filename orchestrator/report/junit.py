@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
@@ -28,97 +28,93 @@ def junit(*reports: ReportView) -> str:
     checks = [check for report in reports for check in checks_of(report)]
     seconds = sum((report.last - report.began).total_seconds() for report in reports)
     title = summary_of(reports[0]).title if len(reports) == 1 else counted(len(reports), "drill")
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        "<!-- made by hamr -->",
-        f'<testsuites name={_attribute(title)} {_counts(checks)} time="{seconds:.3f}">',
-    ]
-    for report in reports:
-        for group, grouped in groupby(checks_of(report), key=lambda check: check.group):
-            lines += _suite(report, group, tuple(grouped))
-    return "\n".join([*lines, "</testsuites>", ""])
+    suites = (
+        text
+        for report in reports
+        for group, grouped in groupby(checks_of(report), key=lambda check: check.group)
+        for text in _suite(report, group, tuple(grouped))
+    )
+    return _whole(title, _counts(checks, seconds), suites)
 
 
 def _suite(report: ReportView, group: str, checks: tuple[Check, ...]) -> list[str]:
     run = next((run for run in report.runs if group == f"run {run.run}"), None)
     began, ended = (report.began, report.last) if run is None else (run.began, run.ended)
-    seconds = (ended - began).total_seconds()
-    lines = [
-        f'  <testsuite name={_attribute(group)} {_counts(checks)} time="{seconds:.3f}" timestamp="{timestamp(began)[:19]}">',
+    counts = _counts(checks, (ended - began).total_seconds())
+    return [
+        f'  <testsuite name={_attribute(group)} {counts} timestamp="{timestamp(began)[:19]}">',
         "    <properties>",
         f'      <property name="pair" value={_attribute(report.pair)}/>',
         f'      <property name="subject" value={_attribute(report.subject)}/>',
         f'      <property name="journal.head" value={_attribute(str(report.head))}/>',
         f'      <property name="journal.verify" value={_attribute(report.verify)}/>',
         "    </properties>",
+        *(text for check in checks for text in _check(report, check)),
+        "  </testsuite>",
     ]
-    for check in checks:
-        lines += _check(report, check)
-    return [*lines, "  </testsuite>"]
 
 
-def _counts(checks: Sequence[Check]) -> str:
-    failed = sum(not check.held for check in checks)
-    return f'tests="{len(checks)}" failures="{failed}" errors="0" skipped="0"'
+def _counts(checks: Sequence[Check], seconds: float) -> str:
+    return _counted(len(checks), sum(not check.held for check in checks), 0, seconds)
 
 
 def _check(report: ReportView, check: Check) -> list[str]:
-    named = f"name={_attribute(check.name)} classname={_attribute(f'hamr.{report.pair}.{check.group}')}"
-    head = f'    <testcase {named} time="{check.seconds:.3f}"'
-    if check.held:
-        return [f"{head}/>"]
     shown = [
-        check.found,
-        *(f"journal {seq}: {report.lines.get(seq, 'not a record of this report')}" for seq in check.records),
+        f"journal {seq}: {report.lines.get(seq, 'not a record of this report')}" for seq in check.records
     ]
-    return [
-        f"{head}>",
-        f'      <failure type="missed" message={_attribute(check.found)}>{_text(chr(10).join(shown))}</failure>',
-        "    </testcase>",
-    ]
+    missed = [] if check.held else [_failure("missed", check.found, [check.found, *shown])]
+    return _case(check.name, f"{report.pair}.{check.group}", check.seconds, missed)
 
 
 def fleet_junit(view: FleetView) -> str:
     """Many pairs as XML: a suite for each wave, a test case for each pair; one that was not begun is skipped."""
-    members = [*view.members.values()]
-    title = f"fleet {view.fleet} to {view.started.goal}"
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        "<!-- made by hamr -->",
-        f"<testsuites name={_attribute(title)} {_member_counts(members)}>",
-    ]
+    suites: list[str] = []
     for wave, pairs in enumerate(view.started.waves, 1):
         of_wave = [view.members[pair] for pair in pairs]
-        lines.append(f'  <testsuite name="wave {wave}" {_member_counts(of_wave)}>')
-        lines += [text for member in of_wave for text in _member(member, view)]
-        lines.append("  </testsuite>")
-    return "\n".join([*lines, "</testsuites>", ""])
+        suites.append(f'  <testsuite name="wave {wave}" {_member_counts(of_wave)}>')
+        suites += [text for member in of_wave for text in _member(member, view)]
+        suites.append("  </testsuite>")
+    title = f"fleet {view.fleet} to {view.started.goal}"
+    return _whole(title, _member_counts([*view.members.values()]), suites)
 
 
 def _member_counts(members: Sequence[Member]) -> str:
-    begun = [member for member in members if member.outcome is not None]
-    failed = sum(not member.arrived for member in begun)
-    seconds = sum(member.outcome.seconds for member in begun if member.outcome is not None)
-    skipped = len(members) - len(begun)
-    return f'tests="{len(members)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
+    begun = [member.outcome for member in members if member.outcome is not None]
+    failed = sum(not outcome.arrived for outcome in begun)
+    seconds = sum(outcome.seconds for outcome in begun)
+    return _counted(len(members), failed, len(members) - len(begun), seconds)
 
 
 def _member(member: Member, view: FleetView) -> list[str]:
-    outcome = member.outcome
-    seconds = 0.0 if outcome is None else outcome.seconds
-    name = f"{member.pair} stands at {view.started.goal}"
-    head = f'    <testcase name={_attribute(name)} classname={_attribute(f"hamr.{member.pair}")} time="{seconds:.3f}"'
+    outcome, found = member.outcome, []
     if outcome is None:
-        return [f"{head}>", "      <skipped/>", "    </testcase>"]
-    if outcome.arrived:
-        return [f"{head}/>"]
-    said = [outcome.message, *(step.command for step in outcome.next_steps)]
-    found = f"exit code {outcome.exit_code}: {outcome.message}"
-    return [
-        f"{head}>",
-        f'      <failure type="not arrived" message={_attribute(found)}>{_text(chr(10).join(said))}</failure>',
-        "    </testcase>",
-    ]
+        found = ["      <skipped/>"]
+    elif not outcome.arrived:
+        said = [outcome.message, *(step.command for step in outcome.next_steps)]
+        found = [_failure("not arrived", f"exit code {outcome.exit_code}: {outcome.message}", said)]
+    seconds = 0.0 if outcome is None else outcome.seconds
+    return _case(f"{member.pair} stands at {view.started.goal}", member.pair, seconds, found)
+
+
+def _whole(title: str, counts: str, suites: Iterable[str]) -> str:
+    head = f"<testsuites name={_attribute(title)} {counts}>"
+    declared = '<?xml version="1.0" encoding="UTF-8"?>'
+    return "\n".join([declared, "<!-- made by hamr -->", head, *suites, "</testsuites>", ""])
+
+
+def _counted(tests: int, failed: int, skipped: int, seconds: float) -> str:
+    return f'tests="{tests}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
+
+
+def _case(name: str, whose: str, seconds: float, found: list[str]) -> list[str]:
+    """A test case; `found` is why it is not simply one that passed."""
+    named = f"name={_attribute(name)} classname={_attribute(f'hamr.{whose}')}"
+    head = f'    <testcase {named} time="{seconds:.3f}"'
+    return [f"{head}>", *found, "    </testcase>"] if found else [f"{head}/>"]
+
+
+def _failure(kind: str, message: str, said: Sequence[str]) -> str:
+    return f'      <failure type="{kind}" message={_attribute(message)}>{_text(chr(10).join(said))}</failure>'
 
 
 def _clean(text: str) -> str:
