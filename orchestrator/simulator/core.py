@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import assert_never
 
-from orchestrator.config.faults import ConnectionRefused, Fault, MetricValue, WorldFault
+from orchestrator.config.faults import ConnectionRefused, Fault, MetricValue, RegionDark, WorldFault
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
@@ -80,7 +80,7 @@ class Regions:
         everything with the status `answers`.
         """
         if dark:
-            self._settled.go_dark(role, self._now(), silent=silent, answers=answers)
+            self._settled.go_dark(role, self._now(), RegionDark(silent=silent, answers=answers))
         else:
             self._settled.come_back(role, self._now())
 
@@ -123,8 +123,8 @@ class Regions:
     async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
         faults = self.faults.match(role, incoming.method, incoming.path)
         darkness = self._state.darkness(role)
-        if darkness is not None and darkness.answers is None:
-            return Silent() if darkness.silent else Refused()
+        if darkness is not None and darkness.how.answers is None:
+            return Silent() if darkness.how.silent else Refused()
         if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
             return Refused()
         latency, arrived = self.config.latency[role], self.clock.monotonic()

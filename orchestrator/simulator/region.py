@@ -137,13 +137,14 @@ def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response
     darkness = state.darkness(role)
     if darkness is None:
         return Reset()
-    if darkness.answers is not None:
+    answers = darkness.how.answers
+    if answers is not None:
         headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
-        if darkness.page and state.config.edge_page:
-            return _html(darkness.answers, headers)
-        body = encode(error_strings(HTTPStatus(darkness.answers).phrase))
-        return respond(darkness.answers, body, ERROR_TYPE, headers)
-    return Silent() if darkness.silent else Reset()
+        if darkness.how.page and state.config.edge_page:
+            return _html(answers, headers)
+        body = encode(error_strings(HTTPStatus(answers).phrase))
+        return respond(answers, body, ERROR_TYPE, headers)
+    return Silent() if darkness.how.silent else Reset()
 
 
 def _client_error(call: Call, status: int, detail: str) -> Response:
@@ -193,9 +194,7 @@ def strike(state: PairState, kind: faults.WorldFault, role: Role, now: Moment) -
         case faults.ForeignWriter():
             state.foreign_write(role, kind.status, kind.modified_by, now)
         case faults.RegionDark():
-            state.go_dark(
-                role, now, seconds=kind.seconds, silent=kind.silent, answers=kind.answers, page=kind.page
-            )
+            state.go_dark(role, now, kind)
         case faults.MetricShows():
             state.telemetry.set_metric(role, kind.query, kind.value, now.monotonic, kind.seconds)
         case faults.MonitorShows():

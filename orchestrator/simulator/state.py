@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.config.faults import RegionDark
 from orchestrator.config.scenario import Returning
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
@@ -68,19 +69,15 @@ class Darkness(Struct, frozen=True):
     """A region does not answer."""
 
     number: int
-    silent: bool
-    """Connections are made and never answered; else they are refused."""
+    """Tells it from another one that is like it."""
+    how: RegionDark
     until: float | None
     """When it ends, on the monotonic clock; None: when it is switched on again."""
-    answers: int | None = None
-    """The edge in front of the region answers, with this status; nothing reaches the region."""
-    page: bool = True
-    """With a page of HTML; else in the API's own error form."""
 
     @property
     def refuses(self) -> bool:
         """Whether no connection is made at all."""
-        return not self.silent and self.answers is None
+        return not self.how.silent and self.how.answers is None
 
 
 class Behind(Struct, frozen=True):
@@ -198,19 +195,10 @@ class PairState:
 
     # -- darkness --------------------------------------------------------------------------------------------
 
-    def go_dark(
-        self,
-        role: Role,
-        now: Moment,
-        *,
-        seconds: float | None = None,
-        silent: bool = False,
-        answers: int | None = None,
-        page: bool = True,
-    ) -> None:
+    def go_dark(self, role: Role, now: Moment, how: RegionDark) -> None:
         """The region stops answering, for so many seconds or until `come_back`."""
-        until = None if seconds is None else now.monotonic + seconds
-        darkness = Darkness(next(self._numbers), silent, until, answers, page)
+        until = None if how.seconds is None else now.monotonic + how.seconds
+        darkness = Darkness(next(self._numbers), how, until)
         self._dark = self._dark.with_(role, darkness)
         if until is not None:
             self._enqueue(until, _Return(role, darkness))

@@ -86,7 +86,7 @@ class PlayedProber(Struct):
         dark = None if gauge.org is None else beside.regions.darkness(gauge.org)
         takes = 0.05 if beside.over else gauge.takes
         if dark is not None:
-            takes = limit + 1.0 if dark.silent else 0.02
+            takes = limit + 1.0 if dark.how.silent else 0.02
         # What is asked answers at its own time, whether or not this machine is awake to hear it.
         answering = beside.loop.create_task(_after(min(takes, limit)), context=world_context())
         try:
