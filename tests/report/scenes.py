@@ -73,6 +73,11 @@ def lines(page: Page) -> list[str]:
     return plain_text(page).splitlines()
 
 
+def words(page: Page) -> str:
+    """What the page says, on one line."""
+    return " ".join(plain_text(page).split())
+
+
 def record(role: Role, status: int = 2, by: str = "alice@example.com") -> HamrRecord:
     peer = ORGS[role.other]
     return HamrRecord(

@@ -35,6 +35,7 @@ from .scenes import (
     plan,
     planned_transition,
     reading,
+    words,
     write,
 )
 
@@ -365,7 +366,7 @@ def test_law_17_a_plan_shows_nothing_of_where_keys_are_found() -> None:
 
 
 def test_a_plan_without_a_journal_says_so_above_the_question() -> None:
-    page = " ".join(" ".join(lines(preview_page(replace(plan(), unjournalled="/j")))).split())
+    page = words(preview_page(replace(plan(), unjournalled="/j")))
     assert (
         "nothing: there is no journal of a run here yet (/j): what is owed or unknown, and who holds the lock, is not known"
         in page

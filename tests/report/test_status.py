@@ -56,6 +56,7 @@ from .scenes import (
     reading,
     record,
     standing,
+    words,
 )
 
 HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
@@ -198,12 +199,11 @@ SCHEDULED = Scheduled(
 
 
 def test_a_run_that_waits_for_its_time_is_named_with_how_to_cancel_it() -> None:
-    shown = plain_text(status_page(looked(replace(standing(), scheduled=(SCHEDULED,))), PLAYBOOK))
-    words = " ".join(shown.split())
+    shown = words(status_page(looked(replace(standing(), scheduled=(SCHEDULED,))), PLAYBOOK))
     assert (
         "run 20260528-160000-abcd of bob@desk goes to ACTIVE at 2026-05-28 23:00:00 UTC (in 6 h 20 min), where the "
         "pair stands at PASSIVE then, unless its process is gone"
-    ) in words
+    ) in shown
     assert "hamr cancel 20260528-160000-abcd" in shown
 
 
