@@ -67,7 +67,6 @@ from orchestrator.model.events import (
     RunResumed,
     RunStarted,
     SituationRead,
-    TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
     WriteIntended,
@@ -99,6 +98,7 @@ from .run_parts import (
     LATE,
     TOO_LONG,
     Part,
+    StepParts,
     is_silence,
     is_timed,
     lost,
@@ -160,6 +160,9 @@ class _Telling(Struct):
     strangers: list[HamrRecord] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
     """Hooks that did not end well the last time."""
+    started: RunStarted | None = None
+    playbook: Playbook | None = None
+    """The one that the run went by; None where its journal has none that this version can read."""
 
     def tell(self) -> FromRun:
         parts = [*self._parts()]
@@ -169,17 +172,15 @@ class _Telling(Struct):
                 next_steps=(next_step.show(self.run),),
             )
         first = parts[0]
-        playbook = self._playbook()
-        home, prelude = self._start(first, playbook)
-        steps = [*prelude]
+        self.started = next((event for event in self.events if isinstance(event, RunStarted)), None)
+        self.playbook = self._playbook()
+        home, steps = self._start(first)
         for number, part in enumerate(parts):
-            self._met(part, playbook)
+            self._met(part)
             by = part.records[0].by
-            steps += part.before
-            steps.append(
-                self._step(part, "" if by == first.records[0].by else operator_name(by), number, playbook)
-            )
-        goal = self._goal(home, playbook)
+            steps += part.parts.before
+            steps.append(self._step(part, "" if by == first.records[0].by else operator_name(by), number))
+        goal = self._goal(home)
         mirrors, reverts = self._mirrors(), self._any_change(Change.REVERTED)
         scenario = Scenario(
             f"run-{self.run}",
@@ -218,34 +219,28 @@ class _Telling(Struct):
 
     # -- the playbook, and where it all began ------------------------------------------------------------------
 
-    def _started(self) -> RunStarted | None:
-        return next((event for event in self.events if isinstance(event, RunStarted)), None)
-
     def _playbook(self) -> Playbook | None:
-        """The one that the run went by; None where its journal has none that this version can read."""
-        started = self._started()
-        if started is None:
+        if self.started is None:
             return None
         try:
-            return parse_playbook(started.playbook_text, f"the playbook of run {self.run}")
+            return parse_playbook(self.started.playbook_text, f"the playbook of run {self.run}")
         except DocumentError:
             return None
 
     def _playbook_name(self) -> str:
-        started = self._started()
-        return started.playbook if started is not None and started.playbook in shipped_playbooks() else ""
+        name = "" if self.started is None else self.started.playbook
+        return name if name in shipped_playbooks() else ""
 
-    def _goal(self, home: Status, playbook: Playbook | None) -> Status:
-        started = self._started()
-        if started is not None and started.goal is not home:
-            return started.goal
-        stops = (Status.ACTIVE, Status.PASSIVE) if playbook is None else playbook.stops
+    def _goal(self, home: Status) -> Status:
+        if self.started is not None and self.started.goal is not home:
+            return self.started.goal
+        stops = (Status.ACTIVE, Status.PASSIVE) if self.playbook is None else self.playbook.stops
         return next((stop for stop in stops if stop is not home), Status.ACTIVE)
 
-    def _start(self, first: Part, playbook: Playbook | None) -> tuple[Status, list[ScenarioStep]]:
+    def _start(self, first: Part) -> tuple[Status, list[ScenarioStep]]:
         """Where both orgs stand when the drill begins, and what brings them to where the run found them."""
         found = {role: reading for role in Role if (reading := self._found(role)) is not None}
-        stops = (Status.PASSIVE, Status.ACTIVE) if playbook is None else playbook.stops
+        stops = (Status.PASSIVE, Status.ACTIVE) if self.playbook is None else self.playbook.stops
         statuses = {role: reading.status for role, reading in found.items()}
         home = next((status for status in statuses.values() if status in stops), stops[0])
         alone = self._verdict(first, "alone")
@@ -313,7 +308,7 @@ class _Telling(Struct):
 
     # -- what one process met ------------------------------------------------------------------------------------
 
-    def _met(self, part: Part, playbook: Playbook | None) -> None:  # noqa: C901 - a case for each
+    def _met(self, part: Part) -> None:  # noqa: C901 - a case for each
         for index, event in enumerate(part.events):
             match event:
                 case SituationRead(readings=readings):
@@ -323,26 +318,26 @@ class _Telling(Struct):
                 case ChangeSeen():
                     self._changed(part, index, event)
                 case WriteIntended(attempt=attempt):
-                    self._wrote(part, index, attempt, playbook)
+                    self._wrote(part, index, attempt)
                 case ProbesRead():
-                    self._probed(part, index, event, playbook)
+                    self._probed(part, index, event)
                 case HookEnded(hook=hook, outcome=outcome, code=code):
-                    self._hooked(part, hook, outcome, code)
+                    self._hooked(part.parts, hook, outcome, code)
                 case PersonAnswered(question=question, reply=reply) if reply is not None:
-                    part.answers[question.subject] = reply.yes
+                    part.parts.answers[question.subject] = reply.yes
                 case WriteOwed() | OwedSettled():
                     owes = isinstance(event, WriteOwed)
                     self.owed = OrgStatus(event.role, event.status) if owes else None
                 case _:
                     pass
 
-    def _wrote(self, part: Part, index: int, attempt: Attempt, playbook: Playbook | None) -> None:
+    def _wrote(self, part: Part, index: int, attempt: Attempt) -> None:
         self.told_since.add(attempt.role)
-        kind = self._fault_of(part, index, attempt, playbook)
+        kind = self._fault_of(part, index, attempt)
         if kind is not None:
             sent = [event.attempt for event in part.events[: index + 1] if isinstance(event, WriteIntended)]
             number = sum(each.role is attempt.role for each in sent)
-            part.faults.append(Fault(kind, number, attempt.role, "POST"))
+            part.parts.fails(None, Fault(kind, number, attempt.role, "POST"))
 
     def _read(self, part: Part, index: int, reading: Reading) -> None:
         role, at = reading.role, part.at(index)
@@ -354,7 +349,7 @@ class _Telling(Struct):
         ):
             if role in self.dark:
                 self.dark.discard(role)
-                self._happens(part, at, ComesBack(role))
+                part.parts.happens(at, ComesBack(role))
             return
         if role in self.dark:
             return
@@ -365,15 +360,9 @@ class _Telling(Struct):
             case _ if self._lasts(part, index, role):
                 self.dark.add(role)
                 self.went_dark = True
-                self._goes_dark(part, at, reading)
+                self._goes_dark(part.parts, at, reading)
             case _:
-                kind = passing(reading)
-                part.meanwhile += (
-                    []
-                    if at is None
-                    else [Meanwhile(at.after, None, at.number, faults=(Fault(kind, 1, role, "GET"),))]
-                )
-                part.faults += [Fault(kind, 1, role, "GET")] if at is None else []
+                part.parts.fails(at, Fault(passing(reading), 1, role, "GET"))
 
     def _lasts(self, part: Part, index: int, role: Role) -> bool:
         """Whether no later reading of that process has a record of that org."""
@@ -382,23 +371,13 @@ class _Telling(Struct):
         )
         return not any(isinstance(each.sight, Present) for each in later if each is not None)
 
-    def _goes_dark(self, part: Part, at: At | None, reading: Reading) -> None:
+    def _goes_dark(self, parts: StepParts, at: At | None, reading: Reading) -> None:
         role, status = reading.role, reading.exchange.http_status
-        if status is not None:
-            page = isinstance(reading.sight, Unreachable)  # with another status it would be a middlebox's
-            fault = Fault(RegionDark(answers=status, page=page), 1, role)
-            if at is None:
-                part.faults.append(fault)
-            else:
-                part.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
+        if status is None:
+            parts.happens(at, GoesDark(role, silent=is_silence(reading.reason or "")))
             return
-        self._happens(part, at, GoesDark(role, silent=is_silence(reading.reason or "")))
-
-    def _happens(self, part: Part, at: At | None, action: GoesDark | ComesBack | SomebodyWrites) -> None:
-        if at is None:
-            part.before.append(ScenarioStep(action))
-        else:
-            part.meanwhile.append(Meanwhile(at.after, action, at.number))
+        page = isinstance(reading.sight, Unreachable)  # with another status it would be a middlebox's
+        parts.fails(at, Fault(RegionDark(answers=status, page=page), 1, role))
 
     def _changed(self, part: Part, index: int, event: ChangeSeen) -> None:
         record, role = event.record, event.role
@@ -412,16 +391,14 @@ class _Telling(Struct):
                     self.left_out[f"somebody else wrote a status that is not known ({record.status})"] = None
                     return
                 seen = self._before_our_own(part, self._first_seen(part, index, role, record), record)
-                self._happens(
-                    part, part.at(seen), SomebodyWrites(role, status, record.modified_by or "somebody")
-                )
+                writes = SomebodyWrites(role, status, record.modified_by or "somebody")
+                part.parts.happens(part.at(seen), writes)
             case Change.STALE:
                 at = part.at(self._first_seen(part, index, role, record))
-                fault = Fault(StaleRead(), 1, role, "GET")
                 if at is None:
                     self.left_out[f"the {role} showed an older record when the run began"] = None
                 else:
-                    part.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
+                    part.parts.fails(at, Fault(StaleRead(), 1, role, "GET"))
             case Change.MISLINKED:
                 self.left_out[f"the {role}'s record was linked otherwise ({event.reason})"] = None
             case Change.REVERTED if not self.went_dark:
@@ -448,35 +425,29 @@ class _Telling(Struct):
             return index
         return index - 1 if record.modified_at < ours.modified_at else index
 
-    def _fault_of(
-        self, part: Part, index: int, attempt: Attempt, playbook: Playbook | None
-    ) -> FaultKind | None:
+    def _fault_of(self, part: Part, index: int, attempt: Attempt) -> FaultKind | None:
         """What went wrong with a write; None where it went well, or its process died."""
-        answers = (event for event in part.events if isinstance(event, WriteAnswered))
-        answer = next((each.answer for each in answers if each.attempt.number == attempt.number), None)
-        late = self._came_late(attempt)
+        answer, late = part.answer_to(attempt), self._came_late(attempt)
         if answer is None or isinstance(answer, Accepted):
-            if late:
-                return AppliedLate(LATE)
-            return None
+            return AppliedLate(LATE) if late else None
         status, taken = answer.exchange.http_status, self._was_taken(attempt)
         match answer:
             case Throttled(retry_after=seconds):
-                reset = None if seconds is None else TOO_LONG if self._is_too_long(seconds, playbook) else 0
+                reset = None if seconds is None else TOO_LONG if self._is_too_long(seconds) else 0
                 return Throttle(reset, applied=taken)
             case Rejected():
                 return ClientError(status or 400, applied=taken)
             case NotSent():
                 if attempt.role not in self.dark:
                     self.dark.add(attempt.role)
-                    self._happens(part, part.at(index), GoesDark(attempt.role))
+                    part.parts.happens(part.at(index), GoesDark(attempt.role))
                 return None
             case Lost(reason=reason):
                 return lost(status, reason, taken=taken, late=late)
 
-    def _is_too_long(self, seconds: float, playbook: Playbook | None) -> bool:
+    def _is_too_long(self, seconds: float) -> bool:
         """Whether a run does not wait for so long."""
-        return playbook is not None and seconds >= playbook.confirm.within.total_seconds()
+        return self.playbook is not None and seconds >= self.playbook.confirm.within.total_seconds()
 
     def _was_taken(self, attempt: Attempt) -> bool:
         """Whether anything shows that the org took it, ever."""
@@ -501,10 +472,10 @@ class _Telling(Struct):
             for event in self.events
         )
 
-    def _probed(self, part: Part, index: int, event: ProbesRead, playbook: Playbook | None) -> None:
+    def _probed(self, part: Part, index: int, event: ProbesRead) -> None:
         said: dict[str, float | str | bool | Unknown] = {}
         for reading in event.readings:
-            probe = None if playbook is None else playbook.probes.get(reading.probe)
+            probe = None if self.playbook is None else self.playbook.probes.get(reading.probe)
             kind = None if probe is None else probe.kind
             if isinstance(kind, Metric | Monitor) and kind.org in self.dark:
                 continue  # it has no answer there, as in the run
@@ -517,27 +488,25 @@ class _Telling(Struct):
                 said[reading.probe] = sight.value
         new = {name: value for name, value in said.items() if self.probes.get(name) != value}
         self.probes.update(new)
-        at = part.at(index)
-        earlier = {name for name in new if name in part.probes}
-        part.probes.update({name: value for name, value in new.items() if name not in earlier})
-        if earlier and at is not None:
-            part.meanwhile.append(
-                Meanwhile(at.after, None, at.number, probes={name: new[name] for name in sorted(earlier)})
-            )
+        at, parts = part.at(index), part.parts
+        changed = {name: new[name] for name in sorted(new.keys() & parts.probes.keys())}
+        parts.probes = {**parts.probes, **{name: new[name] for name in new if name not in parts.probes}}
+        if changed and at is not None:
+            parts.meanwhile.append(Meanwhile(at.after, None, at.number, probes=changed))
 
-    def _hooked(self, part: Part, hook: str, outcome: HookOutcome, code: int | None) -> None:
+    def _hooked(self, parts: StepParts, hook: str, outcome: HookOutcome, code: int | None) -> None:
         if outcome is HookOutcome.FAILED:
-            part.hooks[hook] = code if code is not None and 0 < code < 256 else 1  # noqa: PLR2004 - an exit code
+            parts.hooks[hook] = code if code is not None and 0 < code < 256 else 1  # noqa: PLR2004 - an exit code
             self.failing.add(hook)
         elif outcome is HookOutcome.DONE and hook in self.failing:
             self.failing.discard(hook)
-            part.hooks[hook] = 0
+            parts.hooks[hook] = 0
         elif outcome is HookOutcome.CUT_OFF:
             self.left_out[f"hook {hook} was cut off"] = None
 
     # -- what people did, and what came of it ----------------------------------------------------------------------
 
-    def _step(self, part: Part, by: str, number: int, playbook: Playbook | None) -> ScenarioStep:
+    def _step(self, part: Part, by: str, number: int) -> ScenarioStep:
         finished = part.finished()
         given_up = part.given_up()
         if given_up is not None:
@@ -553,26 +522,15 @@ class _Telling(Struct):
                 self.left_out[f"the signal that it ended by ({finished.exit_code}): there it is Ctrl-C"] = (
                     None
                 )
-        return ScenarioStep(
-            self._command(part, playbook),
-            by=by,
-            name="" if number else "the run",
-            faults=tuple(part.faults),
-            probes=part.probes,
-            meanwhile=tuple(self._named(part.meanwhile, number)),
-            dies=dies,
-            expect=self._expect(part, finished),
-            stops=stops,
-            hooks=part.hooks,
-            answers=part.answers,
-        )
+        part.parts.meanwhile = [
+            replace(each, name=f"change {number + 1}.{count}")
+            for count, each in enumerate(part.parts.meanwhile, 1)
+        ]
+        name, expect = "" if number else "the run", self._expect(part, finished)
+        return part.parts.step(self._command(part), name, expect, by=by, dies=dies, stops=stops)
 
-    def _named(self, meanwhile: Sequence[Meanwhile], number: int) -> Iterator[Meanwhile]:
-        for count, each in enumerate(meanwhile, 1):
-            yield replace(each, name=f"change {number + 1}.{count}")
-
-    def _command(self, part: Part, playbook: Playbook | None) -> Command:
-        let_go = self._let_go(part, playbook)
+    def _command(self, part: Part) -> Command:
+        let_go = self._let_go(part)
         began = next(event for event in part.events if isinstance(event, _BEGINNINGS))
         match began:
             case RunStarted(goal=goal, mode=mode, reason=reason, overrides=overrides):
@@ -593,23 +551,20 @@ class _Telling(Struct):
                 mode = event.mode
         return mode is Mode.EMERGENCY
 
-    def _let_go(self, part: Part, playbook: Playbook | None) -> Mapping[str, str]:
+    def _let_go(self, part: Part) -> Mapping[str, str]:
         """Guards that passed by the clock or by other people's word: neither is the same when it is played."""
         found: dict[str, str] = {}
         for event in self.every:
             if isinstance(event, ApprovalAsked):
                 found[event.guard] = "others had agreed, as the journal has it"
         for event in part.events:
-            if isinstance(event, GuardsJudged) and playbook is not None:
+            if isinstance(event, GuardsJudged) and self.playbook is not None:
                 found |= {
                     verdict.guard: "it passed, as the journal has it"
                     for verdict in event.verdicts
-                    if verdict.outcome is Outcome.PASS and is_timed(verdict.guard, playbook)
+                    if verdict.outcome is Outcome.PASS and is_timed(verdict.guard, self.playbook)
                 }
-        refused = {
-            name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
-        }
-        return {guard: why for guard, why in found.items() if guard not in refused}
+        return {guard: why for guard, why in found.items() if guard not in part.refused()}
 
     def _dies(self, part: Part, end: int | None) -> Death:
         """When its process dies: after its last record, or the last one before `end`; one whose journal failed it let its lock go after that."""
@@ -633,7 +588,7 @@ class _Telling(Struct):
         return At(kind, sum(record.kind == kind for record in part.records[: last + 1]))
 
     def _expect(self, part: Part, finished: RunFinished | None) -> Expect:
-        attempts = [event.attempt for event in part.events if isinstance(event, WriteIntended)]
+        attempts = part.attempts()
         late = any(map(self._came_late, attempts))
         taken = tuple(OrgStatus(each.role, each.status) for each in attempts if self._reached(part, each))
         expect = Expect(writes=None if late else taken)
@@ -641,9 +596,6 @@ class _Telling(Struct):
             return expect
         if finished.phase in _NOT_PLAYED:
             return Expect()
-        refused = {
-            name for event in part.events if isinstance(event, TransitionRefused) for name in event.guards
-        }
         emergency = any(isinstance(each, RunStarted) and each.mode is Mode.EMERGENCY for each in part.events)
         untold = tuple(role for role in Role if emergency and role not in {each.role for each in attempts})
         agreed = finished.phase.startswith("agreed(")
@@ -652,15 +604,11 @@ class _Telling(Struct):
             expect,
             exit=int(ExitCode.INTERRUPTED) if finished.ending.end is End.INTERRUPTED else finished.exit_code,
             phase=finished.phase or None,
-            refused=tuple(sorted(refused)) or None,
+            refused=tuple(sorted(part.refused())) or None,
             no_writes_to=untold,
             owed=self.owed or "nothing",
             statuses={} if agreed else known,
         )
 
     def _reached(self, part: Part, attempt: Attempt) -> bool:
-        answered = (event for event in part.events if isinstance(event, WriteAnswered))
-        accepted = any(
-            each.attempt.number == attempt.number and isinstance(each.answer, Accepted) for each in answered
-        )
-        return accepted or self._was_taken(attempt)
+        return isinstance(part.answer_to(attempt), Accepted) or self._was_taken(attempt)

@@ -53,6 +53,7 @@ from orchestrator.situation.assumed import assumed_values
 from .failback import check_routes
 from .from_run import MIRROR
 from .rehearsal import SHORT_WAITS
+from .run_parts import StepParts
 from .stand_ins import guards_over
 
 OBJECTIVE = 3.0
@@ -114,10 +115,8 @@ class _Typed(Struct):
     line: str
     moments: Sequence[Moment]
     records: Sequence[Journalled]
-    faults: list[Fault] = field(default_factory=list)
-    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
-    hooks: dict[str, int] = field(default_factory=dict)
-    meanwhile: list[Meanwhile] = field(default_factory=list)
+    parts: StepParts = field(default_factory=StepParts)
+    """Of the step that plays it."""
     dies: Death | None = None
 
     def at(self, moment: Moment) -> At | None:
@@ -218,9 +217,9 @@ class _Telling(Struct):
     # -- one command ---------------------------------------------------------------------------------------------
 
     def _step(self, typed: _Typed, number: int) -> None:
-        back = []
-        typed.probes.update({name: self._good(name) for name in sorted(self.holding_back)})
-        typed.hooks.update(dict.fromkeys(sorted(self.failing), 0))
+        back, parts = [], typed.parts
+        parts.probes.update({name: self._good(name) for name in sorted(self.holding_back)})
+        parts.hooks.update(dict.fromkeys(sorted(self.failing), 0))
         self.holding_back.clear()
         self.failing.clear()
         for index, moment in enumerate(typed.moments):
@@ -228,26 +227,16 @@ class _Telling(Struct):
                 back.append(ScenarioStep(ComesBack(moment.role)))
             elif moment.event is not None:
                 self._met(typed, moment, index)
+        self.steps += parts.before
         command = self._command(typed)
         if command is not None:
-            answers = {
+            parts.answers = {
                 record.event.question.subject: record.event.reply.yes
                 for record in typed.records
                 if isinstance(record.event, PersonAnswered) and record.event.reply is not None
             }
-            self.steps.append(
-                ScenarioStep(
-                    command,
-                    f"command {number + 1}",
-                    faults=tuple(typed.faults),
-                    probes=typed.probes,
-                    meanwhile=tuple(typed.meanwhile),
-                    dies=typed.dies,
-                    expect=self._expect(number),
-                    hooks=typed.hooks,
-                    answers=answers,
-                )
-            )
+            step = parts.step(command, f"command {number + 1}", self._expect(number), dies=typed.dies)
+            self.steps.append(step)
         self.steps += back
 
     def _expect(self, number: int) -> Expect:
@@ -315,7 +304,7 @@ class _Telling(Struct):
     def _wrote(self, typed: _Typed, moment: Moment) -> None:
         kind = None if moment.event is None else _WRITES.get(moment.event)
         if kind is not None:
-            typed.faults.append(Fault(kind, typed.posts(moment), moment.role, "POST"))
+            typed.parts.fails(None, Fault(kind, typed.posts(moment), moment.role, "POST"))
         if moment.event in (Event.DIED_TAKEN, Event.DIED_LATE):
             number = typed.count(WriteIntended.kind, moment)
             typed.dies = Death(WriteIntended.kind, number, sent=True)
@@ -326,13 +315,9 @@ class _Telling(Struct):
         if role is None:
             return
         if kind is None:
-            self._happens(typed, at, GoesDark(role, silent=True))
-        elif at is None:
-            typed.faults.append(Fault(kind, 1, role, "GET"))
+            typed.parts.happens(at, GoesDark(role, silent=True))
         else:
-            typed.meanwhile.append(
-                Meanwhile(at.after, None, at.number, faults=(Fault(kind, 1, role, "GET"),))
-            )
+            typed.parts.fails(at, Fault(kind, 1, role, "GET"))
 
     def _stranger_wrote(self, typed: _Typed, moment: Moment, index: int) -> None:
         if moment.role is None or moment.status is None:
@@ -340,26 +325,19 @@ class _Telling(Struct):
         at, earlier = typed.at(moment), typed.moments[index - 1] if index else None
         if earlier is not None and earlier.what is What.WROTE and earlier.at == moment.at:
             at = At("write.answered", typed.count("write.answered", moment) + 1)  # after ours
-        self._happens(typed, at, SomebodyWrites(moment.role, moment.status))
-
-    def _happens(self, typed: _Typed, at: At | None, action: GoesDark | SomebodyWrites) -> None:
-        if at is None:
-            self.steps.append(ScenarioStep(action))
-        else:
-            typed.meanwhile.append(Meanwhile(at.after, action, at.number))
+        typed.parts.happens(at, SomebodyWrites(moment.role, moment.status))
 
     def _held_back(self, typed: _Typed, moment: Moment) -> None:
-        name = moment.subject
+        name, parts = moment.subject, typed.parts
         unmeasured = moment.event is Event.UNMEASURED
-        typed.probes[name] = Unknown("no data") if unmeasured else self._bad(name)
+        parts.probes[name] = Unknown("no data") if unmeasured else self._bad(name)
         if moment.event is not Event.NEVER_PASSED:
             self.holding_back.add(name)
         if moment.event is Event.PASSED_LATER:
             later = self._longest_wait(name) * _NEARLY
             number = typed.count("wait.began", moment) + 1
-            typed.meanwhile.append(
-                Meanwhile("wait.began", None, number, later=later, probes={name: self._good(name)})
-            )
+            good = {name: self._good(name)}
+            parts.meanwhile.append(Meanwhile("wait.began", None, number, later=later, probes=good))
             self.holding_back.discard(name)
 
     def _longest_wait(self, probe: str) -> timedelta:
@@ -374,7 +352,7 @@ class _Telling(Struct):
         if moment.event is Event.HOOK_DIED:
             typed.dies = Death("hook.intended", typed.count("hook.intended", moment), sent=True)
             return
-        typed.hooks[moment.subject] = 1
+        typed.parts.hooks[moment.subject] = 1
         if moment.event is not Event.HOOK_NEVER_ENDED_WELL:
             self.failing.add(moment.subject)
 

@@ -21,14 +21,85 @@ from orchestrator.config.faults import (
     TruncatedBody,
 )
 from orchestrator.config.fields import NAME_PATTERN
-from orchestrator.config.scenario import At, Meanwhile, ScenarioStep, Unknown
-from orchestrator.model.events import WRITE_INTERRUPTED, Event, RunFinished, SituationRead, WriteUnknown
+from orchestrator.config.scenario import (
+    At,
+    ComesBack,
+    Command,
+    Death,
+    Expect,
+    GoesDark,
+    Meanwhile,
+    ScenarioStep,
+    SomebodyWrites,
+    Unknown,
+)
+from orchestrator.model.events import (
+    WRITE_INTERRUPTED,
+    Event,
+    RunFinished,
+    SituationRead,
+    TransitionRefused,
+    WriteAnswered,
+    WriteIntended,
+    WriteUnknown,
+)
 from orchestrator.model.guard import AllOf, AnyOf, Not, Quiet, Window
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Absent, Denied, Reading, Unreachable, Unreadable
-from orchestrator.model.run import Stamp
+from orchestrator.model.reading import Absent, Answer, Denied, Reading, Unreachable, Unreadable
+from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.status import Both, Role
+
+
+class StepParts(Struct):
+    """What a step of a scenario is put together from, while it is gone through what happened."""
+
+    before: list[ScenarioStep] = field(default_factory=list)
+    """What nobody typed, and came before it."""
+    faults: list[Fault] = field(default_factory=list)
+    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
+    meanwhile: list[Meanwhile] = field(default_factory=list)
+    hooks: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, bool] = field(default_factory=dict)
+
+    def happens(self, at: At | None, action: GoesDark | ComesBack | SomebodyWrites) -> None:
+        """It happens at that moment; before the step, where that is None."""
+        if at is None:
+            self.before.append(ScenarioStep(action))
+        else:
+            self.meanwhile.append(Meanwhile(at.after, action, at.number))
+
+    def fails(self, at: At | None, fault: Fault) -> None:
+        """It goes wrong from that moment on; from the step's beginning, where that is None."""
+        if at is None:
+            self.faults.append(fault)
+        else:
+            self.meanwhile.append(Meanwhile(at.after, None, at.number, faults=(fault,)))
+
+    def step(
+        self,
+        command: Command,
+        name: str,
+        expect: Expect,
+        *,
+        by: str = "",
+        dies: Death | None = None,
+        stops: At | None = None,
+    ) -> ScenarioStep:
+        """The step, in which somebody types that command."""
+        return ScenarioStep(
+            command,
+            name,
+            by,
+            tuple(self.faults),
+            self.probes,
+            tuple(self.meanwhile),
+            dies,
+            expect,
+            stops,
+            hooks=self.hooks,
+            answers=self.answers,
+        )
 
 
 class Part(Struct):
@@ -36,13 +107,8 @@ class Part(Struct):
 
     records: Sequence[Record]
     events: Sequence[Event | None]
-    before: list[ScenarioStep] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    probes: dict[str, float | str | bool | Unknown] = field(default_factory=dict)
-    meanwhile: list[Meanwhile] = field(default_factory=list)
-    hooks: dict[str, int] = field(default_factory=dict)
-    answers: dict[str, bool] = field(default_factory=dict)
-    dark_at_first: set[Role] = field(default_factory=set)
+    parts: StepParts = field(default_factory=StepParts)
+    """Of the step that plays it."""
 
     def at(self, index: int) -> At | None:
         """The moment right before one of its records; None where that is before it began to look."""
@@ -50,6 +116,21 @@ class Part(Struct):
             return None
         kind = self.records[index - 1].kind
         return At(kind, sum(record.kind == kind for record in self.records[:index]))
+
+    def attempts(self) -> list[Attempt]:
+        """The writes that it intended, in order."""
+        return [event.attempt for event in self.events if isinstance(event, WriteIntended)]
+
+    def answer_to(self, attempt: Attempt) -> Answer | None:
+        """What a write was answered; None where that was not written down."""
+        answered = (event for event in self.events if isinstance(event, WriteAnswered))
+        return next((each.answer for each in answered if each.attempt.number == attempt.number), None)
+
+    def refused(self) -> set[str]:
+        """The guards that refused it a transition."""
+        return {
+            name for event in self.events if isinstance(event, TransitionRefused) for name in event.guards
+        }
 
     def finished(self) -> RunFinished | None:
         """How it ended; None where its process died."""
