@@ -11,8 +11,7 @@ from orchestrator.errors import ExitCode, JournalUnavailable, Refused, UsageErro
 from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
-from orchestrator.fleet.selection import Selection, select
-from orchestrator.fleet.waves import AT_ONCE, CAREFULLY, waves_named
+from orchestrator.fleet.selection import AT_ONCE, CAREFULLY, Selection, select, waves_named
 from orchestrator.journal import Address
 from orchestrator.model import events, next_step
 from orchestrator.model.events import Event

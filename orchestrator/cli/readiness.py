@@ -60,7 +60,7 @@ def readiness(
         invocation.store(writes=False) as store,
         invocation.store(writes=False, sources=sources.beside) as beside,
     ):
-        found = [*read_readiness(store, beside, names, playbook, since=since, now=now)]
+        found = read_readiness(store, beside, names, playbook, since=since, now=now)
     if metrics is not None:
         from orchestrator.fleet.metrics import registry_of, text_of
 

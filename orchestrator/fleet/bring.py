@@ -175,7 +175,7 @@ async def _bring(
     if resumed and owed is not None and owed.run == ours.run:
         return _came_of(await resume(session, None, controls=controls))
     assert ours.finished is not None  # noqa: S101 - it came to its goal
-    return _had_come_of(ours, ours.finished)
+    return _ended(ours, ours.finished)
 
 
 def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:
@@ -270,32 +270,20 @@ def _digits(number: int) -> Iterator[str]:
 
 
 def _came_of(result: RunResult) -> PairOutcome:
-    ending = result.ending
-    return PairOutcome(
-        result.pair,
-        result.run,
-        int(result.exit_code),
-        ending.message,
-        result.phase,
-        result.seconds,
-        ending.next_steps,
-        result.resumable,
-        elsewhere=result.taken_over,
-    )
+    return replace(_ended(result, result), elsewhere=result.taken_over)
 
 
-def _had_come_of(run: RunHistory, finished: RunFinished) -> PairOutcome:
-    """Of a run whose process died before it could say so for the fleet."""
-    ending = finished.ending
+def _ended(run: RunResult | RunHistory, end: RunResult | RunFinished) -> PairOutcome:
+    """What came of a run, as it says itself, or as the journal has it of one that could not say so for the fleet."""
     return PairOutcome(
         run.pair,
         run.run,
-        finished.exit_code,
-        ending.message,
-        finished.phase,
-        finished.seconds,
-        ending.next_steps,
-        finished.resumable,
+        int(end.exit_code),
+        end.ending.message,
+        end.phase,
+        end.seconds,
+        end.ending.next_steps,
+        end.resumable,
     )
 
 

@@ -32,7 +32,7 @@ from orchestrator.system.log import logger
 
 from .bring import bring_pair
 from .crew import Crew
-from .sweep import Hint, QueuedJob
+from .open_fleets import Hint, QueuedJob
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled."""

@@ -28,56 +28,35 @@ class Metric(Struct, frozen=True):
     labels: Labels = ()
 
 
-READY = Metric(
-    "hamr_ready", "1 where a run of that mode would work now, 0 where not or nobody knows", ("mode",)
-)
-LEVEL = Metric(
-    "hamr_readiness_level", "0 ok, 1 warning, 2 critical, 3 unknown, as hamr doctor exits", ("mode",)
-)
-SINCE = Metric(
-    "hamr_readiness_since_timestamp_seconds", "Since when it is ready, or is not; or for longer", ("mode",)
-)
-NOT_READY = Metric(
-    "hamr_not_ready_seconds",
-    "How long it was not ready within the window, as far as anybody looked",
-    ("mode",),
-)
-WINDOW = Metric("hamr_readiness_window_seconds", "How long the window is whose looks are counted")
-LOOKS = Metric("hamr_doctor_looks", "How often doctor looked within the window")
-LAST_LOOK = Metric("hamr_doctor_last_look_timestamp_seconds", "When doctor looked last")
-LOOK_SECONDS = Metric("hamr_doctor_last_look_seconds", "How long its last look took")
-ROUND_TRIP = Metric("hamr_org_round_trip_seconds", "In what time an org answered at the last look", ("org",))
-WORSE = Metric("hamr_checks_worse", "How many checks say something worse than before, and are not well yet")
-LAST_DRILL = Metric("hamr_last_drill_timestamp_seconds", "When the last drill was scored", ("regions",))
-LAST_WAY = Metric(
-    "hamr_there_and_back_timestamp_seconds",
-    "When a drill last proved the way there and back, every expectation held",
-    ("regions",),
-)
-TOOK = Metric("hamr_time_to_active_seconds", "Within what time runs got to ACTIVE", ("regions", "quantile"))
-OBJECTIVE = Metric("hamr_time_to_active_objective_seconds", "How long a run may take to ACTIVE")
-PROVEN = Metric("hamr_playbook_proven_timestamp_seconds", "When the playbook was last proven")
-PROVEN_AS_IS = Metric(
-    "hamr_playbook_proven_as_it_is", "1 where that was this very playbook and this hamr, else 0"
-)
-
 METRICS: tuple[Metric, ...] = (
-    READY,
-    LEVEL,
-    SINCE,
-    NOT_READY,
-    WINDOW,
-    LOOKS,
-    LAST_LOOK,
-    LOOK_SECONDS,
-    ROUND_TRIP,
-    WORSE,
-    LAST_DRILL,
-    LAST_WAY,
-    TOOK,
-    OBJECTIVE,
-    PROVEN,
-    PROVEN_AS_IS,
+    Metric("hamr_ready", "1 where a run of that mode would work now, 0 where not or nobody knows", ("mode",)),
+    Metric("hamr_readiness_level", "0 ok, 1 warning, 2 critical, 3 unknown, as hamr doctor exits", ("mode",)),
+    Metric(
+        "hamr_readiness_since_timestamp_seconds",
+        "Since when it is ready, or is not; or for longer",
+        ("mode",),
+    ),
+    Metric(
+        "hamr_not_ready_seconds",
+        "How long it was not ready within the window, as far as anybody looked",
+        ("mode",),
+    ),
+    Metric("hamr_readiness_window_seconds", "How long the window is whose looks are counted"),
+    Metric("hamr_doctor_looks", "How often doctor looked within the window"),
+    Metric("hamr_doctor_last_look_timestamp_seconds", "When doctor looked last"),
+    Metric("hamr_doctor_last_look_seconds", "How long its last look took"),
+    Metric("hamr_org_round_trip_seconds", "In what time an org answered at the last look", ("org",)),
+    Metric("hamr_checks_worse", "How many checks say something worse than before, and are not well yet"),
+    Metric("hamr_last_drill_timestamp_seconds", "When the last drill was scored", ("regions",)),
+    Metric(
+        "hamr_there_and_back_timestamp_seconds",
+        "When a drill last proved the way there and back, every expectation held",
+        ("regions",),
+    ),
+    Metric("hamr_time_to_active_seconds", "Within what time runs got to ACTIVE", ("regions", "quantile")),
+    Metric("hamr_time_to_active_objective_seconds", "How long a run may take to ACTIVE"),
+    Metric("hamr_playbook_proven_timestamp_seconds", "When the playbook was last proven"),
+    Metric("hamr_playbook_proven_as_it_is", "1 where that was this very playbook and this hamr, else 0"),
 )
 """All of them, each with the label pair; what is not known has no sample."""
 
@@ -101,9 +80,9 @@ def registry_of(found: Iterable[ReadinessHistory]) -> CollectorRegistry:
         for metric in METRICS
     }
     for history in found:
-        for metric, labels, value in samples_of(history):
+        for name, labels, value in samples_of(history):
             if value is not None:
-                gauges[metric.name].labels(history.pair, *labels).set(value)
+                gauges[name].labels(history.pair, *labels).set(value)
     return registry
 
 
@@ -157,29 +136,37 @@ def serve(address: str, read: Callable[[], Iterable[ReadinessHistory]]) -> Calla
     return end
 
 
-def samples_of(history: ReadinessHistory) -> Iterator[tuple[Metric, Labels, float | None]]:
-    """Every sample of one pair, with its labels beside the pair; None where it is not known. Pure."""
+def samples_of(history: ReadinessHistory) -> Iterator[tuple[str, Labels, float | None]]:
+    """Every sample of one pair, by its metric's name, with its labels beside the pair; None where it is not known. Pure."""
     for mode, stands in ((Mode.PLANNED, history.planned), (Mode.EMERGENCY, history.emergency)):
-        yield READY, (mode.value,), is_ready(stands.level)
-        yield LEVEL, (mode.value,), NagiosCode[stands.level.name]
-        yield SINCE, (mode.value,), None if stands.since is None else stands.since.timestamp()
-        yield NOT_READY, (mode.value,), stands.not_ready.total_seconds()
-    yield WINDOW, (), (history.at - history.since).total_seconds()
-    yield LOOKS, (), history.looks
+        yield "hamr_ready", (mode.value,), is_ready(stands.level)
+        yield "hamr_readiness_level", (mode.value,), NagiosCode[stands.level.name]
+        yield (
+            "hamr_readiness_since_timestamp_seconds",
+            (mode.value,),
+            None if stands.since is None else stands.since.timestamp(),
+        )
+        yield "hamr_not_ready_seconds", (mode.value,), stands.not_ready.total_seconds()
+    yield "hamr_readiness_window_seconds", (), (history.at - history.since).total_seconds()
+    yield "hamr_doctor_looks", (), history.looks
     if history.last_look is not None:
-        yield LAST_LOOK, (), history.last_look.timestamp()
-        yield LOOK_SECONDS, (), history.look_seconds
+        yield "hamr_doctor_last_look_timestamp_seconds", (), history.last_look.timestamp()
+        yield "hamr_doctor_last_look_seconds", (), history.look_seconds
     for role, took in history.round_trips.items():
-        yield ROUND_TRIP, (role.value,), took
-    yield WORSE, (), len(history.turned)
+        yield "hamr_org_round_trip_seconds", (role.value,), took
+    yield "hamr_checks_worse", (), len(history.turned)
     for regions, simulated in (("live", False), ("simulated", True)):
         drill, way = history.last_drill(simulated=simulated), history.last_way(simulated=simulated)
-        yield LAST_DRILL, (regions,), None if drill is None else drill.at.timestamp()
-        yield LAST_WAY, (regions,), None if way is None else way.at.timestamp()
+        yield "hamr_last_drill_timestamp_seconds", (regions,), None if drill is None else drill.at.timestamp()
+        yield "hamr_there_and_back_timestamp_seconds", (regions,), None if way is None else way.at.timestamp()
         for share in (0.5, 0.95):
-            yield TOOK, (regions, f"{share:g}"), history.took(share, simulated=simulated)
-    yield OBJECTIVE, (), history.objective
+            yield (
+                "hamr_time_to_active_seconds",
+                (regions, f"{share:g}"),
+                history.took(share, simulated=simulated),
+            )
+    yield "hamr_time_to_active_objective_seconds", (), history.objective
     if history.certificate is not None:
         changed = history.certificate.changed_since(history.playbook_sha256, history.version)
-        yield PROVEN, (), history.certificate.at.timestamp()
-        yield PROVEN_AS_IS, (), not changed
+        yield "hamr_playbook_proven_timestamp_seconds", (), history.certificate.at.timestamp()
+        yield "hamr_playbook_proven_as_it_is", (), not changed

@@ -1,8 +1,10 @@
-"""The fleet runs that workers bring on, kept up to date by what was journalled, by whomever."""
+"""The fleet runs that workers bring on, as the journal has them, and the jobs that tell of their pairs: a worker that was killed leaves its job behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+
+from msgspec import Struct
 
 from orchestrator import __version__
 from orchestrator.model.events import FleetFinished, FleetStopped
@@ -10,7 +12,55 @@ from orchestrator.model.fleet import KINDS, FleetView
 from orchestrator.model.protocols import Store
 
 from .crew import catch_up, read_fleet
-from .sweep import Hint
+
+
+class Hint(Struct, frozen=True, order=True):
+    """What a job says: bring this pair of this fleet run to its goal."""
+
+    fleet: str
+    pair: str
+
+
+class QueuedJob(Struct, frozen=True):
+    """A job as it stands in the queue."""
+
+    id: int
+    hint: Hint | None
+    """None for what a schedule wants: its time comes again."""
+    doing: bool
+    """Whether a worker has taken it."""
+    worker: int | None = None
+    """Which; None where that one is no longer known."""
+    heard: bool = True
+    """Whether that worker was heard of lately."""
+
+
+class Sweep(Struct, frozen=True):
+    """What is to be mended."""
+
+    lost: tuple[int, ...] = ()
+    """Jobs that nobody does any more, though somebody had taken them: each keeps its pair's other jobs waiting."""
+    missing: tuple[Hint, ...] = ()
+    """What is to be done, and has no job."""
+
+
+def sweep(wanted: Collection[Hint], jobs: Iterable[QueuedJob], dropped: Collection[int] = ()) -> Sweep:
+    """Find what is to be mended.
+
+    Args:
+        wanted: the pairs that fleet runs have still to bring to their goals, in the order in which they are to be.
+        jobs: all that there are.
+        dropped: jobs that this very worker has taken, and is not at.
+    """
+    lost: list[int] = []
+    there: set[Hint] = set()
+    for job in jobs:
+        if job.doing and (job.worker is None or not job.heard or job.id in dropped):
+            lost.append(job.id)
+        elif job.hint is not None:
+            there.add(job.hint)
+    return Sweep(tuple(lost), tuple(hint for hint in wanted if hint not in there))
+
 
 _ENDS = (FleetStopped.kind, FleetFinished.kind)
 

@@ -25,7 +25,7 @@ from orchestrator.operations.status import PAIRS_AT_ONCE, read_org
 
 from .bring import refuse_busy
 from .crew import Crew
-from .waves import in_waves
+from .selection import in_waves
 
 
 async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> FleetPlan:

@@ -50,8 +50,8 @@ def read_readiness(
     *,
     since: datetime,
     now: datetime,
-) -> Iterator[ReadinessHistory]:
-    """How ready each of the pairs is and was, in their order; one is read when it is asked for.
+) -> Sequence[ReadinessHistory]:
+    """How ready each of the pairs is and was, in their order.
 
     Args:
         store: where the pairs' runs are journalled.
@@ -64,15 +64,10 @@ def read_readiness(
     Raises:
         JournalDamaged: a record cannot be read.
     """
-    stores = (store,) if beside.place == store.place else (beside, store)
-    scored = (record for each in stores for record in each.records(kinds=(DrillScored.kind,)))
-    rehearsed, first = rehearsed_of(scored, playbook), first_at(store, since)
-    for pair in pairs:
-        records = _records(store, pair, first, before=None)
-        yield readiness_of(pair, records, playbook, rehearsed, since=since, now=now)
+    return ReadinessOverTime(store, pairs, playbook, now - since, beside).read(now)
 
 
-def _records(store: JournalStore, pair: str, first: int, *, before: int | None) -> Iterator[Record]:
+def _records(store: JournalStore, pair: str, first: int, *, before: int) -> Iterator[Record]:
     """What matters of a pair; of its looks, those from a number on."""
     certificate = store.newest(pair, PlaybookProven.kind)
     if certificate is not None:
@@ -95,15 +90,22 @@ class ReadinessOverTime:
         pairs: their names.
         playbook: theirs.
         span: how long the time is, at least.
+        beside: where drills on the simulator are journalled otherwise; None for nowhere.
     """
 
     def __init__(
-        self, store: JournalStore, pairs: Sequence[str], playbook: Playbook, span: timedelta
+        self,
+        store: JournalStore,
+        pairs: Sequence[str],
+        playbook: Playbook,
+        span: timedelta,
+        beside: JournalStore | None = None,
     ) -> None:
+        self._stores = (store,) if beside is None or beside.place == store.place else (beside, store)
         self._store, self._pairs, self._playbook, self._span = store, pairs, playbook, span
         self._since = datetime.min.replace(tzinfo=UTC)
         self._upto = 0
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, Found] = {}
         self._one_at_a_time = Lock()
 
     def read(self, now: datetime) -> Sequence[ReadinessHistory]:
@@ -117,7 +119,7 @@ class ReadinessOverTime:
             if now - self._span - self._since > _SINCE_FOR:
                 self._since = now - self._span
                 first = first_at(self._store, self._since)
-                self._found = {pair: _Found() for pair in self._pairs}
+                self._found = {pair: Found() for pair in self._pairs}
                 for pair, found in self._found.items():
                     for record in _records(self._store, pair, first, before=upto + 1):
                         found.note(record, self._playbook, self._since, now)
@@ -127,7 +129,8 @@ class ReadinessOverTime:
                     if record.pair in self._found:
                         self._found[record.pair].note(record, self._playbook, self._since, now)
             self._upto = upto
-            rehearsed = rehearsed_of(self._store.records(kinds=(DrillScored.kind,)), self._playbook)
+            scored = (record for each in self._stores for record in each.records(kinds=(DrillScored.kind,)))
+            rehearsed = rehearsed_of(scored, self._playbook)
             return [
                 found.history(pair, self._playbook, rehearsed, since=self._since, now=now)
                 for pair, found in self._found.items()
@@ -163,35 +166,6 @@ def rehearsed_of(records: Iterable[Record], playbook: Playbook) -> Rehearsed:
     return Rehearsed(
         tuple(drilled for drilled, _ in found), tuple(arrival for _, arrival in found if arrival is not None)
     )
-
-
-def readiness_of(
-    pair: str,
-    records: Iterable[Record],
-    playbook: Playbook,
-    rehearsed: Rehearsed,
-    *,
-    since: datetime,
-    now: datetime,
-) -> ReadinessHistory:
-    """What the records say of a pair. Pure.
-
-    Args:
-        pair: its name.
-        records: of each kind in their order; others than those that matter are passed over.
-        playbook: as it is now.
-        rehearsed: that playbook's drills on the simulator.
-        since: when the time began whose looks are asked about.
-        now: by our wall clock.
-
-    Raises:
-        JournalDamaged: a record's data does not fit its kind.
-    """
-    found = _Found()
-    for record in records:
-        if record.pair == pair:
-            found.note(record, playbook, since, now)
-    return found.history(pair, playbook, rehearsed, since=since, now=now)
 
 
 class _Said(Struct, frozen=True):
@@ -254,8 +228,8 @@ class _Looks(Struct):
         return tuple(sorted(found, key=lambda each: is_worse(each.level, Level.UNKNOWN), reverse=True))
 
 
-class _Found(Struct):
-    """What was found of a pair so far."""
+class Found(Struct):
+    """What was found of a pair so far. Pure; a JournalDamaged where a record's data does not fit its kind."""
 
     looks: _Looks = field(default_factory=_Looks)
     drills: list[Drilled] = []

@@ -34,10 +34,9 @@ from orchestrator.system.log import bind, logger
 from orchestrator.system.redaction import Redactor
 
 from .bring import bring_pair
-from .open_fleets import OpenFleets
+from .open_fleets import Hint, OpenFleets
 from .queue import DOCTOR, DRILL, LIVE_DRILL, Chores, Duty, Jobs
 from .readiness import ReadinessOverTime
-from .sweep import Hint
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled of the fleets."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.config import load_playbook
-from orchestrator.fleet.readiness import Rehearsed, readiness_of, rehearsed_of
+from orchestrator.fleet.readiness import Found, Rehearsed, rehearsed_of
 from orchestrator.model.events import DoctorChecked, DrillScored, Event, PlaybookProven, RunFinished, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import timestamp
@@ -90,4 +90,13 @@ def proven(at: datetime, digest: str, version: str) -> Record:
 def said_of(*records: Record, rehearsals: Sequence[Record] = ()) -> ReadinessHistory:
     """What they say of payments."""
     rehearsed = rehearsed_of(rehearsals, PLAYBOOK) if rehearsals else Rehearsed()
-    return readiness_of("payments", records, PLAYBOOK, rehearsed, since=SINCE, now=NOW)
+    return of("payments", records, rehearsed)
+
+
+def of(pair: str, records: Sequence[Record], rehearsed: Rehearsed) -> ReadinessHistory:
+    """What the records of a pair's among these say of it."""
+    found = Found()
+    for each in records:
+        if each.pair == pair:
+            found.note(each, PLAYBOOK, SINCE, NOW)
+    return found.history(pair, PLAYBOOK, rehearsed, since=SINCE, now=NOW)

@@ -214,9 +214,8 @@ def test_of_the_looks_only_those_of_the_time_are_read(tmp_path: Path, looks_read
         kept(store, look(hours(2), pair="ledger"), drilled(hours(1)))
         assert first_at(store, SINCE) == 359
         looks_read.clear()
-        found = [
-            *read_readiness(store, beside, ["payments", "ledger", "new"], PLAYBOOK, since=SINCE, now=NOW)
-        ]
+        pairs = ["payments", "ledger", "new"]
+        found = read_readiness(store, beside, pairs, PLAYBOOK, since=SINCE, now=NOW)
     assert [(each.pair, each.looks, len(each.drills)) for each in found] == [
         ("payments", 7, 1),
         ("ledger", 1, 0),
@@ -263,8 +262,8 @@ def test_asked_again_only_what_is_new_is_read_and_the_same_is_said(
         assert over_time.read(hours(1)) == over_time.read(hours(1))
         assert len(looks_read) == 3
         since = hours(8) - week
-        assert over_time.read(NOW) == [*read_readiness(store, store, pairs, PLAYBOOK, since=since, now=NOW)]
+        assert over_time.read(NOW) == read_readiness(store, store, pairs, PLAYBOOK, since=since, now=NOW)
         later = NOW + timedelta(days=2)
-        assert over_time.read(later) == [
-            *read_readiness(store, store, pairs, PLAYBOOK, since=later - week, now=later)
-        ]
+        assert over_time.read(later) == read_readiness(
+            store, store, pairs, PLAYBOOK, since=later - week, now=later
+        )

@@ -8,8 +8,7 @@ import pytest
 
 from orchestrator.config import parse_inventory
 from orchestrator.errors import DocumentError, UsageError
-from orchestrator.fleet.selection import Selection, select
-from orchestrator.fleet.waves import in_waves, waves_named
+from orchestrator.fleet.selection import Selection, in_waves, select, waves_named
 from orchestrator.model.org import Inventory, Wave
 
 PAIRS = {

@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.fleet.readiness import Rehearsed, readiness_of, rehearsed_of
+from orchestrator.fleet.readiness import Rehearsed, rehearsed_of
 from orchestrator.model.journal import Record
 from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.report.html import readiness_html
 from orchestrator.report.html.page import trend_of
 from orchestrator.report.layout import plain_text
 from orchestrator.report.readiness import readiness_json, readiness_page
+from tests.fleet import looks
 from tests.fleet.looks import (
     CRITICAL,
-    NOW,
     OK,
     PLAYBOOK,
-    SINCE,
     UNKNOWN,
     WARNING,
     drilled,
@@ -36,7 +35,7 @@ JSON_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 
 def of(pair: str, *records: Record) -> ReadinessHistory:
-    return readiness_of(pair, records, PLAYBOOK, REHEARSED, since=SINCE, now=NOW)
+    return looks.of(pair, records, REHEARSED)
 
 
 KEY = {"primary application key": CRITICAL}
@@ -186,7 +185,7 @@ def test_a_pairs_time_is_drawn_to_scale() -> None:
 
 def test_of_very_many_runs_the_newest_are_drawn() -> None:
     runs = [ran(hours(200 - number), 10.0 + number, f"r{number}") for number in range(100)]
-    trend = trend_of(readiness_of("payments", runs, PLAYBOOK, Rehearsed(), since=SINCE, now=NOW))
+    trend = trend_of(looks.of("payments", runs, Rehearsed()))
     assert (len(trend.dots), trend.dots[-1].title[:15]) == (60, "1 min 49 s live")
 
 
