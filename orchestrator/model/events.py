@@ -26,13 +26,12 @@ class Event(Struct, frozen=True):
     """One thing that happened in a run; those below are all that there are."""
 
     kind: ClassVar[str] = ""
-    """Of its journal record; "" for what people who watch are told, and no journal keeps."""
+    """Of its journal record, the tag of its class; "" for what people who watch are told, and no journal keeps."""
 
 
-class RunStarted(Event, frozen=True):
+class RunStarted(Event, frozen=True, tag="run.started"):
     """A run has its lock and begins; carries all that is needed to resume it, the playbook whole."""
 
-    kind: ClassVar[str] = "run.started"
     pair: str
     goal: Status
     mode: Mode
@@ -55,26 +54,23 @@ class RunStarted(Event, frozen=True):
     """The id of the fleet run that it belongs to, or ""."""
 
 
-class RunResumed(Event, frozen=True):
+class RunResumed(Event, frozen=True, tag="run.resumed"):
     """Somebody took a run up again."""
 
-    kind: ClassVar[str] = "run.resumed"
     mode: Mode
     reason: str = ""
     overrides: Mapping[str, str] = EMPTY
 
 
-class RunSuperseded(Event, frozen=True):
+class RunSuperseded(Event, frozen=True, tag="run.superseded"):
     """An open run was closed, by name, because a new one took its place."""
 
-    kind: ClassVar[str] = "run.superseded"
     by_run: str
 
 
-class RunScheduled(Event, frozen=True):
+class RunScheduled(Event, frozen=True, tag="run.scheduled"):
     """A run waits for its time, without the pair's lock; unless it is cancelled, it begins then."""
 
-    kind: ClassVar[str] = "run.scheduled"
     goal: Status
     start_at: datetime
     expect: Status | None = None
@@ -83,17 +79,15 @@ class RunScheduled(Event, frozen=True):
     ref: str = ""
 
 
-class RunCancelled(Event, frozen=True):
+class RunCancelled(Event, frozen=True, tag="run.cancelled"):
     """A run that waited for its time does not begin: somebody cancelled it, or it could not."""
 
-    kind: ClassVar[str] = "run.cancelled"
     reason: str
 
 
-class RunFinished(Event, frozen=True):
+class RunFinished(Event, frozen=True, tag="run.finished"):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
-    kind: ClassVar[str] = "run.finished"
     ending: Ending
     exit_code: int
     phase: str
@@ -104,27 +98,24 @@ class RunFinished(Event, frozen=True):
     """Whether the run stays open: it intended something and did not get to its goal."""
 
 
-class RunAcknowledged(Event, frozen=True):
+class RunAcknowledged(Event, frozen=True, tag="run.acknowledged"):
     """A person has taken note of a finished run: its cooling down is over."""
 
-    kind: ClassVar[str] = "run.acknowledged"
     reason: str = ""
 
 
-class PairAdopted(Event, frozen=True):
+class PairAdopted(Event, frozen=True, tag="pair.adopted"):
     """A person declared one org's record the truth for a diverged pair."""
 
-    kind: ClassVar[str] = "pair.adopted"
     truth: Role
     status: Status
     reason: str
     overrides: Mapping[str, str] = EMPTY
 
 
-class SituationRead(Event, frozen=True):
+class SituationRead(Event, frozen=True, tag="situation.read"):
     """Both orgs were read, at the same time."""
 
-    kind: ClassVar[str] = "situation.read"
     purpose: str
     """start, transition, before write, after write, confirm, recheck."""
     readings: Both[Reading | None]
@@ -153,26 +144,23 @@ class OrgAnswered(Event, frozen=True):
     reading: Reading
 
 
-class MirrorFound(Event, frozen=True):
+class MirrorFound(Event, frozen=True, tag="mirror.found"):
     """Whether this pair mirrors, found out by waiting after the first confirmed write."""
 
-    kind: ClassVar[str] = "mirror.found"
     mirrors: bool
     seconds: float
 
 
-class NameLearned(Event, frozen=True):
+class NameLearned(Event, frozen=True, tag="name.learned"):
     """How this pair's server names us: it puts another name than our stamp into modified_by."""
 
-    kind: ClassVar[str] = "name.learned"
     name: str
     role: Role
 
 
-class ChangeSeen(Event, frozen=True):
+class ChangeSeen(Event, frozen=True, tag="change.seen"):
     """A record was not as last seen, and it was not simply our write arriving."""
 
-    kind: ClassVar[str] = "change.seen"
     role: Role
     change: Change
     reason: str
@@ -182,18 +170,16 @@ class ChangeSeen(Event, frozen=True):
     """REVERTED: a person resumed the run, and it goes on from this record."""
 
 
-class OrgGivenUp(Event, frozen=True):
+class OrgGivenUp(Event, frozen=True, tag="org.given_up"):
     """The other org of an emergency did not answer in time: it stays out of the run."""
 
-    kind: ClassVar[str] = "org.given_up"
     role: Role
     reason: str
 
 
-class ClockDistrusted(Event, frozen=True):
+class ClockDistrusted(Event, frozen=True, tag="clock.distrusted"):
     """The clocks disagree or a step stalled: everything is read again (law 18)."""
 
-    kind: ClassVar[str] = "clock.distrusted"
     wall_seconds: float
     monotonic_seconds: float
     reason: str
@@ -207,54 +193,48 @@ class Waiting(Event, frozen=True):
     role: Role | None = None
 
 
-class GuardsJudged(Event, frozen=True):
+class GuardsJudged(Event, frozen=True, tag="guard.judged"):
     """All guards of a transition were judged on one situation."""
 
-    kind: ClassVar[str] = "guard.judged"
     transition: str
     verdicts: tuple[Verdict, ...]
     binding: bool = True
     """False where a write of the transition was already in effect: then only `linked` and `fresh` bind (law 7)."""
 
 
-class GuardOverridden(Event, frozen=True):
+class GuardOverridden(Event, frozen=True, tag="guard.overridden"):
     """A guard did not pass, and the operator had named it with a reason."""
 
-    kind: ClassVar[str] = "guard.overridden"
     transition: str
     verdict: Verdict
     reason: str
 
 
-class GuardWaived(Event, frozen=True):
+class GuardWaived(Event, frozen=True, tag="guard.waived"):
     """A guard was blind because of the dead org of an emergency, or is asked in planned runs alone."""
 
-    kind: ClassVar[str] = "guard.waived"
     transition: str
     verdict: Verdict
 
 
-class TransitionIntended(Event, frozen=True):
+class TransitionIntended(Event, frozen=True, tag="transition.intended"):
     """A transition's guards let it go; its writes come next."""
 
-    kind: ClassVar[str] = "transition.intended"
     transition: str
     source: Status
     target: Status
 
 
-class TransitionRefused(Event, frozen=True):
+class TransitionRefused(Event, frozen=True, tag="transition.refused"):
     """A transition's guards did not let it go; nothing of it was written."""
 
-    kind: ClassVar[str] = "transition.refused"
     transition: str
     guards: tuple[str, ...]
 
 
-class TransitionMade(Event, frozen=True):
+class TransitionMade(Event, frozen=True, tag="transition.made"):
     """Both orgs (in an emergency, the survivor) show the transition's target."""
 
-    kind: ClassVar[str] = "transition.made"
     transition: str
     source: Status
     target: Status
@@ -264,34 +244,30 @@ class TransitionMade(Event, frozen=True):
     """The `after` hooks that are owed from now on, until each has ended well."""
 
 
-class ProbesRead(Event, frozen=True):
+class ProbesRead(Event, frozen=True, tag="probe.read"):
     """The probes of a transition's guards were read."""
 
-    kind: ClassVar[str] = "probe.read"
     transition: str
     readings: tuple[ProbeReading, ...]
 
 
-class ApprovalAsked(Event, frozen=True):
+class ApprovalAsked(Event, frozen=True, tag="approval.asked"):
     """A run wants other people's agreement to what it is about to do."""
 
-    kind: ClassVar[str] = "approval.asked"
     guard: str
     what: Approvable
 
 
-class ApprovalOwed(Event, frozen=True):
+class ApprovalOwed(Event, frozen=True, tag="approval.owed"):
     """An emergency did without other people's agreement, which is owed to the record afterwards."""
 
-    kind: ClassVar[str] = "approval.owed"
     guard: str
     what: Approvable
 
 
-class RunApproved(Event, frozen=True):
+class RunApproved(Event, frozen=True, tag="run.approved"):
     """Somebody agreed to exactly this; of an emergency that did without, afterwards."""
 
-    kind: ClassVar[str] = "run.approved"
     what: Approvable
     reason: str = ""
     afterwards: bool = False
@@ -299,10 +275,9 @@ class RunApproved(Event, frozen=True):
     """Who the journal's own server says that it was; "" where the journal is a file, and a name is a word."""
 
 
-class WaitBegan(Event, frozen=True):
+class WaitBegan(Event, frozen=True, tag="wait.began"):
     """A transition's guards do not pass yet, and may be waited for."""
 
-    kind: ClassVar[str] = "wait.began"
     transition: str
     guards: tuple[str, ...]
     seconds: float
@@ -311,44 +286,39 @@ class WaitBegan(Event, frozen=True):
     """What those guards say, each with its reason and the playbook's why; () in a journal of before they were kept."""
 
 
-class WaitContinued(Event, frozen=True):
+class WaitContinued(Event, frozen=True, tag="wait.continued"):
     """The guards that are waited for say something else than before, and do not pass yet."""
 
-    kind: ClassVar[str] = "wait.continued"
     transition: str
     verdicts: tuple[Verdict, ...]
 
 
-class WaitEnded(Event, frozen=True):
+class WaitEnded(Event, frozen=True, tag="wait.ended"):
     """The waiting for a transition's guards is over; this is time that the machine waited for the world."""
 
-    kind: ClassVar[str] = "wait.ended"
     transition: str
     passed: bool
     seconds: float
 
 
-class PersonAsked(Event, frozen=True):
+class PersonAsked(Event, frozen=True, tag="person.asked"):
     """A person is asked something, without the pair's lock; this is time that the run waits for people."""
 
-    kind: ClassVar[str] = "person.asked"
     question: Question
 
 
-class PersonAnswered(Event, frozen=True):
+class PersonAnswered(Event, frozen=True, tag="person.answered"):
     """What came of asking."""
 
-    kind: ClassVar[str] = "person.answered"
     question: Question
     reply: Reply | None
     """None where there was nobody to ask."""
     seconds: float
 
 
-class HookIntended(Event, frozen=True):
+class HookIntended(Event, frozen=True, tag="hook.intended"):
     """A hook's program is about to be started, or a person about to be asked."""
 
-    kind: ClassVar[str] = "hook.intended"
     transition: str
     when: When
     hook: str
@@ -356,10 +326,9 @@ class HookIntended(Event, frozen=True):
     """The command line, or what a person is to do."""
 
 
-class HookEnded(Event, frozen=True):
+class HookEnded(Event, frozen=True, tag="hook.ended"):
     """What became of a hook."""
 
-    kind: ClassVar[str] = "hook.ended"
     transition: str
     when: When
     hook: str
@@ -371,10 +340,9 @@ class HookEnded(Event, frozen=True):
     seconds: float = 0.0
 
 
-class WriteIntended(Event, frozen=True):
+class WriteIntended(Event, frozen=True, tag="write.intended"):
     """Durable before the request leaves."""
 
-    kind: ClassVar[str] = "write.intended"
     attempt: Attempt
     request: Request
     expected: HamrRecord | None
@@ -383,18 +351,16 @@ class WriteIntended(Event, frozen=True):
     """That org's own clock at the look which it is sent on; None where it does not tell."""
 
 
-class WriteAnswered(Event, frozen=True):
+class WriteAnswered(Event, frozen=True, tag="write.answered"):
     """What the POST came to; 2xx means accepted, not done."""
 
-    kind: ClassVar[str] = "write.answered"
     attempt: Attempt
     answer: Answer
 
 
-class WriteConfirmed(Event, frozen=True):
+class WriteConfirmed(Event, frozen=True, tag="write.confirmed"):
     """A GET shows the status (law 4)."""
 
-    kind: ClassVar[str] = "write.confirmed"
     role: Role
     status: Status
     record: HamrRecord
@@ -409,77 +375,68 @@ WRITE_INTERRUPTED = "interrupted before a reading showed it"
 """Why the outcome of a write is unknown that nobody waited for: somebody interrupted twice."""
 
 
-class WriteUnknown(Event, frozen=True):
+class WriteUnknown(Event, frozen=True, tag="write.unknown"):
     """Sent, and neither its answer nor reading back says what became of it."""
 
-    kind: ClassVar[str] = "write.unknown"
     attempt: Attempt
     reason: str
 
 
-class WriteThrottled(Event, frozen=True):
+class WriteThrottled(Event, frozen=True, tag="write.throttled"):
     """429: the server asked us to wait, and we do."""
 
-    kind: ClassVar[str] = "write.throttled"
     role: Role
     seconds: float
 
 
-class WriteOwed(Event, frozen=True):
+class WriteOwed(Event, frozen=True, tag="write.owed"):
     """An emergency left an org untold: it is owed the survivor's present status."""
 
-    kind: ClassVar[str] = "write.owed"
     role: Role
     status: Status
     reason: str
 
 
-class OwedSettled(Event, frozen=True):
+class OwedSettled(Event, frozen=True, tag="write.settled"):
     """What was owed was delivered, or the org shows it already."""
 
-    kind: ClassVar[str] = "write.settled"
     role: Role
     status: Status
     how: str
     """delivered or void."""
 
 
-class LockTaken(Event, frozen=True):
+class LockTaken(Event, frozen=True, tag="lock.taken"):
     """The run holds its pair."""
 
-    kind: ClassVar[str] = "lock.taken"
     lock: str
 
 
-class LockTakenOver(Event, frozen=True):
+class LockTakenOver(Event, frozen=True, tag="lock.taken_over"):
     """The holder was provably dead (this very machine and boot, that very process gone): the lock changed hands."""
 
-    kind: ClassVar[str] = "lock.taken_over"
     lock: str
     from_lock: str
     from_holder: str
 
 
-class LockReleased(Event, frozen=True):
+class LockReleased(Event, frozen=True, tag="lock.released"):
     """The run let go of its pair."""
 
-    kind: ClassVar[str] = "lock.released"
     lock: str
 
 
-class LockBroken(Event, frozen=True):
+class LockBroken(Event, frozen=True, tag="lock.broken"):
     """A person removed a lock, by its id and with a reason."""
 
-    kind: ClassVar[str] = "lock.broken"
     lock: str
     holder: str
     reason: str
 
 
-class DrillStarted(Event, frozen=True):
+class DrillStarted(Event, frozen=True, tag="drill.started"):
     """A drill began; its own run id is the drill's id, and the runs out and home name it."""
 
-    kind: ClassVar[str] = "drill.started"
     goal: Status
     home: Status
     scenario: str = ""
@@ -490,24 +447,21 @@ class DrillStarted(Event, frozen=True):
     """Their uuids, where it is live; None in a journal of before they were kept."""
 
 
-class DrillScored(Event, frozen=True):
+class DrillScored(Event, frozen=True, tag="drill.scored"):
     """What a drill showed; journalled whole, so that its report can be made at any time."""
 
-    kind: ClassVar[str] = "drill.scored"
     score: Score
 
 
-class DrillClosed(Event, frozen=True):
+class DrillClosed(Event, frozen=True, tag="drill.closed"):
     """A drill was cleaned up: the pair is at home again, or a person said why not."""
 
-    kind: ClassVar[str] = "drill.closed"
     notes: str = ""
 
 
-class NoticeSent(Event, frozen=True):
+class NoticeSent(Event, frozen=True, tag="notice.sent"):
     """A notice was taken, by an org as an event or by a channel: an anchor of the journal outside this machine."""
 
-    kind: ClassVar[str] = "notice.sent"
     role: Role | None
     """The org that was told; None where a channel was."""
     title: str
@@ -517,29 +471,26 @@ class NoticeSent(Event, frozen=True):
     """The channel's name; "" where an org was told."""
 
 
-class NoticeFailed(Event, frozen=True):
+class NoticeFailed(Event, frozen=True, tag="notice.failed"):
     """A notice could not be sent, or nobody knows whether it was taken; it stops nothing."""
 
-    kind: ClassVar[str] = "notice.failed"
     role: Role | None
     title: str
     reason: str
     channel: str = ""
 
 
-class JournalMoved(Event, frozen=True):
+class JournalMoved(Event, frozen=True, tag="journal.moved"):
     """A team's journal could not be reached: this emergency goes on with one on this machine, which is merged later."""
 
-    kind: ClassVar[str] = "journal.moved"
     left: str
     """The team's, without a password."""
     reason: str
 
 
-class JournalMerged(Event, frozen=True):
+class JournalMerged(Event, frozen=True, tag="journal.merged"):
     """The records of another journal were brought in: its chain can be made again from them, up to its head."""
 
-    kind: ClassVar[str] = "journal.merged"
     head: Head
     """The other journal's."""
     after: int
@@ -548,10 +499,9 @@ class JournalMerged(Event, frozen=True):
     """Where the others stand here, in its order."""
 
 
-class FleetStarted(Event, frozen=True):
+class FleetStarted(Event, frozen=True, tag="fleet.started"):
     """Many pairs begin to be moved, in waves; carries all that anybody needs to go on with them, the playbook whole."""
 
-    kind: ClassVar[str] = "fleet.started"
     goal: Status
     mode: Mode
     reason: str
@@ -577,56 +527,49 @@ class FleetStarted(Event, frozen=True):
     """Of each pair, by its name, the mark of the orgs that the inventory named then; none in records of earlier versions."""
 
 
-class FleetResumed(Event, frozen=True):
+class FleetResumed(Event, frozen=True, tag="fleet.resumed"):
     """Somebody took the many pairs up again: those that have not arrived are brought once more."""
 
-    kind: ClassVar[str] = "fleet.resumed"
     reason: str = ""
 
 
-class FleetWaveBegan(Event, frozen=True):
+class FleetWaveBegan(Event, frozen=True, tag="fleet.wave_began"):
     """The next pairs of a fleet begin; wave counts from 1."""
 
-    kind: ClassVar[str] = "fleet.wave_began"
     wave: int
     workers: bool = False
     """Whether workers bring them; else the process that says so does it."""
 
 
-class FleetPairEnded(Event, frozen=True):
+class FleetPairEnded(Event, frozen=True, tag="fleet.pair_ended"):
     """What came of one pair of a fleet, whoever brought it; its record stands under the pair's own name."""
 
-    kind: ClassVar[str] = "fleet.pair_ended"
     outcome: PairOutcome
 
 
-class FleetStopAsked(Event, frozen=True):
+class FleetStopAsked(Event, frozen=True, tag="fleet.stop_asked"):
     """Somebody wants a fleet to stop: what is under way ends its own transition, and nothing new begins."""
 
-    kind: ClassVar[str] = "fleet.stop_asked"
     reason: str = ""
 
 
-class FleetStopped(Event, frozen=True):
+class FleetStopped(Event, frozen=True, tag="fleet.stopped"):
     """A fleet stopped before it was through; it can be resumed."""
 
-    kind: ClassVar[str] = "fleet.stopped"
     why: str
 
 
-class FleetFinished(Event, frozen=True):
+class FleetFinished(Event, frozen=True, tag="fleet.finished"):
     """Every pair of a fleet was brought to an end, one way or another."""
 
-    kind: ClassVar[str] = "fleet.finished"
     exit_code: int
     """The worst of any pair's."""
     arrived: int
 
 
-class PlaybookProven(Event, frozen=True):
+class PlaybookProven(Event, frozen=True, tag="playbook.proven"):
     """A playbook was proven for this pair, before any incident: a certificate, bound to its text and to the bounds."""
 
-    kind: ClassVar[str] = "playbook.proven"
     playbook: str
     playbook_sha256: str
     version: str
@@ -651,10 +594,9 @@ class Certificate(Struct, frozen=True):
         return "" if self.proven.version == version else "hamr"
 
 
-class DoctorChecked(Event, frozen=True):
+class DoctorChecked(Event, frozen=True, tag="doctor.checked"):
     """`hamr doctor` has looked at a pair, and found it so ready."""
 
-    kind: ClassVar[str] = "doctor.checked"
     planned: Level
     """The worst of what a planned run needs."""
     emergency: Level
@@ -674,6 +616,8 @@ class DoctorChecked(Event, frozen=True):
 
 
 EVENT_TYPES: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+for _event in EVENT_TYPES:
+    _event.kind = str(_event.__struct_config__.tag or "")
 JOURNALLED: Mapping[str, type[Event]] = MappingProxyType({cls.kind: cls for cls in EVENT_TYPES if cls.kind})
 """Record kind to event type: every kind that the journal can hold."""
 
