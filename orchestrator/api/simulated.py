@@ -28,7 +28,7 @@ from orchestrator.simulator import (
     SimulatorConfig,
     write_inventory,
 )
-from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.guard_kinds import assumed_values
 from orchestrator.system.log import embed
 
 from .arguments import Listener, as_text, require_texts, watchers

@@ -48,7 +48,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Counterexample, Event, Law, Moment, What
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import Journalled, Retold, retell
-from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.guard_kinds import assumed_values
 
 from .failback import check_routes
 from .from_run import MIRROR
@@ -106,7 +106,9 @@ def scenario_of_story(playbook: Playbook, found: Counterexample, file: str) -> S
         if event in _NO_COUNTERPART:
             raise UsageError(f'the simulator has no fault for "{event.value}"')
     check_routes(playbook, found.route.start, found.route.goal)
-    return _Telling(playbook, found, retell(playbook, found), assumed_values(playbook)).tell(file)
+    return _Telling(
+        playbook, found, retell(playbook, found.route, found.scripts), assumed_values(playbook)
+    ).tell(file)
 
 
 class _Typed(Struct):

@@ -31,7 +31,7 @@ from orchestrator.simulator import (
     SimulatorConfig,
     write_inventory,
 )
-from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.guard_kinds import assumed_values
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.redaction import Redactor
 

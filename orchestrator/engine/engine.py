@@ -28,18 +28,6 @@ from .writer import Writer
 class Engine:
     """The same in every world: predicted, real or simulated."""
 
-    __slots__ = (
-        "delivery",
-        "evaluator",
-        "hooks",
-        "probing",
-        "reader",
-        "reconciler",
-        "route",
-        "run",
-        "writer",
-    )
-
     def __init__(self, run: RunContext, policy: GuardPolicy) -> None:
         self.run = run
         reader = self.reader = PairReader(run)

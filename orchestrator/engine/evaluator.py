@@ -7,19 +7,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    ApprovalAsked,
-    ApprovalOwed,
-    GuardOverridden,
-    GuardsJudged,
-    GuardWaived,
-    TransitionRefused,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    Waiting,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.guard import Approved, IfUnknown, Outcome, Verdict
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Asks, Playbook, Question, Transition
@@ -205,18 +193,22 @@ class GuardEvaluator(Struct):
     async def evaluate(self, transition: Transition) -> bool:
         """The machine's one condition: every guard is judged, and every verdict is kept."""
         verdicts = await self.see(transition)
-        self.run.tell(GuardsJudged(transition.name, verdicts, binding=transition.name != self.run.half_done))
+        self.run.tell(
+            events.GuardsJudged(transition.name, verdicts, binding=transition.name != self.run.half_done)
+        )
         decision = self.decide(transition, verdicts)
         self.decisions.append((transition, decision))
         for verdict, reason in decision.overridden:
-            self.run.tell(GuardOverridden(transition.name, verdict, reason))
+            self.run.tell(events.GuardOverridden(transition.name, verdict, reason))
         for verdict in decision.waived:
-            self.run.tell(GuardWaived(transition.name, verdict))
+            self.run.tell(events.GuardWaived(transition.name, verdict))
             if asks_people(verdict.guard, self.run.playbook):
-                self.run.tell(ApprovalOwed(verdict.guard, self._about_to_do(transition)))
+                self.run.tell(events.ApprovalOwed(verdict.guard, self._about_to_do(transition)))
         if not decision.go:
             self.run.tell(
-                TransitionRefused(transition.name, tuple(verdict.guard for verdict in decision.refused_by))
+                events.TransitionRefused(
+                    transition.name, tuple(verdict.guard for verdict in decision.refused_by)
+                )
             )
         return decision.go
 
@@ -231,7 +223,7 @@ class GuardEvaluator(Struct):
         decision = self.policy.decide((verdict,), self._terms())
         self.decisions.append((None, decision))
         for over, reason in decision.overridden:
-            self.run.tell(GuardOverridden("", over, reason))
+            self.run.tell(events.GuardOverridden("", over, reason))
         if not decision.go:
             raise stopped(
                 self.run.refusal,
@@ -282,13 +274,13 @@ class GuardEvaluator(Struct):
                     began = now
                     for verdict in decision.refused_by:
                         if asks_people(verdict.guard, self.run.playbook):
-                            self.run.tell(ApprovalAsked(verdict.guard, self._about_to_do(transition)))
+                            self.run.tell(events.ApprovalAsked(verdict.guard, self._about_to_do(transition)))
                     self.run.tell(
-                        WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
+                        events.WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
                     )
                 elif decision.refused_by != told:
                     told = decision.refused_by
-                    self.run.tell(WaitContinued(transition.name, told))
+                    self.run.tell(events.WaitContinued(transition.name, told))
                 left = began + limit - now
                 if left <= SHORTEST_NAP:
                     break
@@ -300,7 +292,7 @@ class GuardEvaluator(Struct):
             self.awaited = ()
         finally:
             if began is not None:
-                self.run.tell(WaitEnded(transition.name, decision.go, clock.monotonic() - began))
+                self.run.tell(events.WaitEnded(transition.name, decision.go, clock.monotonic() - began))
         return decision
 
     def _limit(self, decision: Decision, before: float | None) -> float | None:
@@ -321,7 +313,7 @@ class GuardEvaluator(Struct):
         deadline = Deadline(seconds, self.run.clock)
         while deadline.left > SHORTEST_NAP:
             self.run.may_begin()
-            self.run.tell(Waiting(what, left - seconds + deadline.left))
+            self.run.tell(events.Waiting(what, left - seconds + deadline.left))
             await self.run.clock.sleep(min(self.run.pace.longest_nap, deadline.left))
 
     async def _ask(self, transition: Transition, decision: Decision) -> None:

@@ -8,17 +8,7 @@ from typing import assert_never
 
 from msgspec import Struct, field
 
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    WRITE_INTERRUPTED,
-    MirrorFound,
-    NameLearned,
-    Waiting,
-    WriteAnswered,
-    WriteIntended,
-    WriteThrottled,
-    WriteUnknown,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import (
@@ -102,7 +92,7 @@ class Writer(Struct):
             raise self._unknown(flight, also=stop.ending.message) from stop
         except asyncio.CancelledError:
             if flight.newest is not None:
-                self.run.tell(WriteUnknown(flight.newest[0], WRITE_INTERRUPTED))
+                self.run.tell(events.WriteUnknown(flight.newest[0], events.WRITE_INTERRUPTED))
             raise
 
     async def _write(self, flight: _Flight) -> None:
@@ -231,18 +221,20 @@ class Writer(Struct):
         seen = reader.readings[role]
         record = draft(run.pair, role, seen.record, flight.status, stamp)
         checked, leave_by = run.moment(), reader.leave_by(role)
-        intent = WriteIntended(attempt, run.world.describe(record), seen.record, seen.exchange.server_date)
+        intent = events.WriteIntended(
+            attempt, run.world.describe(record), seen.record, seen.exchange.server_date
+        )
         try:
             await run.intend(intent)
         except asyncio.CancelledError:
-            run.tell(WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
+            run.tell(events.WriteAnswered(attempt, NotSent(Exchange(), "interrupted before it was sent")))
             raise
         began = run.clock.monotonic()
         suspended = reader.age() == float("inf")
         # The larger of what both clocks say (law 18).
         if max(run.elapsed(checked)) > SEND_WITHIN.total_seconds() or began > leave_by or suspended:
             reason = f"{run.pair[role]} was asked too long ago by now; everything is read again first"
-            run.tell(WriteAnswered(attempt, NotSent(Exchange(), reason)))
+            run.tell(events.WriteAnswered(attempt, NotSent(Exchange(), reason)))
             return attempt, None, began
         flight.attempts.append((attempt, None))
         answer = await run.world.write(record, within=reader.deadline(role), leave_by=leave_by)
@@ -252,7 +244,7 @@ class Writer(Struct):
             flight.attempts[-1] = (attempt, answer)
         else:
             flight.attempts.pop()
-        run.tell(WriteAnswered(attempt, answer))
+        run.tell(events.WriteAnswered(attempt, answer))
         self._learn(attempt, answer)
         return attempt, None if too_late else answer, began
 
@@ -264,7 +256,7 @@ class Writer(Struct):
         shows_it = answer.record.status == attempt.status
         known = self.run.state.our_names() | self.run.state.strangers
         if shows_it and name not in known and Stamp.parse(name) is None:
-            self.run.tell(NameLearned(name, attempt.role))
+            self.run.tell(events.NameLearned(name, attempt.role))
 
     def _unknown(self, flight: _Flight, *, also: str = "") -> Stopped:
         """The end of a write that may be in effect, or may yet come to be."""
@@ -280,7 +272,7 @@ class Writer(Struct):
             f"the POST of {attempt.status} to {self.run.pair[attempt.role]} {how}, and then: {rest}. "
             "Nobody knows whether it took effect or still will"
         )
-        self.run.tell(WriteUnknown(attempt, reason))
+        self.run.tell(events.WriteUnknown(attempt, reason))
         return stopped(End.UNKNOWN, reason, org=attempt.role)
 
     async def _not_taken(
@@ -308,7 +300,7 @@ class Writer(Struct):
                             ),
                         ),
                     )
-                self.run.tell(WriteThrottled(role, wait))
+                self.run.tell(events.WriteThrottled(role, wait))
                 await self.run.clock.sleep(wait)
             case Rejected(reason=reason):
                 raise stopped(End.INCOMPLETE, f"{org} refused {status}: {reason}", org=role)
@@ -386,9 +378,11 @@ class Writer(Struct):
             if over and not (echoed or all(reading.answered for reading in self.reader.readings)):
                 return  # whether it has an echo could not be seen: a region that is dark passes nothing on either
             if echoed or over:
-                run.tell(MirrorFound(echoed, run.clock.monotonic() - began))
+                run.tell(events.MirrorFound(echoed, run.clock.monotonic() - began))
                 return
-            run.tell(Waiting(f"an echo in {run.pair[other]} (does this pair mirror?)", deadline.left, other))
+            run.tell(
+                events.Waiting(f"an echo in {run.pair[other]} (does this pair mirror?)", deadline.left, other)
+            )
             await run.clock.sleep(min(MIRROR_POLL, deadline.left))
             # A look that began in time and took long says nothing of what is there by now: it is no proof of "none".
             over = deadline.over

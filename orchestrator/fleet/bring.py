@@ -15,15 +15,7 @@ from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Moved, Refused
 from orchestrator.journal.history import History, RunHistory, event_of
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    FleetPairEnded,
-    FleetResumed,
-    JournalMoved,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.fleet import FleetView
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.result import PairOutcome, RunResult
@@ -70,7 +62,7 @@ async def bring_pair(
         return await bring_pair(session, fleet, controls=controls)
     if journalled or outcome.elsewhere:
         return outcome
-    append, moved = partial(session.append, fleet.fleet, FleetPairEnded(outcome)), session.moved
+    append, moved = partial(session.append, fleet.fleet, events.FleetPairEnded(outcome)), session.moved
     try:
         record = await session.calls(append)
     except JournalUnavailable as error:
@@ -113,7 +105,7 @@ async def _outcome(
 
 
 def _move_since(
-    session: Session, fleet: FleetView, moved: JournalMoved | None, error: JournalUnavailable
+    session: Session, fleet: FleetView, moved: events.JournalMoved | None, error: JournalUnavailable
 ) -> None:
     """Go on in this machine's own journal (law 9), unless that was done since, by a resume whose run it does not know.
 
@@ -130,25 +122,27 @@ def _goes_on(session: Session, outcome: PairOutcome, controls: RunControl | None
     """Whether another process goes on with its run, or could not be told by this one that it ended."""
     if controls is not None and controls.hands_on and outcome.resumable:
         return True
-    kinds = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
+    kinds = (events.RunStarted.kind, events.RunResumed.kind, events.RunFinished.kind)
     said = (
         [record.kind for record in session.store.records(run=outcome.run, kinds=kinds)] if outcome.run else []
     )
-    return bool(said) and said[-1] != RunFinished.kind
+    return bool(said) and said[-1] != events.RunFinished.kind
 
 
 def _resumed(session: Session, fleet: FleetView) -> int:
     """The number of the record by which the fleet began, or was taken up last."""
-    records = session.store.records(run=fleet.fleet, pair="", kinds=(FleetResumed.kind,))
+    records = session.store.records(run=fleet.fleet, pair="", kinds=(events.FleetResumed.kind,))
     return max((record.seq for record in records), default=0)
 
 
 def _ended_since(session: Session, resumed: int) -> PairOutcome | None:
     """What came of the pair since then, or at any time where nothing is left to do; None where it is still to be brought."""
-    records = session.store.records(run=session.fleet, pair=session.pair.name, kinds=(FleetPairEnded.kind,))
+    records = session.store.records(
+        run=session.fleet, pair=session.pair.name, kinds=(events.FleetPairEnded.kind,)
+    )
     for record in reversed([*records]):
         event = event_of(record)
-        if isinstance(event, FleetPairEnded):
+        if isinstance(event, events.FleetPairEnded):
             done = event.outcome.exit_code == ExitCode.DONE
             return event.outcome if done or record.seq > resumed else None
     return None
@@ -249,7 +243,7 @@ def _is_ours(session: Session) -> bool:
         return True
     if session.is_gone(holder) or holder.is_silent(now):
         return False
-    started = next(session.store.records(run=holder.run, kinds=(RunStarted.kind,)), None)
+    started = next(session.store.records(run=holder.run, kinds=(events.RunStarted.kind,)), None)
     if started is None:
         return now - holder.taken_at < _BEGINS_WITHIN
     return started.data.get("fleet") == session.fleet
@@ -273,7 +267,7 @@ def _came_of(result: RunResult) -> PairOutcome:
     return replace(_ended(result, result), elsewhere=result.taken_over)
 
 
-def _ended(run: RunResult | RunHistory, end: RunResult | RunFinished) -> PairOutcome:
+def _ended(run: RunResult | RunHistory, end: RunResult | events.RunFinished) -> PairOutcome:
     """What came of a run, as it says itself, or as the journal has it of one that could not say so for the fleet."""
     return PairOutcome(
         run.pair,

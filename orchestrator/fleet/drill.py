@@ -29,7 +29,7 @@ from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared
 from orchestrator.simulator import Regions, SimulatorConfig, simulated_orgs, write_inventory
 from orchestrator.simulator.many import ManySimulations
-from orchestrator.situation.assumed import assumed_values
+from orchestrator.situation.guard_kinds import assumed_values
 
 from .crew import Crew
 from .drive import SIGNALLED, Audience, Drive

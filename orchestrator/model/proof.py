@@ -128,7 +128,7 @@ class Counterexample(Struct, frozen=True):
     faults: tuple[Event, ...]
     story: tuple[Moment, ...]
     scripts: tuple[Script, ...] = ()
-    """Of each command, what went otherwise in it: `orchestrator.proof.replay` plays them again."""
+    """Of each command, what went otherwise in it: `orchestrator.proof.retell` plays them again."""
 
 
 class Explored(Struct, frozen=True):

@@ -4,7 +4,6 @@
 """
 
 from .prove import chosen_routes, prove
-from .retold import Journalled, Retold, retell
-from .search import replay_story, routes_of
+from .search import Journalled, Retold, retell, routes_of
 
-__all__ = ["Journalled", "Retold", "chosen_routes", "prove", "replay_story", "retell", "routes_of"]
+__all__ = ["Journalled", "Retold", "chosen_routes", "prove", "retell", "routes_of"]

@@ -1,4 +1,9 @@
-"""When two states are the same: all that differs is when it was, and what runs and writes are called."""
+"""When two states are the same: they differ in nothing that can still make a difference, but for times and names.
+
+The functions of the first part leave out of what the program knows what nothing that comes after asks for, and say why. What they
+leave out rests on what the pair in memory is like: an org shows every record under the name that it was sent with, and of
+those that it has had only the last two, or one that is on its way; all runs are in one journal.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import enum
 import hashlib
 import re
 from bisect import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +19,202 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import astuple
 
+from orchestrator.journal.history import History, RunHistory
 from orchestrator.model.events import RunStarted
+from orchestrator.model.floor import Floor
 from orchestrator.model.guard import Quiet
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Advances, Playbook
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import RUN_PATTERN, Attempt
-from orchestrator.model.situation import ALONE_FOR
+from orchestrator.model.situation import ALONE_FOR, Owed
+from orchestrator.model.status import Role
+from orchestrator.situation.state import RunState, Sent
 
-from .projection import InOrder, of_attempt
+from .orgs import Orgs
+
+TWICE = 2
+"""How many writes in a row that are lost make a resume look further, and no more are counted."""
+
+
+class InOrder(Struct, frozen=True):
+    """A time that is compared with those of records."""
+
+    at: datetime | None
+
+
+def _version(record: HamrRecord) -> tuple[object, ...]:
+    return (record.status, record.modified_at, record.modified_by)
+
+
+class Visible(Struct, frozen=True):
+    """The records that an org may yet show, of those that were written already."""
+
+    versions: frozenset[tuple[object, ...]]
+    authors: frozenset[str]
+
+    @staticmethod
+    def of(records: Iterable[HamrRecord | None]) -> Visible:
+        """Those of which each of these may be read."""
+        there = [record for record in records if record is not None]
+        return Visible(frozenset(map(_version, there)), frozenset(record.modified_by for record in there))
+
+    def keeps(self, record: HamrRecord | None) -> bool:
+        """Whether an org may show that very record."""
+        return record is not None and _version(record) in self.versions
+
+    def with_(self, records: Iterable[HamrRecord | None]) -> Visible:
+        """These, and more."""
+        more = Visible.of(records)
+        return Visible(self.versions | more.versions, self.authors | more.authors)
+
+
+def shown_yet(orgs: Orgs, *, lags: bool) -> dict[Role, tuple[HamrRecord | None, ...]]:
+    """What each org shows, and where a read may lag, what it showed before that."""
+    return {role: tuple(records[-2:] if lags else records[-1:]) for role, records in orgs.shown.items()}
+
+
+def visible(orgs: Orgs, *, lags: bool) -> Visible:
+    """The records that may yet be read: nothing compares anything with one that never is."""
+    shown = (record for records in shown_yet(orgs, lags=lags).values() for record in records)
+    return Visible.of((*shown, *(each.record for each in orgs.coming)))
+
+
+def of_run(state: RunState, seen: Visible, playbook: Playbook) -> tuple[object, ...]:
+    """What a run knows, as far as it matters.
+
+    Left out: records that no org shows any more, but for those that others are compared with by their time; attempts whose stamp no org
+    shows or will show, but for the newest to each org and for whether there are any that nobody saw; what attempts are numbered; the
+    steps between the first and the last; and what is only reported.
+    """
+    compared = seen.with_(state.expected.values())
+    mirrors = state.mirrors is not False
+    dated = [record.modified_at for each in state.confirmed.values() for record in each if record.modified_at]
+    return (
+        state.run,
+        state.mirrors,
+        state.mode,
+        state.started,
+        state.overrides,
+        state.expected,
+        {role: _earlier(records, seen, first=mirrors) for role, records in state.earlier.items()},
+        {
+            role: [each for each in records if each is records[-1] or compared.keeps(each)]
+            for role, records in state.confirmed.items()
+        },
+        InOrder(min(dated, default=None)),
+        state.keeps_stamps,
+        [bool(state.told_names(role)) for role in Role],
+        of_floors(state.floors, seen),
+        [attempt for attempt in state.given_up if attempt.stamp in seen.authors],
+        *_attempts(state, seen, playbook),
+        state.attempts > 0,
+        state.attempts > state.recalled,
+        state.names,
+        state.dead,
+        state.owed,
+        state.told_owed,
+        state.set_back,
+        state.reverted,
+        state.unproven,
+        state.strangers,
+        state.meddled,
+        state.unknown,
+        state.transition,
+        (state.steps[0].source, state.steps[-1].transition) if state.steps else None,
+        len(state.late),
+        [record for record in state.late if seen.keeps(record)],
+        _intended(state),
+        InOrder(state.began if mirrors else None),
+        state.hooks,
+        state.hooks_due,
+        bool(state.left_to_person),
+        state.intended,
+        state.waiting or state.intended,
+    )
+
+
+def _earlier(records: list[HamrRecord | None], seen: Visible, *, first: bool) -> list[HamrRecord | None]:
+    """Records seen before, where they may show again; and on a pair that mirrors the first one, whose time is asked for."""
+    there = [record for record in records if record is not None]
+    return [record for record in there if seen.keeps(record) or (first and record is there[0])]
+
+
+def _attempts(state: RunState, seen: Visible, playbook: Playbook) -> tuple[object, ...]:
+    newest = {sent.attempt.role: sent for sent in state.sent if not sent.refused}
+    kept = [
+        sent
+        for sent in state.sent
+        if sent.attempt.stamp in seen.authors
+        or sent is newest.get(sent.attempt.role)
+        or state.unproven
+        or any(each.advances is Advances.SERVER for each in playbook.transitions)
+    ]
+    left = any(not sent.confirmed and not sent.refused for sent in state.sent if sent not in kept)
+    lost = {role: _lost_in_a_row([sent for sent in state.sent if sent.attempt.role is role]) for role in Role}
+    return [(sent, sent.attempt.number <= state.recalled) for sent in kept], left, lost
+
+
+def _lost_in_a_row(sent: list[Sent]) -> int:
+    count = 0
+    while count < min(TWICE, len(sent)) and sent[-1 - count].lost and not sent[-1 - count].confirmed:
+        count += 1
+    return count
+
+
+def _intended(state: RunState) -> object:
+    """When the write was intended of which nobody knows yet: its time may run out. That of no other is asked for."""
+    outstanding = state.outstanding()
+    return None if outstanding is None else state.intent_dates.get(outstanding.number)
+
+
+def of_floors(floors: Mapping[str, Floor], seen: Visible) -> dict[str, object]:
+    """The newest record seen of each org; and what was seen before it, where that may show again."""
+    return {
+        org: (floor.record, [old for old in floor.before if seen.keeps(old)], floor.foreign, floor.ours)
+        for org, floor in floors.items()
+    }
+
+
+def of_owed(owed: Owed | None) -> object:
+    """What is owed: since when is only reported."""
+    return None if owed is None else (owed.role, owed.status, owed.run, owed.stopped_for)
+
+
+def of_runs(history: History, seen: Visible) -> list[object]:
+    """The runs of which anything is asked yet: what can be resumed, what nobody knows, and what was given up and may show.
+
+    When an attempt was given up says how long people are told of it, and nothing else.
+    """
+    found: list[object] = []
+    for run in history.runs.values():
+        unknown = [] if run.superseded_by else [*run.unknown.values()]
+        given_up = [each.attempt for each in run.unseen.values() if each.attempt.stamp in seen.authors]
+        if run.open or unknown or given_up:
+            found.append(
+                (
+                    run.run,
+                    bool(run.superseded_by),
+                    unknown,
+                    given_up,
+                    run.started.goal if run.started else None,
+                    run.finished.ending.change if run.finished is not None else None,
+                    run.finished is None,
+                    _resumable(run) if run.open else None,
+                )
+            )
+    return found
+
+
+def _resumable(run: RunHistory) -> tuple[object, ...]:
+    return (run.mode, run.resumes_as, run.transition, run.start, run.hooks_owed, bool(run.asking))
+
+
+def of_attempt(attempt: Attempt) -> tuple[object, ...]:
+    """An attempt without its number: of two, its place tells which came first, and its stamp which it is."""
+    return (attempt.role, attempt.status, attempt.stamp, attempt.transition, attempt.purpose)
+
+
+# -- what is called otherwise, or was at another time -------------------------------------------------------------
 
 _STAMP = re.compile(rf"hamr-({RUN_PATTERN.pattern})-(\d+(?:\.[a-z0-9]+)?)")
 _RUN = re.compile(RUN_PATTERN.pattern)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import cast
 
@@ -168,7 +168,7 @@ class LivingHost(Struct, frozen=True):
 class LivingSession(Session):
     """A session whose orgs, probes and programs are those of a life."""
 
-    life: Life | None = None
+    life: Life = field(kw_only=True)
 
     def entry(self, run: str, event: Told) -> Entry:
         """An event as it goes into the journal: as it is, and in plain form where a law looks at it."""
@@ -179,7 +179,6 @@ class LivingSession(Session):
 
     def history(self) -> History:
         """What the journal says of this pair: read once, where several lives begin with the same."""
-        assert self.life is not None  # noqa: S101 - `session_of` sets it
         self.life.alive()
         return self.life.scene.kept.history(self.pair)
 
@@ -190,18 +189,15 @@ class LivingSession(Session):
     def world(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[KeyedWorld]:
         """Both orgs."""
         del over
-        assert self.life is not None  # noqa: S101 - as above
         return nullcontext(LivingWorld(self.life))
 
     def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
         """The playbook's probes."""
         del over
-        assert self.life is not None  # noqa: S101 - as above
         return nullcontext(LivingProber(self.life))
 
     def programs(self) -> Programs:
         """Its hooks' programs."""
-        assert self.life is not None  # noqa: S101 - as above
         return LivingPrograms(self.life)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from msgspec import Struct, field
 
 from orchestrator.model.next_step import NextStep
@@ -73,23 +75,9 @@ class Scene(Struct):
 
     def copy(self) -> Scene:
         """The same, to go on from in another way."""
-        return Scene(
-            self.route,
-            self.orgs.copy(),
-            self.step,
-            self.goal,
-            self.kept.copy(),
-            self.watch.copy(),
-            self.time,
-            self.number,
-            self.since_fault,
-            self.tried,
-            self.faults,
-            self.story,
-            self.bad_hooks,
-            self.bad_probes,
-            self.scripts,
-        )
+        other = copy(self)
+        other.orgs, other.kept, other.watch = self.orgs.copy(), self.kept.copy(), self.watch.copy()
+        return other
 
     @property
     def meddled(self) -> bool:

@@ -10,19 +10,30 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.journal.history import event_of
 from orchestrator.model import next_step
+from orchestrator.model.events import Event
 from orchestrator.model.guard import Http, Outcome, Window
+from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import BrokenLaw, Counterexample, Explored, Law, Route, RouteProof, Script
+from orchestrator.model.proof import (
+    BrokenLaw,
+    Counterexample,
+    Explored,
+    Law,
+    Moment,
+    Route,
+    RouteProof,
+    Script,
+)
 from orchestrator.model.status import Status
-from orchestrator.situation.assumed import assumed_values
-from orchestrator.situation.guard_kinds import window
+from orchestrator.situation.guard_kinds import assumed_values, window
 
 from . import laws
 from .canonical import patience
@@ -238,14 +249,36 @@ def prove_route(
     return Search(playbook, route, faults, time.monotonic() + seconds, passing=passing).run()
 
 
-def replay_story(playbook: Playbook, route: Route, scripts: tuple[Script, ...]) -> BrokenLaw | None:
-    """Play one story again, without looking for others; the law that breaks in it, or None."""
+class Journalled(Struct, frozen=True):
+    """One record of a story."""
+
+    at: float
+    """Seconds since the story began."""
+    kind: str
+    event: Event | None
+
+
+class Retold(Struct, frozen=True):
+    """A story that was played again, with all that its processes have journalled."""
+
+    broken: BrokenLaw | None
+    """The law that breaks in it."""
+    story: Sequence[Moment]
+    records: Sequence[Journalled]
+    goal: Status
+    """Where whoever typed last wanted the pair."""
+
+
+def retell(playbook: Playbook, route: Route, scripts: Sequence[Script]) -> Retold:
+    """Play one story again, without looking for others: of each of its commands, what went otherwise in it."""
     search = Search(playbook, route, 0, 0.0)
-    scene: Scene | None = search.first()
-    remaining = list(scripts)
-    while scene is not None:
-        follows = search.play(scene, remaining.pop(0) if remaining else ())
-        if isinstance(follows, BrokenLaw):
-            return follows
+    scene, remaining = search.first(), list(scripts)
+    follows: Scene | BrokenLaw | None = scene
+    while isinstance(follows, Scene):
         scene = follows
-    return None
+        follows = search.play(scene, remaining.pop(0) if remaining else ())
+    records = [
+        Journalled((moment(record.at) - EPOCH).total_seconds(), record.kind, event_of(record))
+        for record in scene.kept.records
+    ]
+    return Retold(follows, scene.story, records, scene.goal)

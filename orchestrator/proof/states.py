@@ -22,12 +22,11 @@ from orchestrator.situation.guard_kinds import kinds_of, probes_of
 from orchestrator.situation.state import RunState, replay
 
 from . import watching
-from .canonical import Canon
+from .canonical import Canon, Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
 from .ends import Ended
 from .keyboard import Died, verb_of
 from .life import Life
 from .orgs import Coming, is_strangers
-from .projection import Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
 from .scene import Scene
 from .store import Kept
 from .virtual_time import BEGINNING, EPOCH

@@ -1,4 +1,4 @@
-"""The guard kinds that a playbook may ask for: quiet, reachable, located, window, and probes compared with what is wanted.
+"""The guard kinds that a playbook may ask for, what each finds, and three-valued logic over that (Kleene: unknown is neither pass nor fail).
 
 A window is compared as wall-clock time in its own zone, so it opens at nine whether or not summer time is in force: an
 hour that the clocks skip is not missed, and one that they repeat counts both times.
@@ -6,10 +6,12 @@ hour that the clocks skip is not missed, and one that they repeat counts both ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from orchestrator.model.guard import (
     AllOf,
@@ -24,6 +26,7 @@ from orchestrator.model.guard import (
     Metric,
     Monitor,
     Not,
+    Outcome,
     Probe,
     Quiet,
     Reachable,
@@ -33,13 +36,92 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.org import Org, Pair, datacenter_label
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.run import Approval
+from orchestrator.model.reading import Absent, Present, Unrecognised
+from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
 from orchestrator.model.words import ago, span, value_words
 
-from .findings import Finding, every, fails, is_dispensable, is_seen, passes, unknown, unseen
+from .link import NotLinked, link_of
 from .wording import author, printable, says
+
+
+class Finding(Struct, frozen=True):
+    """An outcome with its reason; a verdict before it is given a guard's name."""
+
+    outcome: Outcome
+    reason: str
+    blind: Role | None = None
+    """The org whose not being seen is the only cause of an unknown; None otherwise."""
+
+
+def passes(reason: str) -> Finding:
+    """A pass."""
+    return Finding(Outcome.PASS, reason)
+
+
+def fails(reason: str) -> Finding:
+    """A fail."""
+    return Finding(Outcome.FAIL, reason)
+
+
+def unknown(reason: str, *, blind: Role | None = None) -> Finding:
+    """An unknown, blind where an org that was not seen is all that keeps it from being known."""
+    return Finding(Outcome.UNKNOWN, reason, blind)
+
+
+def every(findings: Sequence[Finding]) -> Finding:
+    """Fail where one fails, else unknown where one is unknown, else pass; of nothing, pass."""
+    return _decided(findings, by=(Outcome.FAIL, Outcome.UNKNOWN, Outcome.PASS), empty=Outcome.PASS)
+
+
+def some(findings: Sequence[Finding]) -> Finding:
+    """Pass where one passes, else unknown where one is unknown, else fail; of nothing, fail."""
+    return _decided(findings, by=(Outcome.PASS, Outcome.UNKNOWN, Outcome.FAIL), empty=Outcome.FAIL)
+
+
+def reverse(finding: Finding) -> Finding:
+    """Fail for pass, pass for fail; unknown stays unknown, and as blind as it was."""
+    turned = {Outcome.PASS: Outcome.FAIL, Outcome.FAIL: Outcome.PASS, Outcome.UNKNOWN: Outcome.UNKNOWN}
+    return Finding(turned[finding.outcome], finding.reason, finding.blind)
+
+
+def _decided(findings: Sequence[Finding], *, by: tuple[Outcome, ...], empty: Outcome) -> Finding:
+    outcome = next((one for one in by if any(finding.outcome is one for finding in findings)), empty)
+    deciding = [finding for finding in findings if finding.outcome is outcome]
+    reason = "; ".join(finding.reason for finding in deciding) or "there is nothing to judge"
+    # Waiving the unseen org of an emergency must not waive an unknown that has another cause.
+    blind = {finding.blind for finding in deciding}
+    return Finding(outcome, reason, blind.pop() if len(blind) == 1 else None)
+
+
+def is_seen(situation: Situation, role: Role) -> bool:
+    """Whether an org said something that a guard can judge: a record, or that it has none.
+
+    Of the org that an emergency does without, only a good record counts (law 9): a status that is not known,
+    or a record that does not belong to the pair, is no better than silence.
+    """
+    reading = situation.readings[role]
+    if not is_dispensable(situation, role):
+        return isinstance(reading.sight, Present | Absent | Unrecognised)
+    if not reading.answered:
+        return False
+    return not isinstance(link_of(situation.pair, reading, situation.identities[role]), NotLinked)
+
+
+def is_dispensable(situation: Situation, role: Role) -> bool:
+    """Whether this is the org that an emergency does without."""
+    return (
+        situation.mode is Mode.EMERGENCY and situation.survivor is not None and situation.survivor is not role
+    )
+
+
+def unseen(situation: Situation, role: Role) -> Finding | None:
+    """The unknown that an org's not being seen leaves behind, or None where it was seen."""
+    if is_seen(situation, role):
+        return None
+    return unknown(says(situation.pair[role], situation.readings[role]), blind=role)
+
 
 SKEW = timedelta(seconds=5)
 """How far a server's `modified_at` may lie ahead of its own `Date` without being worth a word: Date has whole seconds."""
@@ -326,3 +408,40 @@ def _same(wanted: Value, value: Value | None) -> bool:
 def _shown(sight: Measured) -> str:
     said = ("good" if sight.good else "bad") if sight.value is None else value_words(sight.value)
     return f"{said} ({sight.detail})" if sight.detail else said
+
+
+def assumed_values(playbook: Playbook) -> dict[str, Measured]:
+    """For each probe an answer that lets the playbook's guards pass, as far as one answer can."""
+    return {name: Measured(_passing(list(_wanted(name, playbook)))) for name in playbook.probes}
+
+
+def _wanted(probe: str, playbook: Playbook) -> Iterator[Compared]:
+    """Each comparison with that probe which ought to hold; one that stands under a `not` ought to fail."""
+    negated = {guard.kind.guard for guard in playbook.guards.values() if isinstance(guard.kind, Not)}
+    for guard in playbook.guards.values():
+        if isinstance(guard.kind, Compared) and guard.kind.probe == probe and guard.name not in negated:
+            yield guard.kind
+
+
+def _passing(comparisons: list[Compared]) -> Value | None:
+    """A value for which all of them hold; the one for which most do, where none fits all."""
+    candidates = [value for each in comparisons for value in _values_for(each)]
+    return max(
+        candidates, key=lambda value: sum(_all_hold(each, value) for each in comparisons), default=None
+    )
+
+
+def _values_for(kind: Compared) -> Iterator[Value]:
+    if kind.equals is not None:
+        yield kind.equals
+    yield from kind.one_of or ()
+    if kind.above is not None and kind.below is not None:
+        yield (kind.above + kind.below) / 2
+    if kind.above is not None:
+        yield kind.above + 1
+    if kind.below is not None:
+        yield kind.below - 1
+
+
+def _all_hold(kind: Compared, value: Value) -> bool:
+    return all(holds for _, holds in _comparisons(kind, value))

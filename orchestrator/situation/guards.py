@@ -28,8 +28,24 @@ from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation, Str
 from orchestrator.model.status import Both, Role
 from orchestrator.model.words import ago, span
 
-from .findings import Finding, every, fails, is_seen, passes, reverse, some, unknown, unseen
-from .guard_kinds import approved, compared, located, probes_of, quiet, reachable, window
+from .guard_kinds import (
+    Finding,
+    approved,
+    compared,
+    every,
+    fails,
+    is_seen,
+    located,
+    passes,
+    probes_of,
+    quiet,
+    reachable,
+    reverse,
+    some,
+    unknown,
+    unseen,
+    window,
+)
 from .link import BOTH_ROLES, Linked, LinkUnknown, NotLinked, judge_link
 from .wording import author
 

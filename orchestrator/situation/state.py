@@ -9,30 +9,8 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.model.events import (
-    ChangeSeen,
-    Event,
-    HookEnded,
-    HookIntended,
-    MirrorFound,
-    NameLearned,
-    OrgGivenUp,
-    OwedSettled,
-    PersonAnswered,
-    RunResumed,
-    RunStarted,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    TransitionRefused,
-    WaitBegan,
-    WaitEnded,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-    WriteUnknown,
-)
+from orchestrator.model import events
+from orchestrator.model.events import Event
 from orchestrator.model.floor import ACCEPTED, Floor, Floors, raise_floors, under_floor
 from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.reading import (
@@ -73,7 +51,7 @@ class RunState(Struct):
     mode: Mode = Mode.PLANNED
     written_as: Mode | None = None
     """The mode of its last write, which it is taken up again in; None where it wrote nothing."""
-    started: RunStarted | None = None
+    started: events.RunStarted | None = None
     overrides: dict[str, str] = field(default_factory=dict)
     """Guard to reason: those that it began with, and those of every time that it was taken up."""
     expected: dict[Role, HamrRecord | None] = field(default_factory=dict)
@@ -113,7 +91,7 @@ class RunState(Struct):
     """Orgs whose record somebody else has changed, or linked elsewhere, in this run."""
     unknown: list[Attempt] = field(default_factory=list)
     """Attempts that ended unknown and were not seen since."""
-    transition: TransitionIntended | None = None
+    transition: events.TransitionIntended | None = None
     """The transition that is under way."""
     steps: list[Step] = field(default_factory=list)
     late: list[HamrRecord] = field(default_factory=list)
@@ -221,75 +199,75 @@ class RunState(Struct):
         """Learn from one event; what is not journalled teaches nothing, since no later process would know of it."""
         if not event.kind:
             return
-        if isinstance(event, SituationRead):
+        if isinstance(event, events.SituationRead):
             self._apply_readings(event)
         raise_floors(self.floors, event)
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 self.started, self.mode, self.orgs = event, event.mode, event.orgs
                 self.overrides = dict(event.overrides)
-            case RunResumed():
+            case events.RunResumed():
                 self.mode = event.mode
                 self.overrides |= event.overrides
                 self.dead.clear()
-            case ChangeSeen(change=change):
+            case events.ChangeSeen(change=change):
                 self._apply_change(event)
                 if change in (Change.FOREIGN, Change.MISLINKED):
                     self.meddled.add(event.role)
-            case TransitionIntended():
+            case events.TransitionIntended():
                 self.transition = event
-            case TransitionRefused():
+            case events.TransitionRefused():
                 self.transition = None
-            case TransitionMade():
+            case events.TransitionMade():
                 self.steps.append(
                     Step(event.transition, event.source, event.target, event.seconds, event.writes)
                 )
                 self.hooks_due += [(event.transition, hook) for hook in event.after]
                 self.transition = None
-            case HookIntended(transition=transition, when=when, hook=hook):
+            case events.HookIntended(transition=transition, when=when, hook=hook):
                 self.intended = True
                 self.hooks[transition, when, hook] = None
-            case HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
+            case events.HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
                 self.hooks[transition, when, hook] = outcome
                 if outcome is HookOutcome.LEFT_TO_PERSON:
                     self.left_to_person.append(event.reason)
-            case WaitBegan():
+            case events.WaitBegan():
                 self.waiting = True
-            case WaitEnded(seconds=seconds):
+            case events.WaitEnded(seconds=seconds):
                 self.waited += seconds
-            case PersonAnswered(seconds=seconds):
+            case events.PersonAnswered(seconds=seconds):
                 self.asked += seconds
-            case WriteIntended(attempt=attempt):
+            case events.WriteIntended(attempt=attempt):
                 self.intended, self.written_as = True, self.mode
                 self.intent_dates[attempt.number] = event.server_date
                 self.attempts = max(self.attempts, attempt.number)
                 self.sent.append(Sent(attempt))
-            case WriteAnswered(attempt=attempt, answer=answer):
+            case events.WriteAnswered(attempt=attempt, answer=answer):
                 self._apply_answer(attempt, answer)
-            case WriteConfirmed():
+            case events.WriteConfirmed():
                 self._apply_confirmed(event)
-            case WriteUnknown(attempt=attempt):
+            case events.WriteUnknown(attempt=attempt):
                 self.unknown.append(attempt)
-            case WriteOwed(role=role, status=status):
+            case events.WriteOwed(role=role, status=status):
                 self.owed[role] = self.told_owed[role] = status
-            case OwedSettled(role=role):
+            case events.OwedSettled(role=role):
                 self.owed.pop(role, None)
                 self.told_owed.pop(role, None)
-            case MirrorFound(mirrors=mirrors):
+            case events.MirrorFound(mirrors=mirrors):
                 self.mirrors = mirrors
-            case NameLearned(name=name):
+            case events.NameLearned(name=name):
                 self.names.add(name)
                 self.unproven = {
                     role: record for role, record in self.unproven.items() if record.modified_by != name
                 }
-            case OrgGivenUp(role=role):
+            case events.OrgGivenUp(role=role):
                 self.dead.add(role)
                 if role in self.expected and self.expected[role] is None:
                     # A 404 of a dead region's edge: what was not seen is never expected back.
                     del self.expected[role]
                 self._derive_owed(role)
 
-    def _apply_change(self, event: ChangeSeen) -> None:
+    def _apply_change(self, event: events.ChangeSeen) -> None:
         role, record = event.role, event.record
         if event.change in ACCEPTED or event.accepted:
             self._expect(role, record)
@@ -347,7 +325,7 @@ class RunState(Struct):
         if status is not None and (shown is None or shown.status != status):
             self.owed[role] = status
 
-    def _apply_readings(self, event: SituationRead) -> None:
+    def _apply_readings(self, event: events.SituationRead) -> None:
         for reading in event.readings:
             if reading is not None and reading.status is not None and not self.is_under_floor(reading):
                 role, record = reading.role, reading.record
@@ -381,7 +359,7 @@ class RunState(Struct):
             case Lost():
                 self._mark(attempt.number, lost=True)
 
-    def _apply_confirmed(self, event: WriteConfirmed) -> None:
+    def _apply_confirmed(self, event: events.WriteConfirmed) -> None:
         self._expect(event.role, event.record)
         if not any(event.record.same_version(old) for old in self.confirmed[event.role]):
             self.confirmed[event.role].append(event.record)

@@ -26,7 +26,7 @@ from orchestrator.operations.driving import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
 from orchestrator.situation import guards
-from orchestrator.situation.findings import Finding
+from orchestrator.situation.guard_kinds import Finding
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor

@@ -12,7 +12,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Explored, Proof, Route
 from orchestrator.model.status import Role, Status
-from orchestrator.proof import chosen_routes, prove, replay_story, routes_of
+from orchestrator.proof import chosen_routes, prove, retell, routes_of
 from orchestrator.report.layout import plain_text
 from orchestrator.report.proof import progress_line, proof_code, proof_page, shortened
 
@@ -69,8 +69,8 @@ def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_pa
     page = " ".join(plain_text(proof_page(proof)).split())
     assert wrong.says in page
     assert len([*shortened(shortest.story)]) <= 12
-    assert replay_story(checked.playbook, shortest.route, shortest.scripts) == shortest.broken
-    without = replay_story(checked.playbook, shortest.route, ())
+    assert retell(checked.playbook, shortest.route, shortest.scripts).broken == shortest.broken
+    without = retell(checked.playbook, shortest.route, ()).broken
     assert (without is None) is bool(wrong.faults)
 
 
