@@ -31,11 +31,7 @@ from orchestrator.operations.status import read_status
 
 
 def refuse_undrillable(pair: Pair) -> None:
-    """Only a pair whose inventory says so may be drilled live; no flag changes that.
-
-    Raises:
-        Refused: it does not say `drill: true`.
-    """
+    """Refused where a pair's inventory does not say `drill: true`: no other may be drilled live, and no flag changes that."""
     if not pair.drill:
         raise Refused(
             f"pair {pair.name} is not for drills: its inventory does not say drill: true, and no flag changes that. "
@@ -48,11 +44,7 @@ def refuse_undrillable(pair: Pair) -> None:
 
 
 def check_routes(playbook: Playbook, home: Status, goal: Status) -> None:
-    """Make sure that a drill can go out, and home again.
-
-    Raises:
-        UsageError: it can't.
-    """
+    """Make sure that a drill can go out, and home again; a UsageError where it can't."""
     stops = ", ".join(str(stop) for stop in playbook.stops)
     for status in (home, goal):
         if status not in playbook.stops:

@@ -131,11 +131,7 @@ class FromRun(Struct, frozen=True):
 
 
 def scenario_of_run(run: str, records: Sequence[Record]) -> FromRun:
-    """The scenario of a run, from all its records in order.
-
-    Raises:
-        UsageError: it did not begin.
-    """
+    """The scenario of a run, from all its records in order; a UsageError where it did not begin."""
     told = [record for record in records if not _OF_OTHERS.fullmatch(record.kind)]
     return _Telling(run, told, [event_of(each) for each in told], [event_of(each) for each in records]).tell()
 

@@ -62,11 +62,7 @@ async def drill(
 
 
 async def home_of(session: Session) -> Status:
-    """Where a pair stands that is ready for a drill; it reads both orgs and sends nothing.
-
-    Raises:
-        Refused: it is in no state to be drilled.
-    """
+    """Where a pair stands that is ready for a drill, by reading both orgs alone; Refused where it is in no state to be drilled."""
     _refuse_unready(session, session.history())
     standing = await read_status(session)
     phase = standing.phase

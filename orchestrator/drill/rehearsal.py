@@ -211,11 +211,7 @@ class _Play(Struct):
 
 
 def check_names(scenario: Scenario, playbook: Playbook) -> None:
-    """Make sure that the probes, guards and hooks of which a scenario speaks are the playbook's.
-
-    Raises:
-        UsageError: one is not; with the nearest name.
-    """
+    """Make sure that the probes, guards and hooks of which a scenario speaks are the playbook's; a UsageError, with the nearest name, where one is not."""
     guards = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
     hooks = {
         hook.name for transition in playbook.transitions for hook in (*transition.before, *transition.after)

@@ -185,11 +185,7 @@ class ProcessStore:
         self.witness = store.witness
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
-        """Append durably; then, where the moment has come, die or let something happen.
-
-        Raises:
-            ProcessDied: the moment has come, or had come before.
-        """
+        """Append durably; then, where the moment has come, die or let something happen; ProcessDied where the moment has come, or had come before."""
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:

@@ -173,11 +173,7 @@ async def _bring(
 
 
 def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:
-    """What a person agreed to were the orgs that the pair had then.
-
-    Raises:
-        Moved: the inventory names others now.
-    """
+    """What a person agreed to were the orgs that the pair had then; Moved where the inventory names others now."""
     if not fleet.is_of(session.pair):
         pair = session.pair.name
         raise Moved(

@@ -80,12 +80,9 @@ class Crew:
             self.lead.store, self.lead.moved, self.lead.verified = session.store, session.moved, False
 
     async def append(self, fleet: str, event: Event, *, pair: str = "") -> None:
-        """Journal an event of the whole fleet, or of `pair`.
+        """Journal an event of the whole fleet, or of `pair`; a JournalUnavailable where it could not be.
 
         An emergency whose team's journal can't be reached goes on in this machine's own.
-
-        Raises:
-            JournalUnavailable: it could not be.
         """
         operator, data = self.lead.operator, self.redactor.clean_value(encode(event))
         entry = Entry(fleet, pair, event.kind, operator.name, operator.host, data, self.clock.now())
@@ -96,20 +93,12 @@ class Crew:
             await self.lead.calls(partial(self.store.append, entry))
 
     async def begin(self, fleet: str, started: FleetStarted) -> FleetView:
-        """Journal that a fleet begins, and give it.
-
-        Raises:
-            JournalUnavailable: it could not be.
-        """
+        """Journal that a fleet begins, and give it; a JournalUnavailable where it could not be."""
         await self.append(fleet, started)
         return await self._read_whole(fleet)
 
     async def take_up(self, fleet: str, reason: str) -> FleetView:
-        """Journal that a fleet is gone on with, and give it.
-
-        Raises:
-            JournalUnavailable: it could not be.
-        """
+        """Journal that a fleet is gone on with, and give it; a JournalUnavailable where it could not be."""
         view = await self._read_whole(fleet)
         await self.append(fleet, FleetResumed(reason))
         await self.catch_up(view)
@@ -124,11 +113,7 @@ class Crew:
         return view
 
     async def catch_up(self, view: FleetView) -> None:
-        """Go on with a view, in place, by what was journalled since, by whomever.
-
-        Raises:
-            JournalUnavailable: the journal cannot be read.
-        """
+        """Go on with a view, in place, by what was journalled since, by whomever; a JournalUnavailable where the journal cannot be read."""
         if self._read is not self.store:  # another journal, which has its records under other numbers
             self._read = self.store
             view.upto, view.taken_up = 0, 1

@@ -62,11 +62,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 def registry_of(found: Iterable[ReadinessHistory]) -> CollectorRegistry:
-    """The metrics of these pairs, as prometheus_client serves or writes them.
-
-    Raises:
-        UsageError: the library is not installed.
-    """
+    """The metrics of these pairs, as prometheus_client serves or writes them; a UsageError where the library is not installed."""
     try:
         from prometheus_client import CollectorRegistry, Gauge  # noqa: PLC0415 - loaded by who wants metrics alone
     except ImportError as error:

@@ -242,11 +242,7 @@ class Jobs:
                             await manager.defer_job_async(job)
 
     async def listed(self) -> list[QueuedJob]:
-        """All that wait or are being done, of every version.
-
-        Raises:
-            JournalUnavailable: they cannot be read.
-        """
+        """All that wait or are being done, of every version; a JournalUnavailable where they cannot be read."""
         with _in_words(self._address):
             async with asyncio.timeout(CONNECT_SECONDS):
                 rows = await self._app.connector.execute_query_all_async(_LISTED)
@@ -262,11 +258,7 @@ class Jobs:
         ]
 
     async def hindrance(self, fleet: str) -> str:
-        """Why a fleet's pairs may have to wait for long, in words; "" where nothing is known.
-
-        Raises:
-            JournalUnavailable: the jobs cannot be read.
-        """
+        """Why a fleet's pairs may have to wait for long, in words; "" where nothing is known; a JournalUnavailable where the jobs cannot be read."""
         with _in_words(self._address):
             async with asyncio.timeout(CONNECT_SECONDS):
                 row = await self._app.connector.execute_query_one_async(_HINDERED, fleet=fleet)

@@ -109,11 +109,7 @@ class ReadinessOverTime:
         self._one_at_a_time = Lock()
 
     def read(self, now: datetime) -> Sequence[ReadinessHistory]:
-        """How ready each of the pairs is and was, in their order.
-
-        Raises:
-            JournalDamaged: a record cannot be read.
-        """
+        """How ready each of the pairs is and was, in their order; a JournalDamaged where a record cannot be read."""
         with self._one_at_a_time:
             upto = self._store.head().seq
             if now - self._span - self._since > _SINCE_FOR:
@@ -151,11 +147,7 @@ def first_at(store: JournalStore, since: datetime) -> int:
 
 
 def rehearsed_of(records: Iterable[Record], playbook: Playbook) -> Rehearsed:
-    """What drills on the simulator say of a playbook. Pure.
-
-    Raises:
-        JournalDamaged: a record's data does not fit its kind.
-    """
+    """What drills on the simulator say of a playbook. Pure; a JournalDamaged where a record's data does not fit its kind."""
     found: list[tuple[Drilled, Arrival | None]] = []
     for record in records:
         event = event_of(record)

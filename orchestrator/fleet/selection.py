@@ -128,11 +128,7 @@ AT_ONCE: tuple[Wave, ...] = (Wave(),)
 
 
 def waves_named(text: str) -> tuple[Wave, ...]:
-    """The waves that a command line names: 1,10%,rest.
-
-    Raises:
-        UsageError: one of them is none, or something comes after the rest.
-    """
+    """The waves that a command line names: 1,10%,rest; a UsageError where one of them is none, or something comes after the rest."""
     found = []
     for word in text.split(","):
         item = word.strip()
@@ -146,11 +142,7 @@ def waves_named(text: str) -> tuple[Wave, ...]:
 
 
 def in_waves(names: Sequence[str], waves: Sequence[Wave]) -> tuple[tuple[str, ...], ...]:
-    """Who moves in which wave, in the order of the names.
-
-    Raises:
-        UsageError: they don't reach everybody.
-    """
+    """Who moves in which wave, in the order of the names; a UsageError where they don't reach everybody."""
     made: list[tuple[str, ...]] = []
     begun = 0
     for each in waves:

@@ -61,12 +61,9 @@ def outlines(store: JournalStore, pair: str | None = None) -> Mapping[str, Histo
 
 
 def id_of(store: Store, name: str, step: Callable[[str], NextStep]) -> str | None:
-    """The run or drill that a name means: its id, the beginning of one, or `last`; None where the journal has none.
+    """The run or drill that a name means: its id, the beginning of one, or `last`; None where the journal has none; a UsageError where several begin so.
 
     Of other runs nothing is read. `step` is what is to be typed with the whole id.
-
-    Raises:
-        UsageError: several begin so.
     """
     if name == LAST:
         return _newest(store)

@@ -64,14 +64,11 @@ async def start(
     run: str = "",
     drill: str = "",
 ) -> RunResult:
-    """Run towards a goal: preflight, lock, read everything again, drive.
+    """Run towards a goal: preflight, lock, read everything again, drive; a HamrError, which says why, where nothing was intended.
 
     Where it applies a saved `plan`, the orgs must stand as they did; where the request expects a status, at that. `run` is
     the id that a person was shown for it, or that waited for its time, or "" for a new one; `drill` the open drill that it
     belongs to.
-
-    Raises:
-        HamrError: nothing was intended; the error says why.
     """
     check_request(request, session.playbook)
     require_reasons(request.reason, request.overrides)

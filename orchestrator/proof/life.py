@@ -142,11 +142,7 @@ class Life(Struct, eq=False):
     # -- what everything of it asks ------------------------------------------------------------------------------
 
     def alive(self) -> None:
-        """Go on, where it lives.
-
-        Raises:
-            ProcessDied: it does not.
-        """
+        """Go on, where it lives; ProcessDied where it does not."""
         if self.dead:
             raise ProcessDied
 

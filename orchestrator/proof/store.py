@@ -64,11 +64,7 @@ class MemoryStore(Struct, eq=False):
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """Append several at once.
-
-        Raises:
-            Locked: the lock is not held any more.
-        """
+        """Append several at once; Locked where the lock is not held any more."""
         self.alive()
         if holding is not None and (self.kept.holder is None or self.kept.holder.lock != holding):
             raise Locked("the pair's lock is not held any more")

@@ -70,11 +70,7 @@ class Process(Struct, eq=False):
     on_freeze: Callable[[], None] = lambda: None
 
     def alive(self) -> None:
-        """Let go on.
-
-        Raises:
-            ProcessDied: it was killed.
-        """
+        """Let go on; ProcessDied where it was killed."""
         if self.dead:
             raise ProcessDied
 
@@ -214,11 +210,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def create_task(  # type: ignore[override] # of any coroutine
         self, coroutine: Any, *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        """Begin a task, of the process that begins it.
-
-        Raises:
-            ProcessDied: that was killed.
-        """
+        """Begin a task, of the process that begins it; ProcessDied where that was killed."""
         process = None
         if self.processes:
             process = PROCESS.get() if context is None else context.get(PROCESS)
@@ -317,12 +309,7 @@ class VirtualClock:
 
 
 def run_to_the_end(loop: VirtualLoop, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine on the loop, and close it.
-
-    Raises:
-        Deadlock: it waits for what can never happen.
-        Endless: it does not end.
-    """
+    """Run one coroutine on the loop, and close it; a Deadlock where it waits for what can never happen, an Endless where it does not end."""
     asyncio.set_event_loop(None)
     try:
         return loop.run_until_complete(coroutine)
