@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, JournalUnavailable, Refused, UsageError
-from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named
+from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named, with_runs_since
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
 from orchestrator.fleet.selection import AT_ONCE, CAREFULLY, Selection, select, waves_named
@@ -196,7 +196,7 @@ def resume_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str, w
 def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> ExitCode:
     """Journal that somebody wants a fleet to stop."""
     with invocation.store(writes=False) as store:  # of a journal that is not there, none is made
-        view = fleet_named(store, fleet_id)
+        view = fleet_named(store, fleet_id, next_step.fleet_stop)
     if view.finished or view.stopped:
         how = "has tried all of its pairs" if view.finished else f"has stopped already: {view.stopped}"
         raise UsageError(f"Fleet {view.fleet} {how}.", next_steps=(next_step.fleet_report(view.fleet),))
@@ -241,7 +241,7 @@ def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
     """The fleet of that name, and its journal's head: where runs are, else where drills on the simulator are."""
     try:
         with invocation.store(writes=False, emergency=True) as store:
-            return fleet_named(store, name), store.head()
+            return with_runs_since(store, fleet_named(store, name, next_step.fleet_report)), store.head()
     except UsageError:
         with invocation.store(writes=False, sources=invocation.sources.beside) as store:
             view = begun_fleet(store, name)

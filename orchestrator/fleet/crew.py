@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from orchestrator.datadog.connections import SharedConnections, Sites
-from orchestrator.errors import JournalUnavailable, UsageError
+from orchestrator.errors import ExitCode, JournalUnavailable, UsageError
 from orchestrator.journal.history import brought_in, in_time
 from orchestrator.model import next_step
-from orchestrator.model.events import Event, FleetFinished, FleetResumed, FleetStarted, RunApproved, encode
+from orchestrator.model.events import (
+    Event,
+    FleetFinished,
+    FleetResumed,
+    FleetStarted,
+    RunApproved,
+    RunFinished,
+    decode,
+    encode,
+)
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
 from orchestrator.model.journal import Entry, Record
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
+from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Clock, Store
+from orchestrator.model.result import PairOutcome
 from orchestrator.model.run import Operator
 from orchestrator.model.words import counted, utc
 from orchestrator.operations.approval import refuse_own
@@ -141,6 +153,27 @@ def _records(store: Store, fleet: str) -> list[Record]:
     return [*in_time(store.records(run=fleet, kinds=KINDS), brought_in(store, 0))]
 
 
+def with_runs_since(store: Store, view: FleetView) -> FleetView:
+    """The fleet, in place, with the runs that somebody took up by themselves and that got there: of those its own records say nothing."""
+    for member in view.members.values():
+        outcome = member.outcome
+        if outcome is None or outcome.arrived or not outcome.run:
+            continue
+        for record in store.records(run=outcome.run, kinds=(RunFinished.kind,), after=member.since):
+            event = decode(record.kind, record.data)
+            if isinstance(event, RunFinished) and event.exit_code in (ExitCode.DONE, ExitCode.OWING):
+                member.outcome = PairOutcome(
+                    member.pair,
+                    outcome.run,
+                    event.exit_code,
+                    event.ending.message,
+                    phase=event.phase,
+                    seconds=event.seconds,
+                )
+                member.ended_at, member.by = moment(record.at), f"{record.by}@{record.host}"
+    return view
+
+
 def newest_fleet(store: Store, pairs: Collection[str]) -> FleetView | None:
     """The newest fleet, where it has something left to do for any of these pairs; else None."""
     begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
@@ -200,8 +233,15 @@ LAST = "last"
 """What stands for the newest fleet of a journal, in the place of its id."""
 
 
-def fleet_named(store: Store, name: str | None) -> FleetView:
+def fleet_named(
+    store: Store, name: str | None, onward: Callable[[str], NextStep] = next_step.fleet_resume
+) -> FleetView:
     """The fleet that a person means: by its id, the beginning of one, or `last`; None is the only one that is not finished.
+
+    Args:
+        store: the journal.
+        name: what was typed.
+        onward: what is to be typed with the whole id, where several may be meant.
 
     Raises:
         UsageError: there is none, or there are several.
@@ -226,7 +266,7 @@ def fleet_named(store: Store, name: str | None) -> FleetView:
         views = [view for each in found[-_MOST_NAMED:] if (view := read_fleet(store, each)) is not None]
         raise UsageError(
             f"There are {len(found)}: say which fleet is meant.",
-            next_steps=tuple(next_step.fleet_resume(each.fleet).so_that(_which(each)) for each in views),
+            next_steps=tuple(onward(each.fleet).so_that(_which(each)) for each in views),
         )
     view = read_fleet(store, found[0]) if found else None
     if view is None:

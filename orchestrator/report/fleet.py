@@ -213,6 +213,8 @@ def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[Nex
     )
     steps = _steps_of(ended, started.goal)
     go_on = going_on(view) if any(not each.settled for each in members) else ()
+    if go_on:  # it takes up the runs that are open, all of them
+        steps = tuple(step for step in steps if step.verb != "resume" or step.options)
     with within(OF_MANY):
         page = (
             line(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import suppress
 
 import pytest
@@ -234,3 +235,26 @@ def test_where_several_may_be_meant_each_is_told_by_goal_time_and_who(lab: Fleet
     assert "There are 2: say which fleet is meant." in refused
     assert refused.count("by alice@laptop; 1 of 2 pairs arrived") == 2
     assert "to ACTIVE, begun 20" in refused
+    for verb in ("resume", "stop", "report"):
+        onward = lab.json("fleet", verb, "2", *(("--yes",) if verb == "resume" else ()), code=2)["next"]
+        assert [step["verb"] for step in onward] == [f"fleet {verb}"] * 2
+
+
+def test_a_pair_whose_run_was_taken_up_by_itself_needs_nobody_any_more(slow: FleetLab) -> None:
+    process = slow.start("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "2")
+    slow.wait_for(lambda: slow.writes()["pay-1"] == 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    needing = slow.json("fleet", "report")
+    assert needing["need_person"] == ["pay-1", "pay-2"]
+    typed = needing["pairs"][0]["next"][0]["command"]
+    assert typed == f"hamr resume {needing['pairs'][0]['run']}"
+    slow.run(*typed.split()[1:], "--yes", code=0)
+    found = slow.json("fleet", "report")
+    assert (found["need_person"], found["arrived"]) == (["pay-2"], 1)
+    assert found["pairs"][0]["stands"] == "agreed(ACTIVE)"
+    assert found["pairs"][0]["next"] == []
+    page = slow.run("fleet", "report", code=0).stdout
+    assert page.split("Next\n")[1].count("  hamr ") == 1, "the fleet takes up what is open, all of it"
+    found = slow.json("fleet", "resume", "--yes")
+    assert (found["arrived"], found["exit_code"], found["finished"]) == (2, 0, True)
