@@ -17,7 +17,7 @@ import shutil
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, TextIO
 
 from orchestrator.errors import Interrupted, Refused
@@ -25,7 +25,7 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, document, to_json
-from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text
+from orchestrator.report.layout import Line, Page, Span, fit, line, line_text, plain_text, within
 from orchestrator.system.redaction import Redactor
 
 from .outlets import PATIENCE, Output
@@ -186,6 +186,10 @@ class Stream:
     def columns(self) -> int:
         """How wide the terminal is now."""
         return self._rich().width
+
+    def fitting(self) -> AbstractContextManager[None]:
+        """Make the pages of a block no wider than this terminal, where another stream's width goes otherwise."""
+        return within(self.columns) if self.is_terminal else nullcontext()
 
     @contextmanager
     def binary(self) -> Iterator[IO[bytes]]:

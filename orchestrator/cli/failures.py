@@ -40,7 +40,8 @@ def report_failure(invocation: Invocation, error: BaseException) -> int:
         ended = f"The run itself had ended by then, and its exit code stands: {int(invocation.outcome)}."
         console.note(f"{ended} See hamr runs")
         return invocation.outcome
-    console.err.page(error_page(said))
+    with console.err.fitting():
+        console.err.page(error_page(said))
     if invocation.json:
         console.document(error_json(said))
     return said.code if isinstance(said, Interrupted) else said.exit_code

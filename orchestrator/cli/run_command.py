@@ -182,7 +182,8 @@ class Terminal:
         """
         forget_typed()
         text = f"{question.text} The pair's lock is let go while this question stands."
-        self._console.err.page((line(), *paragraph(text)))
+        with self._console.err.fitting():
+            self._console.err.page((line(), *paragraph(text)))
         while True:
             self._console.err.text(_HOW[question.asks])
             if self._console.err.closed:  # nobody was asked, so nobody has answered

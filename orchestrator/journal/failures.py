@@ -15,7 +15,7 @@ from orchestrator.model import next_step
 from .address import Address
 
 ELSEWHERE = next_step.shell(
-    "--journal FILE", "another journal; the run then sees neither this one's lock nor its history"
+    "--journal FILE", "another journal; it knows neither this one's locks nor its history"
 )
 VERIFY = next_step.verify()
 

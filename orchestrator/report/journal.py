@@ -18,7 +18,20 @@ from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
 from .documents import compact, document, fields_fact, noun_fact
-from .layout import Facts, Line, Page, Span, command, folded_line, heading, labelled, line, shortened, table
+from .layout import (
+    Facts,
+    Line,
+    Page,
+    Span,
+    command,
+    folded_line,
+    heading,
+    labelled,
+    line,
+    next_commands,
+    shortened,
+    table,
+)
 from .status import unjournalled_lines
 
 
@@ -97,21 +110,20 @@ def runs_facts(
     `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
     where nothing was ever written to it; `held` are the runs that somebody's process, which may well live, is at work on.
     """
-    told: Page = ()
+    begin = next_commands((next_step.shell("hamr status", "see where your pairs stand"),))
     if unjournalled:
-        told = (*unjournalled_lines(unjournalled), line(), command("hamr status PAIR"))
+        told, then = unjournalled_lines(unjournalled), begin
     elif not runs and not open_drills:
-        told = (line("This journal holds no runs."), line(), command("hamr status PAIR"))
+        told, then = (line("This journal holds no runs."),), begin
     else:
-        told = (*_runs(runs, held), *_open_drills(open_drills))
+        told, then = (*_runs(runs, held), *_open_drills(open_drills)), ()
     fields = {
         "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
         "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
         "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
         "journal_exists": not unjournalled,
     }
-    page = told if drills is None else (*told, *_drills(drills))
-    return page, document("hamr/runs/1", fields)
+    return (*told, *(() if drills is None else _drills(drills)), *then), document("hamr/runs/1", fields)
 
 
 def _drills(drills: Sequence[DrillSummary]) -> Page:

@@ -18,9 +18,11 @@ from typing import TextIO
 import pytest
 
 from orchestrator.cli.console import STYLES, Console, Stream
+from orchestrator.cli.failures import report_failure
+from orchestrator.cli.invocation import Invocation
 from orchestrator.cli.outlets import Outlet, Output
 from orchestrator.cli.run_command import Terminal
-from orchestrator.errors import Refused
+from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Asks, Question
 from orchestrator.operations.holding import RunControl
@@ -112,6 +114,17 @@ def test_prose_is_folded_at_spaces_on_a_narrow_terminal(monkeypatch: pytest.Monk
 
 
 WAITING = (line("Waiting for Payments (primary)"), line("now: PASSIVE"))
+
+
+def test_an_error_fits_its_own_terminal_where_stdout_is_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with terminal(monkeypatch) as (file, seen):
+        monkeypatch.setattr(sys, "stderr", file)
+        report_failure(Invocation(), UsageError(" ".join(["words"] * 30)))
+        rows = [row for row in shown_by(screen(seen)) if "words" in row]
+    assert [len(row) for row in rows] == [55, 57, 57, 21], "folded once, not at a pipe's width first"
+    assert capsys.readouterr().out == ""
 
 
 def test_what_passes_is_replaced_in_place_and_what_is_printed_stands_above_it(

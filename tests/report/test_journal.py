@@ -224,7 +224,13 @@ def test_on_a_narrow_page_the_ids_stay_whole() -> None:
 
 
 def test_an_empty_journal_says_so() -> None:
-    assert lines(runs_facts([])[0]) == ["This journal holds no runs.", "", "  hamr status PAIR"]
+    assert lines(runs_facts([])[0]) == [
+        "This journal holds no runs.",
+        "",
+        "Next",
+        "  hamr status",
+        "      see where your pairs stand",
+    ]
 
 
 def test_the_documents_of_runs() -> None:
@@ -289,14 +295,16 @@ def test_drills_are_listed_where_they_are_asked_for() -> None:
     assert lines(runs_facts([], [], [REHEARSED, left])[0]) == [
         "This journal holds no runs.",
         "",
-        "  hamr status PAIR",
-        "",
         "Drills",
         "drill                 pair      scenario              started, UTC  took        end",
         "20260528-150000-abcd  sim-abcd  somebody-else-writes  05-28 16:40   1 min 18 s  passed",
         "20260528-150000-abcd  payments  live                  05-28 16:40   -           not closed",
+        "",
+        "Next",
+        "  hamr status",
+        "      see where your pairs stand",
     ]
-    assert lines(runs_facts([], [], [])[0])[-2:] == ["Drills", "There are none."]
+    assert lines(runs_facts([], [], [])[0])[2:4] == ["Drills", "There are none."]
     assert runs_facts([], [], [REHEARSED])[1]["drills"] == [
         {
             "drill": "20260528-150000-abcd",
