@@ -43,7 +43,8 @@ def _quietly(*finds: Callable[[click.Context, str], Found]) -> Completer:
                     each if isinstance(each, CompletionItem) else CompletionItem(each)
                     for each in find(ctx, incomplete)
                 ]
-        return [each for each in found if each.type != "plain" or each.value.startswith(incomplete)]
+        fitting = (each for each in found if each.type != "plain" or each.value.startswith(incomplete))
+        return [*{each.value: each for each in fitting}.values()]  # both journals have a newest run
 
     return complete
 

@@ -29,6 +29,7 @@ EVERY, SELDOM = 0.2, 30.0
 @click.option(
     "--pair",
     metavar="NAME",
+    shell_complete=completion.pairs,
     help="Prove it for this pair alone: mirrored or separate, as the inventory says.",
 )
 @click.option(
@@ -39,7 +40,12 @@ EVERY, SELDOM = 0.2, 30.0
     help="How many things may go wrong in one story.",
 )
 @click.option(
-    "--to", "goals", metavar="STATUS", multiple=True, help="Only the ways that lead there; may be repeated."
+    "--to",
+    "goals",
+    metavar="STATUS",
+    multiple=True,
+    shell_complete=completion.stops,
+    help="Only the ways that lead there; may be repeated.",
 )
 @click.option(
     "--budget",
@@ -101,8 +107,10 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     configure("json", "critical")  # what goes wrong is the point of it
     progress = _Progress(None if console.json else console.err, len(routes))
     cores = os.cpu_count() or 1
-    proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=cores, told=progress.tell)
-    console.err.end()
+    try:
+        proof = prove_all(found, routes, faults=faults, seconds=seconds, workers=cores, told=progress.tell)
+    finally:
+        console.err.end()
     proof = replace(proof, file=playbook or proof.file)
     if out is not None:
         with written_whole(out, PROOF) as file:

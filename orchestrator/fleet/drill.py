@@ -181,8 +181,9 @@ class FleetRehearsal:
         code = await self._drive.run()
         seconds = crew.clock.monotonic() - began
         arrived = sum(member.arrived for member in view.members.values())
+        everybody = arrived == len(view.members)
         words = f"{arrived} of {counted(len(view.members), 'pair')} arrived, in {span(round(seconds, 1))}"
         return (
-            Leg(name, plan.fleet, status, int(code), "", seconds),
-            Expectation(f"{name}: every pair arrives at {status}", arrived == len(view.members), words),
+            Leg(name, plan.fleet, status, int(code), f"agreed({status})" if everybody else "", seconds),
+            Expectation(f"{name}: every pair arrives at {status}", everybody, words),
         )

@@ -54,8 +54,9 @@ def chosen_routes(
         if (not goals or route.goal in goals) and mirrors in (None, route.mirrors)
     )
     if not found:
-        names = ", ".join(map(str, goals))
-        raise UsageError(f"playbook {playbook.name} has no way to {names or 'any of its stops'}")
+        names = ", ".join(map(str, goals)) or "any of its stops"
+        stops = ", ".join(map(str, playbook.stops))
+        raise UsageError(f"Playbook {playbook.name} has no way to {names}. Its stops are: {stops}.")
     return found
 
 

@@ -47,6 +47,8 @@ def values(words: str, typing: str, lab: Lab) -> list[str]:
         ("hamr run sim --to", "ACT", ["ACTIVE"]),
         ("hamr plan sim --assume", "REC", ["RECOVERY"]),
         ("hamr drill run --to", "", STOPS),
+        ("hamr prove --pair", "", ["sim"]),
+        ("hamr prove quick.yaml --to", "", STOPS),
         ("hamr run sim --override", "", ["settled=", "alone=", "unknown=", "cool_down=", "reverted="]),
         ("hamr adopt sim --override", "", ["reverted="]),
         ("hamr run sim --playbook", "o", ["onboarding"]),
@@ -64,6 +66,12 @@ def values(words: str, typing: str, lab: Lab) -> list[str]:
 def test_what_may_stand_there_is_offered(lab: Lab, words: str, typing: str, wanted: list[str]) -> None:
     journalled(lab.journal, OLDER, NEW)
     assert values(words, typing, lab) == wanted
+
+
+def test_what_both_journals_have_is_offered_once(lab: Lab) -> None:
+    journalled(lab.journal, OLDER)
+    journalled(lab.journal.with_name("journal-drills.db"), NEW)
+    assert values("hamr show", "", lab) == [OLDER, "last", NEW]
 
 
 def test_runs_are_offered_the_newest_first_with_what_they_are(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from orchestrator.cli.group import hamr
 from tests.proof.broken import BROKEN, GOOD
 
 from .lab import Lab
+from .terminal import Person, shown_by
 
 
 def run(*args: str, code: int) -> Result:
@@ -78,7 +79,19 @@ def test_a_file_of_another_kind_is_left_as_it_is(good: Path) -> None:
 
 def test_a_goal_that_no_way_leads_to_is_refused() -> None:
     done = run("regional-failover", "--to", "ONBOARDING", code=2)
-    assert "has no way to ONBOARDING" in done.stderr
+    assert "has no way to ONBOARDING. Its stops are: PASSIVE, ACTIVE." in " ".join(done.stderr.split())
+
+
+def test_one_that_is_interrupted_leaves_nothing_of_how_far_it_was(lab: Lab) -> None:
+    (lab.folder / "good.yaml").write_text(GOOD, "utf-8")
+    with Person(lab, ("prove", "good.yaml", "--faults", "4")) as person:
+        person.wait_for("interleavings")
+        person.type("\x03")
+        assert person.end() == 130
+    rows = shown_by(person.seen)
+    assert "Interrupted." in rows
+    assert not [row for row in rows if "interleavings" in row]
+    assert "  sent          Nothing was sent." in rows
 
 
 def test_a_certificate_is_kept_with_a_pair_and_doctor_says_what_changed_since(lab: Lab) -> None:

@@ -35,6 +35,8 @@ def test_as_many_made_up_pairs_go_out_and_home_in_waves(apart: FleetLab) -> None
     assert [len(wave) for wave in report["waves"]] == [1, 2]
     assert {each["stands"] for each in report["pairs"]} == {"agreed(ACTIVE)"}
     assert all(each["pair"].startswith("sim-") for each in report["pairs"])
+    (ready,) = apart.json("readiness", "pay-1")["pairs"]
+    assert ready["there_and_back"]["simulated"]["drill"] == found["drill"]
     assert "3 made-up pairs" in apart.run("report", found["drill"], code=0).stdout
 
 
