@@ -100,6 +100,14 @@ class Lab(Struct):
         for fault in faults:
             self.do(lambda fault=fault: self.sim.faults.add(fault))  # type: ignore[misc]
 
+    def left_owing(self) -> Any:
+        """An emergency that left the primary, which is back by now, untold: what its run printed, as a document."""
+        self.do(lambda: self.sim.set_dark(Role.PRIMARY, True))
+        emergency = ("--emergency", "--reason", "us1 is down")
+        ended = self.json("run", "sim", "--to", "ACTIVE", *emergency, "--yes", code=8)
+        self.do(lambda: self.sim.set_dark(Role.PRIMARY, False))
+        return ended
+
     def posts(self) -> int:
         """How many POSTs of any kind have reached either region."""
         return sum(1 for request in self.sim.requests if request.method == "POST")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.model.status import Role
 from tests.many_pairs import SIDES, ManyPairs, served
 
 from .lab import Lab
@@ -107,10 +106,7 @@ def both(lab: Lab, many: ManyPairs) -> None:
 def test_it_exits_by_the_worst_and_says_of_each_what_is_owed_and_next(lab: Lab, many: ManyPairs) -> None:
     both(lab, many)
     lab.run("status", code=0)
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, True))
-    emergency = ("--emergency", "--reason", "us1 is down", "--yes")
-    lab.run("run", "sim", "--to", "ACTIVE", *emergency, code=8)
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, False))
+    lab.left_owing()
     shown = lab.run("status", code=8).stdout
     found = rows(shown)
     assert list(found) == ["sim", "pair-0", "pair-1", "pair-2"]

@@ -173,9 +173,7 @@ def test_a_journal_in_a_place_that_cannot_be_written_is_critical(lab: Lab) -> No
 
 
 def test_what_is_owed_is_told_with_the_command_that_settles_it(lab: Lab) -> None:
-    lab.do(lambda: lab.sim.set_dark(P, True))
-    lab.run("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes", code=8)
-    lab.do(lambda: lab.sim.set_dark(P, False))
+    lab.left_owing()
     document = lab.json("doctor", "sim", code=2)
     assert checks(document, "owed") == [(None, "critical", "warning")]
     assert "hamr resume sim" in next_of(document)

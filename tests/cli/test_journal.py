@@ -185,14 +185,10 @@ def test_the_document_has_the_whole_story(lab: Lab, run: str) -> None:
 
 
 def test_an_emergency_says_what_is_owed_until_it_is_settled(lab: Lab) -> None:
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, dark=True))
-    owing = lab.json(
-        "run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes", code=8
-    )
+    owing = lab.left_owing()
     shown = lab.run("report", owing["run"], code=0).stdout
     assert "is owed ACTIVE" in shown
     assert "hamr resume sim" in shown
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, dark=False))
     lab.run("resume", "sim", "--yes", code=0)
     after = lab.run("report", owing["run"], code=0).stdout
     assert "hamr resume sim" not in after

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,47 +39,52 @@ def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_is_and_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
-    serving = simulate(tmp_path, "--wire", "pascal", "--mirror", "0.2", "--status", "ACTIVE")
-    assert serving.stdout is not None
-    ready = json.loads(serving.stdout.readline())
-    assert set(ready) == {"primary", "secondary", "inventory"}
-    assert set(ready["primary"]) == {"url", "org_uuid", "api_key", "app_key"}
-    assert ready["inventory"] == str(tmp_path / "pairs.yaml")
-    org = ready["secondary"]
+@contextmanager
+def ready(folder: Path, *arguments: str, ends_by: signal.Signals = signal.SIGTERM) -> Iterator[Any]:
+    """What it says once it serves; when the block ends it is sent a signal, and has nothing more to say."""
+    with simulate(folder, *arguments) as serving:
+        assert serving.stdout is not None
+        try:
+            yield json.loads(serving.stdout.readline())
+        finally:
+            serving.send_signal(ends_by)
+            ended = serving.communicate(timeout=20)
+    assert (serving.returncode, *ended) == (0, "", "")
+
+
+def asked(org: dict[str, str], path: str) -> Any:
+    """What an org answers to whoever has its keys."""
     request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{org['url']}/api/v2/hamr",
+        f"{org['url']}{path}",
         headers={"DD-API-KEY": org["api_key"], "DD-APPLICATION-KEY": org["app_key"]},
     )
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
-        attributes = json.load(answer)["data"]["attributes"]
-    assert attributes["HamrStatus"] == 4
-    result = CliRunner().invoke(
-        hamr,
-        ["status", "sim", "--pairs", ready["inventory"], "--journal", str(tmp_path / "j.db"), "--json"],
-    )
-    assert json.loads(result.stdout)["phase"] == "agreed(ACTIVE)"
-    serving.send_signal(number)
-    out, err = serving.communicate(timeout=20)
-    assert (serving.returncode, out, err) == (0, "", "")
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_and_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    like = ("--wire", "pascal", "--mirror", "0.2", "--status", "ACTIVE")
+    with ready(tmp_path, *like, ends_by=number) as said:
+        assert set(said) == {"primary", "secondary", "inventory"}
+        assert set(said["primary"]) == {"url", "org_uuid", "api_key", "app_key"}
+        assert said["inventory"] == str(tmp_path / "pairs.yaml")
+        assert asked(said["secondary"], "/api/v2/hamr")["data"]["attributes"]["HamrStatus"] == 4
+        where = ["--pairs", said["inventory"], "--journal", str(tmp_path / "j.db")]
+        result = CliRunner().invoke(hamr, ["status", "sim", *where, "--json"])
+        assert json.loads(result.stdout)["phase"] == "agreed(ACTIVE)"
 
 
 def test_many_pairs_are_served_from_one_process_and_selected_by_their_labels(tmp_path: Path) -> None:
-    serving = simulate(tmp_path, "--pairs", "12")
-    assert serving.stdout is not None
-    ready = json.loads(serving.stdout.readline())
-    assert (set(ready), ready["pairs"]) == ({"primary", "secondary", "pairs", "inventory"}, 12)
-    where = ["--pairs", ready["inventory"], "--journal", str(tmp_path / "j.db")]
-    moved = CliRunner().invoke(hamr, ["run", "sim-0007", "--to", "ACTIVE", "--yes", *where])
-    assert moved.exit_code == 0, moved.output
-    shown = CliRunner().invoke(hamr, ["status", *where, "--json"])
-    assert json.loads(shown.stdout)["counts"] == {"PASSIVE": 11, "ACTIVE": 1}
-    gold = CliRunner().invoke(hamr, ["readiness", "--select", "tier=gold", *where, "--json"])
-    assert [pair["pair"] for pair in json.loads(gold.stdout)["pairs"]] == ["sim-0001", "sim-0011"]
-    serving.send_signal(signal.SIGTERM)
-    serving.communicate(timeout=20)
-    assert serving.returncode == 0
+    with ready(tmp_path, "--pairs", "12") as said:
+        assert (set(said), said["pairs"]) == ({"primary", "secondary", "pairs", "inventory"}, 12)
+        where = ["--pairs", said["inventory"], "--journal", str(tmp_path / "j.db")]
+        moved = CliRunner().invoke(hamr, ["run", "sim-0007", "--to", "ACTIVE", "--yes", *where])
+        assert moved.exit_code == 0, moved.output
+        shown = CliRunner().invoke(hamr, ["status", *where, "--json"])
+        assert json.loads(shown.stdout)["counts"] == {"PASSIVE": 11, "ACTIVE": 1}
+        gold = CliRunner().invoke(hamr, ["readiness", "--select", "tier=gold", *where, "--json"])
+        assert [pair["pair"] for pair in json.loads(gold.stdout)["pairs"]] == ["sim-0001", "sim-0011"]
 
 
 def test_a_port_that_is_taken_is_exit_2(tmp_path: Path) -> None:
@@ -95,11 +102,8 @@ def test_a_port_that_is_taken_is_exit_2(tmp_path: Path) -> None:
 
 def test_somebody_elses_pairs_yaml_is_not_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "pairs.yaml").write_text("mine\n")
-    serving = simulate(tmp_path)
-    assert serving.stdout is not None
-    assert json.loads(serving.stdout.readline())["inventory"] == str(tmp_path / "sim-pairs.yaml")
-    serving.send_signal(signal.SIGTERM)
-    serving.communicate(timeout=20)
+    with ready(tmp_path) as said:
+        assert said["inventory"] == str(tmp_path / "sim-pairs.yaml")
     assert (tmp_path / "pairs.yaml").read_text() == "mine\n"
 
 
@@ -140,23 +144,19 @@ def test_the_readme_copied_literally_moves_a_simulated_pair(tmp_path: Path) -> N
     section = re.sub(r"```.*?```", "", README.read_text("utf-8").split("\n## ")[1], flags=re.DOTALL)
     first, second, third = re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)
     assert [line.strip() for line in first.splitlines()][-1] == "hamr simulate"
-    serving = simulate(tmp_path)
-    assert serving.stdout is not None
-    serving.stdout.readline()
     script = "".join(
         line.strip() + "\n" for line in (second + third).splitlines() if "activate" not in line
     ).replace("hamr run sim", "hamr run sim --yes")
-    done = subprocess.run(
-        ["/bin/sh", "-ec", f'hamr() {{ "{sys.executable}" -m orchestrator "$@"; }}\n{script}'],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    serving.send_signal(signal.SIGTERM)
-    serving.communicate(timeout=20)
+    with ready(tmp_path):
+        done = subprocess.run(
+            ["/bin/sh", "-ec", f'hamr() {{ "{sys.executable}" -m orchestrator "$@"; }}\n{script}'],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pair sim stands at ACTIVE, on both orgs" in done.stdout
     assert "pair sim stands at PASSIVE, on both orgs" in done.stdout
@@ -175,20 +175,16 @@ def test_an_inventory_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> 
 def test_a_fault_script_that_is_wrong_is_refused_before_anything_listens(tmp_path: Path) -> None:
     script = tmp_path / "faults.yaml"
     script.write_text("schema: 1\nfaults:\n  - answerlost: {}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "simulate", "--faults", str(script)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert 'did you mean\n    "answer_lost"?' in done.stderr or 'did you mean "answer_lost"?' in done.stderr
+    serving = simulate(tmp_path, "--faults", str(script))
+    out, err = serving.communicate(timeout=30)
+    assert (serving.returncode, out) == (2, "")
+    assert 'did you mean "answer_lost"?' in " ".join(err.split())
 
 
 def test_metrics_monitors_and_traffic_are_what_the_flags_say(tmp_path: Path) -> None:
-    serving = simulate(
+    errors = "/api/v1/query?from=1000000000&to=9999999999&query=sum:errors%7Ba=b%7D"
+    agents = "/api/v1/query?from=1000000000&to=9999999999&query=sum:agents"
+    with ready(
         tmp_path,
         "--metric=secondary:sum:errors{a=b}=0,no value,2.5",
         "--metric",
@@ -196,32 +192,17 @@ def test_metrics_monitors_and_traffic_are_what_the_flags_say(tmp_path: Path) -> 
         "--monitor=secondary:42=Alert",
         "--monitor=secondary:43=absent",
         "--traffic=follows",
-    )
-    assert serving.stdout is not None
-    ready = json.loads(serving.stdout.readline())
-
-    def asked(role: str, path: str) -> Any:
-        org = ready[role]
-        request = urllib.request.Request(  # noqa: S310 - loopback
-            f"{org['url']}{path}",
-            headers={"DD-API-KEY": org["api_key"], "DD-APPLICATION-KEY": org["app_key"]},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
-            return json.load(answer)
-
-    errors = "/api/v1/query?from=1000000000&to=9999999999&query=sum:errors%7Ba=b%7D"
-    agents = "/api/v1/query?from=1000000000&to=9999999999&query=sum:agents"
-    shown = asked("secondary", errors)["series"][0]["pointlist"]
-    assert [value for _, value in shown] == [0.0, None, 2.5]
-    assert asked("primary", errors)["series"] == []
-    assert asked("primary", agents)["series"][0]["pointlist"][-1][1] == 12.0
-    assert asked("secondary", agents)["series"] == []
-    assert asked("secondary", "/api/v1/monitor/42")["overall_state"] == "Alert"
-    with pytest.raises(urllib.error.HTTPError, match="404") as absent:
-        asked("secondary", "/api/v1/monitor/43")
-    absent.value.close()
-    serving.send_signal(signal.SIGTERM)
-    assert serving.communicate(timeout=20) == ("", "")
+    ) as said:
+        primary, secondary = said["primary"], said["secondary"]
+        shown = asked(secondary, errors)["series"][0]["pointlist"]
+        assert [value for _, value in shown] == [0.0, None, 2.5]
+        assert asked(primary, errors)["series"] == []
+        assert asked(primary, agents)["series"][0]["pointlist"][-1][1] == 12.0
+        assert asked(secondary, agents)["series"] == []
+        assert asked(secondary, "/api/v1/monitor/42")["overall_state"] == "Alert"
+        with pytest.raises(urllib.error.HTTPError, match="404") as absent:
+            asked(secondary, "/api/v1/monitor/43")
+        absent.value.close()
 
 
 @pytest.mark.parametrize(
