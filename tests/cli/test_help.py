@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 import click
@@ -19,6 +20,14 @@ SUMMARIES = {verb: summary for verbs in SECTIONS.values() for verb, summary in v
 HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starlette", "asyncio")
 
 
+def printed_last(code: str, env: Mapping[str, str] = os.environ) -> str:
+    """The last line that a process of its own prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **env}
+    )
+    return done.stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["run", "--help"], ["audit", "verify", "--help"]]
 )
@@ -28,8 +37,7 @@ def test_help_loads_none_of_the_heavy_libraries(arguments: list[str]) -> None:
         f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
         f"except SystemExit: print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    assert printed_last(code) == "loaded: []"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
@@ -39,9 +47,8 @@ def test_the_shortest_answers_load_click_and_what_dispatches(arguments: list[str
         f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
         "except SystemExit: print(sorted(m for m in sys.modules if m.startswith('orchestrator.')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours = ["orchestrator.cli", "orchestrator.cli.group", "orchestrator.cli.invocation"]
-    assert done.stdout.splitlines()[-1] == str(ours)
+    assert printed_last(code) == str(ours)
 
 
 def test_no_verbs_flags_need_a_heavy_library() -> None:
@@ -50,14 +57,12 @@ def test_no_verbs_flags_need_a_heavy_library() -> None:
         "for verb in NAMES: hamr.get_command(click.Context(hamr), verb)\n"
         f"print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "loaded: []\n"
+    assert printed_last(code) == "loaded: []"
 
 
 def test_the_first_help_makes_no_noun() -> None:
     code = "import sys; from orchestrator.cli.group import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False"
+    assert printed_last(code) == "False"
 
 
 NEVER = (
@@ -94,14 +99,7 @@ def test_a_verb_loads_nothing_that_it_does_not_use(lab: Lab, typed: list[str]) -
         f"atexit.register(lambda: print('loaded:', [m for m in {NOT_FOR[typed[0]]!r} if m in sys.modules]))\n"
         "main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, **lab.env},
-    )
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    assert printed_last(code, lab.env) == "loaded: []"
 
 
 def test_a_stray_thread_holds_no_exit_and_what_waits_for_the_end_is_done() -> None:

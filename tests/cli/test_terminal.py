@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,24 @@ PASSIVE, FAILOVER, ACTIVE = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE
 
 QUESTION = "Type the pair's name (sim) to go on: "
 RUN = ("run", "sim", "--to", "ACTIVE")
+
+
+@contextmanager
+def writing(lab: Lab) -> Iterator[Person]:
+    """At a run whose first write has been told, and takes a while to be answered."""
+    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
+    with Person(lab, (*RUN, "--yes")) as person:
+        person.wait_for("is told")
+        yield person
+
+
+@contextmanager
+def begun(lab: Lab, playbook: str) -> Iterator[Person]:
+    """At a run by this playbook, after its plan was agreed to."""
+    (lab.folder / "quick.yaml").write_text(playbook)
+    with Person(lab, RUN) as person:
+        person.answer("Type the pair's name", "sim\n")
+        yield person
 
 
 def test_the_pairs_name_lets_the_run_go_under_the_id_that_was_shown(lab: Lab) -> None:
@@ -126,9 +145,8 @@ def test_a_preview_with_nothing_to_do_asks_nothing(lab: Lab) -> None:
 
 
 def test_ctrl_c_once_stops_before_the_next_write_and_the_run_can_be_resumed(lab: Lab) -> None:
-    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
-    with Person(lab, (*RUN, "--yes")) as person:
-        person.answer("is told", "\x03")
+    with writing(lab) as person:
+        person.type("\x03")
         person.wait_for("Stopping before the next write")
         assert person.end() == 130
     assert "INTERRUPTED" in person.seen
@@ -167,18 +185,14 @@ def test_a_demo_that_is_interrupted_ends_with_what_can_be_typed_without_its_regi
 
 
 def test_sigterm_stops_like_ctrl_c_once(lab: Lab) -> None:
-    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
-    with Person(lab, (*RUN, "--yes")) as person:
-        person.wait_for("is told")
+    with writing(lab) as person:
         person.signal(signal.SIGTERM)
         assert person.end() == 143
     assert lab.json("runs")["runs"][0]["open"]
 
 
 def test_a_closed_terminal_leaves_a_run_that_can_be_resumed(lab: Lab) -> None:
-    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
-    with Person(lab, (*RUN, "--yes")) as person:
-        person.wait_for("is told")
+    with writing(lab) as person:
         person.hang_up()
         assert person.end() == 129
     lab.run("resume", "--yes", code=0)
@@ -186,9 +200,7 @@ def test_a_closed_terminal_leaves_a_run_that_can_be_resumed(lab: Lab) -> None:
 
 
 def test_a_closed_terminal_is_one_interrupt_though_the_shell_tells_of_it_as_well(lab: Lab) -> None:
-    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
-    with Person(lab, (*RUN, "--yes")) as person:
-        person.wait_for("is told")
+    with writing(lab) as person:
         person.signal(signal.SIGHUP)
         person.wait_for("Stopping before the next write")
         person.signal(signal.SIGHUP)
@@ -198,9 +210,7 @@ def test_a_closed_terminal_is_one_interrupt_though_the_shell_tells_of_it_as_well
 
 
 def test_a_terminal_that_is_closed_after_ctrl_c_gives_up_no_waiting(lab: Lab) -> None:
-    lab.fault(Fault(Slow(0.6), role=S, method="POST"))
-    with Person(lab, (*RUN, "--yes")) as person:
-        person.wait_for("is told")
+    with writing(lab) as person:
         person.type("\x03")
         person.wait_for("Stopping before the next write")
         person.hang_up()
@@ -332,9 +342,7 @@ def test_an_answer_is_a_yes_a_no_or_asked_for_again(asks: Asks, typed: str, repl
 
 
 def test_a_manual_hook_waits_for_the_person_and_then_goes_on(lab: Lab) -> None:
-    (lab.folder / "quick.yaml").write_text(MANUAL)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.answer("Type the pair's name", "sim\n")
+    with begun(lab, MANUAL) as person:
         person.wait_for("Before transition declare (PASSIVE → FAILOVER), by hand: Press the button.")
         person.wait_for("Type done when it is done, or no:")
         assert lab.writes() == 0
@@ -347,9 +355,7 @@ def test_a_manual_hook_waits_for_the_person_and_then_goes_on(lab: Lab) -> None:
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
 def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: Lab, key: str) -> None:
     """Nobody said that it was done: that is not the same as --yes."""
-    (lab.folder / "quick.yaml").write_text(MANUAL)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.answer("Type the pair's name", "sim\n")
+    with begun(lab, MANUAL) as person:
         person.answer("Type done when it is done, or no:", key)
         assert person.end() == 130
     assert lab.writes() == 0
@@ -357,10 +363,7 @@ def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: 
 
 
 def test_a_terminal_that_is_closed_at_a_question_is_one_interrupt_though_its_input_ends(lab: Lab) -> None:
-    (lab.folder / "quick.yaml").write_text(MANUAL)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("Type the pair's name")
-        person.type("sim\n")
+    with begun(lab, MANUAL) as person:
         person.wait_for("Type done when it is done, or no:")
         person.hang_up()
         assert person.end() == 129
@@ -370,9 +373,7 @@ def test_a_terminal_that_is_closed_at_a_question_is_one_interrupt_though_its_inp
 def test_what_was_typed_before_the_question_stood_there_does_not_answer_it(lab: Lab) -> None:
     """Somebody who grew impatient and typed: at a guard, any words at all would have been a reason to go on."""
     slow = MANUAL.replace("before: [", "before: [{name: slow, run: [sleep, '2'], again: safe}, ")
-    (lab.folder / "quick.yaml").write_text(slow)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.answer("Type the pair's name", "sim\n")
+    with begun(lab, slow) as person:
         person.answer("Hook slow (before declare)", "done\n")
         person.answer("Type done when it is done, or no:", "no\n")
         assert person.end() == 6
@@ -380,13 +381,10 @@ def test_what_was_typed_before_the_question_stood_there_does_not_answer_it(lab: 
 
 
 def test_somebody_who_wants_out_at_an_unknown_guard_gets_out(silent_agents: Lab) -> None:
-    lab = silent_agents
-    (lab.folder / "quick.yaml").write_text(UNKNOWN)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.answer("Type the pair's name", "sim\n")
+    with begun(silent_agents, UNKNOWN) as person:
         person.answer("Type your reason to go on", "quit\n")
         assert person.end() == 3
-    assert lab.writes() == 0
+    assert silent_agents.writes() == 0
 
 
 def test_with_yes_a_manual_hook_is_listed_as_not_done(lab: Lab) -> None:
@@ -407,14 +405,11 @@ def silent_agents(tmp_path: Path) -> Iterator[Lab]:
 
 
 def test_a_guard_that_is_unknown_asks_for_a_reason_and_keeps_it(silent_agents: Lab) -> None:
-    lab = silent_agents
-    (lab.folder / "quick.yaml").write_text(UNKNOWN)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE", "--playbook", "quick.yaml")) as person:
-        person.wait_for("you would be asked: seen")
-        person.answer("Type the pair's name", "sim\n")
+    with begun(silent_agents, UNKNOWN) as person:
         person.answer("Type your reason to go on", "yes\n")
         person.answer("'yes' is no reason. Type your reason to go on", "the dashboard shows them\n")
         assert person.end() == 0
+    assert "you would be asked: seen" in person.seen.split("Type the pair's name")[0]
     assert "guard seen is overridden" in person.seen
 
 
