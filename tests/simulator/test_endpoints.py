@@ -1,15 +1,19 @@
-"""What a healthy region answers, to whom, and in which form."""
+"""What a healthy region answers, to whom, and in which form; and that docs/reference/simulator.md names all of it."""
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from orchestrator.model.org import Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Status
-from orchestrator.simulator import RateLimit, SimulatorConfig
+from orchestrator.simulator import FaultKind, RateLimit, SimulatorConfig
+from orchestrator.simulator.endpoints import ENDPOINTS
 
 from .bench import KEYS, PRIMARY_UUID, SECONDARY_UUID, Bench, P, S, attributes, snake
 
@@ -257,3 +261,28 @@ async def test_the_log_tells_what_was_asked_and_what_came_of_it() -> None:
     ]
     assert bench.regions.requests[1].body == snake(P, 3)
     assert "api-key" not in repr(bench.regions.requests)
+
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
+
+
+def _first_column(heading: str) -> list[str]:
+    section = _PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)
+
+
+def test_every_setting_is_documented() -> None:
+    assert _first_column("Settings: `SimulatorConfig`") == list(SimulatorConfig.__struct_fields__)
+
+
+def test_every_fault_is_documented_with_its_fields() -> None:
+    real = {
+        f"{kind.__name__}({', '.join(name for name in kind.__struct_fields__)})"
+        for kind in get_args(FaultKind)
+    }
+    assert set(_first_column("Faults")) == real
+
+
+def test_every_endpoint_is_documented() -> None:
+    real = {f"{method} {path}" for path, endpoint in ENDPOINTS.items() for method in endpoint.methods}
+    assert set(_first_column("What it answers")) == real

@@ -1,4 +1,4 @@
-"""The simulator as a program: its line of JSON, its inventory, and a port that is taken."""
+"""The simulator as a program, of one pair and of many: its line of JSON, its inventory, a port that is taken, and our own client."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestrator.config import load_inventory
+from orchestrator.config.inventory import pair_named
+from orchestrator.datadog import HttpWorld
 from orchestrator.errors import ExitCode, PreparationError, UsageError
-from orchestrator.model.status import Both
+from orchestrator.model.org import Mirrors, Wire
+from orchestrator.model.playbook import Timeouts
+from orchestrator.model.reading import Accepted, Draft, Lost, Present
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
+    AnswerLost,
+    Fault,
+    ManySimulations,
+    ServerError,
     Simulation,
     SimulatorConfig,
     inventory_text,
+    many_configs,
     print_ready,
     serve,
     write_inventory,
 )
+from tests.datadog.orgs import client
 from tests.steps import typed
+
+from .bench import PRIMARY_UUID, SECONDARY_UUID, P, S
 
 pytestmark = pytest.mark.anyio
 
@@ -148,3 +162,87 @@ async def test_a_fixed_port_can_be_had_again_at_once(tmp_path: Path) -> None:
     port = int(url.rsplit(":", 1)[1])
     async with Simulation(SimulatorConfig(ports=Both(port, 0))) as again:
         assert again.primary.url == url
+
+
+@pytest.mark.parametrize("wire", [Wire.SNAKE, Wire.PASCAL])
+async def test_the_inventory_works_as_it_is(tmp_path: Path, wire: Wire) -> None:
+    path = tmp_path / "a folder" / "pairs: {two}, 'three'.yaml"
+    async with Simulation(
+        SimulatorConfig(wire=wire), faults=[Fault(AnswerLost(), at=2, method="POST")]
+    ) as sim:
+        write_inventory(sim, path)
+        pair = pair_named(load_inventory(path), "sim")
+        assert pair.mirrors is Mirrors.AUTO
+        assert (pair[P].base_url, pair[S].datacenter) == (sim.primary.url, "eu1")
+        async with client(HttpWorld, pair, {}, timeouts=Timeouts()) as world:
+            assert (await world.identify(S)).uuid == SECONDARY_UUID
+            reading = await world.read(S)
+            assert isinstance(reading.sight, Present)
+            assert (reading.sight.status, reading.sight.record.wire) == (Status.PASSIVE, wire)
+            assert reading.exchange.server_date is not None
+            assert reading.exchange.request_id == "sim-secondary-000002"
+            draft = Draft(
+                role=S,
+                org_uuid=SECONDARY_UUID,
+                status=Status.FAILOVER,
+                is_primary=False,
+                modified_by="night.shift@example.com",
+                target_uuid=PRIMARY_UUID,
+                target_name="Simulated Primary",
+                target_datacenter="us1",
+                wire=wire,
+            )
+            assert isinstance(await world.write(draft), Accepted)
+            assert isinstance(await world.write(draft), Lost)
+            record = (await world.read(S)).record
+            assert record is not None
+            assert (record.status, record.modified_by) == (3, "night.shift@example.com")
+            assert record == sim.record(S)
+
+
+async def asked(many: ManySimulations, number: int, role: Role, at: Role | None = None) -> httpx.Response:
+    org = many.configs[number].orgs[role]
+    headers = {"DD-API-KEY": org.api_key, "DD-APPLICATION-KEY": org.app_key}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.get(f"{many.url(at or role)}/api/v2/hamr", headers=headers)
+
+
+async def test_each_pair_has_orgs_and_keys_of_its_own_behind_the_same_two_ports(tmp_path: Path) -> None:
+    async with ManySimulations(many_configs(SimulatorConfig(), 3)) as many:
+        pairs = tmp_path / "pairs.yaml"
+        write_inventory(many, pairs)
+        found = load_inventory(pairs).pairs
+        many.regions["sim-0002"].foreign_write(P, Status.ACTIVE)
+        shown = [
+            (await asked(many, number, P)).json()["data"]["attributes"]["hamr_status"] for number in range(3)
+        ]
+        wrong = await asked(many, 0, P, at=S)
+    assert [pair.name for pair in found] == ["sim-0001", "sim-0002", "sim-0003"]
+    assert [dict(pair.labels) for pair in found] == [
+        {"tier": "gold", "region": "us1"},
+        {"tier": "silver", "region": "ap1"},
+        {"tier": "silver", "region": "eu1"},
+    ]
+    assert len({org.uuid for pair in found for org in pair.orgs}) == 6
+    assert len({file.read_text() for file in (tmp_path / "pairs-keys").iterdir()}) == 12
+    assert shown == [2, 4, 2]
+    assert wrong.status_code == 403
+
+
+async def test_what_goes_wrong_at_one_pair_does_not_at_another() -> None:
+    failing = ManySimulations(
+        many_configs(SimulatorConfig(), 2), faults=lambda number: [Fault(ServerError(), times=None)][number:]
+    )
+    async with failing as many:
+        assert [(await asked(many, number, P)).status_code for number in range(2)] == [503, 200]
+
+
+async def test_a_region_that_is_dark_refuses_all_pairs_and_comes_back() -> None:
+    async with ManySimulations(many_configs(SimulatorConfig(), 2)) as many:
+        many.set_dark(P, True)
+        for number in range(2):
+            with pytest.raises(httpx.ConnectError):
+                await asked(many, number, P)
+        assert (await asked(many, 1, S)).status_code == 200
+        many.set_dark(P, False)
+        assert (await asked(many, 1, P)).status_code == 200
