@@ -1,16 +1,22 @@
-"""Verbs to start with: check, graph, schema, demo."""
+"""Verbs to start with: check, graph, schema, demo, and init: what it writes, what it finds out, and what it asks a person."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli.group import hamr
-from orchestrator.config import shipped_playbooks
-from orchestrator.config.starter import starter_inventory
+from orchestrator.config import load_inventory, shipped_playbooks
+from orchestrator.config.starter import NO_UUIDS, starter_inventory
+from orchestrator.model.status import Role
+
+from .lab import Lab
+from .terminal import Person
 
 
 def run(*args: str, code: int = 0) -> Result:
@@ -113,3 +119,197 @@ def test_graph_draws_the_playbook_that_was_named() -> None:
         "Did you mean" in run("graph", "onbording", code=2).stderr
         or "did you mean" in run("graph", "onbording", code=2).stderr
     )
+
+
+P, S = Role.PRIMARY, Role.SECONDARY
+SCHEMAS = ["inventory.schema.json", "playbook.schema.json"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def keys_of(lab: Lab, pair: str) -> dict[str, str]:
+    """The simulated keys, in the variables that are named after a pair."""
+    served = {role: lab.sim.org(role) for role in Role}
+    return {
+        f"{pair}_{role.value.upper()}_{which.upper()}_KEY": getattr(served[role], f"{which}_key")
+        for role in Role
+        for which in ("api", "app")
+    }
+
+
+@pytest.mark.parametrize("full", [(), ("--full",)])
+def test_what_it_writes_is_fine_and_has_its_schemas_beside_it(here: Path, full: tuple[str, ...]) -> None:
+    result = run("init", "ops", *full)
+    assert "cd ops" in result.stdout
+    playbooks = [path.name for path in shipped_playbooks().values()] if full else ["regional-failover.yaml"]
+    assert names(here / "ops") == sorted(["pairs.yaml", *playbooks, *SCHEMAS])
+    files = [str(path) for path in (here / "ops").glob("*.yaml")]
+    checked = json.loads(run("check", *files, "--json").stdout)
+    assert (checked["fine"], checked["notes"]) == (True, [])
+    for path in (here / "ops").glob("*.yaml"):
+        line, text = path.read_text().split("\n", 1)
+        assert line.startswith("# yaml-language-server: $schema=./")
+        schema = json.loads((here / "ops" / line.rpartition("/")[2]).read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.validate(yaml.safe_load(text), schema)
+
+
+def test_the_playbook_it_writes_is_one_screen_and_has_a_way_out_in_an_emergency(here: Path) -> None:
+    run("init")
+    assert len((here / "regional-failover.yaml").read_text().splitlines()) <= 24
+    shipped = run("graph", str(shipped_playbooks()["regional-failover"])).stdout
+    moves = [line.split(": ")[0] for line in shipped.splitlines() if "-->" in line]
+    written = run("graph").stdout
+    assert [line.split(": ")[0] for line in written.splitlines() if "-->" in line] == moves
+    assert written.count("emergency by the secondary alone") == 2
+
+
+def test_it_keeps_what_is_there(here: Path) -> None:
+    (here / "pairs.yaml").write_text("mine\n")
+    document = json.loads(run("init", "--json").stdout)
+    assert document["kept"] == ["pairs.yaml"]
+    assert document["written"] == ["regional-failover.yaml", *SCHEMAS]
+    assert (here / "pairs.yaml").read_text() == "mine\n"
+    assert run("init").stdout.count("was there already") == 4
+
+
+def test_into_a_file_is_refused(here: Path) -> None:
+    (here / "ops").write_text("")
+    assert "writes into a folder" in run("init", "ops", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--primary", "us9"), 'did you mean "us5"?'),
+        (("--primary", "us1", "--secondary", "us1"), "that is the other org's"),
+        (("--pair", "a b"), "cannot be a name"),
+        (("--primary", "http://example.com"), "plain http would send the keys in clear"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_exit_2_and_nothing_is_written(
+    here: Path, flags: tuple[str, ...], words: str
+) -> None:
+    assert words in " ".join(run("init", "new", *flags, code=2).stderr.split())
+    assert names(here) == []
+
+
+def test_what_nobody_knows_is_left_to_be_edited(here: Path) -> None:
+    result = run("init", "--pair", "shop", "--primary", "datadoghq.eu", "--secondary", "us5")
+    (pair,) = load_inventory(here / "pairs.yaml").pairs
+    assert [org.uuid for org in pair.orgs] == [*NO_UUIDS]
+    assert [org.base_url for org in pair.orgs] == [
+        "https://api.datadoghq.eu",
+        "https://api.us5.datadoghq.com",
+    ]
+    assert "${EDITOR:-vi} pairs.yaml" in result.stdout
+
+
+def test_with_keys_the_orgs_are_asked_and_status_works_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, env = lab.folder / "new", keys_of(lab, "PAY_ME")
+    urls = [lab.sim.org(role).url for role in Role]
+    flags = ("--pair", "pay-me", "--primary", urls[0], "--secondary", urls[1])
+    result = lab.run("init", str(new), *flags, code=0, env=env)
+    assert "$EDITOR" not in result.stdout
+    assert not [key for key in env.values() if any(key in path.read_text() for path in new.iterdir())]
+    monkeypatch.chdir(new)
+    env |= {"HAMR_PAIRS": "", "HAMR_PLAYBOOK": ""}
+    assert json.loads(lab.run("check", "--json", code=0, env=env).stdout)["fine"]
+    status = json.loads(lab.run("status", "pay-me", "--json", code=0, env=env).stdout)
+    assert status["phase"] == "agreed(PASSIVE)"
+    (pair,) = load_inventory(new / "pairs.yaml").pairs
+    assert [(org.name, org.datacenter) for org in pair.orgs] == [
+        ("Simulated Primary", "us1"),
+        ("Simulated Secondary", "eu1"),
+    ]
+    assert lab.posts() == 0, "the orgs were only looked at"
+    lab.run("run", "pay-me", "--to", "ACTIVE", "--yes", code=0, env=env)
+
+
+def test_one_orgs_keys_tell_who_its_peer_is(lab: Lab) -> None:
+    new = lab.folder / "new"
+    env = {name: key for name, key in keys_of(lab, "SHOP").items() if "PRIMARY" in name}
+    flags = ("--pair", "shop", "--primary", lab.sim.org(P).url, "--secondary", lab.sim.org(S).url)
+    lab.run("init", str(new), *flags, code=0, env=env)
+    (pair,) = load_inventory(new / "pairs.yaml").pairs
+    assert [*pair.uuids] == [lab.sim.org(role).org_uuid for role in Role]
+    assert (pair[P].name, pair[S].name) == ("Shop", "Simulated Secondary")
+
+
+def test_keys_of_the_wrong_side_are_refused(lab: Lab) -> None:
+    swapped = ("--primary", lab.sim.org(S).url, "--secondary", lab.sim.org(P).url)
+    keys = keys_of(lab, "PAYMENTS")
+    env = {
+        name: keys[name.replace("PRIMARY", "X").replace("SECONDARY", "PRIMARY").replace("X", "SECONDARY")]
+        for name in keys
+    }
+    assert "the org of these keys is the secondary of its pair" in lab.told(
+        "init", str(lab.folder / "new"), *swapped, code=2, env=env
+    )
+    assert not (lab.folder / "new").exists()
+
+
+def test_an_org_that_denies_the_keys_is_said_and_the_rest_goes_on(lab: Lab) -> None:
+    env = dict.fromkeys(keys_of(lab, "PAYMENTS"), "0" * 32)
+    flags = ("--primary", lab.sim.org(P).url, "--secondary", lab.sim.org(S).url)
+    result = lab.run("init", str(lab.folder / "new"), *flags, code=0, env=env)
+    assert "The primary did not say who it is (" in result.stderr
+    assert "0" * 32 not in result.output
+    assert "${EDITOR:-vi} pairs.yaml" in result.stdout
+
+
+def test_a_person_is_asked_again_until_the_answer_can_be(lab: Lab) -> None:
+    lab.env |= keys_of(lab, "SHOP")
+    with Person(lab, ("init", "new")) as person:
+        for question, answer in (
+            ("[payments]: ", "a shop"),
+            ("cannot be a name", "shop"),
+            ("serves [us1]: ", "us9"),
+            ('did you mean "us5"?', lab.sim.org(P).url),
+            ("takes over [eu1]: ", lab.sim.org(P).url),
+            ("that is the other org's", lab.sim.org(S).url),
+        ):
+            person.wait_for(question)
+            person.seen = person.seen[person.seen.index(question) + len(question) :]
+            person.type(f"{answer}\n")
+        assert person.end() == 0
+    assert "hamr status shop" in person.seen
+    (pair,) = load_inventory(lab.folder / "new" / "pairs.yaml").pairs
+    assert [*pair.uuids] == [lab.sim.org(role).org_uuid for role in Role]
+
+
+def test_keys_that_an_org_denies_may_belong_to_another_site(lab: Lab) -> None:
+    lab.env |= keys_of(lab, "PAYMENTS")
+    with Person(lab, ("init", "new")) as person:
+        for question, answer in (
+            ("[payments]: ", ""),
+            ("serves [us1]: ", lab.sim.org(S).url),
+            (f"serves [{lab.sim.org(S).url}]: ", lab.sim.org(P).url),
+            ("takes over [eu1]: ", lab.sim.org(S).url),
+        ):
+            person.answer(question, f"{answer}\n")
+        assert person.end() == 0
+    assert "Is it at another site? Enter goes on with this one." in person.seen
+    (pair,) = load_inventory(lab.folder / "new" / "pairs.yaml").pairs
+    assert [*pair.uuids] == [lab.sim.org(role).org_uuid for role in Role]
+
+
+@pytest.mark.parametrize("keys", ["\x03", "\x04"])
+def test_who_leaves_at_a_question_leaves_no_file(lab: Lab, keys: str) -> None:
+    with Person(lab, ("init", "new")) as person:
+        person.answer("[payments]: ", "shop\n")
+        person.answer("serves [us1]: ", keys)
+        assert person.end() == 130
+    assert "Nothing was written, neither here nor to an org." in person.seen
+    assert not (lab.folder / "new").exists()
+
+
+def test_a_person_who_says_yes_is_asked_nothing(lab: Lab) -> None:
+    with Person(lab, ("init", "new", "--yes")) as person:
+        assert person.end() == 0
+    assert "[payments]" not in person.seen
+    assert (lab.folder / "new" / "pairs.yaml").exists()

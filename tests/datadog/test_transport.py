@@ -1,4 +1,4 @@
-"""How connections are opened: verified, lean to import, through a proxy only where keys stay hidden from it."""
+"""How connections are opened: verified, lean to import, keys hidden from any proxy; and a site that had enough is left alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import ssl
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
 from orchestrator.datadog.connections import (
+    Sites,
     Trust,
     open_page_transport,
     open_transport,
@@ -20,11 +22,15 @@ from orchestrator.datadog.connections import (
 )
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
+from orchestrator.model.org import EnvironmentKey, Org, Wire
 from orchestrator.model.playbook import Timeouts
+from orchestrator.model.status import Both, Role
 from tests.steps import typed
 
 from .orgs import SHORT, org_at, pair_at
 from .servers import http, raw_server, says
+
+pytestmark = pytest.mark.anyio
 
 
 def run_python(code: str) -> str:
@@ -65,7 +71,6 @@ def context_of(transport: Transport) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("url", ["https://api.datadoghq.com", "http://127.0.0.1:9101"])
 async def test_tls_is_always_verified(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
@@ -77,7 +82,6 @@ async def test_tls_is_always_verified(url: str, monkeypatch: pytest.MonkeyPatch,
     await transport.aclose()
 
 
-@pytest.mark.anyio
 async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -> None:
     both = open_transports(pair_at("https://api.datadoghq.com", "https://api.datadoghq.eu").orgs, {})
     mixed = open_transports(pair_at("https://api.datadoghq.com", "http://127.0.0.1:9101").orgs, {})
@@ -149,7 +153,6 @@ def test_the_proxy_is_the_environments(url: str, environ: dict[str, str], expect
     assert (None if found is None else found.url) == expected
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("answer", "sent"),
     [(http("407 Proxy Authentication Required"), False), (b"HTTP/1.1 200 OK\r\n\r\n", False)],
@@ -172,7 +175,6 @@ async def test_law_05_a_proxy_that_makes_no_tunnel_has_sent_nothing(answer: byte
         assert b"canary" not in b"".join(proxy.requests)
 
 
-@pytest.mark.anyio
 async def test_law_17_no_netrc_adds_a_header(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ana password hunter2\n")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -195,7 +197,6 @@ async def exchanged(transport: Transport, url: str, timeouts: Timeouts = SHORT) 
     return into
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "url", ["http://[::1", "http://a\nb", "http://" + "a" * 300 + "\u20ac" * 3, "gopher://a"]
 )
@@ -228,3 +229,58 @@ def test_an_org_without_tls_loads_no_certificates(monkeypatch: pytest.MonkeyPatc
     trust, orgs = Trust(), pair_at("http://127.0.0.1:9101", "http://127.0.0.1:9102").orgs
     trust.load_beside(orgs)
     open_transports(orgs, {}, trust)
+
+
+US, EU, ELSEWHERE = "https://api.us.example", "https://api.eu.example", "https://api.ap.example"
+
+
+class Clock:
+    """Time that goes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def orgs(primary: str, secondary: str) -> Both[Org]:
+    key = EnvironmentKey("A")
+    made = (
+        Org(role, "O", "u", url, "us1", Wire.AUTO, key, key)
+        for role, url in zip(Role, (primary, secondary), strict=True)
+    )
+    return Both(*made)
+
+
+def answer(code: int, **headers: str) -> httpx.Response:
+    return httpx.Response(code, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+
+@pytest.mark.parametrize(
+    ("response", "waited"),
+    [
+        (answer(200, retry_after="7"), 0.0),
+        (answer(429, retry_after="3"), 3.0),
+        (answer(429), 1.0),
+        (answer(429, retry_after="600"), 10.0),
+    ],
+)
+async def test_a_pair_waits_for_a_site_that_had_enough_and_no_longer_than_ten_seconds(
+    response: httpx.Response, waited: float
+) -> None:
+    clock = Clock()
+    sites = Sites(clock)
+    sites.heard(EU, response)
+    await sites.wait_for(orgs(US, ELSEWHERE))
+    assert clock.seconds == 100.0, "a pair of other sites waits for nobody"
+    await sites.wait_for(orgs(US, EU))
+    assert clock.seconds == 100.0 + waited
+    await sites.wait_for(orgs(US, EU))
+    assert clock.seconds == 100.0 + waited, "once"
