@@ -28,7 +28,7 @@ from orchestrator.model.words import counted, span
 from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared
 from orchestrator.simulator import Regions, SimulatorConfig, simulated_orgs, write_inventory
-from orchestrator.simulator.many import ManySimulations
+from orchestrator.simulator.simulation import ManySimulations
 from orchestrator.situation.guard_kinds import assumed_values
 
 from .crew import Crew

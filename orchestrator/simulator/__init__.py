@@ -1,7 +1,7 @@
 """Two simulated regions that speak the HAMR API, with faults at any request.
 
 `Regions` is the simulator without sockets, on any Clock; `Simulation` serves the same two regions on loopback ports.
-Data goes config, faults → state → endpoints → region → core → sockets → simulation. The faults and their kinds are
+Data goes config, faults → state → endpoints → core → sockets → simulation. The faults and their kinds are
 defined in config/faults.py, which reads them from files, too.
 """
 
@@ -39,12 +39,13 @@ from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, 
 from .core import Regions
 from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
 from .faults import Faults, random_faults
-from .many import ManySimulations, many_configs
 from .simulation import (
+    ManySimulations,
     ServedOrg,
     Simulation,
     inventory_place,
     inventory_text,
+    many_configs,
     print_ready,
     serve,
     write_inventory,

@@ -27,7 +27,7 @@ from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import SimulatorConfig, write_inventory
-from orchestrator.simulator.many import ManySimulations, many_configs
+from orchestrator.simulator.simulation import ManySimulations, many_configs
 from orchestrator.system.log import configure
 from orchestrator.system.redaction import Redactor
 
