@@ -328,7 +328,7 @@ def _look_at(session: Session, unopened: HamrError | None) -> JournalFound:
         return found
     mirrored: Mirrored | None = None
     try:
-        history = session.history()
+        history = session.history_by_name()
         holder = session.store.holder(pair)
         for record in session.store.records(pair=pair, kinds=[MirrorFound.kind]):
             event = event_of(record)

@@ -28,6 +28,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     yield _holds(found, found.history)
     if found.history.unjournalled:
         return  # what nobody ever wrote down is not known, rather than not so
+    yield from _other_name(found.history)
     yield _lock(answers)
     yield _cooling_down(answers, found.history)
     yield _owed(answers, found.history)
@@ -119,6 +120,14 @@ def _lock(answers: Answers) -> Check:
     )
     unlock = next_step.unlock(answers.pair.name, holder.lock)
     return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, show, unlock)
+
+
+def _other_name(history: History) -> Iterator[Check]:
+    """Said only where it is so: most pairs keep their name."""
+    known = history.known_as
+    if known is not None:
+        sentence = f"{known.sentence[0].upper()}{known.sentence[1:]}. A run is refused until the pair is called {known.pair} again, or by name."
+        yield _left("name", Level.CRITICAL, Level.CRITICAL, sentence, known.last)
 
 
 def _cooling_down(answers: Answers, history: History) -> Check:

@@ -22,6 +22,7 @@ from orchestrator.model.status import Status
 from orchestrator.model.words import utc
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
+from orchestrator.operations.preflight import refuse_renamed
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
 
@@ -63,7 +64,7 @@ async def drill(
 
 async def home_of(session: Session) -> Status:
     """Where a pair stands that is ready for a drill, by reading both orgs alone; Refused where it is in no state to be drilled."""
-    _refuse_unready(session, session.history())
+    _refuse_unready(session, session.history_by_name())
     standing = await read_status(session)
     phase = standing.phase
     if phase.name is not PhaseName.AGREED or phase.status is None:
@@ -77,6 +78,7 @@ async def home_of(session: Session) -> Status:
 def _refuse_unready(session: Session, history: History) -> None:
     """A drill begins on a pair with nothing left over; a refusal names what is."""
     name, held = session.pair.name, history.open_drill
+    refuse_renamed(history.known_as, {})
     if held is not None:
         raise Refused(
             f"pair {name} is in drill {held.drill} already, which {held.by}@{held.host} began at "
@@ -102,7 +104,7 @@ def _open(session: Session, goal: Status, home: Status, controls: RunControl) ->
     opened = OpenDrill(session, session.new_run(), controls)
     lock = take_lock(session, opened.drill, take_over=False)
     try:
-        _refuse_unready(session, session.history())
+        _refuse_unready(session, session.history_by_name())
         started = DrillStarted(goal, home, simulated=False, orgs=session.pair.uuids)
         session.store.append(session.entry(opened.drill, started), holding=lock.lock)
     finally:

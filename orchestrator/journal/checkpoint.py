@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import RunStarted
 from orchestrator.model.floor import Floor
+from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.protocols import Store
-from orchestrator.model.situation import Owed, Scheduled
+from orchestrator.model.situation import KnownAs, Owed, Scheduled
 
-from .history import KINDS, DrillHistory, History, RunHistory, brought_in, events_of, fold, in_time
+from .history import KINDS, DrillHistory, History, RunHistory, brought_in, event_of, events_of, fold, in_time
 
 CHECKPOINT = "pair.checkpointed"
 """The record kind. It belongs to no run."""
@@ -53,6 +54,35 @@ def read_history(store: Store, pair: Pair) -> History:
     if not history.runs and not store.ids("", 1):  # what doctor and prove keep says nothing of runs
         history.unjournalled = store.place
     return history.of(pair)
+
+
+def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
+    """The name under which a pair's very orgs were run since its own last run, where that is another one; `history` is the pair's."""
+    begun = (run.run for run in reversed(history.runs.values()) if run.started and not run.elsewhere)
+    own = next(begun, None)
+    since = (
+        0
+        if own is None
+        else max((run.seq for run in store.records(run=own, kinds=(RunStarted.kind,))), default=0)
+    )
+    runs = store.records(kinds=(RunStarted.kind,), after=since)
+    found = next(reversed([run for run in runs if run.pair != pair.name and _is_of(run, pair)]), None)
+    if found is None:
+        return None
+    there = read_history(store, replace(pair, name=found.pair))
+    left = "" if there.open_run is None else there.open_run.run
+    by, holder = f"{found.by}@{found.host}", store.holder(found.pair)
+    return KnownAs(found.pair, found.run, by, left, there.owed, holder)
+
+
+def _is_of(record: Record, pair: Pair) -> bool:
+    """By where they are asked, too: of simulated regions there may be many with the same orgs."""
+    event, urls = event_of(record), {org.base_url for org in pair.orgs}
+    return (
+        isinstance(event, RunStarted)
+        and {uuid.lower() for uuid in event.orgs} == {*pair.uuids}
+        and {*event.urls} == urls
+    )
 
 
 def read_histories(store: Store) -> dict[str, History]:

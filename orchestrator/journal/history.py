@@ -21,7 +21,7 @@ from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.protocols import Store
 from orchestrator.model.reading import Change, HamrRecord, NotSent, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
-from orchestrator.model.situation import START_WITHIN, GuardWait, OpenDrill, OpenRun, Owed, Scheduled
+from orchestrator.model.situation import START_WITHIN, GuardWait, KnownAs, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Role, Status
 
 ENDS: tuple[str, ...] = tuple(
@@ -192,6 +192,8 @@ class History(Struct):
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
     """Runs that wait for their time, by id; those that never began among them, once that is past."""
     owed: Owed | None = None
+    known_as: KnownAs | None = None
+    """Where that was asked: the other name under which its orgs were run last."""
     floors: dict[str, Floor] = field(default_factory=dict)
     """The newest record seen of each org, by its uuid."""
     since: int = 0

@@ -234,9 +234,9 @@ class IfUnknown(enum.Enum):
 ALWAYS_ON: tuple[str, ...] = ("linked", "fresh", "alone")
 """Guards that every transition has, named or not. Their names are taken."""
 
-BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down", "reverted")
+BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down", "reverted", "renamed")
 """Questions that a new run answers before its first transition, overridden by these names: is an earlier write's
-outcome unknown, and is the pair cooling down? A playbook's guards cannot take these names either."""
+outcome unknown, is the pair cooling down, and were its orgs run under another name? A playbook's guards cannot take these names either."""
 
 NEVER_OVERRIDDEN: frozenset[str] = frozenset({"linked", "fresh"})
 """Guards that no flag overrides (law 10)."""

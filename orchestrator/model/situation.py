@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from .guard import ProbeReading, Verdict
 from .journal import Head, Holder
-from .next_step import NextStep
+from .next_step import NextStep, show
 from .org import Pair
 from .plain import EMPTY
 from .reading import Change, HamrRecord, Identity, Reading
@@ -233,6 +233,38 @@ class UnderWay(Struct, frozen=True):
     """What it last did, as a record kind."""
 
 
+class KnownAs(Struct, frozen=True):
+    """Another name under which the journal knows a pair's very orgs: they were run under it since they last were under theirs."""
+
+    pair: str
+    run: str
+    """Their last run under it."""
+    by: str
+    open_run: str = ""
+    """The run that is open there, or ""."""
+    owed: Owed | None = None
+    holder: Holder | None = None
+    """Who holds them there, unless that process is gone."""
+
+    @property
+    def last(self) -> NextStep:
+        """What reads the last that was done with these orgs."""
+        return show(self.run).so_that(f"what was done last with these orgs, as pair {self.pair}")
+
+    @property
+    def sentence(self) -> str:
+        """What that means for a run under the name that they have now."""
+        left = (
+            *((f"run {self.open_run} is open there",) if self.open_run else ()),
+            *((f"the {self.owed.role} is owed {self.owed.status} there",) if self.owed is not None else ()),
+            *((f"{self.holder} holds them there",) if self.holder is not None else ()),
+        )
+        return (
+            f"this journal knows these very orgs as pair {self.pair}: run {self.run} of {self.by} was their last. Under another "
+            f"name a run sees neither that lock, nor that history, nor what is owed{''.join(f'; {each}' for each in left)}"
+        )
+
+
 class Standing(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 
@@ -265,6 +297,8 @@ class Standing(Struct, frozen=True):
     """Emergencies that did without other people's agreement, which is owed afterwards."""
     elsewhere: tuple[str, ...] = ()
     """Runs that are open on orgs which the inventory does not name any more."""
+    known_as: KnownAs | None = None
+    """The name under which these orgs were run last, where that is another one."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
     journal_left: str | None = None

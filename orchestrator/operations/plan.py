@@ -87,7 +87,7 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
 
     With `assumed` it is planned as if both orgs stood there, without any network.
     """
-    history = session.history()
+    history = session.history_by_name()
     if assumed is None:
         planned = request.mode is Mode.PLANNED
         # In an emergency only the orgs are waited for that one to this goal may need.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import Refused, UsageError
+from orchestrator.errors import Locked, Refused, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
@@ -16,6 +16,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.situation import KnownAs
 from orchestrator.model.status import Status
 from orchestrator.model.words import no_journal, span, utc
 
@@ -74,10 +75,12 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
 def check_adoption(overrides: Mapping[str, str]) -> None:
     """A UsageError for an override that an adoption does not ask, or that gives no reason."""
     for guard, reason in overrides.items():
-        if guard != "reverted":
-            raise UsageError(f"--override {guard}: an adoption asks no guard; it takes reverted alone")
+        if guard not in ("reverted", "renamed"):
+            raise UsageError(
+                f"--override {guard}: an adoption asks no guard; it takes reverted and renamed alone"
+            )
         if not reason.strip():
-            raise UsageError("--override reverted=REASON: the reason is missing")
+            raise UsageError(f"--override {guard}=REASON: the reason is missing")
 
 
 def _no_stop(request: RunRequest, playbook: Playbook) -> UsageError:
@@ -104,10 +107,32 @@ class _Judged(Struct, frozen=True):
     clearing: NextStep | None = None
 
 
-def _judge(
-    history: History, playbook: Playbook, clock: Clock, request: RunRequest
-) -> tuple[_Judged, _Judged]:
-    return _judge_unknown(history, request), _judge_cool_down(history, playbook, clock, request.mode)
+def _judge(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> tuple[_Judged, ...]:
+    return (
+        _judge_unknown(history, request),
+        _judge_cool_down(history, playbook, clock, request.mode),
+        *(() if history.known_as is None else (_judge_name(history.known_as),)),
+    )
+
+
+def _judge_name(known: KnownAs) -> _Judged:
+    why = f"Call the pair {known.pair} in pairs.yaml again; overriding goes on without all that."
+    return _Judged(Verdict("renamed", Outcome.FAIL, known.sentence, why=why), known.last)
+
+
+def refuse_renamed(
+    known: KnownAs | None, overrides: Mapping[str, str], again: NextStep | None = None
+) -> None:
+    """Refuse to write orgs under a name that they were not run under last, unless by name; Locked where somebody holds them there."""
+    if known is None:
+        return
+    verdict, steps = _judge_name(known).verdict, (known.last,)
+    words = f"{verdict.guard}: {verdict.reason}. {verdict.why}"
+    if known.holder is not None:
+        raise Locked(words, next_steps=steps)
+    if verdict.guard not in overrides:
+        over = () if again is None else (again.overriding(verdict.guard).so_that("go over it, by name"),)
+        raise Refused(words, next_steps=(*steps, *over))
 
 
 def judge_before(
@@ -188,6 +213,8 @@ def refuse_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
     """Refuse a run for what earlier runs left behind, and say how each is cleared or overridden; else what it goes over by name, and why."""
+    if history.known_as is not None and history.known_as.holder is not None:
+        refuse_renamed(history.known_as, request.overrides)
     found = _judge(history, playbook, clock, request)
     failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
     refused = [each for each in failed if each.verdict.guard not in request.overrides]

@@ -32,6 +32,7 @@ from .preflight import (
     refuse_before,
     refuse_in_drill,
     refuse_owing,
+    refuse_renamed,
     require_reasons,
 )
 from .session import EMERGENCY_BUSY_SECONDS, Session
@@ -106,7 +107,7 @@ async def _enter(
     session: Session, request: RunRequest, drill: str
 ) -> tuple[History, tuple[tuple[Verdict, str], ...]]:
     """The pair's history, and what a run goes over by name; Refused where something is in its way."""
-    history = await session.calls(session.history)
+    history = await session.calls(session.history if drill else session.history_by_name)
     refuse_in_drill(history, request, drill)
     refuse_owing(history, request)
     return history, refuse_before(history, session.playbook, session.clock, request)
@@ -318,11 +319,12 @@ async def adopt(
     check_adoption(overrides)
     run = session.new_run()
     async with hold_pair(session, run, take_over=True, wants_keys=True, controls=controls) as active:
-        history = await session.calls(session.history)
+        history = await session.calls(session.history_by_name)
+        command = next_step.adopt(session.pair.name, truth)
+        refuse_renamed(history.known_as, overrides, command)
         from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above
 
-        command = next_step.adopt(session.pair.name, truth)
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
         engine = prepare(active, Purpose(Begun.ADOPTION, command, request), RunState(run), history)
         return await supervise(active, engine.adopt(truth, reason, overrides))

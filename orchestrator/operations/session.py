@@ -17,7 +17,7 @@ from orchestrator.datadog.connections import Trust, open_transports
 from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, JournalStore, ThisHost, ThreadCalls
-from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, read_history
+from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of, known_as, read_history
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, JournalMoved, encode
@@ -217,6 +217,15 @@ class Session:
         self.verify()
         history = read_history(self.store, self.pair)
         self.since_checkpoint = history.read
+        return history
+
+    def history_by_name(self) -> History:
+        """The same, for whoever is about to write or to show it: whether its orgs go by another name there, too, but for a fleet's."""
+        history = self.history()
+        found = None if self.fleet else known_as(self.store, self.pair, history)
+        if found is not None and found.holder is not None and self.is_gone(found.holder):
+            found = replace(found, holder=None)
+        history.known_as = found
         return history
 
     def keep_checkpoint(self, lock: str) -> None:

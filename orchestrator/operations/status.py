@@ -111,7 +111,7 @@ async def read_status(
     shared: SharedConnections | None = None,
 ) -> Standing:
     """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too."""
-    history = session.history()
+    history = session.history_by_name() if shared is None else session.history()
     async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
@@ -153,6 +153,7 @@ def standing_of(
         ),
         approvals_owed=history.approvals_owed,
         elsewhere=tuple(run.run for run in history.elsewhere),
+        known_as=history.known_as,
         holder=holder,
         holder_dead=holder is not None and at_work is None,
         under_way=at_work,

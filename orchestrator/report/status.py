@@ -297,6 +297,8 @@ def _facts(standing: Standing, playbook: Playbook, *, beside_run: bool = False) 
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         page += labelled("other orgs", words, "warn")
+    if standing.known_as is not None:
+        page += labelled("other name", standing.known_as.sentence, "bad")
     if standing.open_run is not None and not standing.open_run.under_way:
         page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
@@ -423,6 +425,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
             **fields_fact(standing, "mirrors=pair.mirrors", "owed"),
             "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
             **fields_fact(standing, "approvals_owed", "open_on_other_orgs=elsewhere"),
+            "known_as": standing.known_as and standing.known_as.pair,
             "unknown": unknown if standing.journal_exists else None,
             **fields_fact(standing, "open_run", "open_drill", "scheduled"),
             "under_way": standing.under_way and _under_way_fact(standing.under_way),

@@ -36,6 +36,8 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     if standing.unknown:
         steps = _by_name("unknown", steps, "run")
     steps = after_asking(steps, pair, standing.strangers)
+    if standing.known_as is not None:
+        steps = (standing.known_as.last, *_by_name("renamed", steps, "run", "adopt"))
     if standing.left_a_run and holder is not None:
         steps = _after_unlocking(steps, pair, holder)
     steps, drill = each_once(steps), standing.open_drill

@@ -321,6 +321,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         "may_come_late": [],
         "approvals_owed": [],
         "open_on_other_orgs": [],
+        "known_as": None,
         "open_run": {
             "run": RUN,
             "goal": "ACTIVE",

@@ -1,0 +1,89 @@
+"""A pair that the inventory calls by another name: the journal knows its orgs, and nobody writes them unseen."""
+
+from __future__ import annotations
+
+from orchestrator.journal import JournalStore, ThisHost
+from orchestrator.model.journal import Holder
+from orchestrator.model.status import Role, Status
+from orchestrator.system.clock import SystemClock
+from tests.steps import next_of
+
+from .lab import Lab
+
+
+def owing(lab: Lab) -> str:
+    """The run that left a debt, under the name that the pair had."""
+    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, True))
+    emergency = ("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes")
+    run = str(lab.json(*emergency, code=8)["run"])
+    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, False))
+    return run
+
+
+def call(lab: Lab, old: str, new: str) -> None:
+    pairs = lab.folder / "pairs.yaml"
+    pairs.write_text(pairs.read_text().replace(f"\n  {old}:\n", f"\n  {new}:\n"))
+
+
+def test_law_12_nobody_writes_a_renamed_pair_unseen(lab: Lab) -> None:
+    run = owing(lab)
+    call(lab, "sim", "pay")
+    before = lab.writes()
+    for typed in (
+        ("run", "pay", "--to", "PASSIVE"),
+        ("run", "pay", "--to", "PASSIVE", "--emergency", "--reason", "it is down"),
+        ("adopt", "pay", "--truth", "secondary", "--reason", "it is right"),
+    ):
+        words = lab.told(*typed, "--yes", code=3)
+        assert (
+            f"this journal knows these very orgs as pair sim: run {run} of alice@laptop was their last"
+            in words
+        )
+        assert "the primary is owed ACTIVE there" in words
+        assert "Call the pair sim in pairs.yaml again" in words
+        assert f"hamr show {run}" in words
+        assert "--override renamed=REASON" in words
+    lab.run("resume", "pay", "--yes", code=2)
+    assert lab.writes() == before
+    call(lab, "pay", "sim")
+    lab.run("resume", "sim", "--yes", code=0)
+    assert lab.statuses() == (Status.ACTIVE, Status.ACTIVE)
+
+
+def test_status_plan_and_doctor_say_that_a_pair_was_renamed(lab: Lab) -> None:
+    run = owing(lab)
+    call(lab, "sim", "pay")
+    status = lab.json("status", "pay")
+    assert status["known_as"] == "sim"
+    assert next_of(status)[0] == f"hamr show {run}"
+    assert all(
+        "--override renamed=" in step
+        for step in next_of(status)
+        if step.startswith(("hamr run", "hamr adopt"))
+    )
+    assert "knows these very orgs as pair sim" in " ".join(lab.run("status", "pay").stdout.split())
+    assert "renamed" in lab.run("plan", "pay", "--to", "ACTIVE", "--emergency", "--reason", "down").stdout
+    assert "as pair sim" in " ".join(lab.run("doctor", "pay", code=2).stdout.split())
+
+
+def test_law_10_a_new_name_is_accepted_once_and_the_old_one_is_the_other_from_then_on(lab: Lab) -> None:
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    call(lab, "sim", "pay")
+    home = ("run", "pay", "--to", "PASSIVE", "--yes")
+    lab.run(*home, code=3)
+    lab.run(*home, "--override", "renamed=it has a new owner", "--override", "alone=that was me", code=0)
+    assert lab.json("status", "pay")["known_as"] is None
+    call(lab, "pay", "sim")
+    assert "as pair pay" in lab.told("run", "sim", "--to", "PASSIVE", "--yes", code=3)
+
+
+def test_law_12_whoever_holds_a_pair_under_its_other_name_holds_it(lab: Lab) -> None:
+    run = str(lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"])
+    call(lab, "sim", "pay")
+    pid, started = ThisHost().this_process()
+    now = SystemClock().now()
+    with JournalStore.open(lab.journal, now=SystemClock().now) as store:
+        held = Holder("lock-a", "sim", run, "bob", ThisHost().name, pid, started, now, now)
+        assert store.take_lock(held) is None
+    typed = ("run", "pay", "--to", "PASSIVE", "--yes", "--override", "renamed=we know")
+    assert f"bob on {ThisHost().name} (process {pid}) holds them there" in lab.told(*typed, code=5)
