@@ -163,7 +163,6 @@ class Progress:
             return
         if page:
             self._stream.page(page)
-        if page or not isinstance(event, events.ReadingsTaken):
             self._waiting = ""
 
 

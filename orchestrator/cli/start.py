@@ -56,7 +56,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
 
-    paths = list(dict.fromkeys(files))
+    console, paths = invocation.console, list(dict.fromkeys(files))  # it knows how wide the page may be
     problems: list[Problem] = []
     if not files:
         inventory = invocation.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml"
@@ -103,7 +103,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     for note in notes:
         page += paragraph(f"note  {note}", "warn", hanging=6)
     page += problem_lines(problems)
-    invocation.console.facts(
+    console.facts(
         tuple(page),
         document(
             "hamr/check/1",

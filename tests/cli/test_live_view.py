@@ -69,9 +69,14 @@ def test_a_run_is_redrawn_in_place_and_leaves_each_event_and_the_last_frame_once
 
 
 def test_in_a_pipe_and_without_colour_a_run_is_plain_lines(lab: Lab) -> None:
+    book = lab.folder / "quick.yaml"
+    book.write_text(book.read_text().replace("mirror_wait: 20ms", "mirror_wait: 1s"))
+    pairs = lab.folder / "pairs.yaml"
+    pairs.write_text(pairs.read_text().replace("mirrors: false", "mirrors: auto"))
     piped = lab.start(*RUN, stdout=-1, stderr=-1)
     out, _ = piped.communicate(timeout=20)
     assert piped.returncode == 0
+    assert out.count("Waiting for an echo in") == 1, "once, however often it looks"
     assert "\x1b" not in out
     assert "so far" not in out
     lab.run("run", "sim", "--to", "PASSIVE", "--yes", "--override", "settled=TEST", code=0)

@@ -286,6 +286,16 @@ def test_a_closed_pipe_is_quiet(lab: Lab, arguments: tuple[str, ...]) -> None:
     assert running.wait(20) == 0
 
 
+def test_what_check_remarks_on_is_folded_once(lab: Lab) -> None:
+    (lab.folder / "book.yaml").write_text(PLAYBOOK.replace(", survivor: secondary", ""))
+    with Person(lab, ("check", "book.yaml"), {"COLUMNS": "80"}) as person:
+        assert person.end() == 0
+    assert shown_by(person.seen)[-2:] == [
+        "note book.yaml: no transition on the way to ACTIVE names a survivor: while",
+        "      a region is dead, nothing can be done with this playbook.",
+    ]
+
+
 def test_a_watch_ends_with_ctrl_c_and_without_a_word(lab: Lab) -> None:
     with Person(lab, ("status", "sim", "--watch", "0.5")) as person:
         while person.seen.count("Ctrl-C ends it.") < 5:
