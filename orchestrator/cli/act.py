@@ -133,7 +133,7 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) ->
 
     from orchestrator.fleet.crew import begun_fleet
     from orchestrator.operations.approval import approve as agree
-    from orchestrator.operations.approval import asked_by_plan, asked_by_run
+    from orchestrator.operations.approval import asked_by_plan, asked_by_run, refuse_own
     from orchestrator.operations.finding import run_named
     from orchestrator.operations.preflight import require_reasons
     from orchestrator.report.layout import line
@@ -159,6 +159,7 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) ->
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
     with invocation.session(asked.what.pair, writes=True) as session:
         if invocation.asks:
+            refuse_own(session.operator, asked.by)
             invocation.console.aside.page(page)
             invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
         record = agree(session, asked, reason)

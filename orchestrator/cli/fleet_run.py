@@ -24,6 +24,7 @@ from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted
+from orchestrator.operations.approval import refuse_own
 from orchestrator.operations.preflight import check_request, require_reasons
 from orchestrator.report.describe import describe_event
 from orchestrator.report.documents import document
@@ -257,6 +258,7 @@ def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> ExitC
     page = approvable_fleet_page(view, reason=view.started.reason)
     if invocation.asks and plans:
         invocation.require_somebody()
+        refuse_own(operator, view.by.partition("@")[0])
         console.aside.page(page)
         agree_to_many(console, view.started.goal, len(plans), to="agree to exactly that")
     with invocation.store(writes=True) as store:

@@ -123,7 +123,7 @@ def _let_pass(result: RunResult) -> Page:
         for guard, verdict in verdicts.items()
         for each in verdict_lines(verdict, named.get(guard) or blind[guard], indent=2)
     ]
-    return (line(), *heading("Did not pass, and did not stop it"), *lines) if lines else ()
+    return (*heading("Did not pass, and did not stop it"), *lines) if lines else ()
 
 
 def _facts(result: RunResult) -> Page:

@@ -324,13 +324,14 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
     things, left = _left_to_do(standing), standing.left_by_hand
     by_hand = () if left is None or not left.run else (next_step.acknowledge(left.run).command,)
+    head = _head(standing)
     return (
         *((line(),) if page else ()),
         *page,
         *to_do_lines(things, well=at_rest),
         *((Span("  Done by hand? ", "dim"), Span(each, "command")) for each in by_hand),
-        *(() if at_rest and not things else (line(),)),
-        *_head(standing),
+        *(() if (at_rest and not things) or not head else (line(),)),
+        *head,
     )
 
 

@@ -53,7 +53,8 @@ def test_law_10_a_refusal_lists_its_guards_with_their_flags_and_sends_nothing(la
     assert "bob@example.com" in result.stdout
     assert "--override settled=" in result.stdout
     assert lab.writes() == 0
-    lab.run("run", "sim", "--to", "ACTIVE", "--override", "settled=asked bob", "--yes", code=0)
+    done = lab.run("run", "sim", "--to", "ACTIVE", "--override", "settled=asked bob", "--yes", code=0).stdout
+    assert "on both orgs\n\nDid not pass, and did not stop it\n" in done
 
 
 @pytest.mark.parametrize("guard", ["linked", "fresh"])

@@ -13,6 +13,7 @@ from orchestrator.simulator import Fault, ServerError
 from tests.steps import next_of
 
 from .lab import PLAYBOOK, Lab
+from .terminal import Person
 
 TWO_PEOPLE = PLAYBOOK.replace(
     "transitions:",
@@ -60,6 +61,14 @@ def test_a_run_waits_until_somebody_else_agrees_and_says_what_they_type(team: La
     assert kinds.index("approval.asked") < kinds.index("run.approved") < kinds.index("write.intended")
     said = team.run("show", run, code=0).stdout
     assert "approved by bob@desk" in " ".join(said.split())
+
+
+def test_whoever_asked_for_it_is_refused_before_they_are_asked_anything(team: Lab) -> None:
+    team.run("plan", "sim", "--to", "ACTIVE", "--out", "plan.json", code=0)
+    with Person(team, ("approve", "plan.json")) as person:
+        assert person.end() == 3
+    assert "alice asked for this" in person.seen
+    assert "Type the pair's name" not in person.seen
 
 
 def test_nobody_else_agrees_in_time_and_nothing_is_sent(team: Lab) -> None:

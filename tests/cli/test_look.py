@@ -25,6 +25,7 @@ def test_status_shows_both_orgs_the_phase_and_what_to_type_next(lab: Lab) -> Non
     assert "agreed(PASSIVE)" in result.stdout
     assert "\n  hamr plan sim --to ACTIVE\n" in result.stdout
     assert result.stderr == ""
+    assert "\n\n\n" not in result.stdout
 
 
 def test_status_as_json_is_one_document(lab: Lab) -> None:
