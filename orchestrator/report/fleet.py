@@ -311,12 +311,16 @@ def _row(view: FleetView, member: Member, doing: Doing | None, now: datetime) ->
             Span(shortened(doing.what or "at work"), "warn"),
         )
     if outcome is None:
-        words = "its wave has begun; no end yet" if view.untold(member.pair) else "not begun"
-        return (*head, Span("-"), Span("-"), Span(words, "dim"))
+        return (*head, Span("-"), Span("-"), Span(without_end(view, member), "dim"))
     # What is owed stands in the message itself: that of a code that means it would leave no room for it.
     words = outcome.message if outcome.arrived else f"{meaning(outcome.exit_code)}: {outcome.message}"
     took = span(round(outcome.seconds, 1)) if outcome.seconds else "-"
     return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), member_style(member)))
+
+
+def without_end(view: FleetView, member: Member) -> str:
+    """What is known of a pair that was brought to no end: in a wave that has begun it may stand midway."""
+    return "its wave has begun; no end yet" if view.untold(member.pair) else "not begun"
 
 
 def member_style(member: Member) -> str:

@@ -11,6 +11,7 @@ from orchestrator.model.fleet import FleetView, Member
 from orchestrator.model.plain import timestamp
 from orchestrator.model.words import counted
 
+from .fleet import without_end
 from .layout import escaped
 from .outcomes import Check, checks_of
 from .run_view import ReportView
@@ -88,7 +89,7 @@ def _member_counts(members: Sequence[Member]) -> str:
 def _member(member: Member, view: FleetView) -> list[str]:
     outcome, found = member.outcome, []
     if outcome is None:
-        found = ["      <skipped/>"]
+        found = [f"      <skipped message={_attribute(without_end(view, member))}/>"]
     elif not outcome.arrived:
         said = [outcome.message, *(step.command for step in outcome.next_steps)]
         found = [_failure("not arrived", f"exit code {outcome.exit_code}: {outcome.message}", said)]

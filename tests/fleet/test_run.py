@@ -88,6 +88,11 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     assert row.split(maxsplit=4) == ["pay-2", "2", "-", "-", "its wave has begun; no end yet"]
     assert "1 of 5 pairs arrived, 2 with no end yet, 2 not begun" in page
     assert f"  hamr fleet resume {view.fleet}\n      go on with it, where nobody is at it any more\n" in page
+    html = slow.run("fleet", "report", "--html", "-", code=0).stdout
+    assert html.count('<td colspan="6">its wave has begun; no end yet</td>') == 2
+    assert '<dt>No end yet</dt><dd class="value warn">2</dd>' in html
+    junit = slow.run("fleet", "report", "--junit", "-", code=0).stdout
+    assert junit.count('<skipped message="its wave has begun; no end yet"/>') == 2
     doctor = slow.run("fleet", "doctor", "--all", code=2).stdout
     assert f"Next\n  hamr fleet resume {view.fleet}\n" in doctor
     assert "  hamr resume" not in doctor

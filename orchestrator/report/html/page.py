@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 import jinja2
 from msgspec import Struct
@@ -23,7 +23,7 @@ from orchestrator.report import outcomes, summary
 from orchestrator.report.describe import PURPOSES
 from orchestrator.report.doctor import LEVEL_STYLES
 from orchestrator.report.errors import meaning
-from orchestrator.report.fleet import member_style, needs_person
+from orchestrator.report.fleet import member_style, needs_person, without_end
 from orchestrator.report.layout import escaped
 from orchestrator.report.readiness import facts_of, steps_of, worse_words
 from orchestrator.report.run_view import ReportView
@@ -208,7 +208,9 @@ def fleet_html(view: FleetView, head: Head) -> str:
         verdict=f"{arrived} of {counted(len(view.members), 'pair')} arrived",
         style=style,
         needing=needing,
-        not_begun=sum(each.outcome is None for each in members),
+        no_end=sum(view.untold(each.pair) for each in members),
+        not_begun=sum(each.outcome is None and not view.untold(each.pair) for each in members),
+        without_end=partial(without_end, view),
         took=span(took),
         bars=[*_brought(brought, view.began)],
         width=WIDTH,
