@@ -12,6 +12,7 @@ import shlex
 import stat
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import assert_never
 
 from orchestrator.errors import KeyUnavailable
@@ -234,6 +235,9 @@ def _next_steps(reference: KeyReference) -> tuple[NextStep, ...]:
         case EnvironmentKey(variable):
             line = f"read -rs {variable} && export {variable}"
             return (next_step.shell(line, "then paste the key and press Enter"),)
+        case FileKey(path) if Path(path).is_file() and os.access(path, os.R_OK):
+            line = f"${{EDITOR:-vi}} {shlex.quote(path)}"
+            return (next_step.shell(line, "leave the key in it, on one line, and nothing else"),)
         case FileKey(path):
             return (next_step.shell(f"ls -l {shlex.quote(path)}", "see who may read it"),)
         case CommandKey(argv):

@@ -121,6 +121,10 @@ async def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> N
     missing = await refusal(FileKey(f"{tmp_path}/a key"), keys)
     assert missing.message.endswith(f"file {tmp_path}/a key cannot be read (No such file or directory).")
     assert typed(missing.next_steps) == (f"ls -l '{tmp_path}/a key'",)
+    (tmp_path / "two").write_text("canary-key-0001\ncanary-key-0002\n")
+    two = await refusal(FileKey(f"{tmp_path}/two"), keys)
+    assert two.message.endswith("two holds more than one line.")
+    assert typed(two.next_steps) == (f"${{EDITOR:-vi}} {tmp_path}/two",)
     os.mkfifo(tmp_path / "pipe")
     assert "is not a regular file" in (await refusal(FileKey(f"{tmp_path}/pipe"), keys)).message
     assert (await refusal(FileKey(str(tmp_path)), keys)).message.endswith(
