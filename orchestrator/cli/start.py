@@ -49,9 +49,10 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
     is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give. A
     hook whose program is not on this machine is noted, and is not wrong: it may be on the one that runs it. So is a
-    playbook without a way out in an emergency.
+    playbook without a way out in an emergency, and a uuid that hamr init made up.
     """
     from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
+    from orchestrator.config.starter import NO_UUIDS
     from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
@@ -86,6 +87,13 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
         "with this playbook."
         for file, checked in found
         if checked.playbook is not None and checked.playbook.helpless
+    ]
+    notes += [
+        f"{file}: pair {pair.name} still has uuids that hamr init made up: put in those of its orgs."
+        for file, checked in found
+        if checked.inventory is not None
+        for pair in checked.inventory.pairs
+        if any(org.uuid == NO_UUIDS[org.role] for org in pair.orgs)
     ]
     if programs:  # not wrong with a playbook, yet a run of it on this machine would go wrong
         from orchestrator.system.programs import find_program
