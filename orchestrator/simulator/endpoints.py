@@ -19,8 +19,7 @@ from orchestrator.model.status import Role, Status
 
 from .config import Traffic
 from .effects import Incoming, Moment, Response
-from .state import PairState
-from .telemetry import USUAL
+from .state import USUAL, PairState
 from .wire import (
     ERROR_TYPE,
     RECORD_TYPE,

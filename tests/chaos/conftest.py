@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ import pytest
 import yaml
 from msgspec import Struct, field
 
-import orchestrator
 from orchestrator import SimulatedRegions
+from tests.api.conftest import clean_environment, regions
 from tests.cli.lab import PLAYBOOK
+
+__all__ = ["clean_environment", "regions"]
 
 CHAOS = Path(sys.executable).with_name("chaos")
 
@@ -94,19 +95,6 @@ class Toolkit(Struct):
         """What the toolkit wanted to talk to, other than this machine."""
         note = self.folder / "reached-out"
         return note.read_text() if note.exists() else ""
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of whoever runs the tests shows."""
-    for name in ("PAIRS", "PLAYBOOK", "JOURNAL", "OPERATOR"):
-        monkeypatch.delenv(f"HAMR_{name}", raising=False)
-
-
-@pytest.fixture
-def regions(tmp_path: Path) -> Iterator[SimulatedRegions]:
-    with orchestrator.simulated_regions(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
