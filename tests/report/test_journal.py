@@ -1,4 +1,4 @@
-"""The journal as people read it."""
+"""The journal as people read it: every event in its line, with nothing hostile in it; the runs, and one of them record by record."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from contextvars import copy_context
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from orchestrator.model import events
-from orchestrator.model.events import Event, encode
+from orchestrator.model.events import EVENT_TYPES, ChangeSeen, Event, HookEnded, NameLearned, Waiting, encode
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import JSON, timestamp
-from orchestrator.model.reading import Change, Exchange, Lost, Unreachable
+from orchestrator.model.playbook import HookOutcome, When
+from orchestrator.model.reading import Change, Exchange, Lost, Unreachable, Unrecognised
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
+from orchestrator.report.describe import describe_event, event_details, reading_words
 from orchestrator.report.journal import DrillSummary, RunSummary, runs_facts, show_facts
-from orchestrator.report.layout import STYLES, cells, fit, plain_text
+from orchestrator.report.layout import STYLES, called, cells, fit, plain_text
 
 from .happened import ATTEMPT, SAID, STARTED
-from .scenes import HASH, NOW, RUN, P, S, lines, reading, record
+from .scenes import HASH, NOW, PAIR, RUN, P, S, lines, reading, record
 
 
 def raw(seq: int, kind: str, data: dict[str, JSON], seconds: float = 0.0, by: str = "alice") -> Record:
@@ -350,3 +353,58 @@ def test_law_15_a_run_that_a_process_is_at_work_on_is_watched_and_not_offered_to
     page = lines(runs_facts([DONE, OPEN], held={OPEN.run})[0])
     assert page[-2:] == ["Under way, by a process that may well live", f"  hamr status {OPEN.pair} --watch"]
     assert not any("hamr resume" in each for each in page)
+
+
+def who(role: Role) -> str:
+    return called(PAIR[role].name, role)
+
+
+@pytest.mark.parametrize(("event", "said"), SAID, ids=[type(event).__name__ for event, _ in SAID])
+def test_an_event_is_told_in_one_line(event: Event, said: str) -> None:
+    spans = describe_event(event, who)
+    assert plain_text((spans,)) == said + "\n"
+    assert {span.style for span in spans} <= STYLES
+
+
+def test_no_event_is_left_out() -> None:
+    assert {type(event) for event, _ in SAID} == set(EVENT_TYPES)
+
+
+def test_an_emergency_is_said_from_the_start() -> None:
+    spans = describe_event(replace(STARTED, mode=Mode.EMERGENCY), who)
+    assert plain_text((spans,)) == "Run of pair payments to ACTIVE, in emergency mode\n"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        NameLearned("\x1b[2J\nfake line" + "x" * 9000, P),
+        ChangeSeen(P, Change.FOREIGN, "\x1b[2J\n" + "x" * 9000, None, None),
+        Waiting("\x9b1A\r" + "x" * 9000, 3.0),
+        replace(STARTED, pair="\x1b]0;owned\x07"),
+    ],
+)
+def test_hostile_texts_stay_on_their_line(event: Event) -> None:
+    text = plain_text((describe_event(event, who),))
+    assert text.count("\n") == 1
+    assert text[:-1].isprintable()
+    assert len(text) < 600
+
+
+def test_a_reading_without_a_known_status_is_said_as_what_it_is() -> None:
+    assert reading_words(reading(P, Unrecognised(record(P, 9)))).text == "status 9, not known"
+    assert reading_words(None).text == "left out"
+
+
+def test_the_timeline_shows_the_ends_of_what_a_hook_printed() -> None:
+    output = "\n".join(f"line {number}" for number in range(1, 11))
+    ended = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 1", 1, output, 1.0)
+    assert plain_text(event_details(ended, indent=2)).splitlines() == [
+        "  | line 1",
+        "  | line 2",
+        "  | line 3",
+        "  | … 4 lines …",
+        "  | line 8",
+        "  | line 9",
+        "  | line 10",
+    ]
