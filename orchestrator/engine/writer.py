@@ -390,9 +390,11 @@ class Writer(Struct):
 
     def _wrote(self, role: Role, record: HamrRecord) -> bool:
         """Whether a record is the very one that an org was brought to, whether or not that org can be seen just now."""
-        seen = self.reader.readings[role].record
-        written = (*self.run.state.confirmed[role][-1:], *(() if seen is None else (seen,)))
-        return any(record.same_version(each) for each in written)
+        reading = self.reader.readings[role]
+        # What lags shows what both may have been brought to by the same write long ago.
+        seen = None if self.run.state.is_under_floor(reading) else reading.record
+        written = (*self.run.state.confirmed[role][-1:], seen)
+        return any(each is not None and record.same_version(each) for each in written)
 
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:

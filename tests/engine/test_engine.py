@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Change
+from orchestrator.model.reading import Change, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 
-from .fake import DARK, SERVER_ADVANCES, P, S, bench
+from .fake import DARK, SERVER_ADVANCES, UUIDS, P, S, bench
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +61,26 @@ async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> N
     assert isinstance(found, MirrorFound)
     assert found.mirrors is mirrored
     assert len(b.world.posts()) == (2 if mirrored else 4)
+
+
+async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_ones_reads_lag() -> None:
+    b = bench(mirrors=Mirrors.AUTO)
+    shared = b.world.records[P]
+    assert shared is not None
+    old = replace(shared, org_uuid=UUIDS[S], target_uuid=UUIDS[P], is_primary=False)
+    b.world.records[S] = old
+
+    lags = [Present(old, Status.PASSIVE)]
+
+    def lag() -> None:
+        if lags and len(b.world.posts()) == 1:
+            b.world.glitches[S] = [lags.pop()]
+
+    b.clock.on_sleep.append(lag)
+    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    (found,) = b.notes.of(MirrorFound)
+    assert found.mirrors is False
+    assert len(b.world.posts()) == 4
 
 
 async def test_a_mirror_with_a_delay_is_found_and_waited_for() -> None:
