@@ -15,7 +15,7 @@ from orchestrator.model import next_step
 from .address import Address
 
 ELSEWHERE = next_step.shell(
-    "--journal FILE", "another journal; it knows neither this one's locks nor its history"
+    "--journal FILE", "another journal; only a copy of this one knows its lock and its history"
 )
 VERIFY = next_step.verify()
 
