@@ -127,8 +127,6 @@ def _drill_of(told: Told) -> DrillView | None:
                 drill.score = score
             case events.DrillClosed(notes=notes) if drill is not None:
                 drill.closed_at, drill.notes = at, notes
-            case _:
-                pass
     return drill
 
 
@@ -210,8 +208,6 @@ def _note_run(run: RunView, event: Event, at: datetime, seq: int, by: str) -> No
             _settle(run, event, at, run.run)
         case events.GuardOverridden(transition="", verdict=verdict, reason=reason):
             run.overridden_before.append((verdict, reason))
-        case _:
-            pass
 
 
 def _settle(run: RunView, event: events.OwedSettled, at: datetime, by_run: str) -> None:
@@ -242,8 +238,6 @@ def _note_orgs(run: RunView, event: Event, at: datetime, seq: int) -> None:
             see(role, shown, f"status {record.status}, not known" if shown is None else str(shown))
         case events.OrgGivenUp(role=role):
             see(role, None, "not seen")
-        case _:
-            pass
 
 
 def _note_name(run: RunView, role: Role, record: HamrRecord | None) -> None:
@@ -299,11 +293,9 @@ def _note_transition(run: RunView, event: Event, at: datetime, seq: int) -> None
             transition = _begun(run, name, at)
             transition.source, transition.target = source, target
             transition.made_seq, transition.ended, transition.after = seq, at, after
-        case _:
-            pass
 
 
-def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912 - one case per event
+def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C901 - one case per event
     match event:
         case events.ProbesRead(transition=name, readings=readings):
             _begun(run, name, at).last_probes |= {reading.probe: reading for reading in readings}
@@ -330,8 +322,6 @@ def _note_around(run: RunView, event: Event, at: datetime) -> None:  # noqa: C90
                 begun = [HookRun(at, name, when, hook, "")]
                 hooks += begun
             begun[-1].ended, begun[-1].ended_at = event, at
-        case _:
-            pass
 
 
 def _note_now(run: RunView, event: Event, at: datetime) -> None:
@@ -372,8 +362,6 @@ def _note_write(run: RunView, event: Event, at: datetime, seq: int) -> None:
         case events.WriteUnknown(attempt=attempt, reason=reason):
             if sent := _write(run, attempt.number):
                 sent.unknown = reason
-        case _:
-            pass
 
 
 def _write(run: RunView, attempt: int) -> Write | None:
