@@ -3,10 +3,9 @@
 `JournalStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
 """
 
-from .address import Address, is_address, without_password
+from .address import Address, default_place, is_address, state_folder, without_password
 from .calls import InlineCalls, ThreadCalls
 from .chain import canonical, check_anchor, export, parse_anchor, verify_export
-from .opening import default_place, state_folder
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .store import VERIFY_NEWEST, JournalStore
 

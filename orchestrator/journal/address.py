@@ -1,19 +1,23 @@
-"""The address of a team's journal: what a person sees of it, and what the database's library is given."""
+"""Where the journal is: a file, or the address of a team's, as a person sees it and as the database's library is given it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from msgspec import Struct
 
 from orchestrator.errors import UsageError
+from orchestrator.model import next_step
 
 SCHEMES = ("postgresql", "postgres")
 DEFAULT_SCHEMA = "hamr"
 
 _SCHEMA = r"[a-z_][a-z0-9_]{0,62}"
 _SECRET = frozenset({"password", "sslpassword"})
+_NEARLY = re.compile(r"postgres(ql)?(:|/)", re.IGNORECASE)
 _SOMEWHERE = r"(?i)(?:postgresql|postgres)://\S+"
 
 
@@ -35,6 +39,54 @@ class Address(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Address({self.shown})"
+
+
+def default_place(option: str | None, environ: Mapping[str, str]) -> Path | Address:
+    """The journal's file, or a team's address: `--journal`, else HAMR_JOURNAL, else `~/.local/state/hamr/journal.db`.
+
+    XDG_STATE_HOME replaces `~/.local/state` where it is an absolute path, as the XDG base directory specification asks. A
+    UsageError where it is neither a path nor an address.
+    """
+    if option is not None:
+        return _path(option, "--journal", environ)
+    if environ.get("HAMR_JOURNAL"):
+        return _path(environ["HAMR_JOURNAL"], "HAMR_JOURNAL", environ)
+    return state_folder(environ) / "journal.db"
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where journals are that nobody has named."""
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():
+        state = _home(environ) / ".local" / "state"
+    return state / "hamr"
+
+
+def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
+    line = f"{source}{' ' if source.startswith('--') else '='}~/.local/state/hamr/journal.db"
+    advice = [next_step.shell(line, "the usual place")]
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.lower() in SCHEMES:
+        return parse_address(text, source)
+    if separator:
+        raise UsageError(
+            f"{source} wants the path of a file or postgresql://…, not an address that begins with {scheme}://.",
+            next_steps=advice,
+        )
+    if _NEARLY.match(text):  # a file of that name would hold a journal of one machine
+        raise UsageError(
+            f"{source} is nearly a team's address, which begins with postgresql:// (a file of that name: ./postgres…).",
+            next_steps=advice,
+        )
+    if not text.strip() or "\0" in text:
+        raise UsageError(f"{source} wants the path of a file, and got {text!r}.", next_steps=advice)
+    if text == "~" or text.startswith("~/"):
+        return _home(environ) / text[2:]
+    return Path(text)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
 def parse_address(text: str, source: str) -> Address:

@@ -373,17 +373,8 @@ def fold(history: History, records: Iterable[Record]) -> None:
         history.upto = max(history.upto, record.seq)
         history.read += 1
         at = moment(record.at)
-        match event:
-            case events.RunApproved() if record.run not in history.runs:
-                continue  # of a plan that nobody has run yet
-            case events.DrillStarted() | events.DrillScored() | events.DrillClosed():
-                # A drill is no run: it has legs that are, and each of those names it.
-                _note_drill(history, record, event, at)
-                continue
-            case events.RunScheduled() | events.RunCancelled():
-                # No run yet: it begins when its time has come.
-                _note_scheduled(history, record, event)
-                continue
+        if _note_beside(history, record, event, at):
+            continue
         run = history.runs.get(record.run)
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
@@ -397,34 +388,29 @@ def fold(history: History, records: Iterable[Record]) -> None:
 _LOOKS = (events.SituationRead.kind, events.ChangeSeen.kind)
 
 
-def _note_drill(
-    history: History,
-    record: Record,
-    event: events.DrillStarted | events.DrillScored | events.DrillClosed,
-    at: datetime,
-) -> None:
-    if isinstance(event, events.DrillStarted):
-        drill = DrillHistory(record.run, record.pair, record.by, record.host, at, event)
-        history.drills[record.run] = drill
-        return
-    known = history.drills.get(record.run)
-    if known is None:
-        return
+def _note_beside(history: History, record: Record, event: Event, at: datetime) -> bool:
+    """Take note of what is of no run that has begun: a drill has legs that are runs, and a scheduled one waits; False for all else."""
+    drill = history.drills.get(record.run)
     match event:
+        case events.RunApproved():  # of a plan that nobody has run yet
+            return record.run not in history.runs
+        case events.DrillStarted():
+            drill = DrillHistory(record.run, record.pair, record.by, record.host, at, event)
+            history.drills[record.run] = drill
         case events.DrillScored(score=score):
-            known.passed = score.passed
+            if drill is not None:
+                drill.passed = score.passed
         case events.DrillClosed(notes=notes):
-            known.closed_at, known.notes = at, notes
-
-
-def _note_scheduled(
-    history: History, record: Record, event: events.RunScheduled | events.RunCancelled
-) -> None:
-    if isinstance(event, events.RunCancelled):
-        history.scheduled.pop(record.run, None)
-        return
-    by = f"{record.by}@{record.host}"
-    history.scheduled[record.run] = Scheduled(record.run, event.goal, event.start_at, by, event.expect)
+            if drill is not None:
+                drill.closed_at, drill.notes = at, notes
+        case events.RunScheduled(goal=goal, start_at=start_at, expect=expect):
+            by = f"{record.by}@{record.host}"
+            history.scheduled[record.run] = Scheduled(record.run, goal, start_at, by, expect)
+        case events.RunCancelled():
+            history.scheduled.pop(record.run, None)
+        case _:
+            return False
+    return True
 
 
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event

@@ -20,8 +20,8 @@ from orchestrator.model.journal import Witness
 
 from .address import Address
 from .failures import UNSENT, UNWRITTEN, unavailable
-from .opening import BUSY_SECONDS
 from .postgres_session import CONNECT_SECONDS, Job, TeamSession
+from .sqlite_file import BUSY_SECONDS
 from .tables import LaidOut, Statements, lay_out, refuse_other_layouts
 
 T = TypeVar("T")

@@ -31,8 +31,7 @@ from . import tables
 from .address import Address
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
 from .failures import UNWRITTEN, damaged
-from .opening import BUSY_SECONDS
-from .sqlite_file import SqliteFile
+from .sqlite_file import BUSY_SECONDS, SqliteFile
 from .tables import (
     EACH_PAIR,
     IS_RUN,

@@ -11,8 +11,8 @@ from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalUnavailable
 from orchestrator.journal import InlineCalls, JournalStore
-from orchestrator.journal.opening import BUSY_SECONDS
 from orchestrator.journal.postgres import PostgresDatabase
+from orchestrator.journal.sqlite_file import BUSY_SECONDS
 from orchestrator.journal.tables import refuse_other_layouts
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.org import EnvironmentKey, Mirrors, Org, Pair, Wire

@@ -12,8 +12,7 @@ import pytest
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable
 from orchestrator.journal import Address, JournalStore
 from orchestrator.journal.address import parse_address
-from orchestrator.journal.opening import BUSY_SECONDS
-from orchestrator.journal.sqlite_file import SqliteFile
+from orchestrator.journal.sqlite_file import BUSY_SECONDS, SqliteFile
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
