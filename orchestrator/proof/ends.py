@@ -13,9 +13,8 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.proof import BrokenLaw, Event, Moment, What
 
 from . import watching
-from .choices import Chooser
 from .keyboard import Outcome, Raised, Returned, next_steps
-from .scene import Scene
+from .scene import Chooser, Scene
 from .virtual_time import BEGINNING
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.situation import Standing
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
 
-from .choices import Chooser
 from .ends import Ended
 from .keyboard import LOOKS, Died, Returned, closed, verb_of
 from .living import Lives, LivingWorld, session_of
-from .scene import Scene
+from .scene import Chooser, Scene
 from .virtual_time import BEGINNING, run_to_the_end
 
 COMMANDS = 8

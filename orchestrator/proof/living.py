@@ -29,11 +29,10 @@ from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import KeyedWorld, Session
 
 from . import laws
-from .choices import Chooser
 from .ends import Ended, Met, ends
 from .keyboard import Crashed, Died, Outcome, Raised, Returned, type_line
 from .life import ANSWER_SECONDS, Life
-from .scene import Scene
+from .scene import Chooser, Scene
 from .store import MemoryStore
 from .virtual_time import Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
 

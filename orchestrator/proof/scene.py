@@ -1,8 +1,10 @@
-"""Where a story stands between two commands: all that outlives a process, and nothing else does."""
+"""Where a story stands between two commands, and how it goes on: whatever may go one way or another, a script chooses."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator, Sequence
 from copy import copy
+from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -14,6 +16,108 @@ from orchestrator.model.status import Role, Status
 from .orgs import Orgs
 from .store import Kept
 from .virtual_time import BEGINNING
+
+T = TypeVar("T")
+
+ENDS = frozenset({Event.DIED_BEFORE, Event.DIED_AFTER, Event.DIED_TAKEN, Event.DIED_LATE, Event.HOOK_DIED})
+"""With these a life is over: what it leaves is taken from one that lives on, and no other is begun for it."""
+
+SAME_AT_FIRST: dict[Event, tuple[Event, ...]] = {
+    Event.DARK: (Event.DARK_LONG,),
+    Event.NOT_TAKEN_UNANSWERED: (Event.VERY_LATE, Event.LATE),
+    Event.UNREADABLE: (Event.DENIED, Event.SILENT, Event.MISSING, Event.LAGGED),
+}
+"""What stands for others until something tells them apart, and for which: for those no life is begun before that.
+
+A region is dark for this command and for the next; a write that was not answered comes later, or never; a look at an org shows
+nothing to go by, in whichever way.
+"""
+
+
+class Chooser(Struct):
+    """Answers by a script, and notes at which points it could have gone otherwise."""
+
+    script: Script = ()
+    faults_left: int = 0
+    """How many more may be chosen than the script has."""
+    open: bool = True
+    """Whether what comes after is to be explored from here; False where an equal state was met before."""
+    asked: int = 0
+    alternatives: list[tuple[int, int]] = field(default_factory=list)
+    """(point, option) of everything that another life is begun for: what goes otherwise after the script's last point."""
+    chosen: list[Event] = field(default_factory=list)
+    since: int = 0
+    """The point up to which it is the same as another life, which was explored."""
+    apart: list[tuple[Script, int]] = field(default_factory=list)
+    """The scripts of what it stood for until something told them apart, each with the point where that was."""
+    branches_here: bool = False
+    """Whether what goes otherwise at the point that was asked for last is to be explored."""
+    _wanted: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._wanted = dict(self.script)
+
+    @property
+    def off_script(self) -> bool:
+        """Whether everything that the script wanted has happened, and what comes after is to be explored."""
+        return self.open and len(self.chosen) == len(self.script)
+
+    @property
+    def at_issue(self) -> bool:
+        """Whether it makes a difference what may go otherwise at the point that is asked for next."""
+        return self.asked in self._wanted or (
+            self.faults_left > 0 and self.off_script and self.asked >= self.since
+        )
+
+    def choose(
+        self, otherwise: Sequence[tuple[Event, T]], stood_for: Container[Event] = ()
+    ) -> tuple[Event, T] | None:
+        """What goes otherwise at this point, or None where it goes well; for what is stood for no life is begun."""
+        point = self.asked
+        self.branches_here = self.at_issue and point not in self._wanted
+        self.asked += 1
+        wanted = self._wanted.get(point)
+        if wanted is not None:
+            found = otherwise[wanted]
+            self.chosen.append(found[0])
+            return found
+        if self.branches_here:
+            self.alternatives += [
+                (point, option)
+                for option, (event, _) in enumerate(otherwise)
+                if event not in ENDS and event not in stood_for
+            ]
+        return None
+
+    def instead(self, place: int, option: int) -> Script:
+        """Its script, with another option at one of its points."""
+        point, _ = self.script[place]
+        return (*self.script[:place], (point, option), *self.script[place + 1 :])
+
+    def tell_apart(self, place: int, option: int) -> None:
+        """Now something would be otherwise, were it for that: from here on that has a life of its own.
+
+        While it follows its script nothing needs to be done: a life of which the script is a part of this one's was told so, too.
+        """
+        if self.off_script and self.asked >= self.since:
+            self.apart.append((self.instead(place, option), self.asked))
+
+    def and_then(self, option: int, event: Event) -> Chooser:
+        """Of the same life, had that happened at the point that was asked for last."""
+        script = (*self.script, (self.asked - 1, option))
+        return Chooser(script, self.faults_left - 1, asked=self.asked, chosen=[*self.chosen, event])
+
+    def otherwise(self, instead: Iterable[tuple[int, int, Event]]) -> Chooser:
+        """Of the same life, had other events been chosen at these of its points."""
+        script, chosen = [*self.script], [*self.chosen]
+        for place, option, event in instead:
+            script[place], chosen[place] = (script[place][0], option), event
+        return Chooser(tuple(script), self.faults_left, asked=self.asked, chosen=chosen)
+
+    def branches(self) -> Iterator[Script]:
+        """The scripts that go on from this one by one event more."""
+        for alternative in self.alternatives:
+            yield (*self.script, alternative)
 
 
 class Watch(Struct):
@@ -47,7 +151,7 @@ class Watch(Struct):
 
 
 class Scene(Struct):
-    """A story, up to the command that is typed next."""
+    """A story, up to the command that is typed next: all that outlives a process, and nothing else does."""
 
     route: Route
     orgs: Orgs

@@ -37,13 +37,12 @@ from orchestrator.situation.guard_kinds import assumed_values, window
 
 from . import laws
 from .canonical import patience
-from .choices import Chooser
 from .ends import Ended, Met
 from .following import follow, heard
 from .keyboard import Returned
 from .living import Lives, live
 from .orgs import beginning, proven_pair
-from .scene import Scene
+from .scene import Chooser, Scene
 from .states import States
 from .virtual_time import BEGINNING, EPOCH
 

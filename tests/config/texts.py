@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.config import parse_inventory, parse_playbook
 from orchestrator.errors import DocumentError
 
@@ -117,17 +119,17 @@ remember: [One thing., Another.]
 
 def said_of_inventory(text: str) -> list[str]:
     """The problems of an inventory as LINE:COLUMN: MESSAGE, [] where it is right."""
-    try:
-        parse_inventory(text, "f")
-    except DocumentError as error:
-        return [str(problem).removeprefix("f:") for problem in error.problems]
-    return []
+    return _said(parse_inventory, text)
 
 
 def said_of_playbook(text: str) -> list[str]:
     """The problems of a playbook as LINE:COLUMN: MESSAGE, [] where it is right."""
+    return _said(parse_playbook, text)
+
+
+def _said(parse: Callable[[str, str], object], text: str) -> list[str]:
     try:
-        parse_playbook(text, "f")
+        parse(text, "f")
     except DocumentError as error:
         return [str(problem).removeprefix("f:") for problem in error.problems]
     return []

@@ -17,9 +17,8 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Counterexample, Event, Law, Route
 from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Role, Status
-from orchestrator.proof.choices import Chooser
 from orchestrator.proof.living import live
-from orchestrator.proof.scene import Scene
+from orchestrator.proof.scene import Chooser, Scene
 from orchestrator.proof.search import Search, prove_route
 from tests.proof.broken import AGENTS, BROKEN, with_more
 from tests.proof.broken import playbook as playbook_text

@@ -15,22 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalUnavailable
-from orchestrator.model.events import (
-    INTENTS,
-    Event,
-    LockTaken,
-    LockTakenOver,
-    MirrorFound,
-    RunFinished,
-    TransitionMade,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-)
+from orchestrator.model import events
 from orchestrator.model.floor import floor_of
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Entry, Holder
@@ -81,7 +66,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
             record for record in store.records(run=result.run) if record.kind.split(".")[0] != "notice"
         ]
         notices = len([*store.records(run=result.run)]) - len(records)
-        intents = [record for record in records if record.kind in INTENTS]
+        intents = [record for record in records if record.kind in events.INTENTS]
         assert len(intents) == 6, "two transitions, two writes each"
         assert len(records) > 25
         # The lock, the start, each write (the first of a transition with that), the end, and the lock again.
@@ -92,11 +77,11 @@ async def test_law_16_nobody_is_told_of_an_end_that_could_not_be_journalled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        before_appending(bench, monkeypatch, full_disk, RunFinished.kind)
+        before_appending(bench, monkeypatch, full_disk, events.RunFinished.kind)
         told: list[str] = []
         watchers = [
-            On(RunFinished, lambda: told.append("end")),
-            On(TransitionMade, lambda: told.append("made")),
+            On(events.RunFinished, lambda: told.append("end")),
+            On(events.TransitionMade, lambda: told.append("made")),
         ]
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
@@ -107,8 +92,8 @@ async def test_law_06_a_record_is_dated_with_when_it_happened(tmp_path: Path) ->
     async with simulated(tmp_path) as bench:
         now, told, heard = bench.session.clock.now, [], []
         watchers = [
-            On(WriteAnswered, lambda: heard.append(now())),
-            On(WriteConfirmed, lambda: told.append(now())),
+            On(events.WriteAnswered, lambda: heard.append(now())),
+            On(events.WriteConfirmed, lambda: told.append(now())),
         ]
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         record = next(bench.session.store.records(run=result.run, kinds=("write.confirmed",)))
@@ -141,7 +126,7 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with simulated(tmp_path) as bench:
-        before_appending(bench, monkeypatch, full_disk, *INTENTS)
+        before_appending(bench, monkeypatch, full_disk, *events.INTENTS)
         with pytest.raises(JournalUnavailable, match="the disk is full"):
             await start(bench.session, TO_ACTIVE)
         assert bench.posts() == []
@@ -150,7 +135,9 @@ async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
 async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         result = await start(
-            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(WriteAnswered, bench.break_lock)])
+            bench.session,
+            TO_ACTIVE,
+            controls=RunControl(watchers=[On(events.WriteAnswered, bench.break_lock)]),
         )
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert "no longer ours" in result.ending.message
@@ -167,7 +154,7 @@ def taken_over_from(bench: Bench) -> None:
     other = bench.other_session()
     held = other.store.holder("sim")
     assert held is not None
-    theirs, taken = replace(held, lock="theirs"), LockTakenOver("theirs", held.lock, str(held))
+    theirs, taken = replace(held, lock="theirs"), events.LockTakenOver("theirs", held.lock, str(held))
     assert other.store.replace_lock(held.lock, theirs, other.entry(held.run, taken))
     other.store.close()
 
@@ -179,7 +166,7 @@ def broken_and_taken(bench: Bench, run: str | None = None) -> None:
     assert held is not None
     bench.break_lock()
     theirs = replace(held, lock="theirs", run=run or held.run)
-    assert other.store.take_lock(theirs, other.entry(theirs.run, LockTaken("theirs"))) is None
+    assert other.store.take_lock(theirs, other.entry(theirs.run, events.LockTaken("theirs"))) is None
     other.store.close()
 
 
@@ -189,7 +176,10 @@ async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(
 ) -> None:
     async with simulated(tmp_path) as bench:
         told: list[str] = []
-        watchers = [On(WriteAnswered, lambda: take(bench)), On(RunFinished, lambda: told.append("end"))]
+        watchers = [
+            On(events.WriteAnswered, lambda: take(bench)),
+            On(events.RunFinished, lambda: told.append("end")),
+        ]
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.INCOMPLETE, result.ending
         assert not result.resumable, "that is for whoever took it over"
@@ -216,7 +206,7 @@ async def test_law_12_whoever_is_taken_over_while_it_ends_leaves_the_run_to_them
                 taken.append(None)
                 taken_over_from(bench)
 
-        before_appending(bench, monkeypatch, once, RunFinished.kind)
+        before_appending(bench, monkeypatch, once, events.RunFinished.kind)
         result = await start(bench.session, TO_ACTIVE)
         assert result.exit_code is ExitCode.INCOMPLETE, "it may have something left to do"
         assert result.ending.message.startswith(
@@ -236,8 +226,8 @@ class Overtaken(Struct):
     bench: Bench
     newer: HamrRecord | None = None
 
-    def tell(self, event: Event) -> None:
-        if isinstance(event, WriteConfirmed) and self.newer is None:
+    def tell(self, event: events.Event) -> None:
+        if isinstance(event, events.WriteConfirmed) and self.newer is None:
             assert event.record.modified_at is not None
             later = event.record.modified_at + timedelta(seconds=60)
             self.newer = replace(event.record, status=4, modified_by="bob@example.com", modified_at=later)
@@ -277,7 +267,7 @@ async def test_law_06_an_interrupt_while_an_intent_is_journalled_leaves_no_unkno
                 loop.call_soon_threadsafe(controls.interrupt, ExitCode.INTERRUPTED)
             time.sleep(0.1)
 
-        before_appending(bench, monkeypatch, interrupt, WriteIntended.kind)
+        before_appending(bench, monkeypatch, interrupt, events.WriteIntended.kind)
         result = await start(bench.session, TO_ACTIVE, controls=controls)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INTERRUPTED, result.ending
@@ -295,9 +285,9 @@ async def test_law_06_what_others_must_know_is_journalled_at_once_and_the_rest_w
         session, run = bench.session, bench.session.new_run()
         lock = await hold(session, run, take_over=False)
         observer = Recorder(session, run, lock)
-        observer.tell(MirrorFound(mirrors=False, seconds=1.0))
+        observer.tell(events.MirrorFound(mirrors=False, seconds=1.0))
         assert not observer.pressing.is_set()
-        observer.tell(WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
+        observer.tell(events.WriteOwed(Role.PRIMARY, Status.ACTIVE, "not seen"))
         assert observer.pressing.is_set(), "whoever beats the heart commits it"
         assert [record.kind for record in session.store.records(run=run)] == ["lock.taken"]
         await observer.commit()
@@ -313,8 +303,8 @@ async def test_law_06_others_see_at_once_what_a_run_waits_for_until_it_does_no_m
         session, run = bench.session, bench.session.new_run()
         observer = Recorder(session, run, await hold(session, run, take_over=False))
         for event, verdict in (
-            (WaitBegan("activate", ("agents",), 600.0, (seen,)), seen),
-            (WaitContinued("activate", (changed,)), changed),
+            (events.WaitBegan("activate", ("agents",), 600.0, (seen,)), seen),
+            (events.WaitContinued("activate", (changed,)), changed),
         ):
             observer.tell(event)
             assert observer.pressing.is_set(), "whoever beats the heart commits it"
@@ -329,7 +319,7 @@ async def test_law_06_others_see_at_once_what_a_run_waits_for_until_it_does_no_m
             )
             assert wait.left(wait.since) == 600.0
             assert wait.left(wait.since + timedelta(seconds=601)) == 0.0
-        observer.tell(WaitEnded("activate", passed=True, seconds=3.0))
+        observer.tell(events.WaitEnded("activate", passed=True, seconds=3.0))
         await observer.commit()
         assert bench.session.history().runs[run].waiting is None
 
@@ -390,14 +380,14 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
 ) -> None:
     async with simulated(tmp_path) as bench:
         keep, restore = older_copy(Path(bench.session.store.place))
-        watchers = [On(TransitionMade, keep, number=1), On(TransitionMade, restore, number=2)]
+        watchers = [On(events.TransitionMade, keep, number=1), On(events.TransitionMade, restore, number=2)]
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"
         assert "older copy of the file was put in its place" in result.ending.message
         assert typed(result.ending.next_steps)[0] == "hamr audit verify"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
-        assert RunFinished.kind not in kinds, "the copy does not say either that it was done"
+        assert events.RunFinished.kind not in kinds, "the copy does not say either that it was done"
 
 
 @pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
@@ -415,7 +405,9 @@ async def test_law_16_a_run_whose_journal_is_gone_from_its_place_says_so_and_off
                 restore()
 
         result = await start(
-            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(TransitionMade, take_away, number=1)])
+            bench.session,
+            TO_ACTIVE,
+            controls=RunControl(watchers=[On(events.TransitionMade, take_away, number=1)]),
         )
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert "in use; but the journal" in result.ending.message
@@ -434,7 +426,7 @@ async def test_law_16_a_run_whose_journal_was_cut_short_offers_nothing_that_woul
             os.truncate(place, place.stat().st_size // 2 // 4096 * 4096)
 
         result = await start(
-            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(TransitionMade, cut, number=1)])
+            bench.session, TO_ACTIVE, controls=RunControl(watchers=[On(events.TransitionMade, cut, number=1)])
         )
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert not result.resumable

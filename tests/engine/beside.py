@@ -22,8 +22,9 @@ from orchestrator.model.guard import (
     Value,
 )
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, ProgramEnded, Question, Reply
+from orchestrator.model.status import Status
 
-from .fake import PLAYBOOK, FakeClock, S
+from .fake import PLAYBOOK, FakeClock, FakeWorld, P, S, record
 
 AGENTS = Probe("agents", Metric(S, "sum:datadog.agent.running{*}"))
 
@@ -113,6 +114,13 @@ class Beside:
     @property
     def around(self) -> RunServices:
         return RunServices(self.prober, self.programs, self.people, NobodyAgreed())
+
+
+def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
+    """A pair of that status, by the clock of what stands beside it."""
+    made = FakeWorld(beside.clock)
+    made.records = {P: record(P, status), S: record(S, status)}
+    return made
 
 
 def guarded(

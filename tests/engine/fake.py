@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -489,6 +490,9 @@ def made(transition: str) -> Callable[[Event], bool]:
     return lambda event: isinstance(event, TransitionMade) and event.transition == transition
 
 
+WAY_OUT = ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE", "POST primary ACTIVE"]
+"""The writes of a whole way out."""
+
 SERVER_ADVANCES = replace(
     PLAYBOOK,
     transitions=tuple(
@@ -499,3 +503,12 @@ SERVER_ADVANCES = replace(
     ),
 )
 DARK = Unreachable("connection refused")
+
+
+async def cancelled(work: Coroutine[Any, Any, object], begun: asyncio.Event) -> None:
+    """Cancel it as soon as it has begun, and see that it says so."""
+    task = asyncio.create_task(work)
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

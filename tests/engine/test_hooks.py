@@ -31,16 +31,10 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from tests.steps import typed
 
-from .beside import Beside, hooked, manual, program
-from .fake import Died, FakeWorld, P, S, bench, record, resumed
+from .beside import Beside, hooked, manual, program, world
+from .fake import Died, P, S, bench, record, resumed
 
 pytestmark = pytest.mark.anyio
-
-
-def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
-    made = FakeWorld(beside.clock)
-    made.records = {P: record(P, status), S: record(S, status)}
-    return made
 
 
 def outcomes(events: list[HookEnded]) -> list[tuple[str, HookOutcome]]:

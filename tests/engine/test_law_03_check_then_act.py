@@ -14,7 +14,7 @@ from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import START, UUIDS, Bench, P, S, bench, dies, record, resumed
+from .fake import START, UUIDS, WAY_OUT, Bench, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
 
@@ -209,15 +209,22 @@ async def test_law_03_an_unproven_author_is_settled_by_the_next_answer_that_show
     assert b.engine.run.state.unproven == {}
 
 
-async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"]
+def instead_of_ours(b: Bench, *, mirrored: bool = False) -> None:
+    """Somebody else writes the same status as our first write, which is lost."""
 
     def instead(draft: Draft) -> None:
         if len(b.world.posts()) == 1:
             b.world.foreign(S, FAILOVER)
+            if mirrored:
+                b.world.mirror(S)
 
     b.world.after_write = instead
+    b.world.script[S] = ["lost"]
+
+
+async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:
+    b = bench()
+    instead_of_ours(b)
     ending = await b.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.MOVED, S)
     assert "bob@example.com" in ending.message
@@ -228,13 +235,7 @@ async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_na
     """A server that puts the caller's name there: once it has told which, the other name was somebody else's."""
     b = bench()
     b.world.renames = "svc@example.com"
-    b.world.script[S] = ["lost"]
-
-    def instead(draft: Draft) -> None:
-        if len(b.world.posts()) == 1:
-            b.world.foreign(S, FAILOVER)
-
-    b.world.after_write = instead
+    instead_of_ours(b)
     ending = await b.engine.drive(ACTIVE)
     assert (ending.end, ending.org) == (End.MOVED, S)
     assert "bob@example.com" in ending.message
@@ -256,14 +257,7 @@ async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() 
     """The answer that tells of the stranger is that of the write over it: it is said, and not "done"."""
     b = bench(mirrors=Mirrors.YES)
     b.world.mirrored = True
-    b.world.script[S] = ["lost"]
-
-    def instead(draft: Draft) -> None:
-        if len(b.world.posts()) == 1:
-            b.world.foreign(S, FAILOVER)
-            b.world.mirror(S)
-
-    b.world.after_write = instead
+    instead_of_ours(b, mirrored=True)
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.MOVED, ending
     assert "bob@example.com" in ending.message
@@ -275,15 +269,8 @@ async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() 
 async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_write() -> None:
     b = bench(mirrors=Mirrors.YES)
     b.world.mirrored = True
-    b.world.script[S] = ["lost"]
     b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed) and event.change is Change.OURS
-
-    def instead(draft: Draft) -> None:
-        if len(b.world.posts()) == 1:
-            b.world.foreign(S, FAILOVER)
-            b.world.mirror(S)
-
-    b.world.after_write = instead
+    instead_of_ours(b, mirrored=True)
     await dies(b, ACTIVE)
     b.world.after_write = None
     ending = await resumed(b).engine.drive(ACTIVE)
@@ -333,12 +320,7 @@ async def test_law_03_a_stale_read_is_read_again_and_never_written_on(role: Role
     b.notes.on_tell = lag
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.DONE, ending
-    assert b.world.posts() == [
-        "POST secondary FAILOVER",
-        "POST primary FAILOVER",
-        "POST secondary ACTIVE",
-        "POST primary ACTIVE",
-    ]
+    assert b.world.posts() == WAY_OUT
 
 
 async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_time_is_up() -> None:

@@ -21,7 +21,20 @@ from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, START, P, S, bench, dies, record, resumed, started
+from .fake import (
+    PLAYBOOK,
+    RUN,
+    SERVER_ADVANCES,
+    START,
+    P,
+    S,
+    bench,
+    cancelled,
+    dies,
+    record,
+    resumed,
+    started,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -321,11 +334,7 @@ async def test_law_05_giving_up_waiting_journals_the_write_in_flight_as_unknown(
         return await read(role, **how)
 
     b.world.write, b.world.read = writing, reading  # type: ignore[method-assign]
-    task = asyncio.create_task(b.engine.drive(ACTIVE))
-    await hang.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(b.engine.drive(ACTIVE), hang)
     assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [1]
 
 
@@ -340,11 +349,7 @@ async def test_law_05_a_cancelled_run_with_nothing_in_flight_journals_no_unknown
         return await read(role, **how)
 
     b.world.read = reading  # type: ignore[method-assign]
-    task = asyncio.create_task(b.engine.drive(ACTIVE))
-    await hang.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(b.engine.drive(ACTIVE), hang)
     assert b.notes.of(WriteUnknown) == []
 
 

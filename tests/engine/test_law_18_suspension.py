@@ -24,16 +24,10 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 
-from .beside import AGENTS, Beside, guarded, hooked, program
-from .fake import Died, FakeWorld, P, S, bench, dies, record, resumed
+from .beside import AGENTS, Beside, guarded, hooked, program, world
+from .fake import Died, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
-
-
-def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
-    made = FakeWorld(beside.clock)
-    made.records = {P: record(P, status), S: record(S, status)}
-    return made
 
 
 def on_both_transitions() -> Playbook:

@@ -19,7 +19,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import End
 from orchestrator.model.status import Status
 
-from .fake import PLAYBOOK, bench
+from .fake import PLAYBOOK, bench, cancelled
 
 pytestmark = pytest.mark.anyio
 
@@ -319,11 +319,7 @@ async def test_our_step_raises_cancellation() -> None:
         await asyncio.Event().wait()
 
     machine, position = ours(Maker(makes=wait))
-    task = asyncio.create_task(machine.step(position))
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(machine.step(position), started)
     assert position.status is PASSIVE
 
 
@@ -338,11 +334,7 @@ async def test_our_step_raises_cancellation_during_guards_too() -> None:
             return True
 
     machine, position = ours(Slow())
-    task = asyncio.create_task(machine.step(position))
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancelled(machine.step(position), started)
 
 
 async def test_the_library_cancels_the_first_trigger_when_a_second_one_comes() -> None:

@@ -5,38 +5,17 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.model.events import (
-    GuardOverridden,
-    GuardsJudged,
-    GuardWaived,
-    OrgAnswered,
-    OrgAsked,
-    PersonAnswered,
-    ProbesRead,
-    SituationRead,
-    TransitionIntended,
-    TransitionMade,
-    WaitBegan,
-    WaitContinued,
-    WaitEnded,
-    Waiting,
-)
+from orchestrator.model import events
 from orchestrator.model.guard import IfUnknown, Metric, Outcome, Probe
 from orchestrator.model.playbook import Reply
 from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 
-from .beside import AGENTS, Beside, guarded
-from .fake import FakeWorld, P, S, bench, record, resumed
+from .beside import AGENTS, Beside, guarded, world
+from .fake import P, S, bench, record, resumed
 
 pytestmark = pytest.mark.anyio
-
-
-def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
-    made = FakeWorld(beside.clock)
-    made.records = {P: record(P, status), S: record(S, status)}
-    return made
 
 
 async def test_a_guard_over_a_probe_lets_the_transition_go_when_its_value_is_as_wanted() -> None:
@@ -44,9 +23,9 @@ async def test_a_guard_over_a_probe_lets_the_transition_go_when_its_value_is_as_
     beside.prober.values["agents"] = [12.0]
     b = bench(world=world(beside), playbook=guarded(), around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    verdict = b.notes.of(GuardsJudged)[1].verdicts[-1]
+    verdict = b.notes.of(events.GuardsJudged)[1].verdicts[-1]
     assert (verdict.guard, verdict.outcome, verdict.reason) == ("seen", Outcome.PASS, "agents is 12, above 0")
-    (read,) = b.notes.of(ProbesRead)
+    (read,) = b.notes.of(events.ProbesRead)
     assert (read.transition, read.readings[0].probe) == ("activate", "agents")
 
 
@@ -90,9 +69,9 @@ async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -
     beside.prober.takes = 7.0
     b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    verdicts = b.notes.of(GuardsJudged)[0].verdicts
+    verdicts = b.notes.of(events.GuardsJudged)[0].verdicts
     assert [verdict.outcome for verdict in verdicts if verdict.guard == "fresh"] == [Outcome.PASS]
-    purposes = [event.purpose for event in b.notes.of(SituationRead)]
+    purposes = [event.purpose for event in b.notes.of(events.SituationRead)]
     assert purposes[:2] == ["start", "transition"]
 
 
@@ -112,12 +91,12 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
     beside.prober.values["agents"] = [0.0, 0.0, 3.0]
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    (began,) = b.notes.of(WaitBegan)
-    (ended,) = b.notes.of(WaitEnded)
+    (began,) = b.notes.of(events.WaitBegan)
+    (ended,) = b.notes.of(events.WaitEnded)
     assert (began.transition, began.guards, began.seconds) == ("declare", ("seen",), 60.0)
     assert ended.passed
     assert ended.seconds == pytest.approx(6.0, abs=0.1)
-    waits = [event for event in b.notes.of(Waiting) if event.what.startswith("seen")]
+    waits = [event for event in b.notes.of(events.Waiting) if event.what.startswith("seen")]
     assert {event.what for event in waits} == {"seen (agents is 0; wanted above 0)"}
     assert [event.seconds for event in waits] == pytest.approx([60.0, 59.0, 58.0, 57.0, 56.0, 55.0], abs=0.1)
     assert b.engine.run.state.waited == pytest.approx(6.0, abs=0.1)
@@ -128,7 +107,7 @@ async def test_a_wait_says_what_the_guards_show_and_says_it_again_where_that_cha
     beside.prober.values["agents"] = [0.0, 0.0, -1.0, 3.0]
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    (began,), (continued,) = b.notes.of(WaitBegan), b.notes.of(WaitContinued)
+    (began,), (continued,) = b.notes.of(events.WaitBegan), b.notes.of(events.WaitContinued)
     assert [verdict.reason for verdict in began.verdicts] == ["agents is 0; wanted above 0"]
     assert [verdict.reason for verdict in continued.verdicts] == ["agents is -1; wanted above 0"]
     assert continued.transition == "declare"
@@ -139,15 +118,15 @@ async def test_each_org_that_is_asked_and_each_answer_is_told_by_itself() -> Non
     b = bench(world=world(beside), around=beside.around)
     b.world.glitches[P] = [Unreachable("no answer for 10 s")]
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    look = b.notes.events[: b.notes.events.index(b.notes.of(SituationRead)[0])]
+    look = b.notes.events[: b.notes.events.index(b.notes.of(events.SituationRead)[0])]
     told = [
-        (event.role, "asked") if isinstance(event, OrgAsked) else (event.reading.role, "answered")
+        (event.role, "asked") if isinstance(event, events.OrgAsked) else (event.reading.role, "answered")
         for event in look
-        if isinstance(event, OrgAsked | OrgAnswered)
+        if isinstance(event, events.OrgAsked | events.OrgAnswered)
     ]
     assert [what for role, what in told if role is P] == ["asked", "answered", "asked", "answered"]
     assert [what for role, what in told if role is S] == ["asked", "answered"]
-    assert {event.seconds for event in b.notes.of(OrgAsked)} == {10.0}
+    assert {event.seconds for event in b.notes.of(events.OrgAsked)} == {10.0}
 
 
 async def test_law_03_everything_is_read_again_before_the_transition_fires_after_a_wait() -> None:
@@ -168,7 +147,7 @@ async def test_law_03_somebody_who_writes_during_a_wait_stops_the_run() -> None:
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.MOVED
     assert b.world.posts() == []
-    assert [event.passed for event in b.notes.of(WaitEnded)] == [False]
+    assert [event.passed for event in b.notes.of(events.WaitEnded)] == [False]
 
 
 async def test_a_wait_ends_as_a_refusal_when_its_time_is_up() -> None:
@@ -177,7 +156,7 @@ async def test_a_wait_ends_as_a_refusal_when_its_time_is_up() -> None:
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.REFUSED
-    assert [event.seconds for event in b.notes.of(WaitEnded)] == pytest.approx([60.0], abs=0.1)
+    assert [event.seconds for event in b.notes.of(events.WaitEnded)] == pytest.approx([60.0], abs=0.1)
     assert b.world.posts() == []
 
 
@@ -188,7 +167,7 @@ async def test_nothing_is_waited_for_while_another_guard_refuses() -> None:
     b.world.foreign(P, Status.PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
     ending = await b.engine.drive(Status.ACTIVE)
     assert ending.end is End.REFUSED
-    assert b.notes.of(WaitBegan) == []
+    assert b.notes.of(events.WaitBegan) == []
 
 
 async def test_a_wait_can_be_interrupted_and_resumed() -> None:
@@ -224,7 +203,7 @@ async def test_law_07_guards_of_a_half_made_transition_are_neither_waited_nor_as
     b = bench(world=made, playbook=playbook, around=beside.around)
     ending = await b.engine.drive(Status.FAILOVER)
     assert ending.end is End.DONE, ending
-    assert b.notes.of(WaitBegan) == []
+    assert b.notes.of(events.WaitBegan) == []
     assert beside.people.questions == []
 
 
@@ -235,9 +214,9 @@ async def test_unknown_ask_asks_a_person_and_journals_the_answer() -> None:
     playbook = guarded("declare", if_unknown=IfUnknown.ASK)
     b = bench(world=world(beside), playbook=playbook, around=beside.around)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    (overridden,) = b.notes.of(GuardOverridden)
+    (overridden,) = b.notes.of(events.GuardOverridden)
     assert (overridden.verdict.guard, overridden.reason) == ("seen", "the dashboard shows them")
-    (answered,) = b.notes.of(PersonAnswered)
+    (answered,) = b.notes.of(events.PersonAnswered)
     assert answered.reply == Reply(True, "the dashboard shows them")
 
 
@@ -279,7 +258,7 @@ async def test_law_09_a_probe_of_the_dead_org_has_its_deadline_and_is_waived(
         world=made, mode=Mode.EMERGENCY, playbook=guarded(transition, probe=probe), around=beside.around
     )
     assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
-    assert "seen" in [event.verdict.guard for event in b.notes.of(GuardWaived)]
+    assert "seen" in [event.verdict.guard for event in b.notes.of(events.GuardWaived)]
     assert beside.prober.taken == taken
 
 
@@ -298,7 +277,7 @@ async def test_an_override_is_not_waited_for() -> None:
     gate = GuardPolicy({"seen": "CHG-1"})
     b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around, gate=gate)
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    assert b.notes.of(WaitBegan) == []
+    assert b.notes.of(events.WaitBegan) == []
 
 
 async def test_law_18_probes_are_not_trusted_after_a_suspension() -> None:
@@ -307,10 +286,10 @@ async def test_law_18_probes_are_not_trusted_after_a_suspension() -> None:
     b = bench(world=world(beside), playbook=guarded("activate"), around=beside.around)
 
     def suspend(event: object) -> None:
-        if isinstance(event, TransitionMade) and event.transition == "declare":
+        if isinstance(event, events.TransitionMade) and event.transition == "declare":
             b.clock.wall = b.clock.wall.replace(hour=b.clock.wall.hour + 1)
 
     b.notes.on_tell = suspend
     assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
     assert [name for name, _ in beside.prober.taken] == [AGENTS.name, AGENTS.name]
-    assert [event.transition for event in b.notes.of(TransitionIntended)] == ["declare", "activate"]
+    assert [event.transition for event in b.notes.of(events.TransitionIntended)] == ["declare", "activate"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -381,12 +382,15 @@ def test_a_second_store_in_the_same_process_leaves_the_firsts_locks_alone(place:
         assert b"database is locked" in other.stderr
 
 
-def test_a_disk_that_is_full_from_the_start_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> int:
-        raise OSError(28, "No space left on device", str(place))
+@pytest.mark.parametrize(("code", "said"), [(errno.ENOSPC, "full"), (errno.EROFS, "read-only")])
+def test_a_disk_that_takes_nothing_from_the_start_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    def fails(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code), str(place))
 
-    monkeypatch.setattr(os, "open", full)
-    assert "its disk is full" in refusal(place).message
+    monkeypatch.setattr(os, "open", fails)
+    assert f"its disk is {said}" in refusal(place).message
 
 
 UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -421,14 +425,6 @@ def test_a_read_only_mount_is_named_and_no_mode_is_advised(tmp_path: Path) -> No
     said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert said.count(f"{mount} is mounted read-only, so no permission helps") == 3, said
     assert "chmod" not in said
-
-
-def test_a_read_only_disk_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(*_: object, **__: object) -> int:
-        raise OSError(30, "Read-only file system", str(place))
-
-    monkeypatch.setattr(os, "open", read_only)
-    assert "its disk is read-only" in refusal(place).message
 
 
 @pytest.mark.parametrize("create", [True, False])

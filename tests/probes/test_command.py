@@ -12,7 +12,8 @@ from orchestrator.model.guard import Command, Http, Measured, ProbeReading, Unme
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS
 from tests.datadog.servers import http, raw_server, says
-from tests.system.test_programs import all_ended, processes_in, until
+from tests.system.shared import processes_in
+from tests.system.test_programs import all_ended, until
 
 from .asked import METRIC, NOWHERE, probe, probes, said
 

@@ -13,7 +13,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Route
 from orchestrator.model.run import RUN_PATTERN
 from orchestrator.model.status import Role, Status
-from orchestrator.proof import choices, chosen_routes, routes_of
+from orchestrator.proof import chosen_routes, routes_of, scene
 from orchestrator.proof.ends import Ended, Met
 from orchestrator.proof.scene import Scene
 from orchestrator.proof.search import Search
@@ -93,8 +93,8 @@ def between(search: Search) -> set[bytes]:
 
 def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each thing that goes otherwise has a life of its own from the beginning, but for deaths."""
-    for event in [*choices.SAME_AT_FIRST]:
-        monkeypatch.delitem(choices.SAME_AT_FIRST, event)
+    for event in [*scene.SAME_AT_FIRST]:
+        monkeypatch.delitem(scene.SAME_AT_FIRST, event)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_a_dead_process_leaves_is_what_one_leaves_that_dies_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shared = explored(ROUTES[0], States)
-    monkeypatch.setattr(choices, "ENDS", frozenset())
+    monkeypatch.setattr(scene, "ENDS", frozenset())
     each_by_itself = explored(ROUTES[0], States)
     assert shared.ends == each_by_itself.ends
     assert set(shared.states.seen) == set(each_by_itself.states.seen)

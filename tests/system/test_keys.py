@@ -19,6 +19,8 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.redaction import Redactor
 from tests.steps import typed
 
+from .shared import processes_in, runs
+
 pytestmark = pytest.mark.anyio
 
 CANARY = "canary0api0key0000000000000000001"
@@ -175,22 +177,10 @@ async def test_a_command_is_killed_with_all_that_it_started_when_its_time_is_up(
         f"command {sys.executable} did not end within 0.5 seconds (give it more with timeout: beside command:)."
     )
     assert time.monotonic() - started < 5
-    processes = named_in(tmp_path)
+    processes = processes_in(tmp_path)
     assert len(processes) == 2
     for process in processes:
         await gone(process)
-
-
-def named_in(folder: Path) -> list[int]:
-    return [int(file.name) for file in folder.iterdir()]
-
-
-def runs(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 async def gone(process: int) -> None:
@@ -292,11 +282,11 @@ def test_a_program_that_ends_while_a_command_runs_kills_it(tmp_path: Path) -> No
     async def give_up() -> int:
         waiting = asyncio.create_task(keys.resolve(python(code), org="Payments", which="api"))
         for _ in range(500):
-            if named_in(tmp_path):
+            if processes_in(tmp_path):
                 break
             await asyncio.sleep(0.01)
         waiting.cancel()
-        return named_in(tmp_path)[0]
+        return processes_in(tmp_path)[0]
 
     process = asyncio.run(give_up())
     asyncio.run(gone(process))

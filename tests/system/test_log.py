@@ -16,6 +16,8 @@ from orchestrator.model.org import Secret
 from orchestrator.system.log import bind, configure, logger
 from orchestrator.system.redaction import Redactor
 
+from .shared import knowing
+
 CANARY = "canary0api0key0000000000000000001"
 
 
@@ -28,13 +30,6 @@ class Terminal(io.StringIO):
 def _restored() -> Iterator[None]:
     yield
     configure()
-
-
-def knowing(*keys: str) -> Redactor:
-    redactor = Redactor()
-    for key in keys:
-        redactor.add(Secret(key))
-    return redactor
 
 
 def test_a_pipe_gets_one_json_object_a_line() -> None:

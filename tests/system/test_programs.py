@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.programs import (
@@ -26,6 +25,8 @@ from orchestrator.system.programs import (
 )
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, pair_at
+
+from .shared import knowing, processes_in, runs
 
 pytestmark = pytest.mark.anyio
 
@@ -39,13 +40,6 @@ def shell(script: str, *, seconds: float = 10.0) -> Program:
 
 def python(code: str, *, seconds: float = 10.0) -> Program:
     return Program((sys.executable, "-S", "-c", code), timedelta(seconds=seconds))
-
-
-def redactor_that_knows(*keys: str) -> Redactor:
-    redactor = Redactor()
-    for key in keys:
-        redactor.add(Secret(key))
-    return redactor
 
 
 async def run(program: Program, *, redactor: Redactor | None = None, grace: float = 5.0) -> ProgramEnded:
@@ -71,19 +65,6 @@ async def over(holds: Callable[[], bool]) -> None:
 async def all_ended(folder: Path) -> None:
     """Until none of the processes runs that have left their number in a folder."""
     await over(lambda: not any(map(runs, processes_in(folder))))
-
-
-def runs(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def processes_in(folder: Path) -> list[int]:
-    """Processes that have left their number as an empty file's name."""
-    return [int(file.name) for file in folder.iterdir()]
 
 
 # -- how it ends ---------------------------------------------------------------------------------------------
@@ -288,13 +269,13 @@ async def test_output_that_is_no_text_is_made_readable() -> None:
 
 
 async def test_law_17_a_known_key_is_taken_out_of_the_output() -> None:
-    ended = await run(shell(f"echo key={FETCHED}; echo {FETCHED} >&2"), redactor=redactor_that_knows(FETCHED))
+    ended = await run(shell(f"echo key={FETCHED}; echo {FETCHED} >&2"), redactor=knowing(FETCHED))
     assert ended.output == "key=[redacted]\n[redacted]\n"
 
 
 async def test_law_17_a_key_with_invisible_characters_in_it_is_taken_out_too() -> None:
     colours = f"{FETCHED[:9]}\\033[1m\\007{FETCHED[9:]}"
-    ended = await run(shell(f"printf '{colours}'"), redactor=redactor_that_knows(FETCHED))
+    ended = await run(shell(f"printf '{colours}'"), redactor=knowing(FETCHED))
     assert ended.output == "[redacted]"
 
 
@@ -302,7 +283,7 @@ async def test_law_17_a_key_with_invisible_characters_in_it_is_taken_out_too() -
 def test_law_17_no_half_of_a_key_is_left_where_output_is_cut(shift: int) -> None:
     capture = Capture(keep=64)
     capture.add(b"a" * (64 - shift) + FETCHED.encode() + b"b" * 500 + FETCHED.encode() + b"c" * (64 - shift))
-    text = capture.text(redactor_that_knows(FETCHED))
+    text = capture.text(knowing(FETCHED))
     assert not any(FETCHED[at : at + 6] in text for at in range(len(FETCHED) - 5))
 
 
@@ -323,7 +304,7 @@ async def test_law_17_no_key_reaches_a_program() -> None:
     pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
     programs = LocalPrograms(
         {**PATH, **canaries, "DD_SITE": "datadoghq.eu"},
-        redactor_that_knows(FETCHED),
+        knowing(FETCHED),
         SystemClock(),
         key_variables(pair),
     )
@@ -348,7 +329,7 @@ def test_law_17_a_program_is_not_handed_the_keys_of_another_pair() -> None:
 
 def test_an_environment_without_keys_is_passed_on_whole() -> None:
     environ = {"PATH": "/bin", "HOME": "/root", "EMPTY": ""}
-    assert environment_without_keys(environ, redactor_that_knows(FETCHED)) == environ
+    assert environment_without_keys(environ, knowing(FETCHED)) == environ
 
 
 def test_a_program_shows_nothing_of_its_environment() -> None:

@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 from orchestrator.model.org import Secret
 from orchestrator.system.redaction import REDACTED, Redactor, _forms
 
+from .shared import knowing
+
 CANARY = "canary0api0key0000000000000000001"
 
 KEYS = st.lists(st.text("abc", min_size=4, max_size=12), min_size=1, max_size=12)
-
-
-def knowing(*keys: str) -> Redactor:
-    redactor = Redactor()
-    for key in keys:
-        redactor.add(Secret(key))
-    return redactor
 
 
 def without(forms: set[str], text: str) -> str:
