@@ -42,7 +42,7 @@ _PORT = click.IntRange(0, 65535)
 @options.path(
     "--inventory-out",
     "The inventory that is written, with its keys in a folder beside it. [default: pairs.yaml; sim-pairs.yaml "
-    "where somebody's own is there]",
+    "where that is somebody's own, or another simulator's that still serves it]",
 )
 @click.option(
     "--pairs",

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
@@ -226,14 +228,23 @@ def _key_files(sim: Served, config: SimulatorConfig, role: Role) -> Mapping[str,
 
 
 def inventory_place(folder: Path) -> Path:
-    """Where a simulated pair's inventory goes that nobody named: pairs.yaml, unless somebody's own is there."""
+    """Where a simulated pair's inventory goes that nobody named: pairs.yaml, unless somebody's own is there, or one that is served."""
     usual = folder / "pairs.yaml"
-    return folder / "sim-pairs.yaml" if usual.exists() and not _is_ours(usual) else usual
+    taken = usual.exists() and (not _is_ours(usual) or _is_served(usual))
+    return folder / "sim-pairs.yaml" if taken else usual
 
 
 def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(_MARK)) == _MARK.encode()
+
+
+def _is_served(path: Path) -> bool:
+    """Whether another simulator still serves the orgs of an inventory: whoever works with those would find others there."""
+    for port in {*re.findall(r"url: http://127\.0\.0\.1:(\d+)$", path.read_text("utf-8"), re.MULTILINE)}:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), timeout=1):
+            return True
+    return False
 
 
 def write_inventory(sim: Served, path: Path) -> None:

@@ -26,6 +26,7 @@ from orchestrator.simulator import (
     ServerError,
     Simulation,
     SimulatorConfig,
+    inventory_place,
     inventory_text,
     many_configs,
     print_ready,
@@ -85,6 +86,13 @@ async def test_the_inventory_names_keys_by_reference_alone_and_only_the_owner_re
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
     assert "api-key-0000" not in text
+
+
+async def test_the_inventory_of_a_simulator_that_serves_is_left_to_it(tmp_path: Path) -> None:
+    async with Simulation() as sim:
+        write_inventory(sim, inventory_place(tmp_path))
+        assert inventory_place(tmp_path) == tmp_path / "sim-pairs.yaml"
+    assert inventory_place(tmp_path) == tmp_path / "pairs.yaml"
 
 
 async def test_somebody_elses_inventory_is_left_alone(tmp_path: Path) -> None:
