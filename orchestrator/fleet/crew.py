@@ -256,10 +256,11 @@ def fleet_named(
         done = {record.run for record in store.records(pair="", kinds=(FleetFinished.kind,))}
         begun = [fleet for fleet in begun if fleet not in done]
         if not begun:
+            goes_on = onward is next_step.fleet_resume
             raise UsageError(
-                f"Every fleet run in {store.place} has tried all of its pairs, whether they arrived or not. "
-                "To go on with one all the same, name it.",
-                next_steps=(next_step.fleet_report(LAST), next_step.fleet_resume(LAST)),
+                f"Every fleet run in {store.place} has tried all of its pairs, whether they arrived or not."
+                + (" To go on with one all the same, name it." if goes_on else ""),
+                next_steps=(next_step.fleet_report(LAST), *((onward(LAST),) if goes_on else ())),
             )
     found = begun[-1:] if name == LAST else [each for each in begun if each.startswith(name or "")]
     if len(found) > 1:

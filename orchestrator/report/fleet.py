@@ -312,8 +312,9 @@ def _row(view: FleetView, member: Member, doing: Doing | None, now: datetime) ->
         )
     if outcome is None:
         return (*head, Span("-"), Span("-"), Span(without_end(view, member), "dim"))
-    # What is owed stands in the message itself: that of a code that means it would leave no room for it.
-    words = outcome.message if outcome.arrived else f"{meaning(outcome.exit_code)}: {outcome.message}"
+    # What is owed, and to whom, stands in the message itself, further on: the code's own words would leave no room for it.
+    label = "owing" if outcome.arrived else meaning(outcome.exit_code)
+    words = outcome.message if member.settled else f"{label}: {outcome.message}"
     took = span(round(outcome.seconds, 1)) if outcome.seconds else "-"
     return (*head, Span(outcome.phase or "-"), Span(took), Span(shortened(words), member_style(member)))
 

@@ -77,7 +77,9 @@ def test_a_dark_region_is_met_with_one_command_and_not_with_one_for_each_pair(la
         f"  hamr fleet resume {lab.fleet().fleet}"
     ]
     assert "is owed ACTIVE" in " ".join(owing.split())
-    assert "done, but owing" not in owing.split("pair   wave")[-1].split("exit code")[0]
+    table = owing.split("pair   wave")[-1].split("exit code")[0]
+    assert "done, but owing" not in table
+    assert "  owing: Simulated Secondary" in table
 
 
 def test_where_every_org_answers_there_is_no_emergency(lab: FleetLab) -> None:

@@ -236,6 +236,9 @@ def test_where_several_may_be_meant_each_is_told_by_goal_time_and_who(lab: Fleet
         lab.run("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", code=3)
     refused = " ".join(lab.run("fleet", "resume", "--yes", code=2).stderr.split())
     assert "has tried all of its pairs, whether they arrived or not" in refused
+    refused = lab.json("fleet", "stop", code=2)
+    assert "go on" not in refused["message"]
+    assert [step["command"] for step in refused["next"]] == ["hamr fleet report last"]
     refused = " ".join(lab.run("fleet", "resume", "2", "--yes", code=2).stderr.split())
     assert "There are 2: say which fleet is meant." in refused
     assert refused.count("by alice@laptop; 1 of 2 pairs arrived") == 2
