@@ -84,10 +84,10 @@ def statuses(_: click.Context, __: str) -> Found:
 @_quietly
 def overrides(ctx: click.Context, _: str) -> Found:
     """The guards that can be overridden, each ready for its reason."""
-    from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN
+    from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, BEFORE_AN_ADOPTION, NEVER_OVERRIDDEN
 
     if ctx.command.name == "adopt":
-        return ("reverted=",)
+        return (f"{question}=" for question in BEFORE_AN_ADOPTION)
     playbook = _playbook(ctx)
     guards = () if playbook is None else (*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN)
     return (f"{guard}=" for guard in guards if guard not in NEVER_OVERRIDDEN)

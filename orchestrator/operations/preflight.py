@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from orchestrator.errors import Locked, Refused, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, NEVER_OVERRIDDEN, Outcome, Verdict
+from orchestrator.model.guard import (
+    ALWAYS_ON,
+    BEFORE_A_RUN,
+    BEFORE_AN_ADOPTION,
+    NEVER_OVERRIDDEN,
+    Outcome,
+    Verdict,
+)
 from orchestrator.model.next_step import ANY_REASON, NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
@@ -75,9 +82,9 @@ def check_overrides(overrides: Mapping[str, str], playbook: Playbook) -> None:
 def check_adoption(overrides: Mapping[str, str]) -> None:
     """A UsageError for an override that an adoption does not ask, or that gives no reason."""
     for guard, reason in overrides.items():
-        if guard not in ("reverted", "renamed"):
+        if guard not in BEFORE_AN_ADOPTION:
             raise UsageError(
-                f"--override {guard}: an adoption asks no guard; it takes reverted and renamed alone"
+                f"--override {guard}: an adoption asks no guard; it takes {' and '.join(BEFORE_AN_ADOPTION)} alone"
             )
         if not reason.strip():
             raise UsageError(f"--override {guard}=REASON: the reason is missing")
