@@ -1,20 +1,24 @@
-"""The engine: what one run is made of, and what may be asked of it, in every world."""
+"""The engine: what one run is made of, and what may be asked of it, in every world: to go to a goal, to deliver, to adopt."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model import next_step
+from orchestrator.model.events import OwedSettled, PairAdopted
+from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Ending
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
+from orchestrator.situation.answered import NOTHING_TO_TELL
+from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
 
 from .check import Checker, WriteConfirmation
-from .context import RunContext, Stopped
-from .deliver import Delivery
+from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator, GuardPolicy
 from .executor import TransitionExecutor
 from .hooks import Hooks
@@ -120,3 +124,124 @@ class Engine:
             return await self.delivery.adopt(self.reader.phase(), truth, reason, overrides)
         except Stopped as stop:
             return stop.ending
+
+
+ADOPTABLE = frozenset({PhaseName.DIVERGED, PhaseName.HALF_ABSENT})
+"""Phases from which nothing else leads on. Midway has its transitions, and to write over one of them would go back without one."""
+
+
+class Delivery(Struct):
+    """Makes one org show what the other shows, as after an emergency (law 9): directly, and never by walking old statuses."""
+
+    run: RunContext
+    reader: PairReader
+    checker: Checker
+    writer: Writer
+    reconciler: Reconciler
+    evaluator: GuardEvaluator
+
+    async def deliver(self, owed: Owed) -> Ending:
+        """Bring the org that is owed to the survivor's present status.
+
+        Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
+        the truth: the survivor is written, once, and on a pair that mirrors both show it then.
+        """
+        run, state = self.run, self.run.state
+        role, survivor = owed.role, owed.role.other
+        await self.reader.read_both("start", once=False)
+        self._require_link(owed)
+        reverted = await self._reconcile(owed)
+        told = state.told(survivor)
+        status = told if survivor in reverted and told is not None else self._shown(survivor)
+        if status is None or status in NOTHING_TO_TELL:
+            raise stopped(
+                End.REFUSED, f"{run.pair[survivor]} shows no status that could be passed on", org=survivor
+            )
+        self.checker.require_untouched(role, status)
+        written = state.attempts
+        if any(self._shown(each) is not status for each in Role):
+            self.evaluator.require_alone(role)
+        if self._shown(survivor) is not status:
+            await self.writer.write(survivor, status, purpose="deliver")
+            await self.writer.find_mirror(survivor)
+        carried = state.mirrors and survivor in reverted
+        if self._shown(role) is not status and not carried:
+            await self.writer.write(role, status, purpose="deliver")
+        await self.writer.wait_until_converged(status)
+        self.checker.settle_unproven()
+        how = "delivered" if state.attempts > written else "void"
+        run.tell(OwedSettled(role, status, how))
+        run.owed = None
+        what = "shows it already" if how == "void" else "was told"
+        return Ending(End.DONE, f"{run.pair[role]} {what}: {status}; nothing is owed any more")
+
+    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> Ending:
+        """Write the other org once, where the pair stands so that nothing else leads on.
+
+        A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
+        somebody else moved the survivor since.
+        """
+        pair, other = self.run.pair, truth.other
+        link = self.reader.link()
+        if not isinstance(link, Linked):
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
+        status = self._shown(truth)
+        # What is read of an org that lags is no proof that it has nothing to be told.
+        told = other not in self.run.state.reverted
+        if phase.name is PhaseName.AGREED and status is not None and told:
+            if self.run.open_run is not None:  # what it was on the way to is not what a person says is true
+                self.run.tell(PairAdopted(truth, status, reason, overrides))
+            self._settle_debt(status, "void")
+            return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
+        survivor = phase.name is PhaseName.BEHIND and phase.role is other
+        if told and not survivor and phase.name not in ADOPTABLE:
+            raise stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
+        if status is None or status in NOTHING_TO_TELL:
+            raise stopped(
+                End.REFUSED,
+                f"{pair[truth]} shows {status or 'nothing'}, which cannot be copied to {pair[other]}",
+                org=truth,
+                next_steps=phase.next_steps,
+            )
+        self.run.tell(PairAdopted(truth, status, reason, overrides))
+        await self.writer.write(other, status, purpose="adopt")
+        await self.writer.wait_until_converged(status)
+        self._settle_debt(status, "delivered")
+        return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
+
+    def _settle_debt(self, status: Status, how: str) -> None:
+        self.checker.settle_unproven()
+        for role in tuple(self.run.state.owed):
+            self.run.tell(OwedSettled(role, status, how))
+
+    async def _reconcile(self, owed: Owed) -> frozenset[Role]:
+        """Against the last confirmed records. What somebody else wrote meanwhile is not passed on unasked: adopt does that."""
+        survivor = owed.role.other
+        try:
+            return await self.reconciler.reconcile(restoring=self.run.state.mirrors is not False)
+        except Stopped as stop:
+            old = stop.ending.change in {Change.STALE, Change.REVERTED}
+            if stop.ending.end is not End.MOVED or stop.ending.org is not survivor or old:
+                raise
+            raise self.checker.ask_to_adopt(stop.ending.message, survivor, survivor) from stop
+
+    def _shown(self, role: Role) -> Status | None:
+        return self.reader.readings[role].status
+
+    def _require_link(self, owed: Owed) -> None:
+        pair, link = self.run.pair, self.reader.link()
+        if isinstance(link, Linked):
+            return
+        unseen = self.reader.link(frozenset({owed.role.other}))
+        if isinstance(unseen, LinkUnknown) and not isinstance(link, NotLinked):
+            reason = f"{unseen.reason}; {pair[owed.role]} stays owed {owed.status}"
+            raise stopped(End.REFUSED, reason, org=unseen.role, next_steps=(next_step.watch(pair.name),))
+        if isinstance(link, NotLinked):
+            raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
+        self.checker.compare_both(self.reader.readings, stop_for=frozenset({Change.FOREIGN}))
+        raise stopped(
+            End.OWING,
+            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",
+            org=owed.role,
+            next_steps=(next_step.resume(pair.name),),
+        )

@@ -31,8 +31,7 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.system.log import logger
 
 from .bring import bring_pair
-from .crew import Crew
-from .open_fleets import Hint, QueuedJob
+from .crew import Crew, Hint, QueuedJob
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled."""

@@ -48,7 +48,7 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.words import counted
 from orchestrator.system.log import logger
 
-from .open_fleets import Hint, QueuedJob, Sweep, sweep
+from .crew import Hint, QueuedJob, Sweep, sweep
 
 QUEUE = f"hamr-{__version__}"
 """A worker takes the jobs of its own version alone: whoever planned them, and it, mean the same by them."""

@@ -34,7 +34,7 @@ from orchestrator.system.log import bind, logger
 from orchestrator.system.redaction import Redactor
 
 from .bring import bring_pair
-from .open_fleets import Hint, OpenFleets
+from .crew import Hint, OpenFleets
 from .queue import DOCTOR, DRILL, LIVE_DRILL, Chores, Duty, Jobs
 from .readiness import ReadinessOverTime
 

@@ -27,7 +27,7 @@ def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
     `doubts` is why a write would be refused all the same: what could not be told about whose keys these are.
     """
     primary, secondary = view.status(Role.PRIMARY), view.status(Role.SECONDARY)
-    if primary is None or secondary is None:  # pragma: no cover - silence.py has had its turn
+    if primary is None or secondary is None:  # pragma: no cover - an org that was not seen has had its turn
         raise ValueError("an org was not seen")
     if primary is secondary is Status.ABSENT:
         return _absent(view, doubts)

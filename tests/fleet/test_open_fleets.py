@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.fleet.crew import read_fleet
-from orchestrator.fleet.open_fleets import Hint, OpenFleets, QueuedJob, Sweep, sweep
+from orchestrator.fleet.crew import Hint, OpenFleets, QueuedJob, Sweep, read_fleet, sweep
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import (
     Event,

@@ -15,7 +15,7 @@ from procrastinate import exceptions
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.fleet import queue
-from orchestrator.fleet.open_fleets import Hint
+from orchestrator.fleet.crew import Hint
 from orchestrator.fleet.queue import Chores, Duty, Jobs, lay_out_jobs, open_jobs
 from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address

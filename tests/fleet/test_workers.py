@@ -187,7 +187,7 @@ def test_a_pair_that_means_other_orgs_by_now_is_left_and_refused(share: Team) ->
 def test_a_job_that_is_done_twice_finds_nothing_to_do(share: Team) -> None:
     import asyncio
 
-    from orchestrator.fleet.open_fleets import Hint
+    from orchestrator.fleet.crew import Hint
     from orchestrator.fleet.queue import open_jobs
 
     with share.worker("w1"):
