@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.datadog.transport import Departure, TooLate
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import reader, route
 from orchestrator.engine.check import Seen, WriteConfirmation
@@ -133,6 +134,10 @@ def _suspended(incident: Incident) -> Incident:
     )
 
 
+def _suspended_once_intended(incident: Incident) -> Incident:
+    return plain(incident, lives=(Life(freeze_at_step=110 + incident.seed, freeze_for=900.0), *(Life(),) * 3))
+
+
 def _two_at_once(incident: Incident) -> Incident:
     return plain(incident, story=Story.SAME_JOURNAL, second_at=0.02 + (incident.seed % 10) * 0.04)
 
@@ -243,6 +248,14 @@ def _suspension_unnoticed(patch: Patch) -> None:
         "age",
         lambda self: self.run.clock.monotonic() - self.read_at[1] if self.read_at else float("inf"),
     )
+
+
+def _leaves_by_one_clock(patch: Patch) -> None:
+    def leave(self: Departure) -> None:
+        if self.clock.monotonic() > self.by:
+            raise TooLate
+
+    patch.setattr(Departure, "leave", leave)
 
 
 def _resumed_under_the_same_stamps(patch: Patch) -> None:
@@ -385,6 +398,13 @@ BREAKAGES = (
     Breakage("reaches-goal", "a half-made transition leads nowhere", _midway_leads_nowhere, _killed, found=9),
     Breakage("chain-holds", "records are not chained", _chain_is_loose, plain),
     Breakage("read-before", "a suspension goes unnoticed", _suspension_unnoticed, _suspended, found=8),
+    Breakage(
+        "read-before",
+        "a request leaves by one clock",
+        _leaves_by_one_clock,
+        _suspended_once_intended,
+        found=7,
+    ),
 )
 
 

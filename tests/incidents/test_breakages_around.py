@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine import evaluator
+from orchestrator.engine import evaluator, probing
 from orchestrator.engine import hooks as engine_hooks
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.executor import TransitionExecutor
@@ -81,6 +81,13 @@ def _long_after(incident: Incident) -> Incident:
     """Both transitions look at one gauge, and between them a hook takes its time."""
     around = _guarded(Gauge("gauge", Role.SECONDARY), "declare", "activate")
     return _around(incident, replace(around, deeds=(Deed("deed", "declare", When.AFTER, takes=7.0),)))
+
+
+def _stopped(incident: Incident) -> Incident:
+    """The process alone is stopped, often while its gauge is asked."""
+    around = _guarded(Gauge("gauge", Role.SECONDARY, takes=1.0), "declare", "activate")
+    life = Life(freeze_at_step=80 + 2 * incident.seed, freeze_for=60.0, freezes_alone=True)
+    return _around(incident, around, lives=(life, *(Life(),) * 3))
 
 
 def _twice(incident: Incident) -> Incident:
@@ -238,6 +245,10 @@ def _probes_are_kept(patch: Patch) -> None:
     patch.setattr(Probing, "_is_old", lambda *_: False)
 
 
+def _held_up_is_new(patch: Patch) -> None:
+    patch.setattr(probing, "_has_stalled", lambda *_: False)
+
+
 BREAKAGES = (
     Breakage("done-once", "a hook that is done is run again", _nothing_is_settled, _twice),
     Breakage("asked-again", "a hook is repeated without asking", _nobody_is_asked, _cut_off),
@@ -266,6 +277,7 @@ BREAKAGES = (
     Breakage("fresh-look", "nothing is read again after a question", _asking_changes_nothing, _asked_about),
     Breakage("fresh-look", "the orgs are not read again after a wait", _waiting_changes_nothing, _good_soon),
     Breakage("fresh-look", "a probe is read once for all", _probes_are_kept, _long_after),
+    Breakage("fresh-look", "an answer that a stop held up is new", _held_up_is_new, _stopped, found=14),
 )
 
 
