@@ -282,9 +282,13 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
         if invocation.asks:
             from .preview import show_status
 
-            shows = show_status(invocation, session).readings[right].status
+            readings = show_status(invocation, session).readings
+            shows = readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
-            invocation.console.confirm(pair, f"This tells {session.pair[right.other]} {said}, in one write.")
+            promise = f"This tells {session.pair[right.other]} {said}, in one write."
+            if shows is not None and shows == readings[right.other].status:
+                promise = f"Both orgs show {shows} already: where they still do when they are read again, nothing is written."
+            invocation.console.confirm(pair, promise)
         command = RunCommand(invocation, session.pair)
         return command.run(adopt_truth(session, right, reason, overrides=named, controls=command.controls))
 

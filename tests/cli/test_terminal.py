@@ -109,6 +109,17 @@ def test_law_13_a_saved_plan_asks_about_a_cooling_down_as_well(lab: Lab) -> None
         assert person.end() == 0
 
 
+def test_who_adopts_where_both_agree_is_promised_no_write(lab: Lab) -> None:
+    with Person(lab, ("adopt", "sim", "--truth", "primary", "--reason", "to be sure")) as person:
+        person.wait_for(QUESTION)
+        person.type("sim\n")
+        assert person.end() == 0
+    said = " ".join(" ".join(shown_by(person.seen)).split())
+    assert "Both orgs show PASSIVE already: where they still do" in said
+    assert "in one write" not in said
+    assert lab.writes() == 0
+
+
 def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
     lab.do(lambda: lab.sim.foreign_write(P, PASSIVE, "bob@example.com"))
     with Person(lab, RUN) as person:
