@@ -53,12 +53,12 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             from orchestrator.model import next_step
 
             context = error.ctx if isinstance(error, click.UsageError) else None
+            verb = " ".join(invocation.typed.arguments[:1])  # of an option without its value click does not say
+            path = f"hamr {verb}" if context is None else context.command_path
             words = error.format_message().replace("a valid integer range", "a whole number")
             return UsageError(
                 words if words.endswith((".", "?", "!")) else f"{words}.",
-                next_steps=()
-                if context is None
-                else (next_step.shell(f"{context.command_path} --help", "see what it takes"),),
+                next_steps=(next_step.shell(f"{path} --help", "see what it takes"),),
             )
         case click.Abort():
             return _interrupted(invocation)

@@ -33,6 +33,11 @@ def said(lab: Lab, *arguments: str, code: int) -> str:
     return " ".join((result.stderr + result.stdout).split())
 
 
+@pytest.mark.parametrize("typed", ["run sim --too ACTIVE", "run sim --to", "run", "run sim more"])
+def test_a_command_line_that_cannot_be_right_leads_to_what_the_verb_takes(lab: Lab, typed: str) -> None:
+    assert "Next hamr run --help see what it takes" in said(lab, *typed.split(), code=2)
+
+
 @pytest.mark.parametrize("option", ["--pairs", "--playbook"])
 @pytest.mark.parametrize(
     ("content", "words"),
