@@ -19,7 +19,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.protocols import Store
-from orchestrator.model.reading import Change, HamrRecord, NotSent, Rejected, Throttled
+from orchestrator.model.reading import Change, HamrRecord, NotSent, Reading, Rejected, Throttled
 from orchestrator.model.run import Attempt, Mode, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, KnownAs, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Role, Status
@@ -66,9 +66,13 @@ class GivenUp(Struct, frozen=True):
     sent_at: datetime | None
     """When it was intended, by its org's own clock; None where that org does not tell the time."""
 
-    def may_still_come(self, now: datetime | None, late: timedelta) -> bool:
-        """Whether it may turn up yet, by that org's clock now: where one of the two is not known, it may."""
-        return now is None or self.sent_at is None or now - self.sent_at < late
+    def may_still_come(self, reading: Reading | None, late: timedelta) -> bool:
+        """Whether it may turn up yet, by its org's last reading: not where it is what that shows, nor by the org's clock, where known."""
+        if reading is None:
+            return True
+        now, record = reading.exchange.server_date, reading.record
+        come = record is not None and self.attempt.fits(record)
+        return not come and (now is None or self.sent_at is None or now - self.sent_at < late)
 
 
 class RunHistory(Struct):

@@ -149,7 +149,7 @@ def standing_of(
         given_up=tuple(
             (each.run, each.attempt)
             for each in history.given_up
-            if each.may_still_come(readings[each.attempt.role].exchange.server_date, session.playbook.late)
+            if each.may_still_come(readings[each.attempt.role], session.playbook.late)
         ),
         approvals_owed=history.approvals_owed,
         elsewhere=tuple(run.run for run in history.elsewhere),

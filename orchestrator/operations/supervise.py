@@ -386,9 +386,7 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
     earlier = [
         (each.run, each.attempt)
         for each in active.given_up
-        if each.may_still_come(
-            None if readings is None else readings[each.attempt.role].exchange.server_date, late
-        )
+        if each.may_still_come(None if readings is None else readings[each.attempt.role], late)
     ]
     own = [(active.state.run, attempt) for attempt in active.state.may_come_late()]
     newest = active.state.outstanding()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.journal.history import KINDS, History, fold
@@ -17,12 +19,12 @@ from orchestrator.model.events import (
     WriteUnknown,
 )
 from orchestrator.model.playbook import HookOutcome, When
-from orchestrator.model.reading import Change, Exchange, Lost
+from orchestrator.model.reading import Change, Exchange, Lost, Present, Reading
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import DOING
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
-from tests.report.scenes import S, record
+from tests.report.scenes import NOW, S, record
 
 LEFT = HookEnded("declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button.")
 FAILED = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
@@ -107,7 +109,12 @@ def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_co
     later: Told = [(3.0, seen), (3.5, WriteConfirmed(S, Status.FAILOVER, theirs, Change.OURS, 2, 0.5))]
     fold(found, journal(later, first=90))
     assert found.unknown == ()
-    assert [given_up.attempt.number for given_up in found.given_up] == [1]
+    (given_up,) = found.given_up
+    assert given_up.attempt.number == 1
+    came = record(S, int(Status.FAILOVER), lost.attempt.stamp)
+    for shown, may_still_come in ((theirs, True), (came, False)):
+        reading = Reading(S, Present(shown, Status.FAILOVER), NOW, 0.0)
+        assert given_up.may_still_come(reading, timedelta(minutes=15)) is may_still_come
 
 
 def test_law_05_an_attempt_is_unknown_again_once_what_was_taken_for_it_is_a_strangers() -> None:
