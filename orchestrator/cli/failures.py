@@ -53,8 +53,9 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             from orchestrator.model import next_step
 
             context = error.ctx if isinstance(error, click.UsageError) else None
-            verb = " ".join(invocation.typed.arguments[:1])  # of an option without its value click does not say
-            path = f"hamr {verb}" if context is None else context.command_path
+            # Of an option without its value click does not say which verb's it is.
+            verb = " ".join(("hamr", *invocation.typed.arguments[:1]))
+            path = verb if context is None else context.command_path
             words = error.format_message().replace("a valid integer range", "a whole number")
             return UsageError(
                 words if words.endswith((".", "?", "!")) else f"{words}.",

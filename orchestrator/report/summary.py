@@ -200,6 +200,8 @@ def _goal_figure(run: RunView) -> Figure:
 
 
 def _to_do(run: RunView) -> tuple[ToDo, ...]:
+    """What is left of a run; one that a drill left open is ended with the drill: on the simulator its regions are gone."""
+    drill = run.started.drill if run.started is not None and run.open else ""
     stopped = run.finished is not None and not (run.reached_goal or run.superseded_by)
     steps = run.finished.ending.next_steps if run.finished is not None else ()
     return left_to_do(
@@ -207,7 +209,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
             run.pair,
             {role: run.called(role) for role in Role},
             unknown=[(run.run, write.attempt) for write in run.unknown],
-            open_run=run.run if run.open else "",
+            open_run=run.run if run.open and not drill else "",
             ended=run.finished is not None,
             overtaken=steps if run.finished is not None and run.finished.ending.change in STOPS_AGAIN else (),
             stopped_for=steps or (next_step.status(run.pair),) if stopped else (),
@@ -220,6 +222,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
             hooks_failed=run.hooks_failed,
             by_hand=run.left_to_person,
             remember=run.remember,
+            drill=drill,
         )
     )
 

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import HookEnded, OwedSettled, RunAcknowledged, RunResumed, TransitionMade
+from orchestrator.model.events import (
+    HookEnded,
+    OwedSettled,
+    RunAcknowledged,
+    RunResumed,
+    RunStarted,
+    TransitionMade,
+)
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
@@ -20,6 +27,7 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.report.summary import summary_of
 
 from .journals import (
+    DRILL,
     HOME,
     OWING,
     REFUSED,
@@ -170,6 +178,16 @@ def test_an_unknown_verdict_is_never_shown_as_a_pass() -> None:
     (run,) = reported(REFUSED).runs
     assert {each.verdict.outcome for each in not_passed(run)} == {Outcome.FAIL, Outcome.UNKNOWN}
     assert {each.outcome for each in not_passed(run)} == {"refused"}
+
+
+def test_a_run_that_a_drill_left_open_is_ended_with_its_drill() -> None:
+    ofdrill = [
+        (seconds, replace(event, drill=DRILL) if isinstance(event, RunStarted) else event)
+        for seconds, event in WHOLE[:20]
+    ]
+    (thing,) = summary_of(reported(ofdrill)).to_do
+    assert thing.text == "Close the drill."
+    assert thing.command == f"hamr drill close {DRILL} --notes TEXT"
 
 
 def test_a_run_that_recovered_a_lost_attempt_has_nothing_left_of_it() -> None:
