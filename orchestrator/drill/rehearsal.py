@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from msgspec import Struct, field
@@ -15,6 +15,7 @@ from orchestrator.config.scenario import (
     ConfirmWaits,
     DoRun,
     Expect,
+    Meanwhile,
     Scenario,
     ScenarioStep,
     Waits,
@@ -216,10 +217,12 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
     hooks = {
         hook.name for transition in playbook.transitions for hook in (*transition.before, *transition.after)
     }
+    parts = [part for step in scenario.steps for part in step.parts]
+    probes = (*scenario.probes, *(probe for part in parts for probe in part.probes))
     unknown = [
-        *_strangers("hook", _hooks_of(scenario), hooks),
-        *_strangers("probe", _probes_of(scenario), set(playbook.probes)),
-        *_strangers("guard", _guards_of(scenario), guards),
+        *_strangers("hook", (hook for part in parts for hook in part.hooks), hooks),
+        *_strangers("probe", probes, set(playbook.probes)),
+        *_strangers("guard", _guards_of(parts), guards),
     ]
     if unknown:
         raise UsageError(
@@ -233,32 +236,18 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
         )
 
 
-def _strangers(what: str, names: Iterator[str], known: set[str]) -> Iterator[str]:
+def _strangers(what: str, names: Iterable[str], known: set[str]) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if name not in known:
             guess = "".join(f" (did you mean {near}?)" for near in meant(name, sorted(known)))
             yield f"there is no {what} {name}{guess}"
 
 
-def _probes_of(scenario: Scenario) -> Iterator[str]:
-    yield from scenario.probes
-    for step in scenario.steps:
-        for part in step.parts:
-            yield from part.probes
-
-
-def _hooks_of(scenario: Scenario) -> Iterator[str]:
-    for step in scenario.steps:
-        for part in step.parts:
-            yield from part.hooks
-
-
-def _guards_of(scenario: Scenario) -> Iterator[str]:
-    for step in scenario.steps:
-        for part in step.parts:
-            yield from part.expect.refused or ()
-            if isinstance(part.action, Command):
-                yield from part.action.overrides
+def _guards_of(parts: Iterable[ScenarioStep | Meanwhile]) -> Iterator[str]:
+    for part in parts:
+        yield from part.expect.refused or ()
+        if isinstance(part.action, Command):
+            yield from part.action.overrides
 
 
 # -- faults drawn from a seed ----------------------------------------------------------------------------------

@@ -178,34 +178,24 @@ async def test_law_09_an_org_that_dies_in_the_middle_is_left_out_from_then_on() 
     assert b.engine.run.state.owed == {P: ACTIVE}
 
 
-async def test_law_09_both_dark_is_refused() -> None:
+@pytest.mark.parametrize("dark", [(P, S), (S,)])
+async def test_law_09_a_dead_survivor_is_refused_and_never_replaced_by_the_other(
+    dark: tuple[Role, ...],
+) -> None:
     b = emergency()
-    b.world.sights = {P: DARK, S: DARK}
+    b.world.sights.update(dict.fromkeys(dark, DARK))
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.REFUSED
     assert b.world.posts() == []
 
 
-async def test_law_09_a_dead_survivor_is_refused_and_never_replaced_by_the_other() -> None:
-    b = emergency()
-    b.world.sights[S] = DARK
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
-    assert b.world.posts() == []
-
-
-async def test_law_09_a_mislinked_survivor_is_refused() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
-    b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
-    assert b.world.posts() == []
-
-
-async def test_law_09_a_mislinked_survivor_that_is_there_already_is_refused_too() -> None:
-    b = emergency(start=ACTIVE)
-    b.world.records[P] = record(P, FAILOVER)
+@pytest.mark.parametrize("there_already", [False, True])
+async def test_law_09_a_mislinked_survivor_is_refused(there_already: bool) -> None:
+    b = emergency(start=ACTIVE if there_already else PASSIVE)
+    if there_already:
+        b.world.records[P] = record(P, FAILOVER)
+    else:
+        b.world.sights[P] = DARK
     b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
     ending = await b.engine.drive(ACTIVE)
     assert ending.end is End.REFUSED

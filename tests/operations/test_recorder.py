@@ -21,6 +21,7 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import start
+from orchestrator.operations.session import Session
 from orchestrator.system import log
 from tests.e2e.pairs import simulated
 
@@ -90,27 +91,33 @@ class WhileIntended:
             self._thread.go_on()
 
 
+async def held_up(
+    session: Session, *, lock_breaks: bool
+) -> tuple[asyncio.Task[None], asyncio.Task[None], Callable[[], list[str]]]:
+    """A heartbeat that the disk held up, the commit of an intent that was told meanwhile, and what the journal has by then."""
+    lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+    session.calls = thread = SlowThread()
+    recorder = Recorder(session, lock.run, lock, (WhileIntended(thread),) if lock_breaks else ())
+    recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
+    heartbeat = asyncio.create_task(recorder.flush())
+    await asyncio.sleep(0)
+    if lock_breaks:
+        assert session.store.release(lock.lock)
+    recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    commit = asyncio.create_task(recorder.commit())
+    await asyncio.sleep(0)
+    thread.go_on()
+    return heartbeat, commit, lambda: [record.kind for record in session.store.records(run=lock.run)]
+
+
 async def test_law_06_an_intent_is_not_swallowed_by_a_heartbeat_that_the_disk_held_up(tmp_path: Path) -> None:
     """The heartbeat began before the intent was told: that the lock is lost, it may not find out in the intent's place."""
     async with simulated(tmp_path) as bench:
-        session = bench.session
-        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
-        thread = SlowThread()
-        session.calls = thread
-        recorder = Recorder(session, lock.run, lock, (WhileIntended(thread),))
-        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
-        heartbeat = asyncio.create_task(recorder.flush())
-        await asyncio.sleep(0)
-        assert session.store.release(lock.lock), "somebody breaks the lock"
-        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
-        commit = asyncio.create_task(recorder.commit())
-        await asyncio.sleep(0)
-        thread.go_on()
+        heartbeat, commit, kinds = await held_up(bench.session, lock_breaks=True)
         with pytest.raises(Locked):
             await commit
         await heartbeat
-        kinds = [record.kind for record in session.store.records(run=lock.run)]
-        assert kinds == ["lock.taken", "write.owed"]
+        assert kinds() == ["lock.taken", "write.owed"]
 
 
 class Listens:
@@ -145,21 +152,9 @@ async def test_law_06_nobody_hears_that_an_org_is_told_or_a_hook_begun_before_th
 
 async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
-        session = bench.session
-        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
-        thread = SlowThread()
-        session.calls = thread
-        recorder = Recorder(session, lock.run, lock, ())
-        recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
-        heartbeat = asyncio.create_task(recorder.flush())
-        await asyncio.sleep(0)
-        recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
-        commit = asyncio.create_task(recorder.commit())
-        await asyncio.sleep(0)
-        thread.go_on()
+        heartbeat, commit, kinds = await held_up(bench.session, lock_breaks=False)
         await asyncio.gather(heartbeat, commit)
-        kinds = [record.kind for record in session.store.records(run=lock.run)]
-        assert kinds == ["lock.taken", "write.owed", "transition.intended"]
+        assert kinds() == ["lock.taken", "write.owed", "transition.intended"]
 
 
 async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run_before_its_write(

@@ -353,28 +353,22 @@ def test_law_03_the_status_of_an_earlier_reading_with_a_new_time_is_not_stale() 
 # Late
 
 
-def test_law_03_an_earlier_attempt_over_a_later_one_is_late() -> None:
-    told = shows(S, Status.ACTIVE, TWO, 5)
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [(ONE, TWO, ()), ("svc@example.com", "svc@example.com", ("svc@example.com",))],
+)
+def test_law_03_an_earlier_attempt_over_a_later_one_is_late_under_a_learned_name_as_well(
+    first: str, second: str, names: tuple[str, ...]
+) -> None:
+    told = shows(S, Status.ACTIVE, second, 5)
     known = knows(
         RUN,
         {S: told},
         sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
+        names=frozenset(names),
         confirmed={S: (told,)},
     )
-    found = change(shows(S, Status.FAILOVER, ONE, 6), known)
-    assert (found.change, found.attempt) == (Change.LATE, 1)
-
-
-def test_law_03_it_is_late_under_a_learned_name_as_well() -> None:
-    told = shows(S, Status.ACTIVE, "svc@example.com", 5)
-    known = knows(
-        RUN,
-        {S: told},
-        sent=(sent(1, S, Status.FAILOVER), sent(2, S, Status.ACTIVE, confirmed=True)),
-        names=frozenset({"svc@example.com"}),
-        confirmed={S: (told,)},
-    )
-    found = change(shows(S, Status.FAILOVER, "svc@example.com", 6), known)
+    found = change(shows(S, Status.FAILOVER, first, 6), known)
     assert (found.change, found.attempt) == (Change.LATE, 1)
 
 
