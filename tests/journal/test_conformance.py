@@ -58,7 +58,7 @@ def tamper(place: Place, statement: str) -> None:
 
 
 def test_both_write_the_same_chain_to_the_letter(store: JournalStore) -> None:
-    """Expected: `sha256sum` over the canonical JSON, typed by hand, as in test_chain."""
+    """Expected: `sha256sum` over the canonical JSON, typed by hand."""
     data: dict[str, JSON] = {"transition": "declare", "n": 5.0}
     first = store.append(Entry("r1", "payments", "transition.refused", "alice", "laptop", data))
     assert (first.seq, first.prev, first.at) == (1, GENESIS, "2026-11-22T03:15:02.000000Z")
@@ -159,16 +159,21 @@ def test_law_16_what_was_changed_is_named(place: Place, statement: str, seq: int
 def test_law_12_a_pair_has_one_holder(store: JournalStore) -> None:
     assert store.take_lock(holder("lock-a")) is None
     assert store.take_lock(holder("lock-a")) is None
-    assert store.take_lock(holder("lock-b")) == holder("lock-a")
+    assert store.take_lock(replace(holder("lock-b"), operator="bob", pid=12)) == holder("lock-a")
     assert store.holder("payments") == holder("lock-a")
     assert store.take_lock(holder("lock-c", pair="orders")) is None
-    assert store.beat("lock-a", STARTED + timedelta(seconds=5))
+    later = STARTED + timedelta(seconds=5)
+    assert store.beat("lock-a", later)
+    assert store.holder("payments") == replace(holder("lock-a"), beat_at=later)
     assert not store.beat("lock-b", STARTED)
+    assert not store.replace_lock("lock-x", holder("lock-b"))
     assert not store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED), "it was heard of since"
-    assert store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED + timedelta(seconds=5))
+    assert store.replace_lock("lock-a", holder("lock-b"), beat_at=later)
+    assert store.holder("payments") == holder("lock-b")
     assert not store.replace_lock("lock-a", holder("lock-d"))
     assert not store.release("lock-a")
     assert store.release("lock-b")
+    assert not store.release("lock-b")
     assert store.holder("payments") is None
 
 

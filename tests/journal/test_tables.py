@@ -82,19 +82,6 @@ def test_an_outline_lists_the_runs_that_everything_lists(tmp_path: Path) -> None
         ]
 
 
-def test_law_12_one_run_per_pair_and_the_second_is_told_who(store: JournalStore) -> None:
-    first, second = holder("lock-a"), replace(holder("lock-b"), operator="bob", pid=12)
-    assert store.take_lock(first) is None
-    assert store.take_lock(second) == first
-    assert store.holder("payments") == first
-    assert store.take_lock(holder("lock-c", pair="orders")) is None
-
-
-def test_taking_a_lock_that_is_already_ours_is_no_refusal(store: JournalStore) -> None:
-    assert store.take_lock(holder()) is None
-    assert store.take_lock(holder()) is None
-
-
 def test_law_12_a_lock_does_not_expire(store: JournalStore) -> None:
     old = replace(holder(), taken_at=STARTED - timedelta(days=900), beat_at=STARTED - timedelta(days=900))
     assert store.take_lock(old) is None
@@ -106,38 +93,6 @@ def test_the_lock_outlives_the_store(place: Path) -> None:
         first.take_lock(holder())
     with JournalStore.open(place, create=False, now=ticking()) as second:
         assert second.holder("payments") == holder()
-
-
-def test_a_heartbeat_is_noted_while_the_lock_is_held(store: JournalStore) -> None:
-    store.take_lock(holder())
-    later = STARTED + timedelta(minutes=3)
-    assert store.beat("lock-a", later)
-    assert store.holder("payments") == replace(holder(), beat_at=later)
-    assert not store.beat("lock-x", later)
-
-
-def test_a_lock_is_released_once(store: JournalStore) -> None:
-    store.take_lock(holder())
-    assert store.release("lock-a")
-    assert not store.release("lock-a")
-    assert store.holder("payments") is None
-
-
-def test_law_12_a_lock_changes_hands_only_from_the_one_that_was_seen(store: JournalStore) -> None:
-    store.take_lock(holder("lock-a"))
-    assert not store.replace_lock("lock-x", holder("lock-b"))
-    assert store.holder("payments") == holder("lock-a")
-    assert store.replace_lock("lock-a", holder("lock-b"))
-    assert store.holder("payments") == holder("lock-b")
-    assert not store.replace_lock("lock-a", holder("lock-c"))
-
-
-def test_law_12_a_lock_whose_holder_was_heard_of_since_does_not_change_hands(store: JournalStore) -> None:
-    store.take_lock(holder("lock-a"))
-    seen = STARTED
-    store.beat("lock-a", STARTED + timedelta(seconds=5))
-    assert not store.replace_lock("lock-a", holder("lock-b"), beat_at=seen)
-    assert store.replace_lock("lock-a", holder("lock-b"), beat_at=STARTED + timedelta(seconds=5))
 
 
 def test_law_06_several_records_and_the_lock_are_one_transaction(store: JournalStore) -> None:
@@ -158,11 +113,6 @@ def test_a_lock_is_not_handed_to_another_pair(store: JournalStore) -> None:
     store.take_lock(holder("lock-a"))
     assert not store.replace_lock("lock-a", holder("lock-b", pair="orders"))
     assert store.holder("orders") is None
-
-
-def test_law_06_an_intent_is_recorded_while_the_lock_is_ours(store: JournalStore) -> None:
-    store.take_lock(holder())
-    assert store.append(entry("write.intended"), holding="lock-a").seq == 1
 
 
 def test_law_06_an_intent_without_the_lock_is_not_recorded_and_names_the_present_holder(
