@@ -20,6 +20,7 @@ from orchestrator import __version__
 from orchestrator.errors import HamrError, KeyUnavailable
 from orchestrator.journal import is_address
 from orchestrator.journal.history import certificate_of, event_of
+from orchestrator.model import next_step
 from orchestrator.model.events import DoctorChecked, MirrorFound
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.journal import Entry
@@ -183,14 +184,18 @@ _MOVES = frozenset({"plan", "run", "resume", "adopt", "unlock", "drill close"})
 
 
 def next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
-    """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first."""
+    """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first.
+
+    Not what a look at the pair says of doctor: it has been asked.
+    """
+    asked = () if standing is None else (next_step.doctor(standing.pair.name),)
     wanting = [check for check in worst_first(checks) if check.next_steps and not check.follows]
     if standing is None:
         return each_once(step for check in wanting for step in check.next_steps)
     keys = [step for check in wanting if check.group is Group.KEYS for step in check.next_steps]
     moves = standing.next_steps if any(check.group in _OF_THE_PAIR for check in wanting) else ()
     others = [step for check in wanting for step in check.next_steps if step.verb not in _MOVES]
-    return each_once((*keys, *moves, *others))
+    return each_once(step for step in (*keys, *moves, *others) if step not in asked)
 
 
 _OF_THE_PAIR = (Group.ORGS, Group.JOURNAL)

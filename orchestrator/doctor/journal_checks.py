@@ -73,7 +73,7 @@ def _unkept(answers: Answers, why: HamrError) -> Check:
             f"{_sentence(why)} This look was not kept. A run waits longer for its turn, "
             "and sends nothing that it cannot journal: see who writes to it all the time."
         )
-        again = next_step.doctor(answers.pair.name)
+        again = next_step.doctor(answers.pair.name).so_that("look again, once the other one is done")
         return _left("writable", Level.WARNING, Level.WARNING, sentence, again)
     if is_address(answers.journal.place):
         sentence = (

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from orchestrator.doctor.examination import next_steps
 from orchestrator.errors import DocumentError, JournalUnavailable, Problem
+from orchestrator.model import next_step
 from orchestrator.model.readiness import Check, Group, Level, NagiosCode, Readiness, worst
 from orchestrator.model.status import Both, Role
 from orchestrator.report.doctor import (
@@ -19,7 +20,7 @@ from orchestrator.report.doctor import (
 )
 from tests.steps import next_of, step
 
-from .scenes import NOW, lines
+from .scenes import NOW, lines, standing
 
 OK, WARNING, UNKNOWN, CRITICAL = Level.OK, Level.WARNING, Level.UNKNOWN, Level.CRITICAL
 
@@ -213,6 +214,16 @@ def test_the_document_has_every_check() -> None:
             ],
         }
     ]
+
+
+def test_law_15_doctor_does_not_send_to_doctor() -> None:
+    """A pair that this machine hampers is sent there by every other look."""
+    look, again = next_step.status("payments"), next_step.doctor("payments").so_that("look again")
+    told = standing()
+    told = replace(told, phase=replace(told.phase, next_steps=(look, next_step.doctor("payments"))))
+    found = check("phase", CRITICAL, OK, next_steps=told.phase.next_steps)
+    busy = check("writable", WARNING, OK, group=Group.JOURNAL, next_steps=(again,))
+    assert next_steps([found, busy], told) == (look, again)
 
 
 def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
