@@ -174,6 +174,7 @@ class ProcessStore:
         self.wait_at_most = store.wait_at_most
         self.records = store.records
         self.newest = store.newest
+        self.newest_that_names = store.newest_that_names
         self.pairs = store.pairs
         self.runs_of = store.runs_of
         self.ids = store.ids

@@ -57,7 +57,10 @@ def read_history(store: Store, pair: Pair) -> History:
 
 
 def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
-    """The name under which a pair's very orgs were run since its own last run, where that is another one; `history` is the pair's."""
+    """The name under which a pair's very orgs were run since its own last run, where that is another one; `history` is the pair's.
+
+    Of each name only the last run is looked at: how many there were before it makes no difference.
+    """
     begun = (run.run for run in reversed(history.runs.values()) if run.started and not run.elsewhere)
     own = next(begun, None)
     since = (
@@ -65,7 +68,7 @@ def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
         if own is None
         else max((run.seq for run in store.records(run=own, kinds=(RunStarted.kind,))), default=0)
     )
-    runs = store.records(kinds=(RunStarted.kind,), after=since)
+    runs = store.newest_that_names(pair.uuids.primary, RunStarted.kind, since)
     found = next(reversed([run for run in runs if run.pair != pair.name and _is_of(run, pair)]), None)
     if found is None:
         return None

@@ -35,6 +35,7 @@ from .sqlite_file import BUSY_SECONDS, SqliteFile
 from .tables import (
     EACH_PAIR,
     IS_RUN,
+    NEWEST_THAT_NAMES,
     RUN_BELOW,
     RUNS_OF_A_PAIR,
     Statements,
@@ -288,6 +289,10 @@ class JournalStore:
         if fault is not None:
             raise damaged(self.place, f"is damaged: record {seq}: {fault}")
         return self._record(link) if (link.pair, link.kind) == (pair, kind) else None
+
+    def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
+        """Of each pair the newest record of a kind; see `Store.newest_that_names`."""
+        return self._numbered(self._numbers(NEWEST_THAT_NAMES, (kind, after, f"%{uuid.lower()}%")))
 
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""

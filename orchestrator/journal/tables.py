@@ -110,6 +110,11 @@ EACH_PAIR = """WITH RECURSIVE each(name) AS (
 ) SELECT name FROM each WHERE name IS NOT NULL"""
 """The query for the names of all pairs."""
 
+NEWEST_THAT_NAMES = f"""SELECT seq FROM records WHERE seq IN (
+    SELECT (SELECT max(seq) FROM records WHERE pair = name AND kind = ?) FROM ({EACH_PAIR}) AS pairs
+) AND seq > ? AND lower(data) LIKE ?"""  # noqa: S608 - values are bound
+"""The query for each pair's newest record of a kind, where it is behind a number and names something, in lower case."""
+
 _EACH_RUN = """WITH RECURSIVE each(name) AS (
     SELECT min(run) FROM records WHERE run > ''
     UNION ALL SELECT (SELECT min(run) FROM records WHERE run > each.name) FROM each WHERE name IS NOT NULL

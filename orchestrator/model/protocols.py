@@ -194,6 +194,9 @@ class Store(Protocol):
     def newest(self, pair: str, kind: str) -> Record | None:
         """A pair's newest record of a kind; a JournalDamaged where its own hash does not hold."""
 
+    def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
+        """Of each pair the newest record of a kind, where it is behind a number and an org's uuid stands in it; in order."""
+
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""
 

@@ -181,6 +181,8 @@ class LivingSession(Session):
         self.life.alive()
         return self.life.scene.kept.history(self.pair)
 
+    history_by_name = history  # no other pair is in its journal
+
     def connections(self) -> Both[Transport]:
         """None are needed: nothing leaves this process."""
         return cast("Both[Transport]", Both(None, None))

@@ -124,6 +124,11 @@ class MemoryStore(Struct, eq=False):
         """The last of that kind."""
         return next((each for each in reversed([*self.records(pair=pair, kinds=(kind,))])), None)
 
+    def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
+        """None of another pair: there is one."""
+        del uuid, kind, after
+        return iter(())
+
     def pairs(self) -> tuple[str, ...]:
         """There is one."""
         return tuple(dict.fromkeys(record.pair for record in self.kept.records))

@@ -135,6 +135,10 @@ class Ledger:
         self._process.alive()
         return self._inner.newest(pair, kind)
 
+    def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
+        self._process.alive()
+        return self._inner.newest_that_names(uuid, kind, after)
+
     def pairs(self) -> tuple[str, ...]:
         self._process.alive()
         return self._inner.pairs()

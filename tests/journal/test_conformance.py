@@ -104,6 +104,14 @@ def test_records_are_found_by_run_pair_and_kind(store: JournalStore) -> None:
     assert store.newest("payments", "run.finished") is None
 
 
+def test_of_each_pair_the_newest_of_a_kind_is_found_by_an_org_that_it_names(store: JournalStore) -> None:
+    for pair, org in (("a", "AB-1"), ("b", "ab-1"), ("a", "ab-1"), ("b", "cd-2"), ("c", "ab-1")):
+        store.append(entry("run.started", pair=pair, orgs=[org, "ef-3"]))
+    store.append(entry("run.finished", pair="d", orgs=["ab-1"]))
+    assert [each.seq for each in store.newest_that_names("AB-1", "run.started", 0)] == [3, 5]
+    assert [each.seq for each in store.newest_that_names("ab-1", "run.started", 3)] == [5]
+
+
 def test_ids_are_found_by_how_they_begin_the_last_first(store: JournalStore) -> None:
     for run in ("20261122-a", "20261122-b", "20261123-\u20ac", ""):
         store.append(entry(run=run))
