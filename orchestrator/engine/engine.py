@@ -20,8 +20,8 @@ from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
 from .check import Checker, WriteConfirmation
 from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator, GuardPolicy
-from .executor import TransitionExecutor
 from .hooks import Hooks
+from .machine import TransitionExecutor
 from .probing import Asking, Probing
 from .reader import PairReader
 from .reconcile import Reconciler

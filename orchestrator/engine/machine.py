@@ -1,4 +1,4 @@
-"""The state machine: `transitions.AsyncMachine`, built from the playbook's transitions (law 1).
+"""The state machine: `transitions.AsyncMachine`, built from the playbook's transitions (law 1), and what makes a transition.
 
 What the library does that shapes this file, each found by running 0.9.3 and each with a test:
 
@@ -23,8 +23,21 @@ from typing import Any, Protocol
 from msgspec import Struct
 from transitions.extensions.asyncio import AsyncMachine
 
-from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.status import Status
+from orchestrator.model.events import OwedSettled, TransitionIntended, TransitionMade, WriteOwed
+from orchestrator.model.guard import Probe
+from orchestrator.model.playbook import Advances, Playbook, Transition
+from orchestrator.model.run import End, Mode
+from orchestrator.model.status import Role, Status
+from orchestrator.situation.guard_kinds import transition_probes
+from orchestrator.situation.link import Linked
+
+from .check import Checker
+from .context import RunContext, Stopped, stopped
+from .evaluator import GuardEvaluator
+from .hooks import Hooks
+from .probing import Probing
+from .reader import PairReader
+from .writer import Writer
 
 # The library logs each exception as an error before it raises it; the engine tells its own story.
 logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
@@ -137,3 +150,188 @@ class Machine:
 
     def _arrive(self, event: Any) -> None:
         self._executor.arrive(self._transition(event))
+
+
+class TransitionExecutor(Struct):
+    """Makes transitions; the machine says which."""
+
+    run: RunContext
+    reader: PairReader
+    checker: Checker
+    writer: Writer
+    evaluator: GuardEvaluator
+    hooks: Hooks
+    probing: Probing
+    began: float = 0.0
+    written: int = 0
+
+    async def evaluate(self, transition: Transition) -> bool:
+        """The machine's one condition."""
+        return await self.evaluator.evaluate(transition)
+
+    async def intend(self, transition: Transition) -> None:
+        """Before the state changes: the intent. It is durable with the first hook or write; where none comes, at once."""
+        self.began, self.written = self.run.clock.monotonic(), self.run.state.attempts
+        if transition.name == self.run.half_done:
+            self.run.may_go_on()
+        else:
+            self.run.may_begin()
+        intended = TransitionIntended(transition.name, transition.source, transition.target)
+        if transition.advances is Advances.SERVER:
+            await self.run.intend(intended)
+        else:
+            self.run.tell(intended)
+
+    async def make(self, transition: Transition) -> None:
+        """The `before` hooks, the coordinated writes, and waiting until the transition is done."""
+        if await self.hooks.before(transition, half_done=transition.name == self.run.half_done):
+            self.probing.distrust_all()
+        if self.run.state.mode is Mode.EMERGENCY and transition.survivor is not None:
+            await self._with_survivor(transition, transition.survivor)
+        elif transition.advances is Advances.SERVER:
+            await self.writer.wait_until_converged(transition.target, hint=self._hint(transition))
+        else:
+            await self._with_both(transition)
+
+    def arrive(self, transition: Transition) -> None:
+        """After the state changed: the arrival."""
+        seconds = self.run.clock.monotonic() - self.began
+        self._tell_made(transition, seconds, self.run.state.attempts - self.written)
+        self.run.half_done, self.run.taken_as_is = "", frozenset()
+
+    def find_made(self, transition: Transition) -> None:
+        """A transition that turns out to be made: its process died after its last write, and before it could say so."""
+        self._tell_made(transition, 0.0, 0)
+
+    def _tell_made(self, transition: Transition, seconds: float, writes: int) -> None:
+        due = self.hooks.due_after(transition)
+        made = TransitionMade(transition.name, transition.source, transition.target, seconds, writes, due)
+        self.run.tell(made)
+
+    async def _with_both(self, transition: Transition) -> None:
+        there = [role for role in Role if self._is_there(role, transition.target)]
+        if len(there) == 1:
+            # Half made by a process that died before it knew whether the pair mirrors.
+            await self.writer.find_mirror(there[0])
+        for role in transition.writes:
+            if self._is_there(role, transition.target) or await self._comes_by_mirror(transition):
+                continue
+            await self._write(
+                role, transition, last=role is transition.writes[-1] or bool(self.run.state.mirrors)
+            )
+            await self.writer.find_mirror(role)
+            if self.run.state.mirrors:
+                break
+        await self.writer.wait_until_converged(transition.target, hint=self._hint(transition))
+
+    async def _write(self, role: Role, transition: Transition, *, last: bool) -> None:
+        # The next transition's probes are read beside the reading back of this transition's last write.
+        self.probing.plan_ahead(self._probes_beyond(transition) if last else ())
+        await self.writer.write(role, transition.target, transition=transition.name, explained_by=transition)
+
+    def _probes_beyond(self, transition: Transition) -> tuple[Probe, ...]:
+        """What the guards of the transition after this one will want to know."""
+        playbook, goal = self.run.playbook, self.run.goal
+        beyond = None if goal is None else playbook.route(transition.target, goal)
+        return transition_probes(beyond[0], playbook) if beyond else ()
+
+    async def _comes_by_mirror(self, transition: Transition) -> bool:
+        """Whether the other org gets it by itself: on a pair that mirrors one write is enough.
+
+        Writing the other side too can set the first one back, so that is left to the mirror. But a run that finds
+        the transition half made gives the mirror its time once, and then writes: a copy that got lost while a region was
+        dark never comes.
+        """
+        if not self.run.state.mirrors or not any(self._is_there(role, transition.target) for role in Role):
+            return False
+        if transition.name != self.run.half_done:
+            return True
+        try:
+            await self.writer.wait_until_converged(transition.target)
+        except Stopped as stop:
+            if stop.ending.end is not End.INCOMPLETE:
+                raise
+            return False
+        return True
+
+    async def _with_survivor(self, transition: Transition, survivor: Role) -> None:
+        if transition.advances is Advances.SERVER:
+            await self.writer.wait_until_converged(
+                transition.target, roles=(survivor,), hint=self._hint(transition)
+            )
+        elif not self._is_there(survivor, transition.target):
+            await self._write(survivor, transition, last=True)
+            if survivor.other not in self.run.state.dead:
+                # It lives, and telling it too may set the survivor back where the pair mirrors.
+                within = self.run.playbook.emergency_deadline.total_seconds()
+                await self.writer.find_mirror(survivor, within=within)
+        await self.tell_other(survivor, transition.target, transition=transition)
+
+    async def tell_other(
+        self, survivor: Role, target: Status, *, transition: Transition | None = None
+    ) -> None:
+        """What the other org of an emergency gets: the survivor's status while it lives, else a debt.
+
+        No transition is named where the emergency was there already.
+        """
+        other, state = survivor.other, self.run.state
+        await self.writer.wait_until_converged(target, roles=(survivor,))
+        self._require_link(survivor)
+        if other not in state.dead:
+            await self._try_other(other, target, transition)
+            await self.writer.wait_until_converged(target, roles=(survivor,))
+        if other in state.dead:
+            if state.told_owed.get(other) is not target:
+                reason = f"not seen in this emergency; it is owed {target}"
+                self.run.tell(WriteOwed(other, target, reason))
+        elif other in state.owed:
+            self.run.tell(OwedSettled(other, target, "void"))
+
+    def _require_link(self, survivor: Role) -> None:
+        """An emergency that was at its goal already made no transition, so no guard has judged the survivor's half of the link."""
+        link = self.reader.link(frozenset({survivor}))
+        if not isinstance(link, Linked):
+            raise stopped(self.run.refusal, link.reason, org=link.role)
+
+    async def _try_other(self, other: Role, target: Status, transition: Transition | None) -> None:
+        """The other org, while it lives: one try under its short deadline, never stopping the run."""
+        deadline = self.run.playbook.emergency_deadline.total_seconds()
+        ours = transition is None or transition.advances is Advances.CLIENT
+        writes = ours and not self.run.state.mirrors and not self._is_there(other, target)
+        if writes and transition is None:
+            self.checker.require_untouched(other, target)
+            self.evaluator.require_alone(other)  # of a transition, its guards have judged that
+        elif writes and (changed := self.checker.changed_unseen(other, target)):
+            self.reader.give_up(changed)  # the survivor goes on; who delivers what is owed stops for it
+            return
+        try:
+            if writes:
+                name, purpose = (transition.name, "transition") if transition is not None else ("", "deliver")
+                await self.writer.write(other, target, transition=name, purpose=purpose)
+            await self.writer.wait_until_converged(target, roles=(other,), within=deadline)
+        except Stopped as stop:
+            if stop.ending.end not in (End.INCOMPLETE, End.REFUSED, End.UNKNOWN):
+                raise
+            self.reader.give_up(stop.ending.message)
+
+    def _is_there(self, role: Role, status: Status) -> bool:
+        """Whether an org shows a status, by a write of ours, an echo, or from before a half-done transition was entered.
+
+        A server that moves on by itself has been there, too.
+        """
+        reading = self.reader.readings[role]
+        if reading.status not in self.run.playbook.server_moves(status):
+            return False
+        return role in self.run.taken_as_is or self.run.state.wrote(role, reading.record)
+
+    def _hint(self, transition: Transition) -> str:
+        if transition.advances is Advances.SERVER:
+            return f"transition {transition.name} waits for the server to make this move"
+        if self.run.state.mirrors:
+            return (
+                "the inventory or this run found that this pair mirrors, so it was not written itself; "
+                "if it does not, say mirrors: false in the inventory"
+            )
+        return (
+            f"transition {transition.name} writes {', '.join(str(role) for role in transition.writes)} alone"
+        )

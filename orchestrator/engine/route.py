@@ -20,9 +20,8 @@ from orchestrator.situation.guard_kinds import transition_probes
 from .check import Checker
 from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator, say
-from .executor import TransitionExecutor
 from .hooks import Hooks
-from .machine import Machine, Position, first_steps
+from .machine import Machine, Position, TransitionExecutor, first_steps
 from .probing import Probing
 from .reader import PairReader
 from .reconcile import Reconciler

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.proof import BrokenLaw, Event, Moment, What
 
-from . import watching
+from . import laws
 from .keyboard import Outcome, Raised, Returned, next_steps
 from .scene import Chooser, Scene
 from .virtual_time import BEGINNING
@@ -55,7 +55,7 @@ def ends(life: Life, outcome: Outcome) -> Iterator[Ended]:
     """What a life leaves; and what it would, had a region stayed dark for longer: until it is over nothing tells them apart."""
     scene, broken = life.scene, life.broken
     scene.time = life.loop.time()
-    watching.at_the_end(life, outcome)
+    laws.at_the_end(life, outcome)
     life.tell_apart()
     others = (
         []

@@ -39,7 +39,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
-from . import watching
+from . import laws
 from .ends import Ended, ends
 from .keyboard import Died
 from .orgs import Coming, is_strangers
@@ -231,10 +231,10 @@ class Life(Struct, eq=False):
         point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
         if self.chooser.branches_here and ways[0][0] is Event.DIED_BEFORE:
             self._had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
-        watching.before_commit(self, entries)
+        laws.before_commit(self, entries)
         commit()
         self.left = self._leaves()
-        watching.after_commit(self, entries)
+        laws.after_commit(self, entries)
         if found is not None:
             self.die()
         if self.chooser.branches_here:
@@ -294,7 +294,7 @@ class Life(Struct, eq=False):
         match None if found is None else found[0]:
             case Event.LAGGED:
                 record = self.scene.orgs.shown[role][-2]
-                watching.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
+                laws.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
                 return _sight_of(record)
             case Event.MISSING:
                 return Absent()
@@ -305,7 +305,7 @@ class Life(Struct, eq=False):
             case Event.SILENT:
                 return Unreachable("503 Service Unavailable")
             case _:
-                watching.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
+                laws.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
                 return self.is_true(role)
 
     def _stand_for(
@@ -364,13 +364,13 @@ class Life(Struct, eq=False):
         self.catch_up()
         self.looks.clear()
         self._stranger_may_write(draft)
-        watching.before_write(self, draft)
+        laws.before_write(self, draft)
         self.wrote = True
         if self.is_dark(draft.role):
             limit = self.playbook.timeouts.total.total_seconds()
             await self.clock.sleep(within if within is not None else limit)
             self.alive()
-            watching.after_write(self, draft, answered=False)
+            laws.after_write(self, draft, answered=False)
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}
         late = SAME_AT_FIRST.get(Event.NOT_TAKEN_UNANSWERED, ())
@@ -382,7 +382,7 @@ class Life(Struct, eq=False):
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, None if found is None else found[0])
-        watching.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
+        laws.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
         self._stranger_may_write(draft)
         return answer
 
@@ -426,7 +426,7 @@ class Life(Struct, eq=False):
         else:
             within = self.playbook.confirm.within.total_seconds()
             orgs.coming.append(orgs.later(draft, now, within * _LATE[Event.LATE]))
-        watching.after_write(self, draft, answered=False)
+        laws.after_write(self, draft, answered=False)
 
     def _stranger_may_write(self, draft: Draft) -> None:
         """Somebody else writes: what we write, what is there, or what the pair is to leave, to either org."""

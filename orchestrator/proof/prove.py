@@ -19,7 +19,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Explored, Proof, Route, RouteProof
 from orchestrator.model.status import Status
 
-from .following import COMMANDS
+from .living import COMMANDS
 from .search import prove_route, routes_of
 
 MORE = 2.0

@@ -38,9 +38,8 @@ from orchestrator.situation.guard_kinds import assumed_values, window
 from . import laws
 from .canonical import patience
 from .ends import Ended, Met
-from .following import follow, heard
 from .keyboard import Returned
-from .living import Lives, live
+from .living import Lives, follow, heard, live
 from .orgs import beginning, proven_pair
 from .scene import Chooser, Scene
 from .states import States

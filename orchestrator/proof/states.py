@@ -21,7 +21,7 @@ from orchestrator.operations.locking import left_a_run
 from orchestrator.situation.guard_kinds import kinds_of, probes_of
 from orchestrator.situation.state import RunState, replay
 
-from . import watching
+from . import laws
 from .canonical import Canon, Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
 from .ends import Ended
 from .keyboard import Died, verb_of
@@ -65,7 +65,7 @@ class States(Struct):
             not scene.went_dark,
             not scene.came_late,
             not scene.meddled,
-            scene.time if watching.is_timed(scene) else 0.0,
+            scene.time if laws.is_timed(scene) else 0.0,
         )
         # What may be there under any name is not taken for a stranger's: nothing is, where there is none.
         may_be_theirs = EVERYTHING.difference(*unanswered)

@@ -1,17 +1,23 @@
-"""What a write says: the whole record as it was read, and never another link than the inventory's."""
+"""What a write says: the whole record as it was read, and never another link than the inventory's; and what may still come of one."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.journal.history import histories_of
+from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
 from orchestrator.model.org import Wire
-from orchestrator.model.reading import HamrRecord
-from orchestrator.model.run import End, Mode
+from orchestrator.model.reading import Change, Exchange, HamrRecord, Present, Reading, Request
+from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.status import Status
+from orchestrator.situation.compare import compare
 from orchestrator.situation.link import draft
+from orchestrator.situation.state import replay
 
-from .fake import UUIDS, FakeWorld, P, S, bench, pair, record
+from .fake import RUN, START, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
 
 STAMP = "alice+hamr-20261122-030000-test-1@laptop"
 ELSEWHERE = "00000000-0000-4000-8000-000000000000"
@@ -71,3 +77,55 @@ async def test_what_was_read_while_an_org_was_linked_elsewhere_is_not_written_ba
     shown = b.world.records[P]
     assert shown is not None
     assert shown.target_uuid == UUIDS.secondary
+
+
+ACTIVE, FAILOVER = Status.ACTIVE, Status.FAILOVER
+
+
+def test_law_05_an_intent_without_an_outcome_is_an_unknown_and_what_was_given_up_outlives_a_done() -> None:
+    first, second = (
+        Attempt(number, S, FAILOVER, f"alice+hamr-{RUN}-{number}@laptop", "declare") for number in (1, 2)
+    )
+    notes = Notes([started(FAILOVER)])
+    for attempt in (first, second):
+        notes.tell(WriteIntended(attempt, Request("POST", "", {}), None))
+    assert histories_of(notes.records(START))["payments"].unknown == ((RUN, first), (RUN, second))
+    notes.tell(WriteConfirmed(S, FAILOVER, record(S, FAILOVER, second.stamp, START), Change.OURS, 2))
+    notes.tell(RunFinished(Ending(End.DONE, "it stands there"), 0, "", (), 1.0))
+    history = histories_of(notes.records(START))["payments"]
+    assert history.unknown == ()
+    assert [each.attempt for each in history.given_up] == [first]
+
+
+@pytest.mark.parametrize(
+    ("by", "remain"),
+    [
+        (f"alice+hamr-{RUN}-1@laptop", [2, 3]),
+        (f"alice+hamr-{RUN}", [1, 2, 3]),  # 1 or 2: nothing tells
+    ],
+)
+def test_law_05_what_came_late_takes_nothing_with_it_that_may_still_come(by: str, remain: list[int]) -> None:
+    attempts = [
+        Attempt(number, role, status, f"alice+hamr-{RUN}-{number}@laptop", "declare")
+        for number, (role, status) in enumerate(((S, FAILOVER), (S, FAILOVER), (P, FAILOVER), (S, ACTIVE)), 1)
+    ]
+    notes = Notes([WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts])
+    told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
+    notes.tell(WriteConfirmed(S, ACTIVE, told, Change.OURS, 4))
+    notes.tell(ChangeSeen(S, Change.LATE, "", record(S, FAILOVER, by, START + timedelta(seconds=2)), told))
+    assert [attempt.number for attempt in replay(RUN, notes.events, {}).may_come_late()] == remain
+    run = histories_of(notes.records(START))["payments"].runs[RUN]
+    assert list(run.unseen) == remain
+
+
+def test_law_05_the_attempt_that_came_late_is_named_by_its_org_though_its_stamp_was_cut_short() -> None:
+    attempts = [
+        Attempt(number, role, status, f"alice+hamr-{RUN}-{number}@laptop", "declare")
+        for number, (role, status) in enumerate(((S, FAILOVER), (P, FAILOVER), (S, ACTIVE)), 1)
+    ]
+    memory = replay(RUN, [WriteIntended(attempt, Request("POST", "", {}), None) for attempt in attempts], {})
+    told = record(S, ACTIVE, attempts[-1].stamp, START + timedelta(seconds=1))
+    memory.apply(WriteConfirmed(S, ACTIVE, told, Change.OURS, 3))
+    late = record(S, FAILOVER, f"alice+hamr-{RUN}", START + timedelta(seconds=2))
+    found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory)
+    assert (found.change, found.attempt) == (Change.LATE, 1)

@@ -15,7 +15,7 @@ from orchestrator.engine import reader, route
 from orchestrator.engine.check import Seen, WriteConfirmation
 from orchestrator.engine.context import Stopped
 from orchestrator.engine.evaluator import Decision, GuardPolicy
-from orchestrator.engine.executor import TransitionExecutor
+from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.writer import Writer
 from orchestrator.journal import history, store

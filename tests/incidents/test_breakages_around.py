@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from orchestrator.engine import evaluator, probing
 from orchestrator.engine import hooks as engine_hooks
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.executor import TransitionExecutor
 from orchestrator.engine.hooks import Hooks
+from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.probing import Asking, Probing
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.route import RouteRunner

@@ -13,7 +13,7 @@ from orchestrator.datadog import HttpWorld
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import evaluator, reader, route
 from orchestrator.engine.context import stopped
-from orchestrator.engine.executor import TransitionExecutor
+from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.journal import history

@@ -11,12 +11,11 @@ from orchestrator.model.proof import Law, Route
 from orchestrator.model.reading import Draft
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
-from orchestrator.proof import watching
+from orchestrator.proof import laws
 from orchestrator.proof.ends import Ended
-from orchestrator.proof.following import follow
 from orchestrator.proof.keyboard import Died
 from orchestrator.proof.life import Life
-from orchestrator.proof.living import live
+from orchestrator.proof.living import follow, live
 from orchestrator.proof.orgs import beginning, first_record
 from orchestrator.proof.scene import Chooser, Scene
 from orchestrator.proof.search import Search
@@ -45,7 +44,7 @@ def sent_again(life: Life, mode: Mode) -> list[Law]:
     assert isinstance(engine, Engine)
     engine.run.state.mode = mode
     last: Draft = life.sent[-1]
-    watching.after_write(life, last, answered=True)
+    laws.after_write(life, last, answered=True)
     return [broken.law for broken in life.broken]
 
 
