@@ -185,7 +185,7 @@ def _on_all_scenarios(invocation: Invocation, asked: Asked) -> ExitCode:
         write_junit(invocation, asked.junit, *views)
     code = worst(played)
     invocation.outcome = code
-    console.facts(*drills_facts(played, store.place))
+    console.facts(*drills_facts(played, store.place, [name for name in scenarios if name not in played]))
     return code
 
 

@@ -14,7 +14,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
-from orchestrator.model.words import counted, listed
+from orchestrator.model.words import counted
 from orchestrator.operations.preflight import status_named
 from orchestrator.report.drill import (
     drill_json,
@@ -83,7 +83,8 @@ def _on_live_pairs(invocation: Invocation, pairs: Sequence[Pair], goal: Status, 
     if not_for_it:
         raise Refused(
             f"{counted(len(not_for_it), 'pair')} may not be drilled live, since the inventory does not say drill: true of them: "
-            f"{listed(not_for_it[:8])}{' and others' if len(not_for_it) > 8 else ''}. Leave them out"  # noqa: PLR2004 - a line's
+            f"{', '.join(not_for_it[:8])}{' and others' if len(not_for_it) > 8 else ''}. Leave them out.",  # noqa: PLR2004 - a line's
+            next_steps=(invocation.typed.without("--live", "rehearse with as many on the simulator"),),
         )
     if invocation.asks:
         invocation.require_somebody()

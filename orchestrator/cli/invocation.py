@@ -97,6 +97,14 @@ class Typed:
         rest = [*typed]
         return " ".join([shlex.join(words), option, *(["--", shlex.join(rest)] if rest else ())])
 
+    def without(self, flag: str, why: str) -> NextStep:
+        """The command line as it was typed, without a flag."""
+        from orchestrator.journal import without_password
+        from orchestrator.model import next_step
+
+        words = (without_password(word) for word in self.arguments if word != flag)
+        return next_step.shell(shlex.join(["hamr", *words]), why)
+
     def as_run(self) -> str:
         """The command line of a plan as that of the run."""
         from orchestrator.journal import without_password

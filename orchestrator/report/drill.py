@@ -208,7 +208,13 @@ def _passed(
     return (
         line(),
         line(f"{passed} of {counted(of, noun)} passed.", "good" if passed == of else "bad"),
-        *(paragraph(f"Not drilled: {shortened(', '.join(left))}.", "warn") if left else ()),
+        *(
+            paragraph(
+                f"Not {'played' if noun == 'scenario' else 'drilled'}: {shortened(', '.join(left))}.", "warn"
+            )
+            if left
+            else ()
+        ),
         *exit_lines(code),
         *next_commands(steps),
     )
@@ -230,18 +236,22 @@ def _to_look_at(played: Played) -> tuple[NextStep, ...]:
     )
 
 
-def drills_facts(played: Played, journal: str) -> Facts:
-    """What came of all of them, each of which has had its line: hamr/drills/1. `journal` is the file that they stand in."""
+def drills_facts(played: Played, journal: str, left: Sequence[str] = ()) -> Facts:
+    """What came of all of them, each of which has had its line: hamr/drills/1.
+
+    `journal` is the file that they stand in, and `left` those that nobody came to, since somebody stopped it.
+    """
     code, steps = worst(played), _to_look_at(played)
     fields = {
         "passed": code is ExitCode.DONE,
         **exit_fact(code),
         "drills": [drill_json(each, journal) for each in played.values() if isinstance(each, DrillResult)],
         "failed": _not_played(played, "scenario"),
+        "not_played": left,
         "next": steps,
         "journal": journal,
     }
-    return _passed(played, "scenario", code, steps), document("hamr/drills/1", fields)
+    return _passed(played, "scenario", code, steps, left), document("hamr/drills/1", fields)
 
 
 def live_drills_facts(found: Played, left: Sequence[str], code: ExitCode) -> Facts:

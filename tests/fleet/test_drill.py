@@ -53,6 +53,7 @@ def test_a_playbook_that_does_not_bring_them_home_misses(apart: FleetLab) -> Non
 def test_live_is_refused_where_one_of_them_may_not_be_drilled(lab: FleetLab) -> None:
     result = lab.run("fleet", "drill", "pay-*", "--live", "--yes", code=3)
     assert "2 pairs may not be drilled live" in result.stderr
+    assert "Next\n  hamr fleet drill 'pay-*' --yes\n" in result.stderr
     assert sum(lab.writes().values()) == 0
 
 

@@ -216,6 +216,8 @@ def test_of_several_scenarios_those_that_did_not_pass_come_with_their_commands()
         f"  hamr report {DRILL}",
         "      read its report",
     ]
+    stopped, _ = drills_facts({"happy-way": PASSED, "two-people": STOPPED}, "", ["write-lost"])
+    assert lines(stopped)[1:3] == ["1 of 3 scenarios passed.", "Not played: write-lost."]
     assert [drill["drill"] for drill in document["drills"]] == [DRILL, DRILL]  # type: ignore[union-attr,call-overload,index]
     assert document["failed"] == [
         {
