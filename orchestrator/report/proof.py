@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
-from orchestrator.model.proof import Counterexample, Event, Explored, Moment, Proof, Route, RouteProof, What
+from orchestrator.model.proof import (
+    Counterexample,
+    Event,
+    Explored,
+    Law,
+    Moment,
+    Proof,
+    Route,
+    RouteProof,
+    What,
+)
 from orchestrator.model.words import counted
 
 from .documents import document, fields_fact
@@ -29,10 +41,19 @@ def proof_code(proof: Proof) -> ExitCode:
 
 
 def proof_page(proof: Proof, scenario: str | None = None) -> Page:
-    """The result first; then the stories, shortest first, or what each route came to; `scenario` is a file that was written."""
+    """The result first; then the shortest story of each law and way, and what each route came to; `scenario` is a file that was written."""
+    told: dict[tuple[Law, Route], Counterexample] = {}
+    for found in proof.counterexamples:
+        told.setdefault((found.broken.law, replace(found.route, mirrors=False)), found)
+    more = len(proof.counterexamples) - len(told)
     return (
         *_verdict(proof),
-        *(each for found in proof.counterexamples for each in (line(), *story_page(found))),
+        *(each for found in told.values() for each in (line(), *story_page(found))),
+        *(
+            (line(), *paragraph(f"{more} more of the same law and way: --json has them.", "dim"))
+            if more
+            else ()
+        ),
         line(),
         *(line(f"  {route_line(each)}", "" if each.whole else "warn") for each in proof.routes),
         *next_commands(next_after(proof, scenario)),

@@ -74,6 +74,17 @@ def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_pa
     assert (without is None) is bool(wrong.faults)
 
 
+def test_of_the_stories_of_one_law_on_one_way_the_shortest_is_told() -> None:
+    """What breaks where each org is written breaks where the pair mirrors as well."""
+    playbook = parse_playbook(BROKEN["guards-that-contradict"].text, "wrong.yaml")
+    proof = proven(playbook, 0, to=(Status.ACTIVE,), mirrors=None)
+    ways = {(found.broken.law, found.route.emergency) for found in proof.counterexamples}
+    assert len(proof.counterexamples) == 2 * len(ways)
+    page = plain_text(proof_page(proof))
+    assert page.count("0.0 s  somebody types  hamr run pair") == len(ways)
+    assert f"{len(ways)} more of the same law and way: --json has them." in page
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_playbook_that_is_wrong_is_not_where_nothing_goes_wrong_enough(name: str) -> None:
     """The law breaks for the faults that the story has, and not for want of anything else."""
