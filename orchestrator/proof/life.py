@@ -40,10 +40,9 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.situation.guard_kinds import depends_on, probes_of
 
 from . import laws
-from .ends import Ended, ends
 from .keyboard import Died
 from .orgs import Coming, is_strangers
-from .scene import SAME_AT_FIRST, Chooser, Scene
+from .scene import SAME_AT_FIRST, Chooser, Ended, Scene, ends
 from .virtual_time import BEGINNING, ProcessDied, VirtualClock, VirtualLoop
 
 ANSWER_SECONDS = 0.02

@@ -33,10 +33,9 @@ from orchestrator.operations.session import KeyedWorld, Session
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
 
 from . import laws
-from .ends import Ended, Met, ends
 from .keyboard import LOOKS, Crashed, Died, Outcome, Raised, Returned, closed, type_line, verb_of
 from .life import ANSWER_SECONDS, Life
-from .scene import Chooser, Scene
+from .scene import Chooser, Ended, Met, Scene, ends
 from .store import MemoryStore
 from .virtual_time import BEGINNING, Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
 

@@ -37,11 +37,10 @@ from orchestrator.situation.guard_kinds import assumed_values, window
 
 from . import laws
 from .canonical import patience
-from .ends import Ended, Met
 from .keyboard import Returned
 from .living import Lives, follow, heard, live
 from .orgs import beginning, proven_pair
-from .scene import Chooser, Scene
+from .scene import Chooser, Ended, Met, Scene
 from .states import States
 from .virtual_time import BEGINNING, EPOCH
 

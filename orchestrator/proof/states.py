@@ -23,11 +23,10 @@ from orchestrator.situation.state import RunState, replay
 
 from . import laws
 from .canonical import Canon, Visible, of_floors, of_owed, of_run, of_runs, shown_yet, visible
-from .ends import Ended
 from .keyboard import Died, verb_of
 from .life import Life
 from .orgs import Coming, is_strangers
-from .scene import Scene
+from .scene import Ended, Scene
 from .store import Kept
 from .virtual_time import BEGINNING, EPOCH
 

@@ -12,12 +12,11 @@ from orchestrator.model.reading import Draft
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import laws
-from orchestrator.proof.ends import Ended
 from orchestrator.proof.keyboard import Died
 from orchestrator.proof.life import Life
 from orchestrator.proof.living import follow, live
 from orchestrator.proof.orgs import beginning, first_record
-from orchestrator.proof.scene import Chooser, Scene
+from orchestrator.proof.scene import Chooser, Ended, Scene
 from orchestrator.proof.search import Search
 
 from .broken import GOOD, playbook

@@ -14,8 +14,7 @@ from orchestrator.model.proof import BrokenLaw, Route
 from orchestrator.model.run import RUN_PATTERN
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import chosen_routes, routes_of, scene
-from orchestrator.proof.ends import Ended, Met
-from orchestrator.proof.scene import Scene
+from orchestrator.proof.scene import Ended, Met, Scene
 from orchestrator.proof.search import Search
 from orchestrator.proof.states import BETWEEN, States
 
