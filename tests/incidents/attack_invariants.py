@@ -397,8 +397,12 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
     """The journal that each process has written to last: an emergency may leave the team's, and somebody go on there."""
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
     wrote: dict[Version, set[str]] = defaultdict(set)
+    shown: dict[Process, dict[Role, str]] = defaultdict(dict)
+    """By whom the record was that each process read last of each org: what it shows has come."""
     for note in played.tape.notes:
-        if isinstance(note, Wrote):
+        if isinstance(note, Answered) and note.record is not None:
+            shown[note.asked.process][note.asked.role] = note.record.modified_by.lower()
+        elif isinstance(note, Wrote):
             wrote[version(note.record)].add(note.author)
         elif isinstance(note, Happened) and note.what == "repointed":
             attempts.clear()  # what may come to other orgs is not this pair's any more
@@ -411,7 +415,12 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
                 journal[note.process] = note.machine
         elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
             outcome = outcomes[note.process]
-            may_come = [each for each in attempts.values() if note.at - each.at < LATE - SLACK]
+            come = [author for author in shown[note.process].values() if author]
+            may_come = [
+                each
+                for each in attempts.values()
+                if note.at - each.at < LATE - SLACK and not each.stamp.lower().startswith((*come,))
+            ]
             if isinstance(outcome, Returned) and outcome.result.ending.end in (End.DONE, End.OWING):
                 here = [each for each in may_come if each.machine == last.get(note.process, each.machine)]
                 own = [each for each in here if each.run == outcome.result.run]

@@ -195,6 +195,8 @@ def after_done(played: Played) -> Iterator[str]:
 
 
 def owed_is_said(played: Played) -> Iterator[str]:
+    if played.incident.attacks.restored is not None:
+        return  # of a hook that began after the copy it cannot know
     for process, outcome in played.lives:
         if not isinstance(outcome, Returned) or played.incident.around is None:
             continue
