@@ -309,22 +309,26 @@ def _as_role(approval: Approval) -> str:
 def approved(kind: Approved, situation: Situation) -> Finding:
     """Have so many people agreed to exactly this, none of them whoever runs it?"""
     asker = situation.operator.casefold()
-    counted = {
-        each.operator.casefold(): each
-        for each in situation.approvals
-        if each.operator.casefold() != asker and situation.at - each.at <= kind.within
-    }
+    others = [each for each in situation.approvals if each.operator.casefold() != asker]
+    counted = {each.operator.casefold(): each for each in others if situation.at - each.at <= kind.within}
     if len(counted) >= kind.by:
-        names = ", ".join(
-            f"{each.operator}@{each.host}{_as_role(each)} {span(situation.at - each.at)} ago"
-            for each in counted.values()
-        )
-        return passes(f"approved by {names}")
+        return passes(f"approved by {_agreed(counted.values(), situation)}")
     wanted = "another person" if kind.by == 1 else f"{kind.by} other people"
-    have = f"{len(counted)} of them did; " if counted else ""
+    lapsed = {each.operator.casefold(): each for each in others if each.operator.casefold() not in counted}
+    have = f"{len(counted)} of them did; more are wanted" if counted else "nobody has yet"
+    if lapsed:
+        have = f"{len(counted)} of them did; " if counted else ""
+        have += (
+            f"it counts for {span(kind.within)}, and has lapsed from {_agreed(lapsed.values(), situation)}"
+        )
     run = f": they type hamr approve {situation.run}" if situation.waiting and not situation.predicted else ""
-    return fails(
-        f"{wanted} must approve exactly this; {have}{'nobody has yet' if not counted else 'more are wanted'}{run}"
+    return fails(f"{wanted} must approve exactly this; {have}{run}")
+
+
+def _agreed(approvals: Iterable[Approval], situation: Situation) -> str:
+    return ", ".join(
+        f"{each.operator}@{each.host}{_as_role(each)} {span(situation.at - each.at)} ago"
+        for each in approvals
     )
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from orchestrator.model.guard import Freeze, GuardKind, Located, Outcome, Quiet, Reachable, Verdict, Window
+from orchestrator.model.guard import (
+    Approved,
+    Freeze,
+    GuardKind,
+    Located,
+    Outcome,
+    Quiet,
+    Reachable,
+    Verdict,
+    Window,
+)
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.reading import Reading
-from orchestrator.model.run import Attempt
+from orchestrator.model.run import Approval, Attempt
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import judge
@@ -189,6 +200,33 @@ def test_law_09_a_wrong_record_of_the_org_that_an_emergency_does_without_counts_
 
 
 EITHER = Reachable((PRIMARY, SECONDARY))
+
+
+@pytest.mark.parametrize(
+    ("by", "agreed", "reason"),
+    [
+        (1, {}, "another person must approve exactly this; nobody has yet"),
+        (
+            1,
+            {"bob": 31},
+            "another person must approve exactly this; it counts for 30 min, and has lapsed from bob@desk 31 min ago",
+        ),
+        (2, {"bob": 5}, "2 other people must approve exactly this; 1 of them did; more are wanted"),
+        (
+            2,
+            {"bob": 5, "eve": 40},
+            "2 other people must approve exactly this; 1 of them did; it counts for 30 min, and has lapsed from eve@desk 40 min ago",
+        ),
+    ],
+)
+def test_of_an_approval_that_came_and_lapsed_it_is_not_said_that_nobody_gave_one(
+    by: int, agreed: dict[str, int], reason: str
+) -> None:
+    """A run that was suspended while it waited finds one that was given in time, and is too old by now."""
+    scene = situation()
+    given = tuple(Approval(name, "desk", scene.at - timedelta(minutes=ago)) for name, ago in agreed.items())
+    verdict = ask(Approved(by=by, within=timedelta(minutes=30)), replace(scene, approvals=given))
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAIL, reason)
 
 
 def test_reachable_passes_where_the_named_orgs_answer() -> None:
