@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -133,8 +134,11 @@ def unavailable(
     place: Path | Address | str, reason: str, *, sent: str = UNSENT, busy: bool = False
 ) -> JournalUnavailable:
     """The journal at that place cannot be used, for that reason ("is busy: …"); whether only for as long as others write."""
-    kind = JournalBusy if busy else JournalUnavailable
-    return kind(f"The journal {place} {reason}.", sent=sent, next_steps=[ELSEWHERE])
+    words = f"The journal {place} {reason}."
+    if not busy:
+        return JournalUnavailable(words, sent=sent, next_steps=[ELSEWHERE])
+    again = next_step.shell(f"--journal {shlex.quote(str(place))}", "the same again: it waits for its turn")
+    return JournalBusy(words, sent=sent, next_steps=[again, ELSEWHERE])
 
 
 def damaged(place: Path | Address | str, reason: str) -> JournalDamaged:

@@ -166,6 +166,23 @@ def test_a_journal_in_a_place_that_cannot_be_written(lab: Lab) -> None:
     assert "Next hamr run sim --to ACTIVE --yes --journal FILE another journal" in text
 
 
+def test_a_busy_journal_is_asked_once_more_and_an_emergency_goes_elsewhere(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a process that was stopped within a transaction, say. Another journal holds nothing to resume or to verify."""
+    monkeypatch.setattr("orchestrator.journal.store.BUSY_SECONDS", 0.02)
+    lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=0)
+    other = sqlite3.connect(lab.journal, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for verb in ("resume sim --yes", "audit verify", "run sim --to ACTIVE --yes"):
+        text = said(lab, *verb.split(), code=1)
+        assert f"Next hamr {verb} --journal {lab.journal} the same again" in text
+        assert f"hamr {verb} --journal FILE another journal" in text
+    verb = "run sim --to ACTIVE --emergency --reason dark --yes"
+    assert f"Next hamr {verb} --journal FILE another journal" in said(lab, *verb.split(), code=1)
+    other.close()
+
+
 def test_with_json_every_error_is_a_document(lab: Lab) -> None:
     for arguments, error, code in (
         (("status", "smi"), "UsageError", 2),
