@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import sys
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -344,27 +345,35 @@ def histories_of(records: Iterable[Record]) -> dict[str, History]:
 
 
 def brought_in(store: Store, after: int) -> dict[int, int]:
-    """Of the merges behind a record's number: where what they brought in stands, and which of them it was, from 1."""
+    """Where what merges brought in stands, and the number of the merge that did; of the merges behind a record's number."""
     merges = store.records(pair="", kinds=(events.JournalMerged.kind,), after=after)
-    merged = [
-        event.numbers for record in merges if isinstance(event := event_of(record), events.JournalMerged)
-    ]
-    return {number: place for place, numbers in enumerate(merged, 1) for number in numbers}
+    return {
+        number: record.seq
+        for record in merges
+        if isinstance(event := event_of(record), events.JournalMerged)
+        for number in event.numbers
+    }
 
 
 def in_time(records: Iterable[Record], brought: Mapping[int, int]) -> Iterable[Record]:
-    """Records in the order in which they happened: those that merges brought in between this journal's own.
+    """Records in the order in which they happened: those that a merge brought in between this journal's own of before it.
 
-    By number they stand behind all that was journalled until then, and would be taken for what happened last.
+    By number they stand behind all that was journalled until then, and would be taken for what happened last. What was
+    journalled after the merge did happen last, whatever a clock says.
     """
     if not brought:
         return records
-    chains: dict[int, list[Record]] = {}
+    chains: dict[int, list[Record]] = defaultdict(list)
     for record in records:
-        chains.setdefault(brought.get(record.seq, 0), []).append(record)
-    return heapq.merge(
-        *chains.values(), key=lambda record: record.at
-    )  # in a chain, numbers say more than clocks
+        chains[brought.get(record.seq, 0)].append(record)
+    own = deque(chains[0])
+    ordered: list[Record] = []
+    for merge in sorted({*brought.values()}):
+        while own and own[0].seq < merge:
+            ordered.append(own.popleft())
+        # In a chain, numbers say more than clocks.
+        ordered = [*heapq.merge(ordered, chains[merge], key=lambda record: record.at)]
+    return [*ordered, *own]
 
 
 def fold(history: History, records: Iterable[Record]) -> None:

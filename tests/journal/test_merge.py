@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.errors import JournalDamaged, Locked, UsageError
 from orchestrator.journal import Address, JournalStore, ThisHost
 from orchestrator.journal.checkpoint import CHECKPOINT
-from orchestrator.journal.history import event_of
+from orchestrator.journal.history import brought_in, event_of, in_time
 from orchestrator.journal.merge import Merged, merge, remade
 from orchestrator.model.events import JournalMerged
 from orchestrator.model.journal import GENESIS, Entry, Head, Verified
@@ -21,6 +23,7 @@ from orchestrator.model.run import Operator
 from .conftest import entry, holder, opened
 
 BOB = Operator("bob", "desk")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture(params=["file", "server"])
@@ -93,6 +96,20 @@ def test_what_stands_here_already_is_not_brought_in_again(store: JournalStore, o
     assert merged(store, other) == Merged(other.head(), 0, 1, 1, ("payments",))
     assert noted(store) == [JournalMerged(other.head(), 0, (2, 3))]
     assert [*remade(store, noted(store)[0], GENESIS)] == [*other.records()]
+
+
+def test_what_came_after_a_merge_happened_last_whatever_its_clock_says(
+    store: JournalStore, other: JournalStore
+) -> None:
+    """What was brought in stands between what stood here before it, by time; its machine's clock was days ahead."""
+    for hour in (1, 3):
+        store.append(replace(entry(hour=hour), at=NOON + timedelta(hours=hour)))
+    for hour in (2, 72):
+        other.append(replace(entry(hour=hour), at=NOON + timedelta(hours=hour)))
+    merged(store, other)
+    store.append(replace(entry(hour=4), at=NOON + timedelta(hours=4)))
+    found = in_time(store.records(kinds=("transition.refused",)), brought_in(store, 0))
+    assert [record.data["hour"] for record in found] == [1, 2, 3, 72, 4]
 
 
 def test_what_another_journals_past_amounted_to_says_nothing_here(
