@@ -239,9 +239,11 @@ class Delivery(Struct):
         if isinstance(link, NotLinked):
             raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
         self.checker.compare_both(self.reader.readings, stop_for=frozenset({Change.FOREIGN}))
+        survivor = self.reader.readings[owed.role.other]
+        present = None if self.run.state.is_under_floor(survivor) else survivor.status
         raise stopped(
             End.OWING,
-            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {self._shown(owed.role.other) or owed.status}",
+            f"{pair[owed.role]} can't be told yet: {link.reason}; it stays owed {present or owed.status}",
             org=owed.role,
             next_steps=(next_step.resume(pair.name),),
         )
