@@ -109,7 +109,10 @@ class _Shown(Struct, frozen=True):
         if found is not None:
             return found
         sent = self.signed()
-        if sent is not None and not sent.confirmed and sent == self.latest:
+        overtaken = not self.known.is_ours(floor.record.modified_by) and not (
+            self.expected is not None and floor.record.same_version(self.expected)
+        )
+        if sent is not None and not sent.confirmed and sent == self.latest and not overtaken:
             return Comparison(Change.OURS, self.words, sent.attempt.number)  # not in effect by it: law 4
         return self.foreign() if self.is_by_another_clock() else self.stale(floor)
 
@@ -132,7 +135,17 @@ class _Shown(Struct, frozen=True):
             found = recognise()
             if found is not None:
                 return found
-        return self.foreign()
+        return Comparison(Change.SAME) if self.is_brought() else self.foreign()
+
+    def is_brought(self) -> bool:
+        """Whether a slow mirror has brought what the other org showed when this run began, to an org where nothing of ours was seen yet."""
+        known, other = self.known, self.role.other
+        return (
+            known.mirrors is not False
+            and self.record.modified_at is not None
+            and not known.confirmed.get(self.role)
+            and self.is_among((*known.earlier.get(other, []), known.expected.get(other)))
+        )
 
     @property
     def org(self) -> Org:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.model.events import WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.reading import (
     Absent,
@@ -410,6 +411,26 @@ def test_law_03_an_older_copy_of_the_other_org_lags_where_a_newer_one_was_seen()
         mirrors=True,
     )
     assert change(shows(P, Status.FAILOVER, ONE, 1), known, P).change is Change.STALE
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "change_"), [(True, Change.SAME), (None, Change.SAME), (False, Change.FOREIGN)]
+)
+def test_law_03_what_the_other_org_showed_from_the_beginning_is_nobodys_change_where_a_mirror_brings_it(
+    mirrors: bool | None, change_: Change
+) -> None:
+    """An earlier run's write of the secondary, which its mirror had not brought when this run began."""
+    before, told = (
+        shows(S, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-1@desk", -1),
+        shows(S, Status.FAILOVER, ONE),
+    )
+    known = knows(RUN, {**SEEN, S: before}, mirrors=mirrors)
+    brought = shows(P, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-1@desk", -1)
+    assert change(brought, known, P).change is change_
+    known.apply(WriteConfirmed(S, Status.FAILOVER, told, Change.OURS, 1))
+    assert change(brought, known, P).change is change_
+    known.apply(WriteConfirmed(P, Status.FAILOVER, shows(P, Status.FAILOVER, TWO, -2), Change.OURS, 2))
+    assert change(brought, known, P).change is Change.FOREIGN  # over ours it is no news that comes late
 
 
 @pytest.mark.parametrize(("mirrors", "change_"), [(True, Change.LATE), (False, Change.FOREIGN)])

@@ -50,6 +50,14 @@ def test_law_03_a_reading_below_the_floor_is_stale_though_it_is_what_this_run_wr
     assert "older than what this journal has seen of it (RECOVERY by bob@example.com" in found.reason
 
 
+def test_law_03_a_write_that_a_replica_shows_after_a_strangers_was_seen_over_it_is_stale() -> None:
+    """Its process died before it had seen it; by a region's slow clock alone it would be in effect."""
+    known = knows(RUN, {S: OLD}, (sent(1, S, Status.FAILOVER),), floors=floors_after(OLD, STRANGER))
+    assert compare(PAIR, reading(S, OURS), known).change is Change.STALE
+    accepted = knows(RUN, {S: STRANGER}, (sent(1, S, Status.FAILOVER),), floors=floors_after(OLD, STRANGER))
+    assert compare(PAIR, reading(S, OURS), accepted).change is Change.OURS
+
+
 def test_a_record_that_is_older_by_less_than_a_second_is_told_from_the_newer_one() -> None:
     later = shows(S, Status.FAILOVER, ONE, 1.2)
     found = compare(PAIR, reading(S, OURS), knows(RUN, {}, floors=floors_after(later)))
