@@ -593,15 +593,15 @@ def _survivor(played: Played, goal: Status | None) -> set[Role]:
 def emergency_goes_on(played: Played) -> Iterator[str]:
     """Where the survivor is well and the other region is dark all along, and nobody else has a hand in it."""
     turned = [
-        outcome
+        (process, outcome)
         for process, outcome in played.lives
         if played.incident.attacks.turns and process.name.lower().startswith("erin#")
     ]
-    for outcome in turned:
+    for process, outcome in turned:
         match outcome:
             case Returned(result=result) if result.ending.end is End.REFUSED:
                 alone = {verdict.guard for verdict in result.refused_by} == {"alone"}
-                if not (alone and _went_alone(played)):
+                if not (alone and _reads_unknown_stamp(played, process)):
                     yield f"home by an emergency is refused: {result.ending.message}"
             case Raised(error=error) if error.message.startswith("unknown: "):
                 pass  # it has to be accepted by name (law 5), and the way on is named
@@ -611,13 +611,20 @@ def emergency_goes_on(played: Played) -> Iterator[str]:
                 pass
 
 
-def _went_alone(played: Played) -> bool:
-    """Whether the emergency before kept a journal of its own, which could not be brought in yet: its stamps are unknown here."""
-    home = next(
-        note.number for note in played.tape.notes if isinstance(note, Happened) and "erin#" in note.words
-    )
-    kinds = [note.record.kind for note in played.tape.notes[:home] if isinstance(note, Appended)]
-    return "journal.moved" in kinds and "journal.merged" not in kinds
+def _reads_unknown_stamp(played: Played, process: Process) -> bool:
+    """Whether an org shows it the stamp of a run of which its journal holds nothing: this emergency left the team's, or the one before did."""
+    known: dict[str, set[str]] = defaultdict(set)
+    here: set[str] = set()
+    for note in played.tape.notes:
+        if isinstance(note, Appended):
+            if note.record.kind == "journal.merged":  # the file that was brought in is put away
+                known = defaultdict(set, {note.machine: known[note.machine]})
+            known[note.machine].add(note.record.run)
+            if note.process is process:
+                here = {*known[note.machine]}
+    shown = (note.record for note in last_read(played.tape.notes, process).values())
+    stamps = (Stamp.parse(record.modified_by) for record in shown if record is not None)
+    return any(stamp is not None and stamp.run not in here for stamp in stamps)
 
 
 def _may_pass(note: Answered) -> bool:

@@ -450,9 +450,16 @@ def done_is_seen(played: Played) -> Iterator[str]:
 
 
 def owed_exactly(played: Played) -> Iterator[str]:
+    sent = {write.process for write in writes(played)}
     for process, outcome in played.lives:
-        if isinstance(outcome, Returned) and outcome.result.owed is not None and not outcome.result.steps:
-            continue  # it only tried to deliver what is owed
+        if not isinstance(outcome, Returned):
+            continue
+        result = outcome.result
+        if result.exit_code is ExitCode.OWING and result.owed is not None:
+            if f"owed {result.owed.status}" not in result.ending.message:
+                yield f"{process.name}: the {result.owed.role} is owed {result.owed.status}, and it says: {result.ending.message}"
+            if process not in sent:
+                continue  # it is owed still, whatever this one could read
         whys = laws.owed_exactly(outcome, _last_seen(played, process))
         yield from (f"{process.name}: {why}" for why in whys)
 

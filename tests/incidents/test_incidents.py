@@ -60,6 +60,8 @@ SURROUNDED: dict[int, str] = {
     5009: "the machine slept between a probe and its guard: the probe is read again",
     21401: "a mirror reverted a transition whose hook was put off: it is asked about once, and done once",
     1309370: "after a suspension a slow probe is read anew, and the quick one beside it so late that they come together",
+    2422115: "a mirror brings an adoption's write to the other org when the next run has begun: that is nobody's change",
+    2422310: "the same where orgs keep the stamps",
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""
@@ -130,6 +132,7 @@ ATTACKED: dict[int, str] = {
     471226: "a reading that stays old was waited for once: the next way on says that it is true",
     2400400: "what was taken for a lost write, by its mirror, was a stranger's: the run that is offered accepts that by name",
     2401105: "a replica showed a stranger's record from before ours, which stopped the run: a person went on from it",
+    2431651: "a replica lags and shows our write of before a stranger's, both seen since it was sent: that is old, no 'done'",
     2110138: "a stranger took an emergency's pair where it has no way on: adopt is offered, not resume once more",
 }
 """The same for seeds that are attacked."""
@@ -140,6 +143,8 @@ TEAM: dict[int, str] = {
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
     2100541: "a mirror crossed our write and an old one, and a replica hid that from all who looked: nobody could see it",
     2401033: "home by an emergency, while the one before stands in a journal that nobody can merge yet: its stamp binds",
+    2430528: "an emergency's clock was two hours ahead: what was journalled after its merge came after it all the same",
+    2430544: "the same by three days: what the run that was taken up has seen since is the newest",
     1813572: "an emergency gave an org up for one write, and stopped for a stranger: it is not offered again first",
 }
 """The same for seeds whose journal is a team's."""
@@ -168,6 +173,7 @@ def test_what_became_of_an_attempt_is_told_though_the_first_look_after_it_is_old
 FROZEN: dict[int, str] = {
     2400062: "the process was stopped while a probe was asked, and both its clocks went on: the probe is read again",
     2400712: "a run went on in two journals: after their merge it is known what came last, and that is not called old",
+    2421655: "the survivor lags while what is owed is to be delivered: it is owed what it was told, and that is said",
 }
 """The same for seeds that have a process of theirs stopped for a while."""
 
