@@ -357,7 +357,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
             {role: _org(standing, role) for role in Role},
             unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
             open_run="" if run is None else run.run,
-            ended=run is None or run.ended,
+            ended=run is None or run.ended or standing.holder_dead,
             asking=run is not None and bool(run.asking),
             overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
             owed=[] if standing.owed is None else [standing.owed],

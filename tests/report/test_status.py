@@ -159,8 +159,11 @@ def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
 
 def test_a_dead_holder_is_called_gone() -> None:
     holder = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
-    shown = " ".join(page(replace(standing(), holder=holder, holder_dead=True)))
+    run = OpenRun(RUN, Status.ACTIVE, None, "")
+    shown = " ".join(page(replace(standing(), holder=holder, holder_dead=True, open_run=run)))
     assert "that process is gone" in shown
+    assert f"Take run {RUN} up again" in shown
+    assert "still goes on" not in shown, "nobody is sent to see what is known"
 
 
 HOSTILE = "\x1b[2J\x1b[31m" + "x" * 5000 + "\n\x9bowned\u202e" + "東" * 300
