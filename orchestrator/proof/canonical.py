@@ -97,6 +97,7 @@ def of_run(state: RunState, seen: Visible, playbook: Playbook) -> tuple[object, 
         state.overrides,
         state.expected,
         {role: _earlier(records, seen, first=mirrors) for role, records in state.earlier.items()},
+        {role: record for role, record in state.base.items() if mirrors and seen.keeps(record)},
         {
             role: [each for each in records if each is records[-1] or compared.keeps(each)]
             for role, records in state.confirmed.items()

@@ -139,12 +139,11 @@ class _Shown(Struct, frozen=True):
 
     def is_brought(self) -> bool:
         """Whether a slow mirror has brought what the other org showed when this run began, to an org where nothing of ours was seen yet."""
-        known, other = self.known, self.role.other
         return (
-            known.mirrors is not False
+            self.known.mirrors is not False
             and self.record.modified_at is not None
-            and not known.confirmed.get(self.role)
-            and self.is_among((*known.earlier.get(other, []), known.expected.get(other)))
+            and not self.known.confirmed.get(self.role)
+            and self.is_among((self.known.base.get(self.role.other),))
         )
 
     @property

@@ -58,6 +58,8 @@ class RunState(Struct):
     """What was last seen and accepted of each org; None where it had no record, no key where it was never seen."""
     earlier: dict[Role, list[HamrRecord | None]] = field(default_factory=lambda: {role: [] for role in Role})
     """Every record seen of each org, the journal's included; None for a reading that found none."""
+    base: dict[Role, HamrRecord | None] = field(default_factory=dict)
+    """What each org showed when this run began; no key where it was not seen before anything was intended."""
     confirmed: dict[Role, list[HamrRecord]] = field(default_factory=lambda: {role: [] for role in Role})
     """Records that confirmed a write, or a move of the server's, for each org, oldest first."""
     orgs: Both[str] | None = None
@@ -331,6 +333,8 @@ class RunState(Struct):
                 role, record = reading.role, reading.record
                 if role not in self.expected:
                     self._expect(role, record)
+                    if not self.intended:
+                        self.base[role] = record
 
     def is_under_floor(self, reading: Reading) -> bool:
         """Whether an org shows something older than what the journal has seen of it."""

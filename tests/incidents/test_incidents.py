@@ -142,6 +142,7 @@ TEAM: dict[int, str] = {
     69: "a holder was stopped, and wakes when its run was taken up and ended: it blames nobody for that",
     1806751: "a team's server fell silent right before an emergency said its end: that is said in its own journal, in time",
     2100541: "a mirror crossed our write and an old one, and a replica hid that from all who looked: nobody could see it",
+    2440936: "a stranger's write, which had stopped an emergency, was found on its other org, too: it is somebody else's still",
     2401033: "home by an emergency, while the one before stands in a journal that nobody can merge yet: its stamp binds",
     2430528: "an emergency's clock was two hours ahead: what was journalled after its merge came after it all the same",
     2430544: "the same by three days: what the run that was taken up has seen since is the newest",

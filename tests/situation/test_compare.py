@@ -426,6 +426,8 @@ def test_law_03_what_the_other_org_showed_from_the_beginning_is_nobodys_change_w
     )
     known = knows(RUN, {**SEEN, S: before}, mirrors=mirrors)
     brought = shows(P, Status.PASSIVE, f"bob+hamr-{BEFORE_RUN}-1@desk", -1)
+    assert change(brought, known, P).change is Change.FOREIGN  # it may have been read since
+    known.base[S] = before
     assert change(brought, known, P).change is change_
     known.apply(WriteConfirmed(S, Status.FAILOVER, told, Change.OURS, 1))
     assert change(brought, known, P).change is change_
