@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalBusy, PreparationError, UsageError
+from orchestrator.errors import ExitCode, HamrError, Interrupted, PreparationError, UsageError
 from orchestrator.report.errors import error_json, error_page
 
 from .invocation import Invocation
@@ -65,9 +65,6 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             return _interrupted(invocation)
         case KeyboardInterrupt():
             return _interrupted(invocation, code_of(error))
-        case JournalBusy() if "--emergency" in invocation.typed.arguments:
-            error.next_steps = error.next_steps[::-1]  # law 9: it is not told to wait once more
-            return error
         case HamrError():
             return error
         case OSError():

@@ -576,8 +576,10 @@ def _machines_own() -> ssl.SSLContext:
     place = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
     try:
         context = httpx.create_ssl_context()
-        if place == "SSL_CERT_DIR":  # of folders that are not there, OpenSSL says nothing
-            os.scandir(os.environ[place].split(os.pathsep)[0]).close()
+        # Of folders that are not there, OpenSSL says nothing; of several, one is enough.
+        folders = os.environ[place].split(os.pathsep) if place == "SSL_CERT_DIR" else []
+        if folders and not any(os.access(folder, os.R_OK | os.X_OK) for folder in folders):
+            os.scandir(folders[0]).close()
     except OSError as error:
         where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
         raise PreparationError(

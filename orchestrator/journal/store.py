@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from msgspec.structs import asdict, astuple, replace
 
-from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked, UsageError
+from orchestrator.errors import HamrError, JournalBusy, JournalDamaged, JournalUnavailable, Locked, UsageError
 from orchestrator.model import next_step
 from orchestrator.model.journal import (
     GENESIS,
@@ -30,7 +30,7 @@ from orchestrator.model.plain import timestamp
 from . import tables
 from .address import Address
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
-from .failures import UNWRITTEN, damaged
+from .failures import ELSEWHERE, UNWRITTEN, damaged
 from .sqlite_file import BUSY_SECONDS, SqliteFile
 from .tables import (
     EACH_PAIR,
@@ -107,9 +107,11 @@ class JournalStore:
     Safe to use from several processes, and from several threads of one.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], *, hurried: bool = False) -> None:
         self._database = database
         self._now = now
+        self._hurried = hurried
+        """Whether it was told to wait for others less than usual, as in an emergency."""
         self._doubtful: tuple[Link, ...] = ()
         """What may or may not have been written: nobody answered in time."""
         self._unsure: set[str] = set()
@@ -143,7 +145,12 @@ class JournalStore:
             JournalDamaged: the file is not a whole journal.
         """
         wait = BUSY_SECONDS if patience is None else patience
-        if isinstance(place, Address):
+        # Who only looks, as whoever resumes does first, finds nothing in another one.
+        hurried = create and patience is not None
+        with _led_elsewhere_first(hurried):
+            if not isinstance(place, Address):
+                file = SqliteFile.open(place, create=create, durable=durable, patience=wait, older=older)
+                return cls(file, now, hurried=hurried)
             try:
                 from .postgres import open_team  # noqa: PLC0415 - its library is loaded for a team's journal alone
             except ImportError as error:
@@ -151,8 +158,7 @@ class JournalStore:
                     f"The journal {place} is a team's, and the library for it is not installed: {error}.",
                     next_steps=(next_step.shell("pip install 'hamr-orchestrator[team]'", "install it"),),
                 ) from error
-            return cls(open_team(place, writes=create, patience=wait), now)
-        return cls(SqliteFile.open(place, create=create, durable=durable, patience=wait, older=older), now)
+            return cls(open_team(place, writes=create, patience=wait), now, hurried=hurried)
 
     @classmethod
     def nothing(cls, place: Path | Address, *, now: Callable[[], datetime]) -> JournalStore:
@@ -220,6 +226,7 @@ class JournalStore:
     def wait_at_most(self, seconds: float) -> None:
         """How long a call waits for others who write, of this process and then of another; BUSY_SECONDS until this is called."""
         self._database.wait_at_most(seconds)
+        self._hurried = True
 
     def records(
         self,
@@ -469,7 +476,8 @@ class JournalStore:
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
-            yield
+            with _led_elsewhere_first(self._hurried):
+                yield
         except tables.UnreadableLock as error:
             raise damaged(self.place, f"is damaged: {error}") from error
 
@@ -490,6 +498,17 @@ class JournalStore:
         return Record(
             link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
         )
+
+
+@contextmanager
+def _led_elsewhere_first(hurried: bool) -> Iterator[None]:
+    """Law 9: whoever may not wait long for a journal that is busy is not told first to wait for it once more."""
+    try:
+        yield
+    except JournalBusy as busy:
+        if hurried:
+            busy.next_steps = (ELSEWHERE, *(step for step in busy.next_steps if step != ELSEWHERE))
+        raise
 
 
 def _last(statements: Statements) -> Head:

@@ -111,7 +111,7 @@ class Operator(Struct, frozen=True):
 class Pace(Struct, frozen=True):
     """How often a run that waits for a guard looks up."""
 
-    looks: float = 20
+    looks: int = 20
     """So often in all, unless that is more often than writes are looked for."""
     slowest: float = 15.0
     """Seconds between two looks at the guard, at most."""

@@ -100,6 +100,7 @@ async def test_both_orgs_are_verified_with_certificates_that_are_loaded_once() -
         ("SSL_CERT_FILE", "/nowhere/corporate.pem", "No such file or directory"),
         ("SSL_CERT_FILE", __file__, "it holds none in PEM"),
         ("SSL_CERT_DIR", "/nowhere/certs", "No such file or directory"),
+        ("SSL_CERT_DIR", "/nowhere/certs:/nowhere/else", "No such file or directory"),
     ],
 )
 def test_certificates_that_cannot_be_loaded_are_named(
@@ -111,6 +112,14 @@ def test_certificates_that_cannot_be_loaded_are_named(
         open_transport(org_at("https://api.datadoghq.com"), {})
     assert f"{variable}={place}: {why}." in caught.value.message
     assert typed(caught.value.next_steps) == (f"unset {variable}",)
+
+
+def test_of_several_folders_of_certificates_one_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", f"/nowhere/certs:{tmp_path}")
+    open_transport(org_at("https://api.datadoghq.com"), {})
 
 
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password() -> None:

@@ -370,7 +370,7 @@ async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_name
         with pytest.raises(JournalUnavailable, match="is busy") as caught:
             await start(bench.session, RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down"))
         assert 1.9 < time.monotonic() - began < 10
-        assert typed(caught.value.next_steps)[-1].startswith("--journal FILE")
+        assert typed(caught.value.next_steps)[0].startswith("--journal FILE")
         other.close()
         assert bench.posts() == []
 
