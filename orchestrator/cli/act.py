@@ -264,8 +264,9 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
     """Make a diverged pair agree, by the org that is right.
 
     Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
-    back like any other write. It asks no guard; --override reverted=REASON goes on from an org that was put back to
-    an older record than the journal has seen of it.
+    back like any other write. It asks no guard of a playbook. --override reverted=REASON goes on from an org that was
+    put back to an older record than the journal has seen of it; alone=REASON, beside a run that this journal does not
+    know.
     """
     from orchestrator.model.status import Role
     from orchestrator.operations.preflight import check_adoption

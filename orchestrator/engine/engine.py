@@ -203,6 +203,7 @@ class Delivery(Struct):
                 org=truth,
                 next_steps=phase.next_steps,
             )
+        self.evaluator.require_alone(other)
         self.run.tell(PairAdopted(truth, status, reason, overrides))
         await self.writer.write(other, status, purpose="adopt")
         await self.writer.wait_until_converged(status)

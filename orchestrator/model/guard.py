@@ -238,8 +238,8 @@ BEFORE_A_RUN: tuple[str, ...] = ("unknown", "cool_down", "reverted", "renamed")
 """Questions that a new run answers before its first transition, overridden by these names: is an earlier write's
 outcome unknown, is the pair cooling down, and were its orgs run under another name? A playbook's guards cannot take these names either."""
 
-BEFORE_AN_ADOPTION: tuple[str, ...] = ("reverted", "renamed")
-"""Those of them that an adoption answers, which asks no guard."""
+BEFORE_AN_ADOPTION: tuple[str, ...] = ("alone", "reverted", "renamed")
+"""What an adoption answers, which asks no guard of a playbook."""
 
 NEVER_OVERRIDDEN: frozenset[str] = frozenset({"linked", "fresh"})
 """Guards that no flag overrides (law 10)."""

@@ -310,7 +310,8 @@ async def adopt(
 ) -> RunResult:
     """Write a diverged pair's other org once, so that both show what the true one shows.
 
-    The override `reverted` goes on where an org stays at a record older than what the journal has seen of it.
+    The override `reverted` goes on where an org stays at a record older than what the journal has seen of it,
+    `alone` beside a run that this journal does not know.
 
     Raises:
         UsageError: another override is named, or has no reason.

@@ -71,7 +71,7 @@ def after_asking(steps: Iterable[NextStep], pair: str, found: tuple[Stranger, ..
     if not found:
         return tuple(steps)
     watch = next_step.watch(pair).so_that(f"ask {found[0].who} first; this shows what they do")
-    return each_once((watch, *_by_name("alone", steps, "run", "resume")))
+    return each_once((watch, *_by_name("alone", steps, "run", "resume", "adopt")))
 
 
 def _after_unlocking(steps: tuple[NextStep, ...], pair: str, holder: Holder) -> tuple[NextStep, ...]:

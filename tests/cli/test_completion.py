@@ -54,7 +54,7 @@ def values(words: str, typing: str, lab: Lab) -> list[str]:
             "",
             ["settled=", "alone=", "unknown=", "cool_down=", "reverted=", "renamed="],
         ),
-        ("hamr adopt sim --override", "", ["reverted=", "renamed="]),
+        ("hamr adopt sim --override", "", ["alone=", "reverted=", "renamed="]),
         ("hamr run sim --playbook", "o", ["onboarding"]),
         ("hamr graph", "q", ["quick.yaml"]),
         ("hamr drill run --scenario", "a", ["answer-lost", "all"]),

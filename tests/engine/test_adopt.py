@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.journal.history import histories_of
-from orchestrator.model.events import Event, OwedSettled, PairAdopted
+from orchestrator.model.events import Event, GuardOverridden, OwedSettled, PairAdopted
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
@@ -37,6 +40,34 @@ async def test_a_diverged_pair_has_its_other_org_written_once(truth: Role, post:
     (adopted,) = b.notes.of(PairAdopted)
     assert (adopted.truth, adopted.reason) == (truth, "both teams agree")
     assert b.notes.intents()[0].attempt.purpose == "adopt"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gate", "posts"),
+    [
+        (20, None, []),
+        (20, GuardPolicy({"alone": "carol says she is done"}), ["POST primary ACTIVE"]),
+        (601, None, ["POST primary ACTIVE"]),
+    ],
+    ids=["young", "young-and-overridden", "old"],
+)
+async def test_law_12_a_young_stamp_of_a_run_that_this_journal_does_not_know_is_adopted_by_name_alone(
+    seconds: float, gate: GuardPolicy | None, posts: list[str]
+) -> None:
+    b = bench(gate=gate)
+    theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
+    b.world.records = {
+        P: record(P, PASSIVE),
+        S: record(S, ACTIVE, theirs, START - timedelta(seconds=seconds)),
+    }
+    ending = await b.engine.adopt(S, "both teams agree")
+    assert b.world.posts() == posts
+    assert len(b.notes.of(PairAdopted)) == len(posts)
+    assert len(b.notes.of(GuardOverridden)) == (gate is not None)
+    if not posts:
+        assert ending.end is End.REFUSED
+        assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message
+        assert typed(ending.next_steps)[1].endswith(" --override alone=REASON")
 
 
 async def test_a_pair_that_agrees_is_left_alone() -> None:

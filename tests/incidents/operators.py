@@ -23,7 +23,8 @@ from .draw import Life
 from .scene import PAIR, Machine, Present, Scene
 from .team import TeamJournal
 
-ACCEPTED = " --override 'unknown=the faults are over' --override 'alone=we have talked to each other'"
+ALONE = " --override 'alone=we have talked to each other'"
+ACCEPTED = f" --override 'unknown=the faults are over'{ALONE}"
 """What a person accepts by name when closing an incident."""
 
 PUT_BACK = " --override 'reverted=it was put back'"
@@ -192,7 +193,7 @@ def line_of(command: str, goal: Status) -> str:
         case "ack":
             return f"hamr ack {words[0]}"
         case "adopt":
-            return f"hamr adopt {PAIR} --truth {words[0]}" + (PUT_BACK if words[1:] else "")
+            return f"hamr adopt {PAIR} --truth {words[0]}{ALONE}" + (PUT_BACK if words[1:] else "")
         case _:
             meant = words[1] if words[:1] == ["to"] else goal
             more = f"{PUT_BACK} --override 'cool_down=this cannot wait'" if words[:1] == ["on"] else ""

@@ -109,8 +109,13 @@ def test_law_12_somebody_who_seems_to_be_at_work_is_asked_first() -> None:
     of = looked(
         replace(standing(), strangers=(Stranger(Role.SECONDARY, "r", "carol@desk", 12.0),)),
         "hamr run payments --to ACTIVE",
+        "hamr adopt payments --truth primary --reason TEXT",
     )
-    assert typed(of.next_steps) == (WATCH, "hamr run payments --to ACTIVE --override alone=REASON")
+    assert typed(of.next_steps) == (
+        WATCH,
+        "hamr run payments --to ACTIVE --override alone=REASON",
+        "hamr adopt payments --truth primary --reason TEXT --override alone=REASON",
+    )
     assert of.next_steps[0].why == "ask carol@desk first; this shows what they do"
 
 
