@@ -169,7 +169,9 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
         made.start()
         yield made
     finally:
-        made.end()
+        made.end(
+            signal.SIGQUIT
+        )  # in order it would first write out every database of a run, and nobody reads them
         shutil.rmtree(folder)
 
 
