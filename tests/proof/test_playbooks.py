@@ -85,12 +85,10 @@ def test_of_the_stories_of_one_law_on_one_way_the_shortest_is_told() -> None:
     assert f"{len(ways)} more of the same law and way: --json has them." in page
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", [name for name, wrong in BROKEN.items() if wrong.faults])
 def test_a_playbook_that_is_wrong_is_not_where_nothing_goes_wrong_enough(name: str) -> None:
     """The law breaks for the faults that the story has, and not for want of anything else."""
-    wrong = BROKEN[name]
-    if wrong.faults:
-        assert proven(parse_playbook(wrong.text, name), 0).holds
+    assert proven(parse_playbook(BROKEN[name].text, name), 0).holds
 
 
 def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
