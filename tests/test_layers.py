@@ -32,9 +32,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """By library; msgspec is what nouns are made of, wherever they stand."""
 
 
+def statements(within: ast.AST) -> Iterator[ast.AST]:
+    """All in it that is no expression: an import stands in none."""
+    for node in ast.iter_child_nodes(within):
+        if not isinstance(node, ast.expr):
+            yield node
+            yield from statements(node)
+
+
 def libraries(path: Path) -> Iterator[str]:
     """What a module imports from outside, at whatever place in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module or ""]

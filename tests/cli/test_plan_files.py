@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.config import source
+
 from .lab import Lab
 
 
@@ -216,7 +218,8 @@ def test_what_hamr_wrote_itself_is_replaced_by_the_same_kind(lab: Lab, words: tu
     assert (lab.folder / "out").stat().st_size > 100
 
 
-def test_a_fifo_without_a_writer_hangs_nothing(lab: Lab) -> None:
+def test_a_fifo_without_a_writer_hangs_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_NOBODY", 0.1)
     os.mkfifo(lab.folder / "fifo")
     for words, code in (
         (("check", "fifo"), 2),

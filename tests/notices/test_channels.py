@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,8 +19,9 @@ from orchestrator.model.events import RunFinished
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import resume
 from orchestrator.model.org import Apprise, Channel, EnvironmentKey, Occasion, Secret
+from orchestrator.model.playbook import Timeouts
 from orchestrator.model.run import End, Ending
-from orchestrator.notices import Notice, notice_of, trial_of
+from orchestrator.notices import Notice, channels, notice_of, trial_of
 from orchestrator.notices.channels import ChannelServices, PeopleChannel, secret_parts, wants
 from orchestrator.notices.posting import Failed
 from orchestrator.system.clock import SystemClock
@@ -158,12 +159,16 @@ async def trickles(_: int, writer: asyncio.StreamWriter) -> bool:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (silent, "no answer within 2 s"),
-        (trickles, "no answer within 2 s"),
+        (silent, "no answer within 0.5 s"),
+        (trickles, "no answer within 0.5 s"),
         (hangs_up, "the answer broke off"),
     ],
 )
-async def test_a_receiver_that_does_not_answer_is_given_up_in_time(answer: Answering, words: str) -> None:
+async def test_a_receiver_that_does_not_answer_is_given_up_in_time(
+    answer: Answering, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Timeouts(*[timedelta(seconds=2)] * 3) == channels.TIMEOUTS
+    monkeypatch.setattr(channels, "TIMEOUTS", Timeouts(*[timedelta(seconds=0.5)] * 3))
     async with receiver(answer) as there:
         began = time.monotonic()
         failed = await deliver(there)
