@@ -345,8 +345,9 @@ async def test_law_09_what_a_merge_brings_in_happened_before_what_others_did_sin
         bench.sim.set_dark(Role.PRIMARY, False)
         with JournalStore.open(team, now=now) as store:
             bob = Session(session.pair, session.playbook, Operator("bob", "desk"), store, os.environ)
-            adopted = await adopt(bob, Role.SECONDARY, "the secondary is right")
-            home = await start(bob, RunRequest("sim", Status.PASSIVE, overrides={"alone": "alice is done"}))
+            alone = {"alone": "alice is done"}
+            adopted = await adopt(bob, Role.SECONDARY, "the secondary is right", overrides=alone)
+            home = await start(bob, RunRequest("sim", Status.PASSIVE, overrides=alone))
             assert (adopted.exit_code, home.exit_code) == (0, 0), home.ending
             brought_in(team, tmp_path / "emergency.db")
             phase = (await read_status(bob)).phase
