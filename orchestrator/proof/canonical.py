@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from orchestrator.journal.history import History, RunHistory
 from orchestrator.model.events import RunStarted
@@ -93,6 +93,7 @@ def of_run(state: RunState, seen: Visible, playbook: Playbook) -> tuple[object, 
         state.run,
         state.mirrors,
         state.mode,
+        state.written_as,
         state.started,
         state.overrides,
         state.expected,
@@ -104,7 +105,6 @@ def of_run(state: RunState, seen: Visible, playbook: Playbook) -> tuple[object, 
         },
         InOrder(min(dated, default=None)),
         state.keeps_stamps,
-        [bool(state.told_names(role)) for role in Role],
         of_floors(state.floors, seen),
         [attempt for attempt in state.given_up if attempt.stamp in seen.authors],
         *_attempts(state, seen, playbook),
@@ -152,7 +152,24 @@ def _attempts(state: RunState, seen: Visible, playbook: Playbook) -> tuple[objec
     ]
     left = any(not sent.confirmed and not sent.refused for sent in state.sent if sent not in kept)
     lost = {role: _lost_in_a_row([sent for sent in state.sent if sent.attempt.role is role]) for role in Role}
-    return [(sent, sent.attempt.number <= state.recalled) for sent in kept], left, lost
+    return [_as_sent(sent, state) for sent in kept], left, lost
+
+
+def _as_sent(sent: Sent, state: RunState) -> tuple[object, ...]:
+    """One attempt; what it was for is only reported. How it was answered is asked after until it is known that the server keeps our stamps, or once another name was taken for ours.
+
+    Whether an earlier process made it, only until it is seen, and where a stranger's write can have come from the other org.
+    """
+    doubted = bool(state.unproven) or not state.keeps_stamps
+    unseen = doubted or (not sent.confirmed and state.mirrors is not False)
+    return (
+        replace(sent.attempt, purpose=""),
+        sent.confirmed,
+        sent.overtaken,
+        sent.refused,
+        (sent.answered_with, sent.lost) if doubted else None,
+        unseen and sent.attempt.number <= state.recalled,
+    )
 
 
 def _lost_in_a_row(sent: list[Sent]) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -11,9 +10,8 @@ from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
 from orchestrator.model.events import INTENTS, TransitionIntended, WriteIntended
-from orchestrator.model.guard import Measured, Probe, Unmeasured
 from orchestrator.model.journal import Entry
-from orchestrator.model.playbook import Playbook, ProgramEnded, Question, Reply, When
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.reading import (
     Absent,
@@ -37,22 +35,16 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.situation.guard_kinds import depends_on, probes_of
 
 from . import laws
+from .around import Around
 from .keyboard import Died
-from .orgs import Coming, is_strangers
+from .orgs import ANSWER_SECONDS, Coming, is_strangers
 from .scene import SAME_AT_FIRST, Chooser, Ended, Scene, ends
 from .virtual_time import BEGINNING, ProcessDied, VirtualClock, VirtualLoop
 
-ANSWER_SECONDS = 0.02
-"""How long an org takes for an answer."""
-
 LOOKS_THAT_FAIL = 2
 """Of several looks at an org in a row, between which nothing is written, so many can go wrong."""
-
-NEARLY = 0.9
-"""How much of the time that a guard may be waited for is gone when it passes later."""
 
 _READS = (Event.MISSING, Event.DENIED, Event.UNREADABLE, Event.SILENT, Event.DARK, Event.DARK_LONG)
 _WRITES = (
@@ -70,8 +62,6 @@ _WRITES = (
 )
 _LATE = {Event.LATE: 0.5, Event.VERY_LATE: 1.5}
 """When a write comes that was not answered, in confirm times."""
-_GUARDS = (Event.FAILED, Event.UNMEASURED, Event.NEVER_PASSED)
-_PEOPLE = (Event.SAID_NO, Event.NOBODY_ANSWERED)
 
 
 class Twin(Struct, frozen=True):
@@ -99,10 +89,10 @@ class Life(Struct, eq=False):
 
     scene: Scene
     playbook: Playbook
-    assumed: Mapping[str, Measured]
     chooser: Chooser
     loop: VirtualLoop
     clock: VirtualClock
+    around: Around
     met: Callable[[Life, Sequence[Entry]], bool]
     """Is asked at each intent whether another life goes on from an equal state."""
     dead: bool = False
@@ -118,15 +108,7 @@ class Life(Struct, eq=False):
     """What this process was shown last of each org."""
     highest: dict[Role, int] = field(default_factory=dict)
     """The newest record that this process was shown of each org, counted from the first."""
-    holds_back: dict[str, float] = field(default_factory=dict)
-    """Probes that do not say what is wanted, until when."""
-    unmeasured: bool = False
-    """Whether probes that hold back have no data, rather than a bad answer."""
-    past: frozenset[str] = frozenset()
-    """Probes that were asked for, and that nothing asks for any more: what they would say is not told apart."""
     wrote: bool = False
-    hooks: int = 0
-    """How many hooks' programs have run."""
     twins: list[Twin] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     """Of orgs that were not read again since."""
@@ -167,15 +149,14 @@ class Life(Struct, eq=False):
         """What goes otherwise here; told where something does."""
         found = self.chooser.choose(options, stood_for)
         if found is not None:
-            self.scene.faults = (*self.scene.faults, found[0])
-            self.scene.since_fault = 0
+            self.scene.goes_otherwise(found[0])
             self.tell(what, event=found[0], **facts)
         return found
 
-    def _had_died(self, chooser: Chooser, what: What, draft: Draft | None = None, **facts: Any) -> None:
+    def had_died(self, chooser: Chooser, what: What, draft: Draft | None = None, **facts: Any) -> None:
         """Take note of what this life would leave, had it died here: all that lives on is a copy."""
         event, scene = chooser.chosen[-1], self.scene.copy()
-        scene.faults, scene.since_fault = (*scene.faults, event), 0
+        scene.goes_otherwise(event)
         scene.scripts = (*scene.scripts[:-1], chooser.script)
         moments = [*self.moments, Moment(self.loop.time() - BEGINNING, what, event=event, **facts)]
         dead = replace(
@@ -229,7 +210,7 @@ class Life(Struct, eq=False):
             self.die()
         point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
         if self.chooser.branches_here and ways[0][0] is Event.DIED_BEFORE:
-            self._had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
+            self.had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
         laws.before_commit(self, entries)
         commit()
         self.left = self._leaves()
@@ -237,7 +218,7 @@ class Life(Struct, eq=False):
         if found is not None:
             self.die()
         if self.chooser.branches_here:
-            self._had_died(point, What.COMMIT, subject=subject)
+            self.had_died(point, What.COMMIT, subject=subject)
         if any(entry.kind in (TransitionIntended.kind, WriteIntended.kind) for entry in entries):
             self.looks.clear()
             if self.met(self, entries):
@@ -259,7 +240,7 @@ class Life(Struct, eq=False):
         at_once = now - before < self.playbook.confirm.within.total_seconds() / 2
         since = before if at_once else now
         coming = len(orgs.coming), len(self.twins)
-        return (orgs.written, coming, tuple(orgs.dark.items()), self.hooks, lock, since)
+        return (orgs.written, coming, tuple(orgs.dark.items()), self.around.hooks, lock, since)
 
     def is_true(self, role: Role) -> Sight:
         """What an org holds."""
@@ -362,6 +343,7 @@ class Life(Struct, eq=False):
         self.alive()
         self.catch_up()
         self.looks.clear()
+        self.scene.tried = ()
         self._stranger_may_write(draft)
         laws.before_write(self, draft)
         self.wrote = True
@@ -377,7 +359,7 @@ class Life(Struct, eq=False):
         if self.chooser.branches_here:
             for event in (Event.DIED_TAKEN, Event.DIED_LATE):
                 chooser = self.chooser.and_then(_WRITES.index(event), event)
-                self._had_died(chooser, What.WROTE, draft, **facts)
+                self.had_died(chooser, What.WROTE, draft, **facts)
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, None if found is None else found[0])
@@ -442,104 +424,10 @@ class Life(Struct, eq=False):
         found = self.chooser.choose(options)
         if found is not None:
             role, status = found[1]
-            self.scene.faults = (*self.scene.faults, Event.STRANGER)
-            self.scene.since_fault = 0
+            self.scene.goes_otherwise(Event.STRANGER)
             self.tell(What.STRANGER, role=role, status=status, event=Event.STRANGER)
             orgs.take_strangers(role, status, self.loop.time())
-
-    # -- what stands around --------------------------------------------------------------------------------------
-
-    async def measured(self, probe: Probe, within: float | None) -> Measured | Unmeasured:
-        """What a probe says."""
-        self.alive()
-        await self.clock.sleep(ANSWER_SECONDS)
-        self.alive()
-        org = depends_on(probe, self.scene.orgs.pair)
-        if org is not None and self.is_dark(org):
-            await self.clock.sleep(probe.kind.timeout.total_seconds() if within is None else within)
-            self.alive()
-            return Unmeasured("no answer in time")
-        name, now = probe.name, self.loop.time()
-        if name in self.past:
-            raise RuntimeError(f"probe {name} was asked for again, which the proof takes for impossible")
-        if name not in self.holds_back and name not in self.scene.bad_probes:
-            wait = self._longest_wait(name)
-            events = _GUARDS if wait == 0 else (*_GUARDS, Event.PASSED_LATER)
-            found = self.choose(What.GUARD, [(event, None) for event in events], subject=name)
-            self.holds_back[name] = now
-            match None if found is None else found[0]:
-                case Event.FAILED | Event.UNMEASURED as event:
-                    self.holds_back[name] = math.inf
-                    self.unmeasured = event is Event.UNMEASURED
-                case Event.PASSED_LATER:
-                    self.holds_back[name] = now + wait
-                case Event.NEVER_PASSED:
-                    self.scene.bad_probes |= {name}
-        if name in self.scene.bad_probes or self.holds_back[name] > now:
-            return (
-                Unmeasured("no data", no_data=True)
-                if self.unmeasured
-                else Measured(_not(self.assumed[name]), good=False)
-            )
-        return self.assumed[name]
-
-    def holds_for(self, probe: str, now: float) -> float | None:
-        """For how many seconds a probe that was asked for will not say what is wanted; None where it never will."""
-        until = self.holds_back[probe]
-        return None if until == math.inf else max(0.0, until - now)
-
-    def _longest_wait(self, probe: str) -> float:
-        """Nearly as long as the guards over a probe may be waited for."""
-        guards = self.playbook.guards
-        waits = [
-            guard.within.total_seconds()
-            for guard in guards.values()
-            if guard.within is not None and probe in probes_of((guard.name,), self.playbook)
-        ]
-        return max(waits, default=0.0) * NEARLY
-
-    async def ran(self, hook: str, when: str, limit: float) -> ProgramEnded:
-        """How a hook's program ends."""
-        self.alive()
-        await self.clock.sleep(min(1.0, limit))
-        self.alive()
-        self.hooks += 1
-        if hook in self.scene.bad_hooks:
-            return ProgramEnded(1, "", 1.0)
-        options = [(Event.HOOK_FAILED, None), (Event.HOOK_DIED, None)]
-        if when == When.BEFORE.value:  # what comes after a transition is owed until it ends well
-            options.append((Event.HOOK_NEVER_ENDED_WELL, None))
-        found = self.choose(What.HOOK, options, subject=hook)
-        if self.chooser.branches_here:
-            self._had_died(self.chooser.and_then(1, Event.HOOK_DIED), What.HOOK, subject=hook)
-        if found is None:
-            return ProgramEnded(0, "", 1.0)
-        if found[0] is Event.HOOK_DIED:
-            self.die()
-        if found[0] is Event.HOOK_NEVER_ENDED_WELL:
-            self.scene.bad_hooks |= {hook}
-        return ProgramEnded(1, "", 1.0)
-
-    async def replied(self, question: Question) -> Reply | None:
-        """What somebody answers."""
-        self.alive()
-        await self.clock.sleep(2.0)
-        self.alive()
-        found = self.choose(What.PERSON, [(event, None) for event in _PEOPLE], subject=question.subject)
-        if found is None:
-            return Reply(True, "looked")
-        return Reply(False) if found[0] is Event.SAID_NO else None
 
 
 def _sight_of(record: HamrRecord | None) -> Sight:
     return Absent() if record is None else Present(record, Status(record.status))
-
-
-def _not(sight: Measured) -> float | str | bool | None:
-    match sight.value:
-        case bool():
-            return not sight.value
-        case float() | int():
-            return -1.0
-        case _:
-            return None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import cast
 
@@ -33,8 +34,10 @@ from orchestrator.operations.session import KeyedWorld, Session
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
 
 from . import laws
+from .around import Around
 from .keyboard import LOOKS, Crashed, Died, Outcome, Raised, Returned, closed, type_line, verb_of
-from .life import ANSWER_SECONDS, Life
+from .life import Life
+from .orgs import ANSWER_SECONDS
 from .scene import Chooser, Ended, Met, Scene, ends
 from .store import MemoryStore
 from .virtual_time import BEGINNING, Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
@@ -132,7 +135,7 @@ class LivingProber(Struct):
 
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """Read one probe."""
-        sight = await self.life.measured(probe, within)
+        sight = await self.life.around.measured(self.life, probe, within)
         clock = self.life.clock
         return ProbeReading(probe.name, sight, clock.now(), clock.monotonic(), ANSWER_SECONDS)
 
@@ -144,7 +147,8 @@ class LivingPrograms(Struct):
 
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
         """Run a hook's program."""
-        return await self.life.ran(about["HAMR_HOOK"], about["HAMR_WHEN"], program.timeout.total_seconds())
+        hook, when, limit = about["HAMR_HOOK"], about["HAMR_WHEN"], program.timeout.total_seconds()
+        return await self.life.around.ran(self.life, hook, when, limit)
 
 
 class LivingHost(Struct, frozen=True):
@@ -237,7 +241,8 @@ class Lives(Struct):
         """A process on a scene."""
         loop = VirtualLoop(processes=False)
         loop.virtual = scene.time
-        return Life(scene, self.playbook, self.assumed, chooser, loop, VirtualClock(loop), self.met)
+        around = Around(self.assumed)
+        return Life(scene, self.playbook, chooser, loop, VirtualClock(loop), around, self.met)
 
 
 def live(life: Life) -> Iterator[Ended]:
@@ -247,7 +252,7 @@ def live(life: Life) -> Iterator[Ended]:
     scene.since_fault += 1
     scene.scripts = (*scene.scripts, life.chooser.script)
     life.tell(What.TYPED, subject=scene.step.command)
-    life.controls.asker = life.replied
+    life.controls.asker = partial(life.around.replied, life)
     outcome = _outcome(life, scene.step.command)
     if isinstance(outcome, Met):
         yield Ended(scene, outcome, life.chooser, life.broken)
@@ -361,7 +366,7 @@ class _Following(Struct):
                 options.append((Event.WENT_BACK, back))
             found = self.ended.chooser.choose([each for each in options if each[1].command != line])
             if found is not None:
-                scene.faults, scene.since_fault = (*scene.faults, found[0]), 0
+                scene.goes_otherwise(found[0])
                 scene.story = (*scene.story, Moment(scene.time - BEGINNING, What.LEFT, line, event=found[0]))
                 scene.step = found[1]
                 scene.goal = scene.route.start if found[0] is Event.WENT_BACK else scene.route.goal

@@ -18,6 +18,9 @@ from orchestrator.model.status import Both, Role, Status
 
 from .virtual_time import BEGINNING, EPOCH
 
+ANSWER_SECONDS = 0.02
+"""How long an org, or a probe, takes for an answer."""
+
 MIRROR_SECONDS = 0.2
 """How long a write takes to show on the other org, on a pair that mirrors."""
 

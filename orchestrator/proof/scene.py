@@ -174,7 +174,7 @@ class Scene(Struct):
     since_fault: int = 0
     """How many of them since the last fault."""
     tried: tuple[tuple[str, str], ...] = ()
-    """(command, phase) of what was typed and changed nothing."""
+    """(command, phase) of what was typed since something went wrong, was written or ended well: it changed nothing."""
     faults: tuple[Event, ...] = ()
     story: tuple[Moment, ...] = ()
     bad_hooks: frozenset[str] = frozenset()
@@ -189,6 +189,10 @@ class Scene(Struct):
         other = copy(self)
         other.orgs, other.kept, other.watch = self.orgs.copy(), self.kept.copy(), self.watch.copy()
         return other
+
+    def goes_otherwise(self, event: Event) -> None:
+        """Something goes wrong: whatever did not help until now may have failed by that."""
+        self.faults, self.since_fault, self.tried = (*self.faults, event), 0, ()
 
     @property
     def meddled(self) -> bool:
@@ -244,6 +248,8 @@ def ends(life: Life, outcome: Outcome) -> Iterator[Ended]:
     scene.time = life.loop.time()
     laws.at_the_end(life, outcome)
     life.tell_apart()
+    if isinstance(outcome, Returned) and outcome.is_good:
+        scene.tried = ()
     others = (
         []
         if broken or not life.chooser.off_script

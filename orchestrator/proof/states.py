@@ -88,7 +88,10 @@ class States(Struct):
         if not ended.chooser.off_script:
             return False
         said = "" if isinstance(ended.outcome, Died) else [step.command for step in ended.says]
-        return not self._goes_on_new(said, ended.scene, ended.chooser.faults_left)
+        holder = ended.scene.kept.holder
+        # Whoever looks right then can't tell that this process is gone.
+        runs = holder is not None and holder.pid == ended.scene.number
+        return not self._goes_on_new((said, runs), ended.scene, ended.chooser.faults_left)
 
     def goes_on_new(self, scene: Scene, left: int) -> bool:
         """Whether nobody went on from between these two commands."""
@@ -202,7 +205,8 @@ class States(Struct):
         runs = {run.state.run}
         scene.time = now
         asked = self._probes_asked(engine, entries)
-        holds = {name: life.holds_for(name, now) for name in life.holds_back if name in asked}
+        around = life.around
+        holds = {name: around.holds_for(name, now) for name in around.holds_back if name in asked}
 
         def within(well: bool) -> bytes:
             last = engine.reader.last or ()
@@ -219,31 +223,40 @@ class States(Struct):
                 life.served,
                 None if well else {draft.status for draft in life.sent},  # asked after where it dies
                 holds,
-                life.unmeasured and any(each is None or each > 0 for each in holds.values()),
+                around.unmeasured and any(each is None or each > 0 for each in holds.values()),
                 of_run(run.state, seen, self.playbook),
                 of_owed(run.owed),
+                run.open_run,  # a run that is not open any more delivers what is owed, and goes nowhere
                 run.needed,
                 run.half_done,
                 run.taken_as_is,
                 [(each.role, type(each.sight).__name__, each.record) for each in last],
-                sorted(engine.probing.under_way),
+                sorted(asked & engine.probing.under_way.keys()),
             )
 
-        life.past = frozenset(life.holds_back) - asked
+        around.past = frozenset(around.holds_back) - asked
         return not self.is_new(within, chooser.faults_left, scene, runs)
 
     def _probes_asked(self, engine: Engine, entries: Sequence[Entry]) -> AbstractSet[str]:
-        """The probes that a run may ask for yet: those of its transition, of the way on, and what it is asking for now."""
-        playbook, state = self.playbook, engine.run.state
+        """The probes that a run may ask for yet: those of the way on, and what it is asking for now.
+
+        Those of its transition only where it found that half made: it judges no transition twice.
+        """
+        playbook, goal = self.playbook, engine.run.goal
         events = [getattr(entry.data, "event", None) for entry in entries]
-        transition = next((each for each in events if isinstance(each, TransitionIntended)), state.transition)
-        if transition is None or state.started is None:
+        begun = (each for each in events if isinstance(each, TransitionIntended))
+        transition = next(begun, engine.run.state.transition)
+        if transition is None or goal is None:
             return playbook.probes.keys()
-        way = playbook.route(transition.target, state.started.goal)
-        there = tuple(each for each in playbook.transitions if each.name == transition.transition)
+        way = playbook.route(transition.target, goal)
+        judged = {each.name for each, _ in engine.evaluator.decisions if each is not None}
+        there = {transition.transition} - judged
         guards = {
             guard
-            for each in (*there, *(playbook.transitions if way is None else way))
+            for each in (
+                *(each for each in playbook.transitions if each.name in there),
+                *(playbook.transitions if way is None else way),
+            )
             for guard in each.guards
         }
         return {

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 
 import pytest
+from msgspec import field
 
 from orchestrator.config import load_playbook, parse_playbook
 from orchestrator.model.playbook import Playbook
@@ -56,6 +57,41 @@ class Unmerged(States):
         """Whether nobody went on from there: always."""
         super().is_new(state, left, scene, runs)
         return True
+
+
+class Leading(Unmerged):
+    """Takes note of what each state leads to where nothing more goes wrong: how its command ends, and in which state."""
+
+    last: bytes = b""
+    passed: list[bytes] = field(default_factory=list)
+    """By the life that is being lived."""
+    begins: dict[object, bytes] = field(default_factory=dict)
+    """The state in which a command is typed, by the scripts of those before it."""
+    leads_to: dict[bytes, list[object]] = field(default_factory=dict)
+
+    def is_new(self, state: Callable[[bool], bytes], left: int, scene: Scene, runs: AbstractSet[str]) -> bool:
+        """As of any other."""
+        self.last = state(True)
+        if not self.last.startswith(BETWEEN):
+            self.passed.append(self.last)
+        return super().is_new(state, left, scene, runs)
+
+    def has_ended_so(self, ended: Ended) -> bool:
+        """As of any other."""
+        *before, script = ended.scene.scripts
+        if not script and tuple(before) in self.begins:
+            self.passed.append(self.begins[tuple(before)])
+        had = super().has_ended_so(ended)
+        for each in self.passed:
+            self.leads_to.setdefault(each, []).append((ended.words.partition(":")[0], self.last))
+        self.passed.clear()
+        return had
+
+    def goes_on_new(self, scene: Scene, left: int) -> bool:
+        """As of any other."""
+        new = super().goes_on_new(scene, left)
+        self.begins[scene.scripts] = self.last
+        return new
 
 
 class Told(Search):
@@ -108,12 +144,53 @@ def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     [*((route, GOOD) for route in ROUTES), (ROUTES[0], GUARDED)],
     ids=["out", "home", "emergency", "guarded"],
 )
-def test_equal_states_go_on_equally(route: Route, text: str) -> None:
+def test_equal_states_go_on_equally(route: Route, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the states on the way of what another life stands for: that is told apart where the other one is given up."""
     pruned, whole = as_ever(route, text), explored(route, Unmerged, text)
+    assert between(pruned) == between(whole)
+    assert pruned.ends == whole.ends
+    nothing_is_the_same(monkeypatch)
+    pruned, whole = explored(route, States, text), explored(route, Unmerged, text)
     assert set(pruned.states.seen) == set(whole.states.seen)
     assert pruned.ends == whole.ends
     assert pruned.interleavings < whole.interleavings
     assert pruned.found.keys() == whole.found.keys() == set()
+
+
+def lead_apart(search: Search) -> list[bytes]:
+    """The states that were come to more than once, and led to different ends."""
+    assert isinstance(search.states, Leading)
+    leads_to = search.states.leads_to
+    assert any(len(ends) > 1 for ends in leads_to.values())
+    return [state for state, ends in leads_to.items() if len({*ends}) > 1]
+
+
+@pytest.mark.parametrize(
+    ("route", "text"),
+    [
+        *((route, GOOD) for route in ROUTES),
+        (ROUTES[0], GUARDED),
+        (ROUTES[1], load_playbook("regional-failover")),
+    ],
+    ids=["out", "home", "emergency", "guarded", "shipped"],
+)
+def test_from_equal_states_the_same_end_is_come_to(route: Route, text: str | Playbook) -> None:
+    """Nothing is left out of a state that makes a difference."""
+    assert lead_apart(explored(route, Leading, text)) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route(Status.PASSIVE, Status.FAILOVER),
+        Route(Status.PASSIVE, Status.FAILOVER, Role.SECONDARY),
+        Route(Status.FAILOVER, Status.PASSIVE, mirrors=True),
+    ],
+)
+def test_to_two_faults_too(route: Route) -> None:
+    """What was asked for in an earlier command counts, too: a run that is open goes on, and one that owes delivers alone."""
+    assert lead_apart(explored(route, Leading, TWO_STOPS, faults=2)) == []
 
 
 @pytest.mark.nightly
