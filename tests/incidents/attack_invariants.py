@@ -220,7 +220,7 @@ def alone_binds(played: Played) -> Iterator[str]:  # noqa: C901 - what is known,
             run, data = note.record.run, note.record.data
             known[note.machine].add(run)
             overrides: Any = data.get("overrides")
-            if note.record.kind == "pair.adopted" or (isinstance(overrides, dict) and "alone" in overrides):
+            if isinstance(overrides, dict) and "alone" in overrides:
                 waived.add(run)
             if note.record.kind == "situation.read" and run not in looked:
                 looked.add(run)

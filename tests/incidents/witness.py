@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -158,10 +159,14 @@ def attempt_of(record: Record) -> dict[str, Any]:
 def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
     """Every note, with what each journal had seen before it."""
     journals: dict[str, Seen] = defaultdict(Seen)
+    copied: dict[str, Seen] = {}
     for note in played.tape.notes:
         yield note, journals
-        if isinstance(note, Happened) and note.what == "restored":
-            journals.clear()  # it has forgotten, and nobody can blame it
+        if isinstance(note, Happened) and note.what == "copied":
+            copied = deepcopy(dict(journals))
+        elif isinstance(note, Happened) and note.what == "restored":
+            journals.clear()  # it has forgotten what came since, and nobody can blame it
+            journals.update(copied)
         elif isinstance(note, Happened) and note.what == "repointed":
             journals.clear()
         elif isinstance(note, Appended) and note.record.kind in SEES:

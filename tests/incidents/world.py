@@ -141,6 +141,7 @@ class World(Struct):
         self.copy = place.with_suffix(f".{number}")
         with closing(sqlite3.connect(place)) as source, closing(sqlite3.connect(self.copy)) as target:
             source.backup(target)
+        self.played.tape.happened("copied", "the journal, as it is")
 
     def _restore(self, machine: Machine) -> None:
         """The file is put back as it was, by somebody who knows of no reason not to."""
