@@ -169,9 +169,8 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
         made.start()
         yield made
     finally:
-        made.end(
-            signal.SIGQUIT
-        )  # in order it would first write out every database of a run, and nobody reads them
+        # In order it would first write out every database of a run, and nobody reads them.
+        made.end(signal.SIGQUIT)
         shutil.rmtree(folder)
 
 

@@ -149,10 +149,10 @@ def run(pair: str, goal: Status) -> NextStep:
     return NextStep("run", pair, ("--to", goal.name), f"go to {goal}")
 
 
-def adopt(pair: str, truth: Role) -> NextStep:
+def adopt(pair: str, truth: Role, reason: str = TEXT) -> NextStep:
     """Declare one org right: the other is written once."""
     why = f"declare the {truth} right: the {truth.other} is written what it shows, once"
-    return NextStep("adopt", pair, ("--truth", truth.value, "--reason", TEXT), why)
+    return NextStep("adopt", pair, ("--truth", truth.value, "--reason", reason), why)
 
 
 def unlock(pair: str, lock: str) -> NextStep:

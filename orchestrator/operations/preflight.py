@@ -84,7 +84,7 @@ def check_adoption(overrides: Mapping[str, str]) -> None:
     for guard, reason in overrides.items():
         if guard not in BEFORE_AN_ADOPTION:
             raise UsageError(
-                f"--override {guard}: an adoption asks no guard of a playbook. It asks: {', '.join(BEFORE_AN_ADOPTION)}"
+                f"--override {guard}: an adoption asks no guard of a playbook; it takes: {', '.join(BEFORE_AN_ADOPTION)}"
             )
         if not reason.strip():
             raise UsageError(f"--override {guard}=REASON: the reason is missing")

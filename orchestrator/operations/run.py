@@ -321,7 +321,9 @@ async def adopt(
     run = session.new_run()
     async with hold_pair(session, run, take_over=True, wants_keys=True, controls=controls) as active:
         history = await session.calls(session.history_by_name)
-        command = next_step.adopt(session.pair.name, truth)
+        command = next_step.adopt(session.pair.name, truth, reason)
+        for guard, why in overrides.items():
+            command = command.overriding(guard, reason=why)
         refuse_renamed(history.known_as, overrides, command)
         from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above

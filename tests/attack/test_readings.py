@@ -157,7 +157,7 @@ def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, a
     stranger, pair.secondary.record = pair.secondary.record, pair.secondary.past[0]
     assert stranger is not None
     refused = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
-    led_on = "hamr adopt attacked --truth primary --reason TEXT --override reverted=REASON"
+    led_on = "hamr adopt attacked --truth primary --reason attack --override reverted=REASON"
     assert led_on in refused.text, str(refused)
     by_name = "reverted=the mirror went back"
     ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--override", by_name, "--yes")

@@ -93,6 +93,20 @@ def test_law_15_what_overrides_a_refusal_keeps_the_overrides_that_were_given(lab
     lab.run(*typed, "--yes", env=elsewhere, code=0)
 
 
+def test_law_15_what_goes_over_a_refused_adoption_keeps_what_was_said_already(lab: Lab) -> None:
+    theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
+    lab.do(lambda: lab.sim.foreign_write(Role.PRIMARY, Status.RECOVERY, theirs))
+    words = ["adopt", "sim", "--truth", "secondary", "--reason", "carol's typo"]
+    words += ["--override", "reverted=we looked"]
+    refused = lab.run(*words, "--yes", code=3)
+    assert lab.writes() == 0
+    step = next(step for step in next_of(refused.stdout) if step.startswith("hamr adopt"))
+    *typed, last = shlex.split(step)[1:]
+    assert (typed, last) == ([*words, "--override"], "alone=REASON")
+    lab.run(*typed, "alone=carol is done", "--yes", code=0)
+    assert lab.statuses() == (Status.PASSIVE, Status.PASSIVE)
+
+
 def test_law_15_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> None:
     lab.do(lambda: lab.sim.set_dark(P, True))
     lab.do(lambda: lab.sim.set_dark(S, True))

@@ -189,7 +189,8 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
     async with simulated(tmp_path, config, faults=faults, playbook=SHORT) as bench:
         lost = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
         assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
-        assert typed(lost.ending.next_steps)[0] == "hamr adopt sim --truth secondary --reason TEXT"
+        anew = "hamr adopt sim --truth secondary --reason 'the secondary serves'"
+        assert typed(lost.ending.next_steps)[0] == anew
         assert {run for run, _ in bench.session.history().unknown} == {lost.run}
         again = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
         assert again.exit_code is ExitCode.DONE, again.ending
