@@ -139,10 +139,11 @@ def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(scene.SAME_AT_FIRST, event)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("route", "text"),
-    [*((route, GOOD) for route in ROUTES), (ROUTES[0], GUARDED)],
-    ids=["out", "home", "emergency", "guarded"],
+    [*((route, GOOD) for route in reversed(ROUTES)), (ROUTES[0], GUARDED)],
+    ids=["emergency", "home", "out", "guarded"],
 )
 def test_equal_states_go_on_equally(route: Route, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the states on the way of what another life stands for: that is told apart where the other one is given up."""
@@ -242,7 +243,8 @@ def test_what_is_wrong_breaks_the_same_law_with_nothing_left_out(
             assert len(story.story) <= len(other.found[law].story)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=["out", "home", "emergency"])
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("route", ROUTES[::-1], ids=["emergency", "home", "out"])
 def test_what_is_the_same_at_first_comes_to_what_each_comes_to_alone(
     route: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
