@@ -37,7 +37,7 @@ from orchestrator.model.words import (
 
 from .documents import compact
 from .layout import Line, Page, Span, line_text, paragraph, shortened
-from .verdicts import verdict_lines, waited_for_lines
+from .verdicts import all_pass, verdict_lines, waited_for_lines
 
 Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
@@ -93,8 +93,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
     """An event in one line; `who` says how an org is called."""
     match event:
         case events.RunStarted(pair=pair, goal=goal, mode=mode):
-            emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
-            return (Span(f"Run of pair {shortened(pair, 60)} to ", "bold"), _status(goal), *emergency)
+            run = Span(f"Run of pair {shortened(pair, 60)} to ", "bold")
+            return (run, _status(goal), *_in_mode(mode))
         case events.RunResumed(mode=mode):
             now = ", now in emergency mode" if mode is Mode.EMERGENCY else ""
             return (Span(f"The run is taken up again{now}", "bold"),)
@@ -104,7 +104,7 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             expected = "" if expect is None else f", where the pair stands at {expect} then"
             return (Span("To "), _status(goal), Span(f" at {utc(at)}{expected}"))
         case events.RunCancelled(reason=reason):
-            return (_text(f"It does not begin: {reason}", "warn"),)
+            return _warning(f"It does not begin: {reason}")
         case events.RunFinished(ending=ending, exit_code=code):
             ended = Span(f"Ended: {ending.end.value} (exit {code}). ", end_style(ending.end))
             return (ended, _text(ending.message))
@@ -125,26 +125,24 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.GuardOverridden(transition=name, verdict=verdict, reason=reason):
             where = f"Transition {name}" if name else "Before the first transition"
             words = f"{where}: guard {verdict.guard} is overridden ({verdict.reason}), because: {reason}"
-            return (_text(words, "warn"),)
+            return _warning(words)
         case events.GuardWaived(transition=name, verdict=verdict):
             why = why_waived(verdict)
-            words = f"Transition {name}: guard {verdict.guard} is waived, {why}: {verdict.reason}"
-            return (_text(words, "warn"),)
+            return _warning(f"Transition {name}: guard {verdict.guard} is waived, {why}: {verdict.reason}")
         case events.WaitBegan(transition=name, guards=guards, seconds=seconds):
-            words = f"Transition {name}: waiting for {', '.join(guards)}, for up to {span(seconds)}"
-            return (_text(words, "warn"),)
+            return _warning(f"Transition {name}: waiting for {', '.join(guards)}, for up to {span(seconds)}")
         case events.WaitContinued(transition=name, verdicts=verdicts):
             words = f"Transition {name}: still waiting for {', '.join(each.guard for each in verdicts)}"
-            return (_text(words, "warn"),)
+            return _warning(words)
         case events.WaitEnded(transition=name, passed=passed, seconds=seconds):
             how = "its guards pass" if passed else "stopped waiting"
             return (_text(f"Transition {name}: {how} after {span(seconds)}", "good" if passed else "bad"),)
         case events.ApprovalAsked(guard=guard, what=what):
             words = f"Guard {guard} wants other people to agree: {move(what.start, what.goal)}, digest {what.digest[:12]}…"
-            return (_text(words, "warn"),)
+            return _warning(words)
         case events.ApprovalOwed(guard=guard):
             words = f"Guard {guard} is owed afterwards: the emergency did not wait for other people to agree"
-            return (_text(words, "warn"),)
+            return _warning(words)
         case events.RunApproved(reason=reason, afterwards=afterwards, role=role):
             words = f"Approved{' afterwards' if afterwards else ''}"
             words += (f" as role {role}" if role else "") + (f": {reason}" if reason else "")
@@ -207,18 +205,17 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.LockTaken(lock=lock):
             return (Span(f"The pair is locked for this run (lock id {lock})", "dim"),)
         case events.LockTakenOver(from_holder=holder):
-            return (_text(f"The lock is taken over from {holder}, whose process is gone", "warn"),)
+            return _warning(f"The lock is taken over from {holder}, whose process is gone")
         case events.LockReleased():
             return (Span("The lock is let go", "dim"),)
         case events.LockBroken(holder=holder, reason=reason):
-            return (_text(f"The lock of {holder} was broken by hand, because: {reason}", "warn"),)
+            return _warning(f"The lock of {holder} was broken by hand, because: {reason}")
         case events.JournalMoved(left=left, reason=reason):
             words = f"The team's journal {left} is left, its lock and history are not seen"
             return (Span(words, "bad"), _text(f": {reason}"))
         case events.JournalMerged(head=head, numbers=numbers):
-            return (
-                _text(f"{len(numbers)} records of another journal, up to its head {head}, were brought in"),
-            )
+            words = f"{len(numbers)} records of another journal, up to its head {head}, were brought in"
+            return (_text(words),)
         case events.PairAdopted(truth=truth, status=status, reason=reason):
             words = f"; it was declared right, because: {reason}"
             return (Span(who(truth), "org"), Span(" shows "), _status(status), _text(words))
@@ -230,7 +227,7 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.NoticeSent(title=title, head=head):
             return (_text(f"Told {_told(event)}: {title} (journal head {head[:20]}…)", "dim"),)
         case events.NoticeFailed(title=title, reason=reason):
-            return (_text(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing", "warn"),)
+            return _warning(f"Could not tell {_told(event)} ({title}): {reason}; it stops nothing")
         case events.DoctorChecked(planned=planned, emergency=emergency):
             words = f": planned run {planned.name}, emergency {emergency.name}"
             return (Span("Doctor looked", "bold"), _text(words))
@@ -238,10 +235,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             words = f": to {counted(faults, 'fault')} (SHA-256 {sha256[:12]})"
             return (Span(f"Playbook {playbook} proven", "bold"), _text(words))
         case events.FleetStarted(goal=goal, mode=mode, waves=waves):
-            pairs = counted(sum(map(len, waves)), "pair")
-            emergency = (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
-            many = f" in {counted(len(waves), 'wave')}"
-            return (Span(f"Fleet of {pairs} to ", "bold"), _status(goal), Span(many), *emergency)
+            fleet = Span(f"Fleet of {counted(sum(map(len, waves)), 'pair')} to ", "bold")
+            return (fleet, _status(goal), Span(f" in {counted(len(waves), 'wave')}"), *_in_mode(mode))
         case events.FleetResumed():
             return (Span("The fleet is taken up again", "bold"),)
         case events.FleetWaveBegan(wave=wave):
@@ -250,14 +245,11 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             ends = Span(f" (exit {outcome.exit_code}). ", "good" if outcome.arrived else "bad")
             return (Span(outcome.pair, "bold"), ends, _text(outcome.message))
         case events.FleetStopAsked(reason=reason):
-            return (_text(f"Asked to stop{f': {reason}' if reason else ''}", "warn"),)
+            return _warning(f"Asked to stop{f': {reason}' if reason else ''}")
         case events.FleetStopped(why=why):
-            return (_text(f"The fleet stopped, and begins nothing new: {why}", "warn"),)
+            return _warning(f"The fleet stopped, and begins nothing new: {why}")
         case events.FleetFinished(exit_code=code, arrived=arrived):
-            return (
-                Span(f"The fleet is through (exit {code}). "),
-                _text(f"{counted(arrived, 'pair')} arrived"),
-            )
+            return (_text(f"The fleet is through (exit {code}). {counted(arrived, 'pair')} arrived"),)
         case events.DrillStarted(goal=goal, home=home, scenario=scenario):
             named = f", scenario {scenario}" if scenario else ""
             return (Span("Drill", "bold"), _text(f": to {goal} and home to {home}{named}"))
@@ -291,6 +283,14 @@ def _text(text: str, style: str = "") -> Span:
     return Span(shortened(text), style)
 
 
+def _warning(text: str) -> Line:
+    return (_text(text, "warn"),)
+
+
+def _in_mode(mode: Mode) -> Line:
+    return (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
+
+
 def _status(status: Status) -> Span:
     return Span(str(status), "status")
 
@@ -320,13 +320,10 @@ def _judged(event: events.GuardsJudged) -> Line:
     missing = [verdict.guard for verdict in event.verdicts if verdict.outcome is not Outcome.PASS]
     head = Span(f"Transition {event.transition}: ")
     if not missing:
-        number = len(event.verdicts)
-        return (head, Span("1 guard passes" if number == 1 else f"all {number} guards pass", "good"))
-    binding = (
-        "" if event.binding else " (a write of the transition is in effect: only linked and fresh bind it)"
-    )
-    words = f"{len(missing)} of {counted(len(event.verdicts), 'guard')} did not pass: {', '.join(missing)}{binding}"
-    return (head, _text(words, "warn"))
+        return (head, Span(all_pass(len(event.verdicts)), "good"))
+    words = f"{len(missing)} of {counted(len(event.verdicts), 'guard')} did not pass: {', '.join(missing)}"
+    half_done = " (a write of the transition is in effect: only linked and fresh bind it)"
+    return (head, _text(words if event.binding else words + half_done, "warn"))
 
 
 def _reply(reply: Reply | None) -> str:

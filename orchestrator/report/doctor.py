@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import groupby, zip_longest
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, zip_longest
 
 from orchestrator.errors import HamrError
 from orchestrator.model.next_step import NextStep, each_once
@@ -101,11 +101,9 @@ def nagios_line(found: Sequence[Readiness]) -> str:
 
 def _in_short(readiness: Readiness) -> str:
     """Behind the pairs' names: that they are ready, or after a colon what is wrong with them."""
-    if readiness.level is Level.OK:
-        return _READY
-    return (
-        f": planned run {readiness.planned.name}, emergency {readiness.emergency.name} ({_wrong(readiness)})"
-    )
+    planned, emergency = readiness.planned.name, readiness.emergency.name
+    said = f": planned run {planned}, emergency {emergency} ({_wrong(readiness)})"
+    return _READY if readiness.level is Level.OK else said
 
 
 def _named(check: Check) -> str:
@@ -117,11 +115,8 @@ def _alike(checks: Iterable[Check]) -> list[list[Check]]:
     """Those that say the very same together: a problem that several checks found is one."""
     found: dict[tuple[str, _Verdicts], list[Check]] = {}
     for check in checks:
-        key = (
-            check.sentence,
-            (None, None) if check.group is Group.KEYS else (check.planned, check.emergency),
-        )
-        found.setdefault(key, []).append(check)
+        verdicts = (None, None) if check.group is Group.KEYS else (check.planned, check.emergency)
+        found.setdefault((check.sentence, verdicts), []).append(check)
     return list(found.values())
 
 
@@ -137,10 +132,8 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
     With `everything`, what is well is said in full, too.
     """
     style = LEVEL_STYLES[_worst(found)]
-    page: list[Line] = [line(text, style) for text in fold(first_line(found), OF_MANY)]
-    for readiness in found:
-        page += [line(), *_pair(readiness, everything=everything)]
-    return tuple(page)
+    pairs = (_pair(readiness, everything=everything) for readiness in found)
+    return (*(line(text, style) for text in fold(first_line(found), OF_MANY)), *chain.from_iterable(pairs))
 
 
 def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> Page:
@@ -165,12 +158,10 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
     if first:
         steps = [*first, *(step for step in steps if step.verb != "resume")]
     said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(Level) if counts[level])
+    level = _worst(found)
     with within(OF_MANY):
         return (
-            line(
-                f"HAMR {_worst(found).name} - {counted(len(found), 'pair')}: {said}",
-                LEVEL_STYLES[_worst(found)],
-            ),
+            line(f"HAMR {level.name} - {counted(len(found), 'pair')}: {said}", LEVEL_STYLES[level]),
             line(),
             *table(("pair", "planned", "emergency", "what is wrong"), rows, (32, 9, 9, 60), most=2),
             *next_commands(each_once(steps)),
@@ -187,42 +178,33 @@ def _wrong(readiness: Readiness) -> str:
     troubles = _alike(
         check for check in worst_first(readiness.checks) if not check.fine and not check.follows
     )
-    names = [_all_named(checks) for checks in troubles[:_NAMED]]
     more = [f"{len(troubles) - _NAMED} more"] if len(troubles) > _NAMED else []
-    return ", ".join((*names, *more))
+    return ", ".join([*map(_all_named, troubles[:_NAMED]), *more])
 
 
-def _pair(readiness: Readiness, *, everything: bool) -> Page:
-    page: list[Line] = [
-        (
-            Span("Pair ", "heading"),
-            Span(shortened(readiness.pair, 60), "bold"),
-            Span(f", {utc(readiness.at)}, in {readiness.seconds:.1f} s"),
-        ),
-        line(),
-        (Span(padded("", _GROUP)), _cell("PLANNED", "heading"), _cell("EMERGENCY", "heading")),
-    ]
+def _pair(readiness: Readiness, *, everything: bool) -> Iterator[Line]:
+    name = Span(shortened(readiness.pair, 60), "bold")
+    looked = Span(f", {utc(readiness.at)}, in {readiness.seconds:.1f} s")
+    yield from (line(), (Span("Pair ", "heading"), name, looked), line())
+    yield (Span(padded("", _GROUP)), _cell("PLANNED", "heading"), _cell("EMERGENCY", "heading"))
     for group, checks in groupby(readiness.checks, key=lambda check: check.group):
-        page += _group(group, tuple(checks), everything=everything)
-    return (*page, *next_commands(readiness.next_steps))
+        yield from _group(group, tuple(checks), everything=everything)
+    yield from next_commands(readiness.next_steps)
 
 
-def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Page:
+def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Iterator[Line]:
     briefs = ", ".join(check.brief for check in checks if check.brief and check.fine)
     fine = sum(check.fine for check in checks)
     told = f"{fine} of {len(checks)} fine" if fine < len(checks) else f"all {len(checks)} fine"
     text = f"{told}: {briefs}" if briefs else told
-    verdicts = worst(check.planned for check in checks), worst(check.emergency for check in checks)
-    page = [*_row(group.value, verdicts, text, "heading")]
+    yield from _row(group.value, checks, text, "heading")
     shown = worst_first(check for check in checks if everything or not check.fine)
     following = 0 if everything else sum(check.follows for check in shown)
     for found in _alike(check for check in shown if everything or not check.follows):
-        verdicts = worst(check.planned for check in found), worst(check.emergency for check in found)
-        page += _row(f"  {_all_named(found)}", verdicts)
-        page += _text(found[0].sentence)
+        yield from _row(f"  {_all_named(found)}", found)
+        yield from _text(found[0].sentence)
     if following:
-        page += _text(f"{following} not known, for want of a key.", "dim")
-    return tuple(page)
+        yield from _text(f"{following} not known, for want of a key.", "dim")
 
 
 def _text(text: str, style: str = "") -> Page:
@@ -231,8 +213,9 @@ def _text(text: str, style: str = "") -> Page:
     )
 
 
-def _row(name: str, verdicts: _Verdicts, text: str = "", style: str = "") -> Page:
-    """A name and both verdicts, with a folded text beside them; a long name is folded, too."""
+def _row(name: str, checks: Sequence[Check], text: str = "", style: str = "") -> Page:
+    """A name and both of its checks' worst verdicts, with a folded text beside them; a long name is folded, too."""
+    verdicts = worst(check.planned for check in checks), worst(check.emergency for check in checks)
     indent = len(name) - len(name.lstrip())
     names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
     lines: list[Line] = []

@@ -70,11 +70,7 @@ def compact(value: JSON) -> str:
 
 
 def _written_out(found: re.Match[str]) -> str:
-    character = found[0]
-    if character.isprintable():
-        return character
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def json_form(value: object) -> JSON:
@@ -106,7 +102,10 @@ def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case pe
             known = fields_fact(noun, but=("wire", "extra"))
             return {**known, "status": noun.status if status is None else status}
         case Reading():
-            return _reading_fact(noun)
+            said = "record" if isinstance(noun.sight, Present) else type(noun.sight).__name__.lower()
+            seen = ("status", "reason", "record", "at", "round_trip_seconds=exchange.seconds")
+            answer = fields_fact(noun.exchange, "http_status", "server_date", "request_id")
+            return {"said": said, **fields_fact(noun, *seen), **answer}
         case Verdict():
             return {**fields_fact(noun), "overridable": noun.overridable}
         case Hook(what=what):
@@ -160,13 +159,17 @@ def known_fact(noun: Struct | None, *names: str, **otherwise: object) -> dict[st
     return {**dict.fromkeys(name.partition("=")[0] for name in names), **otherwise}
 
 
-def proof_fact(certificate: Certificate, sha256: str, version: str) -> dict[str, object]:
-    """A certificate, and what is another since: of the playbook and the hamr that are asked about."""
-    return {
-        **fields_fact(certificate, "at", "faults=proven.faults", "routes=proven.routes"),
-        "sha256": certificate.proven.playbook_sha256,
-        "changed": certificate.changed_since(sha256, version),
-    }
+def proof_fact(certificate: Certificate | None, sha256: str, version: str) -> dict[str, object] | None:
+    """A certificate, and what is another since: of the playbook and the hamr that are asked about; null where there is none."""
+    return (
+        None
+        if certificate is None
+        else {
+            **fields_fact(certificate, "at", "faults=proven.faults", "routes=proven.routes"),
+            "sha256": certificate.proven.playbook_sha256,
+            "changed": certificate.changed_since(sha256, version),
+        }
+    )
 
 
 def seconds(value: float | timedelta | None) -> float | None:
@@ -174,14 +177,3 @@ def seconds(value: float | timedelta | None) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return None if value is None else round(value, 3)
-
-
-def _reading_fact(reading: Reading) -> dict[str, object]:
-    """`status` is null where no known status was seen."""
-    said = "record" if isinstance(reading.sight, Present) else type(reading.sight).__name__.lower()
-    answer = ("http_status", "server_date", "request_id")
-    return {
-        "said": said,
-        **fields_fact(reading, "status", "reason", "record", "at", "round_trip_seconds=exchange.seconds"),
-        **fields_fact(reading.exchange, *answer),
-    }

@@ -48,6 +48,7 @@ def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str
     has to be named.
     """
     verify = f"hamr audit verify --anchor {result.head}"
+    verify += f" --journal {shlex.quote(journal)}" if journal else ""
     score, told = result.score, {record.seq: record for record in records}
     word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
     less_strict = (f"{each.guard}: {each.why}" for each in score.less_strict)
@@ -61,7 +62,7 @@ def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str
         *listed_under("Not executed", score.not_executed, longest=600),
         *listed_under("Less strict than live", less_strict, longest=600),
         *_still_open(result),
-        *head_lines(result.head, f"{verify} --journal {shlex.quote(journal)}" if journal else verify),
+        *head_lines(result.head, verify),
         *next_commands((*result.next_steps, next_step.report(score.drill))),
     )
 
@@ -69,15 +70,14 @@ def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str
 def _about(result: DrillResult) -> Page:
     score = result.score
     where = "two simulated regions" if score.simulated else "live"
-    page = [
+    seed = "" if score.seed is None else f"{score.seed}: its faults are the same each time"
+    return (
         *labelled("drill", f"{score.drill}, pair {shortened(score.pair, 60)}, {where}"),
         *labelled("playbook", shortened(score.playbook, 80)),
-    ]
-    if score.scenario:
-        page += labelled("scenario", shortened(score.scenario, 80))
-    if score.seed is not None:
-        page += labelled("seed", f"{score.seed}: its faults are the same each time")
-    return (*page, *exit_lines(result.exit_code))
+        *labelled("scenario", shortened(score.scenario, 80)),
+        *labelled("seed", seed),
+        *exit_lines(result.exit_code),
+    )
 
 
 def _expectations(expectations: Sequence[Expectation], told: Mapping[int, Record]) -> Page:
@@ -85,8 +85,7 @@ def _expectations(expectations: Sequence[Expectation], told: Mapping[int, Record
     # What was missed comes last: it is what is still on the screen when everything is printed.
     for each in sorted(expectations, key=lambda each: not each.held):
         word, style = ("held", "good") if each.held else ("MISSED", "bad")
-        name = labelled(padded(word, 6), shortened(each.name, 600), style, width=8)
-        page += name
+        page += labelled(word, shortened(each.name, 600), style, width=8)
         if not each.held:
             page += paragraph(shortened(each.found, 600), "bold", indent=10)
             page += [part for seq in each.records for part in _record(seq, told.get(seq))]
@@ -107,19 +106,13 @@ def _times(legs: Sequence[Leg]) -> Page:
     transitions: list[tuple[Span, ...]] = []
     for leg in legs:
         code = "killed" if leg.exit_code == _KILLED else f"exit {leg.exit_code}"
-        transitions.append(
-            (
-                Span(shortened(leg.name, 60), "bold"),
-                Span(f"to {leg.goal}, {code}", "" if leg.exit_code == 0 else "warn"),
-                Span(span(leg.seconds)),
-                *(Span("") for _ in range(4)),
-            )
-        )
-        transitions += [_step(step) for step in leg.steps]
-    if not transitions:
-        return ()
+        went = Span(f"to {leg.goal}, {code}", "" if leg.exit_code == 0 else "warn")
+        of_steps = (Span(""),) * 4
+        transitions.append((Span(shortened(leg.name, 60), "bold"), went, Span(span(leg.seconds)), *of_steps))
+        transitions += map(_step, leg.steps)
     header = ("run, transition", "", "time", "API", "world", "people", "own")
-    return (*heading("Time"), *table(header, transitions, (28, 26, 8, 8, 8, 8, 8), indent=2))
+    shown = table(header, transitions, (28, 26, 8, 8, 8, 8, 8), indent=2)
+    return (*heading("Time"), *shown) if transitions else ()
 
 
 def _step(step: StepTime) -> tuple[Span, ...]:
@@ -162,11 +155,8 @@ def closed_facts(drill: str, pair: str, *, phase: str, words: str, notes: str, r
     """That a drill was closed, and how its pair stands: hamr/drill-close/1."""
     steps = (next_step.report(drill),)
     said = (Span("Drill ", "heading"), Span(drill, "bold"), Span(" is closed."), Span(f" {words}"))
-    fields = {"drill": drill, "pair": pair, "phase": phase, "message": words, "notes": notes}
-    return (
-        (said, *next_commands(steps)),
-        document("hamr/drill-close/1", {**fields, "runs": runs, "next": steps}),
-    )
+    fields = {"drill": drill, "pair": pair, "phase": phase, "message": words, "notes": notes, "runs": runs}
+    return (said, *next_commands(steps)), document("hamr/drill-close/1", {**fields, "next": steps})
 
 
 # -- several scenarios, one after another ----------------------------------------------------------------------
@@ -182,15 +172,10 @@ def scenario_lines(name: str, played: DrillResult | HamrError) -> Page:
         return folded_line((Span("FAILED  ", "bad"), Span(padded(f"{name}  ", 22)), said), "")
     score = played.score
     word, style = ("PASSED", "good") if score.passed else ("MISSED", "bad")
-    took = span(sum(leg.seconds for leg in score.legs))
+    took = padded(span(sum(leg.seconds for leg in score.legs)), 8)
     held = padded(f"{sum(each.held for each in score.expectations)} of {len(score.expectations)} held", 14)
-    return (
-        (
-            Span(padded(word, 8), style),
-            Span(padded(f"{name}  ", 22)),
-            Span(f"{held}  {padded(took, 8)}  {score.drill}"),
-        ),
-    )
+    words = f"{padded(f'{name}  ', 22)}{held}  {took}  {score.drill}"
+    return ((Span(padded(word, 8), style), Span(words)),)
 
 
 def worst(played: Played) -> ExitCode:
@@ -205,16 +190,11 @@ def _passed(
     played: Played, noun: str, code: ExitCode, steps: Sequence[NextStep], left: Sequence[str] = ()
 ) -> Page:
     passed, of = sum(each.exit_code is ExitCode.DONE for each in played.values()), len(played) + len(left)
+    not_done = f"Not {'played' if noun == 'scenario' else 'drilled'}: {shortened(', '.join(left))}."
     return (
         line(),
         line(f"{passed} of {counted(of, noun)} passed.", "good" if passed == of else "bad"),
-        *(
-            paragraph(
-                f"Not {'played' if noun == 'scenario' else 'drilled'}: {shortened(', '.join(left))}.", "warn"
-            )
-            if left
-            else ()
-        ),
+        *paragraph(not_done if left else "", "warn"),
         *exit_lines(code),
         *next_commands(steps),
     )

@@ -93,7 +93,7 @@ def _marked(problem: Problem, indent: int) -> Page:
 
 def error_page(error: HamrError) -> Page:
     """What a person reads instead of a traceback."""
-    org = () if error.org is None else labelled("org", error.org, "org")
+    org = labelled("org", error.org or "", "org")
     return told(error, (*org, *labelled("sent", error.sent, "bold"), *exit_lines(_code(error), "dim")))
 
 

@@ -102,12 +102,7 @@ def _planned(plan: FleetPlan) -> Page:
     of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
     rows = sorted(plan.pairs.values(), key=lambda each: (not each.refused, of_wave[each.pair]))
     emergency = plan.mode is Mode.EMERGENCY
-    header = (
-        "pair",
-        "wave",
-        *(("primary", "secondary") if emergency else ("stands at",)),
-        "what would be done",
-    )
+    where, widths = (("primary", "secondary"), (12, 12)) if emergency else (("stands at",), (24,))
     cells = [
         (
             Span(each.pair, "bold"),
@@ -117,7 +112,7 @@ def _planned(plan: FleetPlan) -> Page:
         )
         for each in rows
     ]
-    return table(header, cells, (32, 4, *((12, 12) if emergency else (24,)), 60), most=2)
+    return table(("pair", "wave", *where, "what would be done"), cells, (32, 4, *widths, 60), most=2)
 
 
 def _sides(each: PlannedPair) -> tuple[Span, Span]:
@@ -142,12 +137,10 @@ def _what(each: PlannedPair) -> Span:
 def _left_out(plan: FleetPlan) -> Page:
     if not plan.left_out:
         return ()
-    many = (
-        "have lost no org, and are left where they are"
-        if len(plan.left_out) > 1
-        else "has lost no org, and is left where it is"
+    have, they_are = (
+        ("have", "are left where they are") if len(plan.left_out) > 1 else ("has", "is left where it is")
     )
-    words = f"{counted(len(plan.left_out), 'pair')} {many}: "
+    words = f"{counted(len(plan.left_out), 'pair')} {have} lost no org, and {they_are}: "
     return (line(), *paragraph(words + shortened(", ".join(each.pair for each in plan.left_out))))
 
 
@@ -163,9 +156,8 @@ def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSO
     of_wave = {pair: number for number, wave in enumerate(plan.waves, 1) for pair in wave}
 
     def fact(each: PlannedPair) -> dict[str, object]:
-        known = fields_fact(each, but=("what", "next_steps"))
         made = {"wave": of_wave.get(each.pair), **known_fact(each.what, "digest")}
-        return {**known, **made, "next": each.next_steps}
+        return {**fields_fact(each, but=("what", "next_steps")), **made, "next": each.next_steps}
 
     return document(
         "hamr/fleet-plan/1",
@@ -192,7 +184,7 @@ def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
             *labelled("reason", shortened(reason or "none was given")),
             *labelled("mode", view.started.mode.value),
             *labelled("playbook", f"{view.started.playbook}, SHA-256 {view.started.playbook_sha256[:12]}…"),
-            *(labelled("goes over", "; ".join(overrides), "warn") if overrides else ()),
+            *labelled("goes over", "; ".join(overrides), "warn"),
             *labelled("digest", f"{view.started.digest[:12]}…, of all these plans"),
             line(),
             *table(("pair", "from → to", "transitions"), rows, (32, 24, 40)),
@@ -219,7 +211,7 @@ def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[Nex
         page = (
             line(),
             title(view, now),
-            *(paragraph(f"It stopped: {view.stopped.rstrip('.')}.", "warn") if view.stopped else ()),
+            *paragraph(f"It stopped: {view.stopped.rstrip('.')}." if view.stopped else "", "warn"),
             line(),
             *_members(view, {}, now),
             line(),
@@ -253,12 +245,8 @@ def going_on(view: FleetView) -> tuple[NextStep, ...]:
 def frame(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
     """How it goes just now: those that need a person, those under way, those to come; who has arrived comes last."""
     with within(OF_MANY):
-        return (
-            line(),
-            title(view, now),
-            line(", ".join(_counts(view, doing))),
-            *_members(view, doing, now),
-        )
+        counts = line(", ".join(_counts(view, doing)))
+        return (line(), title(view, now), counts, *_members(view, doing, now))
 
 
 def title(view: FleetView, now: datetime) -> Line:
@@ -304,12 +292,8 @@ def _row(view: FleetView, member: Member, doing: Doing | None, now: datetime) ->
     outcome = member.outcome
     if doing is not None:
         took = span(float(int((now - doing.since).total_seconds())))
-        return (
-            *head,
-            Span(doing.stands or "-"),
-            Span(took),
-            Span(shortened(doing.what or "at work"), "warn"),
-        )
+        what = Span(shortened(doing.what or "at work"), "warn")
+        return (*head, Span(doing.stands or "-"), Span(took), what)
     if outcome is None:
         return (*head, Span("-"), Span("-"), Span(without_end(view, member), "dim"))
     # What is owed, and to whom, stands in the message itself, further on: the code's own words would leave no room for it.
@@ -346,15 +330,14 @@ def ended_line(member: Member, now: datetime) -> Line:
 
 def _member_fact(member: Member) -> dict[str, object]:
     outcome = member.outcome
-    code = None if outcome is None else exit_fact(outcome.exit_code)
-    ended = None if outcome is None else {"by": member.by, "ended_at": member.ended_at}
+    code = dict.fromkeys(("exit_code", "exit_meaning")) if outcome is None else exit_fact(outcome.exit_code)
     return {
         **fields_fact(member, "pair", "wave", "arrived"),
         "run": (outcome and outcome.run) or None,
-        **(code or dict.fromkeys(("exit_code", "exit_meaning"))),
+        **code,
         **known_fact(outcome, "message"),
         "stands": (outcome and outcome.phase) or None,
         **known_fact(outcome, "seconds"),
-        **(ended or dict.fromkeys(("by", "ended_at"))),
+        **known_fact(None if outcome is None else member, "by", "ended_at"),
         "next": () if outcome is None else outcome.next_steps,
     }

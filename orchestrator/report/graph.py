@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from orchestrator.model.playbook import Advances, Playbook, Transition, When
 from orchestrator.model.status import Status
 
@@ -29,34 +31,26 @@ def mermaid(playbook: Playbook) -> str:
 
 def _statuses(playbook: Playbook) -> tuple[Status, ...]:
     """Every status that the table names, in the order in which it does."""
-    named = [
-        status for transition in playbook.transitions for status in (transition.source, transition.target)
-    ]
+    named = chain.from_iterable((each.source, each.target) for each in playbook.transitions)
     return tuple(dict.fromkeys([*named, *playbook.stops]))
 
 
 def _state(status: Status, playbook: Playbook) -> str:
-    notes = [
-        *(["no record yet"] if status is Status.ABSENT else []),
-        *(["stop"] if status in playbook.stops else []),
-    ]
-    text = f"{status.name} ({', '.join(notes)})" if notes else status.name
+    known = (("no record yet", status is Status.ABSENT), ("stop", status in playbook.stops))
+    notes = ", ".join(note for note, holds in known if holds)
+    text = f"{status.name} ({notes})" if notes else status.name
     return f'state "{text}" as {status.name}'
 
 
 def _label(transition: Transition) -> str:
-    if transition.advances is Advances.SERVER:
-        how = "made by the server"
-    else:
-        how = "writes " + ", then ".join(role.value for role in transition.writes)
-    parts = [_safe(transition.name), how]
-    if transition.guards:
-        parts.append("guards " + ", ".join(_safe(guard) for guard in transition.guards))
-    parts += [
-        f"{when.value} " + ", ".join(_safe(hook.name) for hook in transition.hooks(when))
-        for when in When
-        if transition.hooks(when)
+    writes = f"writes {', then '.join(role.value for role in transition.writes)}"
+    parts = [
+        _safe(transition.name),
+        "made by the server" if transition.advances is Advances.SERVER else writes,
     ]
+    named = {"guards": [*transition.guards]}
+    named |= {when.value: [hook.name for hook in transition.hooks(when)] for when in When}
+    parts += [f"{what} {', '.join(map(_safe, names))}" for what, names in named.items() if names]
     if transition.survivor is not None:
         parts.append(f"emergency by the {transition.survivor} alone")
     return "<br/>".join(parts)
@@ -64,7 +58,4 @@ def _label(transition: Transition) -> str:
 
 def _safe(text: str) -> str:
     """A name that Mermaid takes as text: everything that could mean something to it as a character code."""
-    return "".join(
-        character if character.isalnum() or character in _SAFE else f"#{ord(character)};"
-        for character in text
-    )
+    return "".join(each if each.isalnum() or each in _SAFE else f"#{ord(each)};" for each in text)

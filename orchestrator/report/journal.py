@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import chain, groupby
 
 from msgspec import Struct
 
 from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
 from orchestrator.model.journal import Record
-from orchestrator.model.plain import moment
+from orchestrator.model.next_step import NextStep
+from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenDrill
 from orchestrator.model.status import Status
 from orchestrator.model.words import span
 
 from .describe import describe_event, event_details, event_of
-from .documents import compact, document, fields_fact, noun_fact
+from .documents import compact, document, fields_fact, known_fact, noun_fact
 from .layout import (
     Facts,
     Line,
@@ -127,13 +129,9 @@ def runs_facts(
 
 
 def _drills(drills: Sequence[DrillSummary]) -> Page:
-    if not drills:
-        return (*heading("Drills"), line("There are none."))
     header = ("drill", "pair", "scenario", "started, UTC", "took", "end")
-    return (
-        *heading("Drills"),
-        *table(header, [_drill(each) for each in drills], (20, 14, 20, 12, 10, 10), whole=1),
-    )
+    shown = table(header, [_drill(each) for each in drills], (20, 14, 20, 12, 10, 10), whole=1)
+    return (*heading("Drills"), *(shown if drills else (line("There are none."),)))
 
 
 def _drill(drill: DrillSummary) -> tuple[Span, ...]:
@@ -151,27 +149,29 @@ def _runs(runs: Sequence[RunSummary], held: Collection[str]) -> Page:
     if not runs:
         return (line("This journal holds no runs."),)
     header = ("run", "pair", "goal", "started, UTC", "by", "took", "end")
-    page = table(header, [_run(run) for run in runs], WIDTHS, whole=1)
-    watched = [command(next_step.watch(run.pair).command) for run in runs if run.open and run.run in held]
-    commands = [
-        command(next_step.resume(run.run).command) for run in runs if run.open and run.run not in held
-    ]
-    page = (*page, *heading("Under way, by a process that may well live"), *watched) if watched else page
-    return (*page, *heading("Open, and can be resumed"), *commands) if commands else page
+    watched = [next_step.watch(run.pair) for run in runs if run.open and run.run in held]
+    resumed = [next_step.resume(run.run) for run in runs if run.open and run.run not in held]
+    return (
+        *table(header, [_run(run) for run in runs], WIDTHS, whole=1),
+        *_commands("Under way, by a process that may well live", watched),
+        *_commands("Open, and can be resumed", resumed),
+    )
+
+
+def _commands(title: str, steps: Sequence[NextStep]) -> Page:
+    return (*heading(title), *(command(step.command) for step in steps)) if steps else ()
 
 
 def _run(run: RunSummary) -> tuple[Span, ...]:
     end = run.end or "not ended"
     style = "warn" if run.open else "good" if run.exit_code == 0 else "bad"
-    goal = "-" if run.goal is None else str(run.goal)
+    goal = Span("-" if run.goal is None else str(run.goal), "status")
+    if run.mode is not Mode.PLANNED:  # in two lines: the column is as wide as the longer word
+        goal = Span(f"{goal.text} {run.mode.value}", "warn")
     return (
         Span(run.run, "bold"),
         Span(run.pair),
-        Span(goal, "status")
-        if run.mode is Mode.PLANNED
-        else Span(
-            f"{goal} {run.mode.value}", "warn"
-        ),  # in two lines: the column is as wide as the longer word
+        goal,
         Span(f"{run.started_at:%m-%d %H:%M}"),
         Span(f"{run.by}@{run.host}"),
         Span("-" if run.seconds is None else span(run.seconds)),
@@ -195,45 +195,33 @@ def show_facts(records: Sequence[Record]) -> Facts:
 
     The document has the records themselves, without the playbook's text: `audit export` has that.
     """
-    first = records[0] if records else None
-    fields = {
-        "run": first and first.run,
-        "pair": first and first.pair,
-        "records": [
-            {
-                **fields_fact(record, but=("run", "pair", "prev")),
-                "data": {
-                    key: value
-                    for key, value in record.data.items()
-                    if (record.kind, key) != (RunStarted.kind, "playbook_text")
-                },
-            }
-            for record in records
-        ],
-    }
-    return _shown(records), document("hamr/show/1", fields)
+    about = known_fact(records[0] if records else None, "run", "pair")
+    told = [
+        {**fields_fact(record, but=("run", "pair", "prev")), "data": _without_playbook(record)}
+        for record in records
+    ]
+    return _shown(records), document("hamr/show/1", {**about, "records": told})
+
+
+def _without_playbook(record: Record) -> dict[str, JSON]:
+    left_out = "playbook_text" if record.kind == RunStarted.kind else ""
+    return {key: value for key, value in record.data.items() if key != left_out}
 
 
 def _shown(records: Sequence[Record]) -> Page:
     if not records:
         return (line("This journal has no records of that run."),)
     page: list[Line] = [*_title(records)]
-    day = ""
-    for record in records:
-        today, time = record.at[:10], record.at[11:21]
-        if today != day:
-            page += heading(f"{today}, times in UTC")
-            day = today
-        page += _entry(record, time)
+    for day, of_day in groupby(records, key=lambda record: record.at[:10]):
+        page += heading(f"{day}, times in UTC")
+        page += chain.from_iterable(map(_entry, of_day))
     return tuple(page)
 
 
 def _title(records: Sequence[Record]) -> Page:
     first, last = records[0], records[-1]
-    is_run = bool(first.pair)
-    what, whose = (
-        ("Run ", f" of pair {shortened(first.pair, 60)}") if is_run else ("Fleet ", " of many pairs")
-    )
+    pair = f" of pair {shortened(first.pair, 60)}"
+    what, whose = ("Run ", pair) if first.pair else ("Fleet ", " of many pairs")
     took = span((moment(last.at) - moment(first.at)).total_seconds())
     people = dict.fromkeys(f"{record.by} on {record.host}" for record in records)
     return (
@@ -247,14 +235,9 @@ _MARGIN = 14
 """Cells before what a record says: two spaces, the time to a tenth of a second, two more."""
 
 
-def _entry(record: Record, time: str) -> Page:
-    event = event_of(record)
+def _entry(record: Record) -> Page:
+    event, margin = event_of(record), f"  {record.at[11:21]}  "
     if event is None:
-        said: Line = (
-            Span(f"{shortened(record.kind, 60)}: ", "dim"),
-            Span(shortened(compact(dict(record.data)))),
-        )
-    else:
-        said = describe_event(event)
-    below = () if event is None else event_details(event, indent=_MARGIN)
-    return (*folded_line(said, f"  {time}  "), *below)
+        kind, data = Span(f"{shortened(record.kind, 60)}: ", "dim"), compact(dict(record.data))
+        return folded_line((kind, Span(shortened(data))), margin)
+    return (*folded_line(describe_event(event), margin), *event_details(event, indent=_MARGIN))

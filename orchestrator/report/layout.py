@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import zip_longest
+from itertools import chain, groupby, zip_longest
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -206,22 +206,17 @@ def folded_line(spans: Line, margin: str) -> Page:
 
 def _joined(spans: Sequence[Span]) -> Line:
     """Neighbours of one style as one span."""
-    joined: list[Span] = []
-    for span in spans:
-        if joined and joined[-1].style == span.style:
-            joined[-1] = Span(joined[-1].text + span.text, span.style)
-        else:
-            joined.append(span)
-    return tuple(joined)
+    alike = groupby(spans, key=lambda span: span.style)
+    return tuple(Span("".join(span.text for span in found), style) for style, found in alike)
 
 
 def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) -> Page:
-    """A text folded into the page; its own newlines are kept.
+    """A text folded into the page, its own newlines kept; nothing where there is none.
 
     `hanging` are more cells before each line but the first.
     """
     lines: list[Line] = []
-    for part in text.split("\n"):
+    for part in text.split("\n") if text else ():
         for number, folded in enumerate(fold(part, page_width() - indent - hanging)):
             margin = " " * (indent + (hanging if number else 0))
             lines.append((Span(margin), Span(folded, style)) if margin else (Span(folded, style),))
@@ -229,10 +224,10 @@ def paragraph(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) 
 
 
 def labelled(label: str, text: str, style: str = "", *, indent: int = 2, width: int = LABEL) -> Page:
-    """A label on the left, and a folded text beside it."""
+    """A label on the left, and a folded text beside it; nothing where there is no text."""
     return tuple(
         (Span(" " * indent + padded("" if number else label, width), "dim"), Span(folded, style))
-        for number, folded in enumerate(fold(text, page_width() - indent - width))
+        for number, folded in enumerate(fold(text, page_width() - indent - width) if text else ())
     )
 
 
@@ -305,22 +300,13 @@ def command(text: str) -> Line:
 
 def next_commands(steps: Sequence[NextStep]) -> Page:
     """What to type next, most useful first, each with what it is for; whole lines, to be copied. Nothing where there is nothing."""
-    if not steps:
-        return ()
-    page: list[Line] = [*heading("Next")]
-    for step in steps:
-        page += (command(step.command), *(paragraph(step.why, "dim", indent=6) if step.why else ()))
-    return tuple(page)
+    told = ((command(step.command), *paragraph(step.why, "dim", indent=6)) for step in steps)
+    return (*heading("Next"), *chain.from_iterable(told)) if steps else ()
 
 
-def head_lines(head: object, verify: str = "") -> Page:
+def head_lines(head: object, verify: str) -> Page:
     """The journal's head, and the command that verifies the journal up to it."""
-    verify = verify or f"hamr audit verify --anchor {head}"
-    return (
-        *heading("Journal"),
-        copied("head", str(head), width=8),
-        copied("verify", verify, width=8),
-    )
+    return (*heading("Journal"), copied("head", str(head), width=8), copied("verify", verify, width=8))
 
 
 def copied(label: str, text: str, *, width: int = LABEL) -> Line:

@@ -53,27 +53,19 @@ def run_page(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime)
 
 def looks_page(looks: Mapping[Role, Look], pair: Pair, now: datetime) -> Page:
     """Who is silent, for how long and for how long at most, and who has answered meanwhile; nothing while nobody is."""
-    silent = {
-        role
-        for role, look in looks.items()
-        if look.answered is None and (now - look.asked_at).total_seconds() >= SILENT
-    }
-    if not silent:
-        return ()
     page: list[Line] = []
-    for role in Role:
-        if (look := looks.get(role)) is None:
-            continue
+    silent = False
+    for role, look in sorted(looks.items(), key=lambda each: [*Role].index(each[0])):
         org = called(pair[role].name, role)
-        if role in silent:
-            again = ", asked again" if isinstance(look.before and look.before.sight, Unreachable) else ""
-            page += labelled(
-                "silent", f"{org}: {_no_answer(look.asked_at, look.seconds, now)}{again}", "warn"
-            )
-        elif look.answered is not None:
+        if look.answered is not None:
             took = span(look.answered.exchange.seconds)
             page += labelled("answered", f"{org}: {reading_words(look.answered).text}, in {took}")
-    return tuple(page)
+        elif (now - look.asked_at).total_seconds() >= SILENT:
+            silent = True
+            again = ", asked again" if isinstance(look.before and look.before.sight, Unreachable) else ""
+            waited = _no_answer(look.asked_at, look.seconds, now)
+            page += labelled("silent", f"{org}: {waited}{again}", "warn")
+    return tuple(page) if silent else ()
 
 
 def _no_answer(since: datetime, most: float, now: datetime) -> str:
@@ -102,7 +94,6 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
         return ()
     page: list[Line] = []
     question, guards = _question(run), run.waits_for_guards
-    hooks = [hook for transition in run.transitions for hook in transition.hooks if hook.ended is None]
     if question is not None:
         page += labelled("asks", shortened(question.text, 1200), "warn")
     elif guards is not None:
@@ -114,7 +105,8 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
         for_how_long = f": {time_left(left)}" if waiting.seconds > 0 else ""
         page += labelled("waits for", f"{shortened(waiting.what)}{for_how_long}", "warn")
     else:
-        for hook in hooks:
+        under_way = (hook for each in run.transitions for hook in each.hooks if hook.ended is None)
+        for hook in under_way:
             since = span((now - hook.at).total_seconds())
             words = f"{hook.name}, {hook.when.value} {hook.transition}, has run for {since}"
             page += labelled("hook", words, "warn")
@@ -123,34 +115,24 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
 
 
 def _question(run: RunView) -> Question | None:
-    open_ones = (
-        asked.question
-        for transition in run.transitions
-        for asked in transition.questions
-        if asked.ended is None
-    )
-    return next(open_ones, None)
+    asked = (asked for transition in run.transitions for asked in transition.questions)
+    return next((each.question for each in asked if each.ended is None), None)
 
 
 def _transitions(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime) -> Page:
     rows = [*_begun(run, playbook), *_to_come(run, playbook)]
-    if not rows and not run.apart:
-        return ()
+    if run.apart:
+        rows.append(_Row("told", None, None, TransitionView("", run.began, writes=[*run.apart])))
     header = ("", *(called(pair[role].name, role) for role in Role))
     silence = (Timeouts() if playbook is None else playbook.timeouts).silence.total_seconds()
     cells = [(_named(row), *(_cell(run, row, role, now, silence) for role in Role)) for row in rows]
-    if run.apart:
-        told = _Row("told", None, None, TransitionView("", run.began, writes=[*run.apart]))
-        cells.append((_named(told), *(_cell(run, told, role, now, silence) for role in Role)))
-    return table(header, cells, _LIMITS, indent=2)
+    return table(header, cells, _LIMITS, indent=2) if rows else ()
 
 
 def _begun(run: RunView, playbook: Playbook | None) -> Iterator[_Row]:
     for begun in run.transitions:
-        declared = None if playbook is None else playbook.transition(begun.name)
-        source = begun.source if declared is None else declared.source
-        target = begun.target if declared is None else declared.target
-        yield _Row(begun.name, source, target, begun)
+        declared = (None if playbook is None else playbook.transition(begun.name)) or begun
+        yield _Row(begun.name, declared.source, declared.target, begun)
 
 
 def _to_come(run: RunView, playbook: Playbook | None) -> Iterator[_Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from orchestrator.model.words import counted, span, utc
 
@@ -35,16 +36,11 @@ def markdown(report: ReportView) -> str:
         f"- [ ] {quoted(thing.text)}" + (f" {code(thing.command)}" if thing.command else "")
         for thing in summary.to_do
     ]
-    lines += _most(to_do)
-    lines += _missed(report)
-    for run in report.runs[:3]:
-        lines += _transitions(run)
-    lines += _not_passed(report)
-    lines += ["", f"Checked: {report.checked}."]
+    lines += [*_most(to_do), *_missed(report), *chain.from_iterable(map(_transitions, report.runs[:3]))]
+    lines += [*_not_passed(report), "", f"Checked: {report.checked}."]
     lines += [f"Journal head {code(str(report.head))}; to check it: {code(report.verify)}"]
     lines += [f"To {step.why}: {code(step.command)}" for step in report.next_steps]
-    lines += [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def quoted(text: str) -> str:
@@ -71,14 +67,13 @@ def code(text: str) -> str:
 def _facts(report: ReportView) -> list[str]:
     lines = []
     for run in report.runs[:3]:
-        started = run.started
-        reason = f", because: {quoted(started.reason)}" if started is not None and started.reason else ""
-        ref = f" ({quoted(started.ref)})" if started is not None and started.ref else ""
-        fleet = f" of fleet {code(started.fleet)}" if started is not None and started.fleet else ""
-        by = quoted(", ".join(run.by))
-        lines.append(
-            f"- run {code(run.run)}{fleet}, {run.mode.value}, by {by}, {utc(run.began)}{reason}{ref}"
-        )
+        fleet = reason = ref = ""
+        if (started := run.started) is not None:
+            fleet = f" of fleet {code(started.fleet)}" if started.fleet else ""
+            reason = f", because: {quoted(started.reason)}" if started.reason else ""
+            ref = f" ({quoted(started.ref)})" if started.ref else ""
+        who = f"{run.mode.value}, by {quoted(', '.join(run.by))}"
+        lines.append(f"- run {code(run.run)}{fleet}, {who}, {utc(run.began)}{reason}{ref}")
         if proof := report.proof_of(run):
             lines.append(f"- its playbook: {quoted(proof)}")
     if len(report.runs) > 3:  # noqa: PLR2004 - as above
@@ -97,11 +92,7 @@ def _missed(report: ReportView) -> list[str]:
 def _transitions(run: RunView) -> list[str]:
     if not run.transitions:
         return []
-    lines = [
-        "",
-        "| transition | from → to | | time | of it API | world | people |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = ["", "| transition | from → to | | time | of it API | world | people |", f"|{' --- |' * 7}"]
     for transition in run.transitions[:MOST]:
         spent = transition.spent
         times = () if spent is None else (spent.seconds, spent.api, spent.world, spent.people)

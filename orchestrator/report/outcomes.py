@@ -147,18 +147,15 @@ def checks_of(report: ReportView) -> tuple[Check, ...]:
 
     Before them, where the records that it was made from do not hold: that they do not.
     """
-    broken = report.broken
-    chain = (
-        ()
-        if broken is None
-        else (Check("journal", "its records hold", False, report.warning, (broken.seq,)),)
-    )
-    drill = report.drill
-    if drill is None or drill.score is None:
-        return (*chain, *(check for run in report.runs for check in _run_checks(run)))
-    group = drill.score.scenario or f"drill {drill.drill}"
-    expectations = drill.score.expectations
-    return (*chain, *(Check(group, each.name, each.held, each.found, each.records) for each in expectations))
+    broken, drill = report.broken, report.drill
+    checks = [check for run in report.runs for check in _run_checks(run)]
+    if drill is not None and drill.score is not None:
+        group = drill.score.scenario or f"drill {drill.drill}"
+        expectations = drill.score.expectations
+        checks = [Check(group, each.name, each.held, each.found, each.records) for each in expectations]
+    if broken is not None:
+        checks.insert(0, Check("journal", "its records hold", False, report.warning, (broken.seq,)))
+    return tuple(checks)
 
 
 def _run_checks(run: RunView) -> Iterator[Check]:

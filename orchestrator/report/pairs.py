@@ -83,7 +83,7 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
             *lines,
             line(),
             *paragraph(", ".join(f"{number} {place}" for place, number in counts)),
-            *(paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}.", "warn") if needing else ()),
+            *paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}." if needing else "", "warn"),
             *unjournalled_lines("".join(unjournalled)),
             *_keyless(found),
             *listed_under("Not read", unread, longest=1200),
@@ -93,17 +93,10 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
 
 def _keyless(found: Looks) -> Page:
     """Why orgs were not asked, for want of keys: said once for all of them."""
-    readings = [
-        reading
-        for look in found.values()
-        if isinstance(look, Standing)
-        for reading in look.readings
-        if reading.keyless
-    ]
-    if not readings:
-        return ()
-    reason = one_reason(reading.reason or "" for reading in readings)
-    return paragraph(f"{counted(len(readings), 'org')} not asked: {reason}.", "bad")
+    looks = (look for look in found.values() if isinstance(look, Standing))
+    reasons = [reading.reason or "" for look in looks for reading in look.readings if reading.keyless]
+    said = f"{counted(len(reasons), 'org')} not asked: {one_reason(reasons)}." if reasons else ""
+    return paragraph(said, "bad")
 
 
 def changes_page(found: Looks, before: Looks) -> Page:
@@ -119,21 +112,17 @@ def changes_page(found: Looks, before: Looks) -> Page:
 def pairs_json(found: Looks, steps: Sequence[NextStep] = ()) -> dict[str, JSON]:
     """The same as a document: hamr/pairs/1."""
     rows = _rows(found)
-    return {
-        **document(
-            "hamr/pairs/1",
-            {
-                **exit_fact(pairs_code(found)),
-                "counts": dict(Counter(row.stands_at for row in rows).most_common()),
-                "need_person": [row.pair for row in rows if row.needs_person],
-                "next": steps,
-            },
-        ),
-        "pairs": [
-            {**error_json(look), "pair": pair} if isinstance(look, HamrError) else status_json(look)
-            for pair, look in found.items()
-        ],
+    pairs = [
+        {**error_json(look), "pair": pair} if isinstance(look, HamrError) else status_json(look)
+        for pair, look in found.items()
+    ]
+    fields = {
+        **exit_fact(pairs_code(found)),
+        "counts": dict(Counter(row.stands_at for row in rows).most_common()),
+        "need_person": [row.pair for row in rows if row.needs_person],
+        "next": steps,
     }
+    return {**document("hamr/pairs/1", fields), "pairs": [*pairs]}
 
 
 def _rows(found: Looks) -> list[_Row]:
@@ -200,9 +189,8 @@ def _changed(rows: Iterable[_Row], before: Looks | None) -> set[str]:
 
 def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Page:
     """A header, and a line for each row."""
-    return table(
-        _HEADER, [_cells(row, found[row.pair], row.pair in changed) for row in rows], _LIMITS, most=1
-    )
+    cells = [_cells(row, found[row.pair], row.pair in changed) for row in rows]
+    return table(_HEADER, cells, _LIMITS, most=1)
 
 
 def _cells(row: _Row, look: Standing | HamrError, changed: bool) -> tuple[Span, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome
@@ -41,7 +42,7 @@ from .plan_details import (
     proof_lines,
 )
 from .status import unjournalled_lines
-from .verdicts import refusal_lines
+from .verdicts import all_pass, refusal_lines
 
 
 def plan_page(plan: Plan, *, out: str = "") -> Page:
@@ -58,12 +59,10 @@ def preview_page(plan: Plan) -> Page:
 def _in_short(plan: Plan) -> Page:
     """Where it stands, the route, per transition how its guards judge it and who is told what, and what is left."""
     conditions = dict.fromkeys(write.condition for write in plan.writes if write.condition)
+    full = Span(" With --full, hamr plan shows every guard and request.", "dim")
     return (
         *_title(plan),
-        (
-            Span("Nothing was sent.", "bold"),
-            Span(" With --full, hamr plan shows every guard and request.", "dim"),
-        ),
+        (Span("Nothing was sent.", "bold"), full),
         *_refusal(plan),
         line(),
         *unjournalled_lines(plan.unjournalled),
@@ -78,7 +77,7 @@ def _in_short(plan: Plan) -> Page:
         *(each for words in conditions for each in labelled("*", words)),
         *also_sent_lines(plan),
         *_afterwards(plan),
-        *(labelled("ends", _ends(plan)) if plan.reachable else ()),
+        *labelled("ends", _ends(plan) if plan.reachable else ""),
     )
 
 
@@ -100,10 +99,8 @@ def _without_id(plan: Plan) -> Plan:
 
 
 def _title(plan: Plan) -> Page:
-    title = f"for pair {shortened(plan.request.pair, 60)} to {plan.request.goal}"
-    return folded_line(
-        (Span("Plan ", "heading"), Span(title, "bold"), Span(f", made {utc(plan.made_at)}")), ""
-    )
+    title = Span(f"for pair {shortened(plan.request.pair, 60)} to {plan.request.goal}", "bold")
+    return folded_line((Span("Plan ", "heading"), title, Span(f", made {utc(plan.made_at)}")), "")
 
 
 def _not_needed(plan: Plan) -> Page:
@@ -142,12 +139,12 @@ def _transition(transition: PlannedTransition) -> Page:
         for when, found in (("before", transition.before), ("after", transition.after))
         if found
     )
-    words = [_guards_words(transition), told, *([hooks] if hooks else [])]
-    name = shortened(transition.name, LABEL - 1)
     hooks_here = (*transition.before, *transition.after)
     absent = [not_here(hook) for hook in hooks_here if hook.name in transition.missing]
     return (
-        *(each for place, text in enumerate(words) for each in labelled("" if place else name, text)),
+        *labelled(shortened(transition.name, LABEL - 1), _guards_words(transition)),
+        *labelled("", told),
+        *labelled("", hooks),
         *(each for text in absent for each in labelled("", text, "bad")),
     )
 
@@ -157,7 +154,7 @@ def _guards_words(transition: PlannedTransition) -> str:
     not_passing = [verdict for verdict in transition.verdicts if verdict.outcome is not Outcome.PASS]
     number = len(transition.verdicts)
     if not not_passing:
-        return "1 guard passes" if number == 1 else f"all {number} guards pass"
+        return all_pass(number)
     said = [f"{number - len(not_passing)} of {counted(number, 'guard')} pass"]
     again = [verdict.guard for verdict in not_passing if verdict.judged_again]
     groups: tuple[tuple[str, Sequence[str]], ...] = (
@@ -175,59 +172,44 @@ def _guards_words(transition: PlannedTransition) -> str:
 def _afterwards(plan: Plan) -> Page:
     """What is left to people, or still owed, once it is made."""
     hooks = [hook for transition in plan.transitions for hook in (*transition.before, *transition.after)]
-    by_hand = [hook.name for hook in hooks if isinstance(hook.what, Manual)]
-    said = [
-        *([f"by hand: {', '.join(shortened(name, 60) for name in by_hand)}"] if by_hand else []),
-        *(
-            [f"{counted(len(plan.remember), 'thing')} to remember (--full)"]
-            if plan.remember and plan.transitions
-            else []
-        ),
-    ]
-    return labelled("afterwards", "; ".join(said)) if said else ()
+    by_hand = ", ".join(shortened(hook.name, 60) for hook in hooks if isinstance(hook.what, Manual))
+    said = [f"by hand: {by_hand}"] if by_hand else []
+    if plan.remember and plan.transitions:
+        said.append(f"{counted(len(plan.remember), 'thing')} to remember (--full)")
+    return labelled("afterwards", "; ".join(said))
 
 
 def _ends(plan: Plan) -> str:
-    goal = plan.request.goal
-    parts = [shortened(plan.ending, 1200)]
-    if goal in plan.objectives and plan.transitions:
-        parts.append(f"objective {span(plan.objectives[goal])}")
-    return "; ".join(parts)
+    allowed = plan.objectives.get(plan.request.goal) if plan.transitions else None
+    return shortened(plan.ending, 1200) + ("" if allowed is None else f"; objective {span(allowed)}")
 
 
-def _refusal(plan: Plan) -> Page:
+def _refusal(plan: Plan) -> Iterator[Line]:
     """What would stop the run, at the top: nobody has to read to the end to learn that it would be refused."""
-    page: list[Line] = []
     before = [verdict for verdict in plan.before if verdict.guard in plan.refused_before]
     if before:
         words = "REFUSED: a run would not start, because of what an earlier one left behind."
-        page += [line(), *paragraph(words, "bad"), *refusal_lines(before)]
+        yield from (line(), *paragraph(words, "bad"), *refusal_lines(before))
     for place, transition in enumerate(plan.transitions):
-        refusing = transition.refusing
-        if refusing:
-            words = (
-                f"REFUSED: a run would stop before its first transition, {transition.name}, and send nothing."
-                if place == 0
-                else f"REFUSED ON THE WAY: as things are predicted, a run would stop before transition {transition.name} and stay there."
-            )
-            page += [line(), *paragraph(words, "bad"), *refusal_lines(refusing)]
+        words = f"REFUSED: a run would stop before its first transition, {transition.name}, and send nothing."
+        if place:
+            words = f"REFUSED ON THE WAY: as things are predicted, a run would stop before transition {transition.name} and stay there."
+        if transition.refusing:
+            yield from (line(), *paragraph(words, "bad"), *refusal_lines(transition.refusing))
     for transition in plan.transitions:
         for hook in transition.before:
             if hook.name in transition.stopped_by:
                 words = f"REFUSED BY A HOOK: a run would stop before transition {transition.name}: {hook.name}: {not_here(hook)}."
-                page += [line(), *paragraph(words, "bad")]
+                yield from (line(), *paragraph(words, "bad"))
     if not plan.reachable:
-        page += [line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad")]
-        page += paragraph(shortened(plan.ending, 1200), indent=2)
-    return tuple(page)
+        yield from (line(), line(f"NO WAY: a run would not get to {plan.request.goal}.", "bad"))
+        yield from paragraph(shortened(plan.ending, 1200), indent=2)
 
 
 def _next_steps(plan: Plan, out: str) -> tuple[NextStep, ...]:
     """What to type next: of a plan that was saved, to apply it, where nothing is in its way."""
-    free = (
-        not (plan.open_drill and plan.mode is Mode.PLANNED) and not plan.strangers and plan.under_way is None
-    )
-    return (next_step.apply(out),) if out and applicable(plan) and free else plan.next_steps
+    in_its_way = (plan.open_drill and plan.mode is Mode.PLANNED) or plan.strangers or plan.under_way
+    return (next_step.apply(out),) if out and applicable(plan) and not in_its_way else plan.next_steps
 
 
 def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
@@ -253,9 +235,7 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
             **fields_fact(plan, "remember", "strangers"),
             "journal_exists": not plan.unjournalled,
             "events_to": plan.events_to,
-            "proof": None
-            if plan.certificate is None
-            else proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
+            "proof": proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
         },
     )
 
@@ -266,34 +246,22 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
 def approvable_page(what: Approvable, *, asked_by: str, reason: str) -> Page:
     """All that an approval is of."""
     overrides = (
-        spans
-        for guard, why in what.overrides.items()
-        for spans in labelled("override", shortened(f"{guard}: {why}"), "warn")
+        labelled("override", shortened(f"{guard}: {why}"), "warn") for guard, why in what.overrides.items()
     )
     return (
         line(f"Pair {what.pair}: {move(what.start, what.goal)}, {what.mode.value}.", "heading"),
         *labelled("transitions", ", then ".join(what.route)),
         *(spans for role in Role for spans in labelled(role.value, what.orgs[role])),
         *labelled("playbook", f"SHA-256 {what.playbook_sha256[:12]}…"),
-        *overrides,
+        *chain.from_iterable(overrides),
         *labelled("asked by", shortened(asked_by, 120)),
-        *(labelled("because", shortened(reason)) if reason else ()),
+        *labelled("because", shortened(reason)),
         *labelled("digest", what.digest),
     )
 
 
 def approval_json(what: Approvable, *, run: str, by: str, reason: str, afterwards: bool) -> dict[str, JSON]:
     """That somebody agreed: hamr/approval/1."""
-    return document(
-        "hamr/approval/1",
-        {
-            "run": run,
-            "digest": what.digest,
-            **fields_fact(
-                what, "pair", "start", "goal", "mode", "route", "orgs", "playbook_sha256", "overrides"
-            ),
-            "by": by,
-            "reason": reason,
-            "afterwards": afterwards,
-        },
-    )
+    agreed = ("digest", "pair", "start", "goal", "mode", "route", "orgs", "playbook_sha256", "overrides")
+    given = {"by": by, "reason": reason, "afterwards": afterwards}
+    return document("hamr/approval/1", {"run": run, **fields_fact(what, *agreed), **given})

@@ -57,11 +57,10 @@ def hook_lines(transition: PlannedTransition, when: When, mode: Mode) -> Page:
         return ()
     page: list[Line] = [line(_TITLES[when], "dim")]
     for hook in hooks:
-        words = f"{_what(hook)}; {_terms(hook, when, mode)}"
-        missing = hook.name in transition.missing
-        if missing:
-            words = f"{words}; {not_here(hook)}"
-        page += labelled(shortened(hook.name, 24), words, "bad" if missing else "", indent=4, width=20)
+        words, style = f"{_what(hook)}; {_terms(hook, when, mode)}", ""
+        if hook.name in transition.missing:
+            words, style = f"{words}; {not_here(hook)}", "bad"
+        page += labelled(shortened(hook.name, 24), words, style, indent=4, width=20)
     return tuple(page)
 
 
@@ -90,30 +89,25 @@ def _terms(hook: Hook, when: When, mode: Mode) -> str:
     return f"{ends}, {again}"
 
 
-def _header(plan: Plan) -> Page:
-    request = plan.request
-    page: list[Line] = [
-        *labelled("goal", str(request.goal), "status"),
-        *labelled("mode", mode_words(plan.mode), "warn" if plan.mode is Mode.EMERGENCY else ""),
-        *labelled("phase", plan.phase),
-        *labelled("", shortened(plan.sentence, 1200)),
-    ]
+def _header(plan: Plan) -> Iterator[Line]:
+    yield from labelled("goal", str(plan.request.goal), "status")
+    yield from labelled("mode", mode_words(plan.mode), "warn" if plan.mode is Mode.EMERGENCY else "")
+    yield from labelled("phase", plan.phase)
+    yield from labelled("", shortened(plan.sentence, 1200))
     for role in Role:
-        page += labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
-    page += labelled("read", _read(plan))
-    page += labelled("playbook", f"{shortened(plan.playbook, 60)} (SHA-256 {plan.playbook_sha256[:12]}…)")
-    page += proof_lines(plan)
-    page += labelled("operator", shortened(str(plan.operator), 120))
-    page += asked_lines(plan)
-    limits, seen = plan.timeouts, span(plan.confirm_within)
-    page += labelled(
-        "time-outs",
-        f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all; a write must be seen "
-        f"within {seen}",
-    )
-    page += also_sent_lines(plan)
+        yield from labelled(role.value, f"{shortened(plan.orgs[role], 60)}, {plan.urls[role]}", "org")
+    yield from labelled("read", _read(plan))
+    digest = f"SHA-256 {plan.playbook_sha256[:12]}…"
+    yield from labelled("playbook", f"{shortened(plan.playbook, 60)} ({digest})")
+    yield from proof_lines(plan)
+    yield from labelled("operator", shortened(str(plan.operator), 120))
+    yield from asked_lines(plan)
+    limits = plan.timeouts
+    waits = f"connect {span(limits.connect)}, read {span(limits.read)}, {span(limits.total)} in all"
+    yield from labelled("time-outs", f"{waits}; a write must be seen within {span(plan.confirm_within)}")
+    yield from also_sent_lines(plan)
     own = f"{OWN_ID} below stands for the run's own id, which it gets when it begins"
-    return (*page, *labelled("run", own if plan.run == OWN_ID else plan.run))
+    yield from labelled("run", own if plan.run == OWN_ID else plan.run)
 
 
 def proof_lines(plan: Plan) -> Page:
@@ -130,27 +124,19 @@ def mode_words(mode: Mode) -> str:
     return "planned" if mode is Mode.PLANNED else "emergency: the survivor alone is enough"
 
 
-def asked_lines(plan: Plan) -> Page:
+def asked_lines(plan: Plan) -> Iterator[Line]:
     """What the request says beside its goal, and what is in its way: others at work, hooks that it would drop."""
-    request = plan.request
-    page = [
-        *under_way_lines(plan.under_way),
-        *strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role)),
-    ]
-    if request.reason:
-        page += labelled("reason", shortened(request.reason))
-    if request.ref:
-        page += labelled("ref", shortened(request.ref, 120))
+    yield from under_way_lines(plan.under_way)
+    yield from strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
+    yield from labelled("reason", shortened(plan.request.reason))
+    yield from labelled("ref", shortened(plan.request.ref, 120))
     needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
-    for guard, why in request.overrides.items():
+    for guard, why in plan.request.overrides.items():
         needless = "" if guard in needed else " (not needed: it passes)"
-        page += labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
+        yield from labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")
     for run, hook in plan.unpaid if plan.transitions else ():
-        words = (
-            f"run {run} still owes {hook}; this one takes its place, and drops that. First: hamr resume {run}"
-        )
-        page += labelled("drops", words, "warn")
-    return tuple(page)
+        words = f"run {run} still owes {hook}; this one takes its place, and drops that"
+        yield from labelled("drops", f"{words}. First: hamr resume {run}", "warn")
 
 
 def also_sent_lines(plan: Plan) -> Page:
@@ -174,38 +160,37 @@ def assumed_words(assumed: Status) -> str:
 
 
 def _before(plan: Plan) -> Page:
-    if not plan.before:
-        return ()
-    page: list[Line] = [*heading("Before the first transition")]
-    for verdict in plan.before:
-        page += verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
-    return tuple(page)
+    lines = (
+        spans
+        for verdict in plan.before
+        for spans in verdict_lines(verdict, "overridden" if verdict.guard in plan.overridden_before else "")
+    )
+    return (*heading("Before the first transition"), *lines) if plan.before else ()
 
 
-def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Page:
+def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Iterator[Line]:
     transition = plan.transitions[place]
     move = f"{transition.name}, {transition.source} → {transition.target}"
-    page: list[Line] = [*heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")]
-    if transition.why:
-        page += paragraph(shortened(transition.why), indent=2)
+    yield from heading(f"Transition {place + 1} of {len(plan.transitions)}: {move}")
+    yield from paragraph(shortened(transition.why), indent=2)
     if transition.half_done:
         words = "A write of this transition is in effect already: only linked, fresh and alone bind it."
-        page += paragraph(words, "warn", indent=2)
-    page.append(line("  Guards", "dim"))
+        yield from paragraph(words, "warn", indent=2)
+    yield line("  Guards", "dim")
     for verdict in transition.verdicts:
-        page += _verdict(transition, verdict)
-    page += hook_lines(transition, When.BEFORE, plan.mode)
+        yield from _verdict(transition, verdict)
+    yield from hook_lines(transition, When.BEFORE, plan.mode)
     if transition.waits_for_server:
         words = "Nothing is sent: the server makes this move by itself, and the run waits for it."
-        page += paragraph(words, indent=2)
+        yield from paragraph(words, indent=2)
     elif not transition.writes:
-        page += paragraph("Nothing is sent: both orgs show it already.", indent=2)
+        yield from paragraph("Nothing is sent: both orgs show it already.", indent=2)
     else:
-        page.append(line("  Writes", "dim"))
+        yield line("  Writes", "dim")
     for write in transition.writes:
         spare = plan.mode is Mode.EMERGENCY and write is not transition.writes[0]
-        page += _write(plan, write, next(numbers), spare=spare)
-    return (*page, *hook_lines(transition, When.AFTER, plan.mode))
+        yield from _write(plan, write, next(numbers), spare=spare)
+    yield from hook_lines(transition, When.AFTER, plan.mode)
 
 
 def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
@@ -236,43 +221,35 @@ def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page
         Span(str(write.status), "status"),
         Span(f", {write.condition}" if write.condition else "", "warn"),
     )
-    page: list[Line] = [
+    outcomes = zip(
+        ("if refused", "if lost", "if cut short"),
+        _if_it_goes_wrong(plan, write, stands, spare=spare),
+        strict=True,
+    )
+    return (
         *folded_line(told, f"    {number}. "),
         (Span("       "), Span(f"{request.method} {request.url}", "command")),
         (Span("       "), Span(compact(request.body), "command")),
-    ]
-    for label, words in _if_it_goes_wrong(plan, write, stands, spare=spare):
-        page += labelled(label, words, indent=7, width=15)
-    return tuple(page)
+        *(spans for label, words in outcomes for spans in labelled(label, words, indent=7, width=15)),
+    )
 
 
-def _if_it_goes_wrong(
-    plan: Plan, write: PlannedWrite, stands: str, *, spare: bool
-) -> tuple[tuple[str, str], ...]:
+def _if_it_goes_wrong(plan: Plan, write: PlannedWrite, stands: str, *, spare: bool) -> tuple[str, str, str]:
     """What happens if the server refuses it, if its answer is lost, and if the run dies right after it."""
-    resume = next_step.resume(plan.request.pair)
-    died = f"the pair stands {write.stands}" if write.stands else "the pair stands between two statuses"
+    takes_it_up = f"{next_step.resume(plan.request.pair)} takes it up"
+    died = f"the pair stands {write.stands or 'between two statuses'}; {takes_it_up}"
     if spare:
         left = "the run goes on without this org, which is then owed the survivor's status"
-        return (("if refused", left), ("if lost", left), ("if cut short", f"{died}; {resume} takes it up"))
+        return left, left, died
+    refused = f"the run stops as incomplete (exit 6), and the pair stands {stands}; {takes_it_up}"
     within, every = span(plan.confirm_within), span(plan.confirm_every)
-    again = (
-        f"it is sent again, at most {'once' if plan.resend == 1 else counted(plan.resend, 'time')}; else "
-        if plan.resend
-        else ""
-    )
+    times = "once" if plan.resend == 1 else counted(plan.resend, "time")
+    again = f"it is sent again, at most {times}; else " if plan.resend else ""
     lost = (
         f"read back for up to {within}, every {every}; if it is not there and nothing else moved, "
         f"{again}the run ends as unknown (exit 7)"
     )
-    return (
-        (
-            "if refused",
-            f"the run stops as incomplete (exit 6), and the pair stands {stands}; {resume} takes it up",
-        ),
-        ("if lost", lost),
-        ("if cut short", f"{died}; {resume} takes it up"),
-    )
+    return refused, lost, died
 
 
 def applicable(plan: Plan) -> bool:
@@ -280,24 +257,14 @@ def applicable(plan: Plan) -> bool:
     return plan.assumed is None and bool(plan.transitions) and not plan.refused
 
 
-def _ending(plan: Plan) -> Page:
-    page: list[Line] = [*heading(_ending_title(plan))]
-    page += paragraph(shortened(plan.ending, 1200), indent=2)
-    goal = plan.request.goal
+def _ending(plan: Plan) -> Iterator[Line]:
+    refused = "what refuses is overridden, and " if plan.refused else ""
+    yield from heading(f"If {refused}nothing goes wrong" if plan.reachable else "How it would end")
+    yield from paragraph(shortened(plan.ending, 1200), indent=2)
+    goal, requests = plan.request.goal, counted(len(plan.writes), "request")
     if goal in plan.objectives:
-        page += paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
+        yield from paragraph(f"The objective for {goal} is {span(plan.objectives[goal])}.", indent=2)
     if applicable(plan) and plan.run != OWN_ID:
-        page += paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
-    number = len(plan.writes)
-    requests = (
-        f"{counted(number, 'request')} would be sent; none was." if number else "Nothing would be sent."
-    )
-    return (*page, *paragraph(requests, indent=2))
-
-
-def _ending_title(plan: Plan) -> str:
-    if not plan.reachable:
-        return "How it would end"
-    if plan.refused:
-        return "If what refuses is overridden, and nothing goes wrong"
-    return "If nothing goes wrong"
+        yield from paragraph(f"This plan can be applied until {utc(plan.expires_at)}.", indent=2)
+    sent = f"{requests} would be sent; none was." if plan.writes else "Nothing would be sent."
+    yield from paragraph(sent, indent=2)

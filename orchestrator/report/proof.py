@@ -49,11 +49,7 @@ def proof_page(proof: Proof, scenario: str | None = None) -> Page:
     return (
         *_verdict(proof),
         *(each for found in told.values() for each in (line(), *story_page(found))),
-        *(
-            (line(), *paragraph(f"{more} more of the same law and way: --json has them.", "dim"))
-            if more
-            else ()
-        ),
+        *((line(), line(f"{more} more of the same law and way: --json has them.", "dim")) if more else ()),
         line(),
         *(line(f"  {route_line(each)}", "" if each.whole else "warn") for each in proof.routes),
         *next_commands(next_after(proof, scenario)),
@@ -75,38 +71,32 @@ def progress_line(routes: int, of: int, explored: Explored) -> tuple[Span, ...]:
 
 def _verdict(proof: Proof) -> Page:
     explored = proof.explored
-    counts = f"{_counts(explored)} in {proof.seconds:.1f} s"
+    counts = f"  {_counts(explored)} in {proof.seconds:.1f} s"
     upto = f"to {counted(proof.faults, 'fault')} on {counted(len(proof.routes), 'route')}"
     if proof.counterexamples:
         laws = ", ".join(dict.fromkeys(each.broken.law.value for each in proof.counterexamples))
-        return ((Span("BROKEN. ", "bad"), Span(f"{proof.playbook}: {laws}")), line(f"  {counts}", "dim"))
+        return ((Span("BROKEN. ", "bad"), Span(f"{proof.playbook}: {laws}")), line(counts, "dim"))
     if proof.holds:
-        return (
-            (Span("PROVEN ", "good"), Span(f"{upto}: {proof.playbook}, SHA-256 {proof.sha256[:12]}")),
-            line(f"  {counts}; nothing was left out", "dim"),
-        )
+        proven = Span(f"{upto}: {proof.playbook}, SHA-256 {proof.sha256[:12]}")
+        return (Span("PROVEN ", "good"), proven), line(f"{counts}; nothing was left out", "dim")
+    not_proven = Span(f"The budget ended before all of {proof.playbook} was explored {upto}")
+    left = f"  left out: at least {explored.left:,} interleavings that were known by then"
     return (
-        (
-            Span("NOT PROVEN. ", "warn"),
-            Span(f"The budget ended before all of {proof.playbook} was explored {upto}"),
-        ),
-        line(f"  {counts}; no law broke in that", "dim"),
-        line(f"  left out: at least {explored.left:,} interleavings that were known by then", "warn"),
+        (Span("NOT PROVEN. ", "warn"), not_proven),
+        line(f"{counts}; no law broke in that", "dim"),
+        line(left, "warn"),
     )
 
 
 def next_after(proof: Proof, scenario: str | None = None) -> tuple[NextStep, ...]:
     """What to type next."""
+    asked = ("--faults", str(proof.faults))
     if proof.counterexamples:
-        return (
-            *(() if scenario is None else (next_step.play(scenario),)),
-            NextStep(
-                "prove", proof.file, ("--faults", str(proof.faults)), "prove it again, once it is mended"
-            ),
-        )
+        again = NextStep("prove", proof.file, asked, "prove it again, once it is mended")
+        return (again,) if scenario is None else (next_step.play(scenario), again)
     if proof.holds:
         return ()
-    asked, less = ("--faults", str(proof.faults)), _less(proof)
+    less = _less(proof)
     return (
         NextStep("prove", proof.file, (*asked, "--budget", "1h"), "give it more time"),
         *((NextStep("prove", proof.file, less, "or prove less of it to its end"),) if less else ()),
@@ -200,11 +190,8 @@ def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for eac
         case What.GUARD:
             return f"the guards over probe {moment.subject}: {otherwise}"
         case What.HOOK:
-            return (
-                f"hook {moment.subject} {otherwise}"
-                if event is not Event.HOOK_DIED
-                else f"{otherwise} ({moment.subject})"
-            )
+            died = event is Event.HOOK_DIED
+            return f"{otherwise} ({moment.subject})" if died else f"hook {moment.subject} {otherwise}"
         case What.PERSON:
             return f"a question about {moment.subject} {otherwise}"
         case What.LEFT:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
@@ -17,7 +17,6 @@ from .doctor import LEVEL_STYLES
 from .documents import document, fields_fact, proof_fact, seconds
 from .layout import (
     OF_MANY,
-    Line,
     Page,
     Span,
     labelled,
@@ -55,12 +54,9 @@ def _legend(found: Sequence[ReadinessHistory]) -> Page:
     """What the last column says, where any pair has something in it."""
     if all(each.took(0.5) is None for each in found):
         return ()
-    allowed = found[0].objective
-    limit = "" if allowed is None else f"; {span(allowed)} are allowed"
-    return (
-        line(),
-        *paragraph(f"To ACTIVE live: the median, and within what time 95 % got there{limit}.", "dim"),
-    )
+    limit = "" if found[0].objective is None else f"; {span(found[0].objective)} are allowed"
+    words = f"To ACTIVE live: the median, and within what time 95 % got there{limit}."
+    return (line(), *paragraph(words, "dim"))
 
 
 def _window(history: ReadinessHistory) -> str:
@@ -93,13 +89,13 @@ def _roughly(length: timedelta | float) -> str:
 
 
 def _in_full(history: ReadinessHistory) -> Page:
-    lines: list[Line] = [
+    facts = (labelled(*fact, indent=0, width=16) for fact in facts_of(history))
+    return (
         (Span("Pair ", "heading"), Span(history.pair, "bold"), Span(f", {_window(history)}")),
         line(),
-    ]
-    for label, text, style in facts_of(history):
-        lines += labelled(label, text, style, indent=0, width=16)
-    return (*lines, *listed_under("Got worse", worse_words(history)))
+        *chain.from_iterable(facts),
+        *listed_under("Got worse", worse_words(history)),
+    )
 
 
 def facts_of(history: ReadinessHistory) -> Iterator[tuple[str, str, str]]:
@@ -109,8 +105,11 @@ def facts_of(history: ReadinessHistory) -> Iterator[tuple[str, str, str]]:
     if history.last_look is None:
         yield "doctor", f"no look was kept in the last {span(history.at - history.since)}", "warn"
     else:
-        looks = f"{counted(history.looks, 'look')}, the last {ago(history.at - history.last_look)}"
-        yield "doctor", looks, ""
+        yield (
+            "doctor",
+            f"{counted(history.looks, 'look')}, the last {ago(history.at - history.last_look)}",
+            "",
+        )
     if history.not_well:
         yield "not well", ", ".join(f"{name} {level.name}" for name, level in history.not_well.items()), "bad"
     yield "drill", *_drill_words(history, history.last_drill(simulated=False), "live")
@@ -127,11 +126,8 @@ def stands_words(history: ReadinessHistory, stands: Stands) -> str:
     """Whether it is ready, since when, and how long it was not."""
     if stands.since is None:
         return "not known: nobody has looked"
-    level = (
-        "ready"
-        if stands.level is Level.OK
-        else f"{'ready' if is_ready(stands.level) else 'not ready'}, {stands.level.name}"
-    )
+    level = "ready" if is_ready(stands.level) else "not ready"
+    level += "" if stands.level is Level.OK else f", {stands.level.name}"
     longer = " or longer" if stands.or_longer else ""
     lost = f"; not ready for {span(stands.not_ready)} in all" if stands.not_ready else ""
     if history.last_look is not None and stands.level is Level.UNKNOWN and not history.spells[-1].looked:
@@ -179,15 +175,11 @@ def _proof_words(history: ReadinessHistory) -> tuple[str, str]:
 
 def worse_words(history: ReadinessHistory) -> tuple[str, ...]:
     """What got worse, each in a sentence."""
-    slower = history.slower
-    return (
-        *(_turned_words(history.at, [*alike]) for _, alike in groupby(history.turned, key=_alike)),
-        *(
-            (f"to ACTIVE took {span(slower[0])} the last time, and {span(slower[1])} before (median)",)
-            if slower is not None
-            else ()
-        ),
-    )
+    worse = [_turned_words(history.at, [*alike]) for _, alike in groupby(history.turned, key=_alike)]
+    if history.slower is not None:
+        last, before = map(span, history.slower)
+        worse.append(f"to ACTIVE took {last} the last time, and {before} before (median)")
+    return tuple(worse)
 
 
 def _alike(turned: Turned) -> tuple[Level, datetime, Level]:
@@ -197,10 +189,8 @@ def _alike(turned: Turned) -> tuple[Level, datetime, Level]:
 def _turned_words(at: datetime, turned: Sequence[Turned]) -> str:
     """Those that turned in one look to the same."""
     level, since, before = _alike(turned[0])
-    return (
-        f"{level.name} since {utc(since)} ({ago(at - since)}), and {before.name} before: "
-        f"{', '.join(each.check for each in turned)}"
-    )
+    checks = ", ".join(each.check for each in turned)
+    return f"{level.name} since {utc(since)} ({ago(at - since)}), and {before.name} before: {checks}"
 
 
 def steps_of(found: Iterable[ReadinessHistory]) -> tuple[NextStep, ...]:
@@ -229,6 +219,10 @@ def readiness_json(found: Sequence[ReadinessHistory], journal: str) -> dict[str,
     )
 
 
+_REGIONS = {"live": False, "simulated": True}
+"""Whether they are simulated, by the key under which documents say so."""
+
+
 def _fact(history: ReadinessHistory) -> dict[str, object]:
     return {
         **fields_fact(history, "pair", "playbook", "at", "since", "level"),
@@ -236,8 +230,8 @@ def _fact(history: ReadinessHistory) -> dict[str, object]:
         "emergency": _stands_fact(history.emergency),
         **fields_fact(history, "looks", "last_look", "not_well"),
         "got_worse": [fields_fact(each, "check", "level", "before", "since") for each in history.turned],
-        "last_drill": _by_regions(lambda simulated: history.last_drill(simulated=simulated)),
-        "there_and_back": _by_regions(lambda simulated: history.last_way(simulated=simulated)),
+        "last_drill": {name: history.last_drill(simulated=each) for name, each in _REGIONS.items()},
+        "there_and_back": {name: history.last_way(simulated=each) for name, each in _REGIONS.items()},
         "to_active": {
             "objective_seconds": seconds(history.objective),
             **{
@@ -246,13 +240,11 @@ def _fact(history: ReadinessHistory) -> dict[str, object]:
                     "median_seconds": seconds(history.took(0.5, simulated=simulated)),
                     "p95_seconds": seconds(history.took(0.95, simulated=simulated)),
                 }
-                for name, simulated in (("live", False), ("simulated", True))
+                for name, simulated in _REGIONS.items()
             },
             "slower": history.slower is not None,
         },
-        "proof": None
-        if history.certificate is None
-        else proof_fact(history.certificate, history.playbook_sha256, history.version),
+        "proof": proof_fact(history.certificate, history.playbook_sha256, history.version),
         "spells": [
             {
                 **fields_fact(each, "since", "until"),
@@ -263,11 +255,6 @@ def _fact(history: ReadinessHistory) -> dict[str, object]:
             for each in history.spells
         ],
     }
-
-
-def _by_regions(find: Callable[[bool], Drilled | None]) -> dict[str, object]:
-    """What is found live, and on the simulator; null where there is none."""
-    return {name: find(simulated) for name, simulated in (("live", False), ("simulated", True))}
 
 
 def _stands_fact(stands: Stands) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from orchestrator.errors import ExitCode
 from orchestrator.model import events
 from orchestrator.model.events import Event
@@ -68,10 +70,8 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
         return None
     if isinstance(event, events.SituationRead) and event.purpose not in _LOOKS_TOLD:
         return None
-    return (
-        Span(f"{elapsed:7.1f} s  ", "dim"),
-        *describe_event(event, lambda role: called(pair[role].name, role)),
-    )
+    said = describe_event(event, lambda role: called(pair[role].name, role))
+    return (Span(f"{elapsed:7.1f} s  ", "dim"), *said)
 
 
 def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
@@ -79,10 +79,8 @@ def progress_page(event: Event, pair: Pair, elapsed: float) -> Page:
     spans = progress_line(event, pair, elapsed)
     if spans is None:
         return ()
-    below = (
-        event_details(event, indent=11) if isinstance(event, events.WaitBegan | events.WaitContinued) else ()
-    )
-    return (spans, *below)
+    waits = isinstance(event, events.WaitBegan | events.WaitContinued)
+    return (spans, *(event_details(event, indent=11) if waits else ()))
 
 
 def result_page(result: RunResult) -> Page:
@@ -113,37 +111,28 @@ def _without_refusals(result: RunResult) -> str:
 
 def _let_pass(result: RunResult) -> Page:
     """The guards that did not pass and did not stop it: what a person has to answer for later."""
-    named = {verdict.guard: f"overridden: {reason}" for verdict, reason in result.overridden}
-    blind = {verdict.guard: f"waived: {why_waived(verdict)}" for verdict in result.waived}
-    verdicts = {
-        verdict.guard: verdict for verdict in (*result.waived, *(each for each, _ in result.overridden))
-    }
-    lines = [
-        each
-        for guard, verdict in verdicts.items()
-        for each in verdict_lines(verdict, named.get(guard) or blind[guard], indent=2)
-    ]
+    let_pass = {each.guard: (each, f"waived: {why_waived(each)}") for each in result.waived}
+    let_pass |= {each.guard: (each, f"overridden: {reason}") for each, reason in result.overridden}
+    lines = [spans for each, note in let_pass.values() for spans in verdict_lines(each, note, indent=2)]
     return (*heading("Did not pass, and did not stop it"), *lines) if lines else ()
 
 
-def _facts(result: RunResult) -> Page:
+def _facts(result: RunResult) -> Iterator[Line]:
     ending = result.ending
     goal = "" if result.goal is None else f" to {result.goal}"
     emergency = ", in emergency mode" if result.mode is Mode.EMERGENCY else ""
-    page: list[Line] = [
-        *labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{emergency}"),
-        *labelled("sent", shortened(ending.sent, 600), "bold"),
-    ]
-    if ending.org is not None:
-        page += labelled("org", str(ending.org), "org")
+    yield from labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{emergency}")
+    yield from labelled("sent", shortened(ending.sent, 600), "bold")
+    yield from labelled("org", str(ending.org or ""), "org")
     if ending.end is not End.DONE:  # which the message above says
-        page += labelled("stands", result.phase or "not seen")
+        yield from labelled("stands", result.phase or "not seen")
     steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
-    page += labelled("took", f"{_took(result)}: {steps}" if steps else _took(result))
+    yield from labelled("took", f"{_took(result)}: {steps}" if steps else _took(result))
     for objective in result.objectives:
         word, style = ("met", "good") if objective.met else ("MISSED", "bad")
-        page += labelled("objective", f"{objective.status} {word}: {took_of(objective)}", style)
-    return (*page, *(() if result.exit_code is ExitCode.DONE else exit_lines(result.exit_code)))
+        yield from labelled("objective", f"{objective.status} {word}: {took_of(objective)}", style)
+    if result.exit_code is not ExitCode.DONE:
+        yield from exit_lines(result.exit_code)
 
 
 def _took(result: RunResult) -> str:
@@ -151,10 +140,8 @@ def _took(result: RunResult) -> str:
 
     The waits of a run that was taken up count from its first beginning, so they can be more than that.
     """
-    waits = [
-        *([f"{span(result.waited)} waiting for guards"] if result.waited else []),
-        *([f"{span(result.asked)} waiting for a person"] if result.asked else []),
-    ]
+    waited = ((result.waited, "guards"), (result.asked, "a person"))
+    waits = [f"{span(seconds)} waiting for {whom}" for seconds, whom in waited if seconds]
     if not waits:
         return span(result.seconds)
     whole = ", of it " if result.waited + result.asked <= result.seconds else "; since the run first began, "

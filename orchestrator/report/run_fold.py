@@ -67,18 +67,10 @@ def report_of(
     *,
     journal: str = "",
 ) -> ReportView:
-    """A run's or a drill's report.
+    """The report of a run or a drill, by its id; a ValueError where there is no record of it.
 
-    Args:
-        subject: the run's id, or the drill's.
-        records: of the journal, in order: the subject's own, those of a drill's runs, and, to know whether what is
-            owed was told since, the pair's. Others are passed over.
-        head: the journal's newest record.
-        playbook_of: what the journal holds as a text only.
-        journal: its file, where it was named on the command line.
-
-    Raises:
-        ValueError: there is no record of that run or drill.
+    `records` are the journal's, in order: the subject's own, those of a drill's runs, and, to know whether what is owed
+    was told since, the pair's; others are passed over. `journal` is its file, where it was named on the command line.
     """
     told = [(record, event_of(record)) for record in records]
     runs = _runs_of(subject, told)
@@ -102,16 +94,13 @@ def report_of(
 
 def _runs_of(subject: str, told: Told) -> tuple[str, ...]:
     """The subject where it is a run, else the runs that name it as their drill; in the order in which they began."""
-    named = [
-        record.run
-        for record, event in told
-        if isinstance(event, events.RunStarted) and event.drill == subject
-    ]
-    if named or any(
-        isinstance(event, events.DrillStarted) and record.run == subject for record, event in told
-    ):
-        return tuple(dict.fromkeys(named))
-    return (subject,)
+    runs: dict[str, None] = {}
+    is_drill = False
+    for record, event in told:
+        if isinstance(event, events.RunStarted) and event.drill == subject:
+            runs[record.run] = None
+        is_drill |= isinstance(event, events.DrillStarted) and record.run == subject
+    return tuple(runs) if runs or is_drill else (subject,)
 
 
 def _drill_of(told: Told) -> DrillView | None:
@@ -142,13 +131,11 @@ def _run_of(told: Told, name: str) -> RunView:
         at, by = moment(record.at), f"{record.by} on {record.host}"
         if by not in run.by:
             run.by.append(by)
-        if event is None:
-            said = f"{shortened(record.kind, 60)}: written by another version of hamr"
-            run.entries.append(Entry(record.seq, at, record.kind, said))
-            continue
-        said, notable = line_text(describe_event(event)), isinstance(event, _NOTABLE)
-        run.entries.append(Entry(record.seq, at, record.kind, said, notable))
-        note_event(run, event, at, seq=record.seq, by=by)
+        said = f"{shortened(record.kind, 60)}: written by another version of hamr"
+        if event is not None:
+            said = line_text(describe_event(event))
+            note_event(run, event, at, seq=record.seq, by=by)
+        run.entries.append(Entry(record.seq, at, record.kind, said, isinstance(event, _NOTABLE)))
     times = times_of((event, moment(record.at)) for record, event in told if event is not None)
     run.spent = times.whole
     made = sorted((each for each in run.transitions if each.made), key=lambda each: each.made_seq)
@@ -172,8 +159,7 @@ def note_event(run: RunView, event: Event, at: datetime, *, seq: int, by: str) -
 
 
 def _note_playbook(run: RunView, playbook_of: PlaybookOf) -> None:
-    playbook = None if run.started is None else playbook_of(run.started)
-    if playbook is None or run.started is None:
+    if run.started is None or (playbook := playbook_of(run.started)) is None:
         return
     run.wanted = playbook.objectives.get(run.started.goal)
     moved = any(transition.made for transition in run.transitions)
@@ -275,12 +261,10 @@ def _note_transition(run: RunView, event: Event, at: datetime, seq: int) -> None
         case events.GuardsJudged(transition=name, verdicts=verdicts, binding=binding):
             _begun(run, name, at).judgements.append(Judgement(seq, at, verdicts, binding))
         case events.GuardOverridden(transition=name, verdict=verdict, reason=reason):
-            judgement = _judgement(run, name)
-            if judgement is not None:
+            if judgement := _judgement(run, name):
                 judgement.overridden[verdict.guard] = reason
         case events.GuardWaived(transition=name, verdict=verdict):
-            judgement = _judgement(run, name)
-            if judgement is not None:
+            if judgement := _judgement(run, name):
                 judgement.waived.add(verdict.guard)
         case events.TransitionIntended(transition=name, source=source, target=target):
             transition = _begun(run, name, at)
@@ -336,10 +320,8 @@ def _note_now(run: RunView, event: Event, at: datetime) -> None:
         case events.Waiting():
             run.awaited = event, at
         case events.WriteThrottled(role=role, seconds=seconds):
-            run.awaited = (
-                events.Waiting(f"the {role} org, which has too many requests (429)", seconds, role),
-                at,
-            )
+            what = f"the {role} org, which has too many requests (429)"
+            run.awaited = events.Waiting(what, seconds, role), at
         case events.ReadingsTaken():
             pass
         case _:

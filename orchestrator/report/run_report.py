@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from orchestrator.model.guard import Measured, ProbeReading
@@ -13,7 +13,6 @@ from orchestrator.model.words import span, utc
 
 from .documents import document, fields_fact, known_fact, noun_fact, proof_fact, seconds
 from .layout import (
-    LABEL,
     Line,
     Page,
     Span,
@@ -55,9 +54,7 @@ def report_page(report: ReportView) -> Page:
     """What happened, whether it worked, and what is left to do."""
     summary = summary_of(report)
     figures = (
-        labelled(
-            each.label[:LABEL].lower(), f"{each.value} ({each.note})" if each.note else each.value, each.tone
-        )
+        labelled(each.label.lower(), each.value + (f" ({each.note})" if each.note else ""), each.tone)
         for each in summary.figures
     )
     return (
@@ -75,66 +72,54 @@ def report_page(report: ReportView) -> Page:
 
 
 def _run_lines(report: ReportView, run: RunView) -> Page:
-    started, alone, proof = run.started, report.drill is None, report.proof_of(run)
+    started = run.started
     goal = "" if started is None else f" to {started.goal}, {run.mode.value}"
     name = f"{run.name}: " if run.name else ""
-    page: list[Line] = [*heading("Run" if alone else f"{name}run {run.run}")]
+    page: list[Line] = [*heading("Run" if report.drill is None else f"{name}run {run.run}")]
     page += labelled("run", f"{run.run}, pair {shortened(run.pair, 60)}{goal}")
     page += labelled("by", shortened(", ".join(run.by)))
     page += labelled("began", utc(run.began))
     if started is not None:
-        page += labelled("reason", shortened(started.reason)) if started.reason else ()
-        page += labelled("ref", shortened(started.ref)) if started.ref else ()
-        page += labelled("fleet", started.fleet) if started.fleet else ()
+        page += labelled("reason", shortened(started.reason))
+        page += labelled("ref", shortened(started.ref))
+        page += labelled("fleet", started.fleet)
         digest = f"{started.playbook}, SHA-256 {started.playbook_sha256[:12]}…, hamr {started.version}"
         page += labelled("playbook", shortened(digest))
-        page += labelled("proof", proof) if proof else ()
+        page += labelled("proof", report.proof_of(run))
     for resume in run.resumes:
         page += labelled("resumed", shortened(f"{utc(resume.at)} by {resume.by}, {resume.mode.value}"))
     return (
         *page,
-        *_transitions(run),
-        *_writes(run),
+        *_table(_TRANSITIONS, [*map(_transition, run.transitions)], (14, 20, 12, 10, 10, 10, 10)),
+        *_table(_WRITES, [_write(run, write) for write in run.writes], (5, 12, 36, 36)),
         *listed_under("Guards that did not pass", _not_passed(run), longest=600),
         *listed_under("Hooks", map(_hook_words, run.hooks), longest=600),
     )
 
 
-def _transitions(run: RunView) -> Page:
-    if not run.transitions:
-        return ()
-    rows = []
-    for transition in run.transitions:
-        spent = transition.spent or Spent()
-        times = (spent.seconds, spent.api, spent.world, spent.people)
-        rows.append(
-            (
-                Span(transition.name, "bold"),
-                Span(transition_move(transition) or "-", "status"),
-                transition_outcome(transition),
-                *(Span(span(each) if each else "-") for each in times),
-            )
-        )
-    header = ("transition", "from → to", "", "time", "API", "world", "people")
-    return (line(), *table(header, rows, (14, 20, 12, 10, 10, 10, 10), indent=2))
+_TRANSITIONS = ("transition", "from → to", "", "time", "API", "world", "people")
+_WRITES = ("write", "status", "org", "what became of it")
 
 
-def _writes(run: RunView) -> Page:
-    if not run.writes:
-        return ()
-    rows = []
-    for write in run.writes:
-        attempt = write.attempt
-        rows.append(
-            (
-                Span(str(attempt.number)),
-                Span(str(attempt.status), "status"),
-                Span(run.called(attempt.role), "org"),
-                write_outcome(write),
-            )
-        )
-    header = ("write", "status", "org", "what became of it")
-    return (line(), *table(header, rows, (5, 12, 36, 36), indent=2))
+def _table(header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int]) -> Page:
+    """A table below an empty line; nothing where there is no row."""
+    return (line(), *table(header, rows, limits, indent=2)) if rows else ()
+
+
+def _transition(transition: TransitionView) -> tuple[Span, ...]:
+    spent = transition.spent or Spent()
+    times = (spent.seconds, spent.api, spent.world, spent.people)
+    return (
+        Span(transition.name, "bold"),
+        Span(transition_move(transition) or "-", "status"),
+        transition_outcome(transition),
+        *(Span(span(each) if each else "-") for each in times),
+    )
+
+
+def _write(run: RunView, write: Write) -> tuple[Span, ...]:
+    attempt, org = write.attempt, Span(run.called(write.attempt.role), "org")
+    return Span(str(attempt.number)), Span(str(attempt.status), "status"), org, write_outcome(write)
 
 
 def _not_passed(run: RunView) -> Iterator[str]:
@@ -156,7 +141,7 @@ def _checks(report: ReportView) -> Page:
     page: list[Line] = [*heading("Expected" if report.drill is not None else "Checked")]
     for check in checks_of(report):
         word, tone = ("held", "") if check.held else ("MISSED", "bad")
-        page += labelled(word, shortened(check.name), "" if check.held else tone, width=8)
+        page += labelled(word, shortened(check.name), tone, width=8)
         if check.held:
             continue
         page += paragraph(shortened(check.found, 600), indent=10)
@@ -203,9 +188,7 @@ def _run_fact(report: ReportView, run: RunView) -> dict[str, object]:
         **known_fact(started, "goal"),
         **fields_fact(run, "start", "mode", "by"),
         **known_fact(started, **about, version=""),
-        "proof": None
-        if report.certificate is None or started is None
-        else proof_fact(report.certificate, started.playbook_sha256, started.version),
+        "proof": started and proof_fact(report.certificate, started.playbook_sha256, started.version),
         "orgs": [
             {
                 "org": role,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from msgspec import Struct, field
 
@@ -75,6 +76,11 @@ class HookRun(Struct):
     ended: events.HookEnded | None = None
     """None where the journal ends while it is under way."""
     ended_at: datetime | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.ended is not None and self.ended.outcome in SETTLED
 
 
 class Write(Struct):
@@ -301,44 +307,29 @@ class RunView(Struct):
     @property
     def waits_for_guards(self) -> Wait | None:
         """The guards that it waits for now; None where it does not, or the journal says how that ended."""
-        last = self.transitions[-1] if self.transitions else None
-        if self.finished is not None or last is None or not last.waits or last.waits[-1].passed is not None:
-            return None
-        return last.waits[-1]
+        waits = self.transitions[-1].waits if self.transitions else []
+        return waits[-1] if waits and waits[-1].passed is None and self.finished is None else None
 
     @property
     def hooks(self) -> tuple[HookRun, ...]:
         """The last of each hook, in order."""
-        newest = {
-            (hook.transition, hook.when, hook.name): hook
-            for transition in self.transitions
-            for hook in transition.hooks
-        }
-        return tuple(newest.values())
+        every = (hook for transition in self.transitions for hook in transition.hooks)
+        return tuple({(hook.transition, hook.when, hook.name): hook for hook in every}.values())
 
     @property
     def hooks_failed(self) -> tuple[str, ...]:
         """`before` hooks that did not end well, of transitions that were made all the same, as "transition/hook"."""
         made = {transition.name for transition in self.transitions if transition.made}
-        return tuple(
-            f"{hook.transition}/{hook.name}"
-            for hook in self.hooks
-            if hook.when is When.BEFORE and hook.transition in made
-            if hook.ended is None or hook.ended.outcome not in SETTLED
-        )
+        before = (hook for hook in self.hooks if hook.when is When.BEFORE and hook.transition in made)
+        return tuple(f"{hook.transition}/{hook.name}" for hook in before if not hook.settled)
 
     @property
     def hooks_owed(self) -> tuple[str, ...]:
         """`after` hooks that did not end well yet, as "transition/hook": `resume` runs them."""
-        settled = {
-            f"{hook.transition}/{hook.name}"
-            for hook in self.hooks
-            if hook.when is When.AFTER and hook.ended is not None and hook.ended.outcome in SETTLED
-        }
-        owed = dict.fromkeys(
-            f"{transition.name}/{name}" for transition in self.transitions for name in transition.after
-        )
-        return tuple(each for each in owed if each not in settled)
+        owed = dict.fromkeys((each.name, name) for each in self.transitions for name in each.after)
+        after = (hook for hook in self.hooks if hook.when is When.AFTER)
+        settled = {(hook.transition, hook.name) for hook in after if hook.settled}
+        return tuple(f"{transition}/{name}" for transition, name in owed if (transition, name) not in settled)
 
 
 class DrillView(Struct):
@@ -439,17 +430,13 @@ class ReportView(Struct):
 
     def statuses_of(self, role: Role) -> list[StatusSeen]:
         """What one org showed over all runs, each where it changes."""
-        found: list[StatusSeen] = []
-        for seen in (seen for run in self.runs for seen in run.statuses[role]):
-            if not found or (found[-1].status, found[-1].words) != (seen.status, seen.words):
-                found.append(seen)
-        return found
+        every = (seen for run in self.runs for seen in run.statuses[role])
+        return [next(alike) for _, alike in groupby(every, key=lambda seen: (seen.status, seen.words))]
 
     @property
     def began(self) -> datetime:
         """When the first of it was journalled."""
-        moments = [run.began for run in self.runs]
-        return min([*moments, *([self.drill.began] if self.drill else [])])
+        return min(each.began for each in (*self.runs, self.drill) if each is not None)
 
     @property
     def last(self) -> datetime:

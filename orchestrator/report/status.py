@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -30,7 +29,15 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import OpenRun, PhaseName, Scheduled, Standing, Stranger, UnderWay
+from orchestrator.model.situation import (
+    OpenDrill,
+    OpenRun,
+    PhaseName,
+    Scheduled,
+    Standing,
+    Stranger,
+    UnderWay,
+)
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
@@ -86,15 +93,12 @@ def _at_work(stranger: Stranger, org: Callable[[Role], str]) -> str:
 REASON = 400
 """Characters of why an org was not seen: the variable or file to mend stands at the end of it."""
 
-_GOOD_PHASES = frozenset({PhaseName.AGREED})
-_BAD_PHASES = frozenset(
-    {PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED, PhaseName.HAMPERED}
-)
+_BAD = (PhaseName.DIVERGED, PhaseName.MISLINKED, PhaseName.DARK, PhaseName.DENIED, PhaseName.HAMPERED)
 
 
 def phase_style(phase: PhaseName) -> str:
     """How a phase looks."""
-    return "good" if phase in _GOOD_PHASES else "bad" if phase in _BAD_PHASES else "warn"
+    return "good" if phase is PhaseName.AGREED else "bad" if phase in _BAD else "warn"
 
 
 def status_code(standing: Standing) -> ExitCode:
@@ -155,17 +159,9 @@ def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) ->
 
 
 def _title(standing: Standing, playbook: Playbook) -> Page:
-    pair = standing.pair
-    about = f"; playbook {shortened(playbook.name, 50)}, mirrors {pair.mirrors.value}"
-    return folded_line(
-        (
-            Span("Pair ", "heading"),
-            Span(shortened(pair.name, 60), "bold"),
-            Span(f", {utc(standing.at)}"),
-            Span(about, "dim"),
-        ),
-        "",
-    )
+    name = (Span("Pair ", "heading"), Span(shortened(standing.pair.name, 60), "bold"))
+    about = f"; playbook {shortened(playbook.name, 50)}, mirrors {standing.pair.mirrors.value}"
+    return folded_line((*name, Span(f", {utc(standing.at)}"), Span(about, "dim")), "")
 
 
 _ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
@@ -178,25 +174,26 @@ def _orgs(standing: Standing) -> Page:
     columns = [_column(standing, role) for role in Role]
     if page_width() < SIDE_BY_SIDE:
         return (*_stacked(columns[0]), line(), *_stacked(columns[1]))
-    page: list[Line] = []
     width = (page_width() - 2 - LABEL) // 2 - GAP
-    for label, *both in zip(_ROWS, *columns, strict=True):
-        if label == "because" and not any(span.text for span in both):
-            continue
-        most = REASON // width + 2 if label == "because" else 3
-        page += beside(label, both, width=width, most=most)
-    return tuple(page)
+    return tuple(
+        spans
+        for label, *both in zip(_ROWS, *columns, strict=True)
+        if any(span.text for span in both)
+        for spans in beside(label, both, width=width, most=REASON // width + 2 if label == "because" else 3)
+    )
 
 
 def _stacked(column: tuple[Span, ...]) -> Page:
     """One org in lines of its own: its name and site beside its role, its round trip beside its keys."""
     role, name, site, *facts, keys, answered = column
     title = f"{shortened(name.text, LONGEST_NAME)}, {shortened(site.text, 120)}"
-    page = [*labelled(role.text, title, "org")]
-    for label, fact in zip(_ROWS[3:-2], facts, strict=True):
-        page += labelled(label, shortened(fact.text), fact.style) if fact.text else ()
+    said = zip(_ROWS[3:-2], facts, strict=True)
     took = "" if answered.text == "-" else f"; answered in {answered.text}"
-    return (*page, *labelled("keys", f"{keys.text}{took}", keys.style))
+    return (
+        *labelled(role.text, title, "org"),
+        *(spans for label, fact in said for spans in labelled(label, shortened(fact.text), fact.style)),
+        *labelled("keys", f"{keys.text}{took}", keys.style),
+    )
 
 
 def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
@@ -274,70 +271,58 @@ def _round_trip(reading: Reading) -> str:
     return span(seconds)
 
 
-def _facts(standing: Standing, playbook: Playbook, *, beside_run: bool = False) -> Page:
+def _facts(  # noqa: C901 - one case per fact
+    standing: Standing, playbook: Playbook, *, beside_run: bool = False
+) -> Iterator[Line]:
     """What the journal says; beside a run that is drawn, not once more that it is under way."""
-    page: list[Line] = [
-        *(() if beside_run else under_way_lines(standing.under_way)),
-        *chain.from_iterable(
-            labelled("scheduled", _scheduled(waits, standing.at), "warn") for waits in standing.scheduled
-        ),
-        *(() if beside_run else _waits(standing)),
-        *strangers_lines(standing.strangers, partial(_org, standing)),
-        *unjournalled_lines("" if standing.journal_exists else standing.journal),
-    ]
+    if not beside_run:
+        yield from under_way_lines(standing.under_way)
+    for waits in standing.scheduled:
+        yield from labelled("scheduled", _scheduled(waits, standing.at), "warn")
+    if not beside_run:
+        yield from _waits(standing)
+    yield from strangers_lines(standing.strangers, partial(_org, standing))
+    yield from unjournalled_lines("" if standing.journal_exists else standing.journal)
     for run, attempt in standing.given_up:
-        words = (
-            f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)}) was given up, "
-            "and may still take effect"
-        )
-        page += labelled("may come late", words, "warn")
+        told = f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)})"
+        yield from labelled("may come late", f"{told} was given up, and may still take effect", "warn")
     for run in standing.approvals_owed:
         words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
-        page += labelled("approval owed", words, "warn")
+        yield from labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
-        page += labelled("other orgs", words, "warn")
+        yield from labelled("other orgs", words, "warn")
     if standing.known_as is not None:
-        page += labelled("other name", standing.known_as.sentence, "bad")
+        yield from labelled("other name", standing.known_as.sentence, "bad")
     if standing.open_run is not None and not standing.open_run.under_way:
-        page += labelled("open run", _open_run(standing.open_run, playbook), "warn")
+        yield from labelled("open run", _open_run(standing.open_run, playbook), "warn")
     if standing.open_drill is not None:
-        drill = standing.open_drill
-        words = (
-            f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, standing.at)} by "
-            f"{shortened(drill.by, 60)}; until {next_step.close_drill(drill.drill)}, other runs than an emergency's "
-            "are refused"
-        )
-        page += labelled("open drill", words, "warn")
+        yield from labelled("open drill", _open_drill(standing.open_drill, standing.at), "warn")
     if standing.holder is not None and (standing.under_way is None or standing.holder.is_silent(standing.at)):
-        page += labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
-    if standing.cooling_down_after:
-        left = span(standing.cooling_down_for)
-        words = f"for another {left} after run {standing.cooling_down_after}; hamr ack {standing.cooling_down_after} ends it"
-        page += labelled("cooling down", words, "warn")
-    return tuple(page)
+        yield from labelled("lock", _lock(standing.holder, standing.at, dead=standing.holder_dead), "warn")
+    if run := standing.cooling_down_after:
+        words = f"for another {span(standing.cooling_down_for)} after run {run}; hamr ack {run} ends it"
+        yield from labelled("cooling down", words, "warn")
 
 
 def _journal(standing: Standing, playbook: Playbook) -> Page:
-    page = _facts(standing, playbook)
+    page = tuple(_facts(standing, playbook))
     # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
-    things, left = _left_to_do(standing), standing.left_by_hand
-    by_hand = () if left is None or not left.run else (next_step.acknowledge(left.run).command,)
-    head = _head(standing)
+    things, left, head = _left_to_do(standing), standing.left_by_hand, _head(standing)
+    done = next_step.acknowledge(left.run).command if left is not None and left.run else ""
     return (
         *((line(),) if page else ()),
         *page,
         *to_do_lines(things, well=at_rest),
-        *((Span("  Done by hand? ", "dim"), Span(each, "command")) for each in by_hand),
+        *(((Span("  Done by hand? ", "dim"), Span(done, "command")),) if done else ()),
         *(() if (at_rest and not things) or not head else (line(),)),
         *head,
     )
 
 
 def _head(standing: Standing) -> Page:
-    head = standing.head
-    left = labelled("not seen", standing.journal_left, "bad") if standing.journal_left else ()
+    head, left = standing.head, labelled("not seen", standing.journal_left or "", "bad")
     if not standing.journal_exists:
         return left  # that there is none says where it would be
     if page_width() < SIDE_BY_SIDE:  # it would be cut in two; `hamr audit head` has it whole
@@ -376,13 +361,18 @@ def _org(standing: Standing, role: Role) -> str:
 
 
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
-    transition = playbook.transition(run.transition)
-    where = (
-        f", in transition {transition or run.transition}" if run.transition else ", between two transitions"
-    )
+    named = playbook.transition(run.transition) or run.transition
+    where = f"in transition {named}" if named else "between two transitions"
     emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
-    return f"{run.run}, to {run.goal}{where}{emergency}{asking}; hamr show {run.run} tells it"
+    return f"{run.run}, to {run.goal}, {where}{emergency}{asking}; hamr show {run.run} tells it"
+
+
+def _open_drill(drill: OpenDrill, now: datetime) -> str:
+    return (
+        f"{drill.drill}, to {drill.goal} and home to {drill.home}, begun {age(drill.started_at, now)} by "
+        f"{shortened(drill.by, 60)}; until {next_step.close_drill(drill.drill)}, other runs than an emergency's are refused"
+    )
 
 
 def _waits(standing: Standing) -> Page:

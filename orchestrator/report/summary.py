@@ -48,14 +48,11 @@ def summary_of(report: ReportView) -> Summary:
     """The summary of a run, or of a drill with its runs."""
     summary = _of_run(report.runs[0]) if report.drill is None else _of_drill(report, report.drill)
     to_do = tuple(replace(each, command=report.command(each.command)) for each in summary.to_do)
+    summary = replace(summary, to_do=to_do)
     if report.broken is None:
-        return replace(summary, to_do=to_do)
-    return replace(
-        summary,
-        verdict=Span(f"{summary.verdict.text}, by a journal that is broken", "bad"),
-        sentences=(report.warning, *summary.sentences),
-        to_do=to_do,
-    )
+        return summary
+    verdict = Span(f"{summary.verdict.text}, by a journal that is broken", "bad")
+    return replace(summary, verdict=verdict, sentences=(report.warning, *summary.sentences))
 
 
 def run_verdict(run: RunView) -> Span:
@@ -101,20 +98,16 @@ def _what(run: RunView) -> tuple[str, ...]:
 
 def _ended(run: RunView, ending: Ending, goal: Status) -> tuple[str, ...]:
     start = "" if run.start is None or run.start is goal else f" from {run.start}"
-    alone = (
-        " in emergency mode, without waiting for the org that did not answer"
-        if run.mode is Mode.EMERGENCY
-        else ""
-    )
+    emergency = " in emergency mode, without waiting for the org that did not answer"
+    moved = f"Pair {run.pair} was moved{start} to {goal}{emergency if run.mode is Mode.EMERGENCY else ''}."
     debts = tuple(_debt(run, debt) for debt in run.debts)
     match ending.end:
         case End.DONE | End.OWING if not run.writes:
             return (f"Pair {run.pair} stands at {goal}; nothing had to be sent.", *debts)
         case End.DONE:
-            worked = "It worked: this was seen by reading back."
-            return (f"Pair {run.pair} was moved{start} to {goal}{alone}. {worked}", *debts)
+            return (f"{moved} It worked: this was seen by reading back.", *debts)
         case End.OWING:
-            return (f"Pair {run.pair} was moved{start} to {goal}{alone}.", *debts)
+            return (moved, *debts)
         case End.REFUSED:
             sent = "" if run.writes else " Nothing was sent."
             said = f"Pair {run.pair} was not moved to {goal}: the run was refused.{sent}"
@@ -152,8 +145,7 @@ def _how_long(run: RunView) -> tuple[str, ...]:
     if run.finished is None:
         return ()
     took = f"It took {span(run.elapsed)}"
-    if run.resumes:
-        times = len(run.resumes)
+    if times := len(run.resumes):
         again = "once" if times == 1 else f"{times} times"
         worked = f"{span(run.spent.seconds)} of it at work: it was taken up again {again}"
         took += f" from its start to its end, {worked}"
@@ -168,23 +160,17 @@ def _how_long(run: RunView) -> tuple[str, ...]:
 
 def _figures(run: RunView) -> tuple[Figure, ...]:
     spent, writes = run.spent, len(run.writes)
-    seen = sum(1 for write in run.writes if write.confirmed is not None)
-    figures = [
-        Figure(
-            "Time" if run.finished else "Time so far",
-            span(run.elapsed),
-            f"{span(spent.seconds)} at work" if run.resumes else "",
-        ),
+    seen = sum(write.confirmed is not None for write in run.writes)
+    at_work = f"{span(spent.seconds)} at work" if run.resumes else ""
+    figures = (
+        Figure("Time" if run.finished else "Time so far", span(run.elapsed), at_work),
         _goal_figure(run),
         Figure("Writes", str(writes), f"{seen} seen by reading back" if writes else "nothing was sent"),
-    ]
-    waited = [
-        *([f"{span(spent.people)} for people"] if spent.people >= LEAST else []),
-        *([f"{span(spent.world)} for guards and hooks"] if spent.world >= LEAST else []),
-    ]
-    if waited:
-        figures.append(Figure("Waited", span(spent.people + spent.world), ", ".join(waited)))
-    return tuple(figures)
+    )
+    waits = ((spent.people, "people"), (spent.world, "guards and hooks"))
+    waited = ", ".join(f"{span(seconds)} for {whom}" for seconds, whom in waits if seconds >= LEAST)
+    whole = span(spent.people + spent.world)
+    return (*figures, Figure("Waited", whole, waited)) if waited else figures
 
 
 def _goal_figure(run: RunView) -> Figure:
@@ -194,24 +180,24 @@ def _goal_figure(run: RunView) -> Figure:
         return Figure("Objective", word, f"{span(objective.took)} of {span(objective.wanted)}", tone)
     if run.wanted is None:
         return Figure("Objective", "none", "the playbook has none for this status")
-    return Figure(
-        "Objective", "not counted" if run.reached_goal else "not reached", f"{span(run.wanted)} allowed"
-    )
+    word = "not counted" if run.reached_goal else "not reached"
+    return Figure("Objective", word, f"{span(run.wanted)} allowed")
 
 
 def _to_do(run: RunView) -> tuple[ToDo, ...]:
     """What is left of a run; one that a drill left open is ended with the drill: on the simulator its regions are gone."""
     drill = run.started.drill if run.started is not None and run.open else ""
-    stopped = run.finished is not None and not (run.reached_goal or run.superseded_by)
-    steps = run.finished.ending.next_steps if run.finished is not None else ()
+    ending = None if run.finished is None else run.finished.ending
+    stopped = ending is not None and not (run.reached_goal or run.superseded_by)
+    steps = () if ending is None else ending.next_steps
     return left_to_do(
         Left(
             run.pair,
             {role: run.called(role) for role in Role},
             unknown=[(run.run, write.attempt) for write in run.unknown],
             open_run=run.run if run.open and not drill else "",
-            ended=run.finished is not None,
-            overtaken=steps if run.finished is not None and run.finished.ending.change in STOPS_AGAIN else (),
+            ended=ending is not None,
+            overtaken=steps if ending is not None and ending.change in STOPS_AGAIN else (),
             stopped_for=steps or (next_step.status(run.pair),) if stopped else (),
             owed=[
                 Owed(debt.role, debt.status, run.run, debt.since)
@@ -234,12 +220,12 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
         verdict = Span("Passed", "good") if drill.score.passed else Span("Missed", "bad")
         words = f"{expectations_held(drill.score)}."
     else:
-        verdict = Span("Not scored", "warn")
-        words = (
-            "It was not scored: it is still going on, or its process died."
-            if drill.closed_at is None
-            else "It was not scored: it did not come to its end by itself, and was closed by hand."
+        verdict, by_hand = (
+            Span("Not scored", "warn"),
+            "did not come to its end by itself, and was closed by hand",
         )
+        why = "is still going on, or its process died" if drill.closed_at is None else by_hand
+        words = f"It was not scored: it {why}."
     runs = counted(len(report.runs), "run")
     return Summary(
         title=f"{report.pair}: drill{named}",

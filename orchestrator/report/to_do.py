@@ -77,12 +77,8 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
         things.append(ToDo(text, next_step.resume(left.open_run).command))
     elif left.open_run:
         text = "Take run {} up again" if left.ended else "See whether run {} still goes on; if not, resume it"
-        things.append(
-            ToDo(
-                f"{text.format(left.open_run)}: it stays open until then.",
-                next_step.resume(left.open_run).command,
-            )
-        )
+        text = f"{text.format(left.open_run)}: it stays open until then."
+        things.append(ToDo(text, next_step.resume(left.open_run).command))
     elif left.stopped_for:
         first, *others = left.stopped_for
         things.append(ToDo("Clear what stopped it, then try again.", first.command))
@@ -91,10 +87,10 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
     for run, hook in left.hooks_owed:
         text = f"Hook {_named(hook)} did not end well; a resumed run tries it again."
         things.append(ToDo(text, next_step.resume(run).command))
-    for hook in left.hooks_failed:
-        text = f"By hand: hook {_named(hook)} did not end well, and nothing runs it again."
-        things.append(ToDo(text))
-    things += [ToDo(f"By hand: {text}") for text in left.by_hand]
+    failed = [
+        f"hook {_named(hook)} did not end well, and nothing runs it again." for hook in left.hooks_failed
+    ]
+    things += [ToDo(f"By hand: {text}") for text in (*failed, *left.by_hand)]
     things += [ToDo(text) for text in left.remember]
     if left.drill:
         things.append(ToDo("Close the drill.", next_step.close_drill(left.drill).command))

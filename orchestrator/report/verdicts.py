@@ -9,12 +9,17 @@ from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.next_step import override_flag
 from orchestrator.model.words import span
 
-from .layout import Line, Page, Span, fold, labelled, padded, page_width, paragraph, shortened
+from .layout import Line, Page, Span, fold, labelled, line, padded, page_width, paragraph, shortened
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 
 _OUTCOME = 9
 _NAME = 20
+
+
+def all_pass(number: int) -> str:
+    """That so many guards pass, and no other was judged."""
+    return "1 guard passes" if number == 1 else f"all {number} guards pass"
 
 
 def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
@@ -42,10 +47,8 @@ def refusal_lines(verdicts: Iterable[Verdict]) -> Page:
     lines: list[Line] = []
     for verdict in verdicts:
         lines += verdict_lines(verdict, indent=2)
-        deeper = 2 + _OUTCOME
-        if verdict.why:
-            lines += paragraph(shortened(verdict.why), "dim", indent=deeper)
-        lines.append((Span(" " * deeper), what_overrides(verdict)))
+        lines += paragraph(shortened(verdict.why), "dim", indent=2 + _OUTCOME)
+        lines.append((Span(" " * (2 + _OUTCOME)), what_overrides(verdict)))
     return tuple(lines)
 
 
@@ -68,7 +71,8 @@ def waited_for_lines(verdicts: Sequence[Verdict], *, indent: int) -> Page:
     lines: list[Line] = []
     for verdict in verdicts:
         named = verdict.guard if len(verdicts) > 1 else ""
-        lines += paragraph(": ".join(filter(None, (named, verdict.why))), "bold", indent=indent, hanging=2)
+        wanted = ": ".join(filter(None, (named, verdict.why)))
+        lines += paragraph(wanted, "bold", indent=indent, hanging=2) or (line(),)
         lines += paragraph(f"now: {verdict.reason}", "warn", indent=indent, hanging=2)
     return tuple(lines)
 

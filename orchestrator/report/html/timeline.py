@@ -115,33 +115,22 @@ def _label(seconds: float, step: float) -> str:
     return f"{seconds:.{digits}f} s"
 
 
-def _scale_of(
-    moments: Sequence[tuple[datetime, bool]], *, left: float, right: float, cut_width: float
-) -> Scale:
-    """A scale for these moments.
-
-    Args:
-        moments: when something was journalled, in order, and whether nobody was at it right before.
-        left: where the first one is drawn.
-        right: where the last one is drawn.
-        cut_width: how much room a stretch gets that is cut short.
-    """
-    gaps = [(before[0], at, idle) for before, (at, idle) in pairwise(moments) if at > before[0]]
-    cuts = _cuts([((ends - begins).total_seconds(), idle) for begins, ends, idle in gaps])
-    drawn = sum(
-        (ends - begins).total_seconds() for place, (begins, ends, _) in enumerate(gaps) if place not in cuts
-    )
-    room = right - left - cut_width * len(cuts)
+def _scale_of(moments: Sequence[tuple[datetime, bool]], size: Size) -> Scale:
+    """A scale for when something was journalled, in order, and whether nobody was at it right before."""
+    gaps = [(before, at, idle) for (before, _), (at, idle) in pairwise(moments) if at > before]
+    lengths = [(ends - begins).total_seconds() for begins, ends, _ in gaps]
+    cuts = _cuts([(seconds, idle) for seconds, (_, _, idle) in zip(lengths, gaps, strict=True)])
+    drawn = sum(seconds for place, seconds in enumerate(lengths) if place not in cuts)
+    room = size.right - size.left - size.cut * len(cuts)
     per_second = room / drawn if drawn > 0 else 0.0
     stretches: list[Stretch] = []
-    x = left
+    x = size.left
     for place, (begins, ends, idle) in enumerate(gaps):
         cut = place in cuts
-        width = cut_width if cut else (ends - begins).total_seconds() * per_second
+        width = size.cut if cut else lengths[place] * per_second
         stretches.append(Stretch(begins, ends, x, x + width, cut, idle))
         x += width
-    began = moments[0][0]
-    return Scale(began, left, right, tuple(stretches), per_second)
+    return Scale(moments[0][0], size.left, size.right, tuple(stretches), per_second)
 
 
 def _cuts(gaps: Sequence[tuple[float, bool]]) -> frozenset[int]:
@@ -262,7 +251,7 @@ class Drawing(Struct):
 
 def drawing_of(report: ReportView, size: Size) -> Drawing:
     """The picture, in one of two sizes."""
-    scale = _scale_of(_moments(report), left=size.left, right=size.right, cut_width=size.cut)
+    scale = _scale_of(_moments(report), size)
     drawing = Drawing(size, scale, description=_described(report))
     drawing.axis = _statuses(drawing, report) + 8
     drawing.height = drawing.axis + _BELOW_AXIS
@@ -274,14 +263,8 @@ def drawing_of(report: ReportView, size: Size) -> Drawing:
 
 def _moments(report: ReportView) -> list[tuple[datetime, bool]]:
     """When something was journalled, from the beginning to the end of the runs."""
-    last = report.last
-    found = [
-        (entry.at, entry.kind in _FROM_OUTSIDE)
-        for run in report.runs
-        for entry in run.entries
-        if entry.at <= last
-    ]
-    return sorted([(report.began, False), *found])
+    entries = (entry for run in report.runs for entry in run.entries if entry.at <= report.last)
+    return sorted([(report.began, False), *((entry.at, entry.kind in _FROM_OUTSIDE) for entry in entries)])
 
 
 def _statuses(drawing: Drawing, report: ReportView) -> float:
@@ -327,10 +310,11 @@ def _grid(drawing: Drawing) -> None:
     for stretch in drawing.scale.cuts:
         width, height = stretch.right - stretch.left, drawing.height - TOP
         what = "nobody was at it" if stretch.idle else "nothing was journalled"
-        words = f"{span(stretch.seconds)} in which {what}, drawn shorter than they were"
+        lasted = span(stretch.seconds)
+        words = f"{lasted} in which {what}, drawn shorter than they were"
         drawing.cuts.append(Box(stretch.left, TOP - 4, width, height, "cut", words))
-        label = Label(stretch.left + width / 2, TOP - 10, span(stretch.seconds), "cut-label", "middle")
-        drawing.scale_labels.append(label)
+        middle = stretch.left + width / 2
+        drawing.scale_labels.append(Label(middle, TOP - 10, lasted, "cut-label", "middle"))
 
 
 def _described(report: ReportView) -> str:
@@ -362,8 +346,7 @@ def _lanes(drawing: Drawing, report: ReportView) -> None:
             drawn += 1
         if run.apart and drawn < MOST_LANES:
             _writes(drawing, run, run.apart)
-            label = Label(left - 10, drawing.height + 16, "no transition", "lane-name", "end")
-            drawing.labels.append(label)
+            drawing.labels.append(Label(left - 10, drawing.height + 16, "no transition", "lane-name", "end"))
             drawing.height += BAR + GAP
     if drawn > MOST_LANES:
         text = f"and {drawn - MOST_LANES} more transitions: the table has them"
@@ -382,10 +365,8 @@ def _lane(drawing: Drawing, run: RunView, transition: TransitionView) -> None:
         drawing.height += NAME
     else:
         name = cut(transition.name, int((left - 16) / _LETTER))
-        drawing.labels.append(Label(left - 10, drawing.height + 11, name, "lane-name", "end"))
-        drawing.labels.append(
-            Label(left - 10, drawing.height + 23, beside, f"lane-fate {outcome.style}", "end")
-        )
+        fate = Label(left - 10, drawing.height + 23, beside, f"lane-fate {outcome.style}", "end")
+        drawing.labels += (Label(left - 10, drawing.height + 11, name, "lane-name", "end"), fate)
     y = drawing.height
     begins = scale.x(transition.began)
     ends = max(scale.x(_end_of(run, transition)), begins + LEAST)
@@ -427,9 +408,8 @@ def _writes(drawing: Drawing, run: RunView, writes: Sequence[Write]) -> None:
         y = drawing.height + (3 if role is Role.PRIMARY else BAR / 2 + 1)
         x = drawing.scale.x(write.at)
         until = write.confirmed_at or write.answered_at or run.last
-        title = (
-            f"write {write.attempt.number}, {write.attempt.status} to the {role}: {write_outcome(write).text}"
-        )
+        sent = f"write {write.attempt.number}, {write.attempt.status} to the {role}"
+        title = f"{sent}: {write_outcome(write).text}"
         width = max(drawing.scale.x(until) - x, LEAST)
         drawing.boxes.append(Box(x, y, width, BAR / 2 - 4, f"write {role}", title))
         if write.confirmed_at is None:
