@@ -64,20 +64,16 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
         drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
-            close = (
-                f"Afterwards, hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
-            )
-            invocation.console.note(f"{words} {close}", "warn")
+            close = f"hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
+            invocation.console.note(f"{words} Afterwards, {close}", "warn")
         command = RunCommand(invocation, session.pair, asks=invocation.asks)
         if begin is None:
             return command.run(start(session, request, controls=command.controls, run=shown))
         from orchestrator.operations.scheduled import start_at
 
         shown = shown or session.new_run()
-        invocation.console.note(
-            f"Run {shown} waits until {utc(begin)}, without the pair's lock. Ctrl-C here, or "
-            f"{next_step.cancel(shown)}, gives it up."
-        )
+        waits = f"Run {shown} waits until {utc(begin)}, without the pair's lock."
+        invocation.console.note(f"{waits} Ctrl-C here, or {next_step.cancel(shown)}, gives it up.")
         return command.run(start_at(session, request, begin, controls=command.controls, run=shown))
 
 
@@ -121,7 +117,7 @@ def apply(invocation: Invocation, file: Path) -> ExitCode:
 @click.option("--afterwards", is_flag=True, help="To an emergency that did not wait for it.")
 @options.yes
 @options.takes(*options.LOOKING)
-def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) -> ExitCode:
+def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) -> None:
     """Agree to what somebody else's run or plan does.
 
     For playbooks with a guard of kind approved. WHAT is the file of a plan, a run that waits for it, or a fleet: then it is of
@@ -155,7 +151,8 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) ->
         if fleet is not None:
             from .fleet_run import approve_fleet
 
-            return approve_fleet(invocation, fleet, reason)
+            approve_fleet(invocation, fleet, reason)
+            return
     page = approvable_page(asked.what, asked_by=f"{asked.by}@{asked.host}", reason=asked.reason)
     with invocation.session(asked.what.pair, writes=True) as session:
         if invocation.asks:
@@ -164,11 +161,8 @@ def approve(invocation: Invocation, what: str, reason: str, afterwards: bool) ->
             invocation.console.confirm(asked.what.pair, "This says that you agree to exactly that.")
         record = agree(session, asked, reason)
     said = f"Run {asked.run} is approved by {record.by}@{record.host}: exactly as it stands above, and nothing else."
-    invocation.console.facts(
-        (*page, line(), line(said, "good")),
-        approval_json(asked.what, run=asked.run, by=record.by, reason=reason, afterwards=asked.afterwards),
-    )
-    return ExitCode.DONE
+    given = approval_json(asked.what, run=asked.run, by=record.by, reason=reason, afterwards=asked.afterwards)
+    invocation.console.facts((*page, line(), line(said, "good")), given)
 
 
 @click.command()
@@ -220,11 +214,10 @@ def resume(
             from .preview import show_status
 
             needed = BOTH_NEEDED
-            if found.run is None or found.run.started is None:
-                promise = (
-                    f"This delivers what is owed: {found.words}. One write, after both orgs were read again."
-                )
-            else:
+            promise = (
+                f"This delivers what is owed: {found.words}. One write, after both orgs were read again."
+            )
+            if found.run is not None and found.run.started is not None:
                 goal, alone = found.run.started.goal, " with the survivor alone" if emergency else ""
                 needed = playbook.survivors_towards(goal) if emergency else BOTH_NEEDED
                 promise = (
@@ -300,7 +293,7 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
 @options.required_reason
 @options.yes
 @options.takes(*options.LOOKING)
-def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> ExitCode:
+def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> None:
     """Break a pair's lock, by its id.
 
     For a lock whose holder is gone, and that hamr resume does not take over by itself: from another machine, for
@@ -317,10 +310,8 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> Exit
         holder = check_unlock(session, lock_id)
         if invocation.asks:
             invocation.require_somebody()
-            invocation.console.confirm(
-                pair,
-                f"This breaks the lock {holder.lock} of {holder}, whose run {holder.run} may then be resumed.",
-            )
+            breaks = f"This breaks the lock {holder.lock} of {holder}"
+            invocation.console.confirm(pair, f"{breaks}, whose run {holder.run} may then be resumed.")
     with invocation.session(pair, writes=True) as session:
         holder = break_lock(session, lock_id, reason)
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
@@ -329,14 +320,13 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> Exit
         (line(said), line(), command(next_step.status(pair).command)),
         document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
     )
-    return ExitCode.DONE
 
 
 @click.command()
 @click.argument("run", shell_complete=completion.runs)
 @options.reason
 @options.takes(*options.LOOKING)
-def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
+def ack(invocation: Invocation, run: str, reason: str) -> None:
     """Take note of a finished run, which ends its cooling down.
 
     Only a playbook with cool_down has any. What the run left to be done by hand is taken off hamr status, too. RUN is
@@ -351,14 +341,13 @@ def ack(invocation: Invocation, run: str, reason: str) -> ExitCode:
         acknowledge(session, found, reason)
     said = f"Run {found.run} of pair {found.pair} is acknowledged: it makes the pair cool down no longer."
     invocation.console.say(said, "hamr/ack/1", run=found.run, pair=found.pair, reason=reason)
-    return ExitCode.DONE
 
 
 @click.command()
 @click.argument("run")
 @options.reason
 @options.takes(*options.LOOKING)
-def cancel(invocation: Invocation, run: str, reason: str) -> ExitCode:
+def cancel(invocation: Invocation, run: str, reason: str) -> None:
     """Let a run that waits for its time not begin.
 
     RUN is one of hamr run --at; hamr status names it. One that has begun is not cancelled (exit 4). The orgs are not
@@ -374,4 +363,3 @@ def cancel(invocation: Invocation, run: str, reason: str) -> ExitCode:
         cancel_run(session, found.run, reason)
     said = f"Run {found.run} of pair {history.pair}, by {found.by}, is cancelled: it does not begin."
     invocation.console.say(said, "hamr/cancel/1", run=found.run, pair=history.pair, reason=reason)
-    return ExitCode.DONE

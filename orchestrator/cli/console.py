@@ -79,10 +79,8 @@ class Stream:
         complete: Callable[[str], str] = str,
         lost: Callable[[Stream], None] = lambda _: None,
     ) -> None:
-        if isinstance(file, io.TextIOWrapper):
-            file.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that cannot show → gets \u2192, not a crash
+        if isinstance(file, io.TextIOWrapper):  # a terminal that cannot show → gets \u2192, not a crash
+            file.reconfigure(errors="backslashreplace")
         self._file = file
         self._outlet = file.outlet if isinstance(file, Output) else None
         self._redactor = redactor
@@ -227,10 +225,8 @@ class Stream:
     def _showable(self, spans: Line) -> Line:
         """The line as its encoding will show it: an arrow that is written out takes more cells."""
         encoding = getattr(self._file, "encoding", None) or "utf-8"
-        return tuple(
-            Span(span.text.encode(encoding, "backslashreplace").decode(encoding), span.style)
-            for span in spans
-        )
+        shown = (span.text.encode(encoding, "backslashreplace").decode(encoding) for span in spans)
+        return tuple(Span(text, span.style) for text, span in zip(shown, spans, strict=True))
 
     def _folded(self, spans: Line) -> Sequence[Text]:
         """The line, folded at spaces where the terminal is narrow; a command is left whole, to be copied."""
@@ -243,12 +239,12 @@ class Stream:
         first = text.wrap(self._rich(), width)[0]
         rest = text[len(first.plain) :]
         rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
-        folded = [first, *rest.wrap(self._rich(), width - margin)] if rest.plain else [first]
-        for part in folded:
+        others = rest.wrap(self._rich(), width - margin) if rest.plain else ()
+        for part in (first, *others):
             part.rstrip()
-        for part in folded[1:]:
+        for part in others:
             part.pad_left(margin)
-        return folded
+        return [first, *others]
 
     def _rich(self) -> Terminal:
         from rich.console import ConsoleDimensions
@@ -276,12 +272,12 @@ class Stream:
 
     def _clean(self, spans: Line) -> Line:
         """The line without keys, also without one that is spread over several spans."""
-        whole = "".join(span.text for span in spans)
+        whole = line_text(spans)
         cleaned = self._redactor.clean(whole)
         if cleaned == whole:
             return spans
         one_by_one = tuple(Span(self._redactor.clean(span.text), span.style) for span in spans)
-        return one_by_one if "".join(span.text for span in one_by_one) == cleaned else line(cleaned)
+        return one_by_one if line_text(one_by_one) == cleaned else line(cleaned)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -367,32 +363,22 @@ class Console:
 
     def _with_commands(self, document: Mapping[str, JSON]) -> dict[str, JSON]:
         """The document with its commands completed, and those of each pair's document in it."""
-        steps, pairs = document.get("next"), document.get("pairs")
-        completed: dict[str, JSON] = {}
-        if isinstance(steps, list):
-            completed["next"] = [
-                self._completed_step(step) if isinstance(step, dict) else step for step in steps
-            ]
-        if isinstance(pairs, list):
-            completed["pairs"] = [
-                self._with_commands(pair) if isinstance(pair, dict) else pair for pair in pairs
-            ]
+        completed: dict[str, JSON] = {
+            key: [complete(item) if isinstance(item, dict) else item for item in items]
+            for key, complete in (("next", self._completed_step), ("pairs", self._with_commands))
+            if isinstance(items := document.get(key), list)
+        }
         return {**document, **completed}
 
     def _say_lost(self, stream: Stream) -> None:
         """Say on the other stream that this one shows nothing any more, unless its reader chose to go."""
-        other = self.out if stream is self.err else self.err
-        if other.closed or (other is self.out and self.json):
+        other, name = (self.out, "stderr") if stream is self.err else (self.err, "stdout")
+        if other.closed or (other is self.out and self.json) or stream.trouble in _GONE:
             return
-        if stream.trouble in _GONE:
-            return
-        name = "stdout" if stream is self.out else "stderr"
         words = [f"What goes to {name} could not be shown: {stream.trouble_words}."]
         if self.running is not None:
-            run = self.running()
-            words.append(
-                f"That changes nothing of the run; hamr {f'show {run}' if run else 'runs'} shows it."
-            )
+            show = f"show {run}" if (run := self.running()) else "runs"
+            words.append(f"That changes nothing of the run; hamr {show} shows it.")
         other.page(tuple(line(part, "warn") for part in words))
 
     def note(self, text: str, style: str = "dim") -> None:
@@ -401,13 +387,8 @@ class Console:
 
     def confirm(self, pair: str, promise: str = "") -> None:
         """Say what is about to happen, and ask for the pair's name: Refused where something else was typed. Nothing is locked meanwhile."""
-        self.agree(
-            pair,
-            f"Type the pair's name ({pair}) to go on: ",
-            f"the pair is called {pair}",
-            promise=promise,
-            next_steps=(next_step.status(pair),),
-        )
+        question, wants = f"Type the pair's name ({pair}) to go on: ", f"the pair is called {pair}"
+        self.agree(pair, question, wants, promise=promise, next_steps=(next_step.status(pair),))
 
     def agree(
         self,
@@ -420,9 +401,7 @@ class Console:
     ) -> None:
         """Ask for words that nobody types by accident; `wants` says which, as the end of a sentence.
 
-        Raises:
-            Refused: something else was typed, or the question could not be shown.
-            Interrupted: Ctrl-C.
+        Refused where something else was typed, or the question could not be shown; Interrupted by Ctrl-C.
         """
         if promise:
             self.aside.page((line(promise, "bold"),))
@@ -430,18 +409,15 @@ class Console:
         try:
             self.err.text(f"\n{question}")
             if self.err.closed:
-                raise Refused(
-                    f"The question could not be shown ({self.err.trouble_words}), so nobody has agreed to anything.",
-                    next_steps=next_steps,
-                )
+                unseen = f"The question could not be shown ({self.err.trouble_words})"
+                raise Refused(f"{unseen}, so nobody has agreed to anything.", next_steps=next_steps)
             typed = sys.stdin.readline()
         except KeyboardInterrupt as error:
             from .signals import code_of
 
             self.err.text("\n")
-            raise Interrupted(
-                "Interrupted at the question.", code=code_of(error), sent="Nothing was sent."
-            ) from None
+            said = "Interrupted at the question."
+            raise Interrupted(said, code=code_of(error), sent="Nothing was sent.") from None
         if typed.strip() == wanted:
             return
         if not typed.endswith("\n"):

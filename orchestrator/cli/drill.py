@@ -68,7 +68,7 @@ def run(invocation: Invocation, **flags: Any) -> ExitCode:
 @click.argument("run", metavar="RUN", shell_complete=completion.runs_and_drills)
 @options.path("--out", "Write the scenario to a file, in place of stdout.")
 @options.takes(*options.READING)
-def from_(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
+def from_(invocation: Invocation, run: str, out: Path | None) -> None:
     """Make a scenario of a run in the journal.
 
     What it met and at which record, what people did about it, and what came of it as expectations: played with the same
@@ -77,12 +77,12 @@ def from_(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
     """
     from .drilling import scenario_from_run
 
-    return scenario_from_run(invocation, run, out)
+    scenario_from_run(invocation, run, out)
 
 
 @drill.command("list")
 @options.takes("json", "log_format", "log_level")
-def list_(invocation: Invocation) -> ExitCode:
+def list_(invocation: Invocation) -> None:
     """List the scenarios that have a name here, each with what it shows.
 
     Those that ship with hamr, and those in the folder scenarios of the folder that you are in.
@@ -97,7 +97,6 @@ def list_(invocation: Invocation) -> ExitCode:
         except DocumentError:
             found[name] = f"It has problems: hamr check {path} says which."
     invocation.console.facts(*scenarios_facts(found))
-    return ExitCode.DONE
 
 
 @drill.command()
@@ -108,7 +107,7 @@ def list_(invocation: Invocation) -> ExitCode:
 @options.override
 @options.yes
 @options.takes(*options.LOOKING)
-def close(invocation: Invocation, **flags: Any) -> ExitCode:
+def close(invocation: Invocation, **flags: Any) -> None:
     """Clean up a drill that stayed open.
 
     DRILL and RUN are ids, the beginning of one, or last, the newest run. Brings the pair to where it stood when the drill began, and closes the drill; other runs get the pair again. A
@@ -117,4 +116,4 @@ def close(invocation: Invocation, **flags: Any) -> ExitCode:
     """
     from .drilling import close_drill
 
-    return close_drill(invocation, **flags)
+    close_drill(invocation, **flags)

@@ -112,12 +112,10 @@ def run_drill(
 
 def _on_simulator(invocation: Invocation, name: str | None, goal: Status | None, asked: Asked) -> ExitCode:
     """Play the scenario that was named, or the way out and home with nothing going wrong."""
-    if name is None:
-        scenario = Scenario("") if goal is None else Scenario("", goal=goal)
-    elif goal is None:
-        scenario = load_scenario(name)
-    else:
+    if name is not None and goal is not None:
         raise UsageError("--to: a scenario says itself where it goes. Leave out --to, or --scenario.")
+    home_and_back = Scenario("") if goal is None else Scenario("", goal=goal)
+    scenario = home_and_back if name is None else load_scenario(name)
     playbook = _playbook_for(invocation, scenario)
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
         result = _play(invocation, store, scenario, playbook, asked)
@@ -143,16 +141,9 @@ def _play(
     command = RunCommand(invocation)
     context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
     watching: Watching = command.watchers if shown else lambda _: ()
+    seed, notes, controls = asked.seed, asked.notes, command.controls
     return command.supervise(
-        rehearse(
-            context,
-            scenario,
-            playbook,
-            seed=asked.seed,
-            notes=asked.notes,
-            watching=watching,
-            controls=command.controls,
-        )
+        rehearse(context, scenario, playbook, seed=seed, notes=notes, watching=watching, controls=controls)
     )
 
 
@@ -198,11 +189,9 @@ def _on_live_pair(invocation: Invocation, pair: str, goal: Status | None, asked:
         if invocation.asks:
             home = supervised(home_of(session))
             check_routes(session.playbook, home, target)
-            invocation.console.confirm(
-                pair,
-                f"This takes pair {pair} live from {home} to {target} and home again: real writes to both orgs, real "
-                "hooks. Other runs of it are refused until the drill is closed.",
-            )
+            takes = f"This takes pair {pair} live from {home} to {target} and home again"
+            real = "real writes to both orgs, real hooks. Other runs of it are refused until the drill is closed."
+            invocation.console.confirm(pair, f"{takes}: {real}")
         command = RunCommand(invocation, found, asks=invocation.asks)
         work = drill(session, target, notes=asked.notes, controls=command.controls)
         try:
@@ -211,12 +200,9 @@ def _on_live_pair(invocation: Invocation, pair: str, goal: Status | None, asked:
             held = session.history().open_drill
             if held is None:
                 raise
-            raise Interrupted(
-                f"Interrupted. Drill {held.drill} has begun, and stays open until it is closed.",
-                code=stop.code,
-                sent=stop.sent,
-                next_steps=(next_step.close_drill(held.drill),),
-            ) from stop
+            said = f"Interrupted. Drill {held.drill} has begun, and stays open until it is closed."
+            close = (next_step.close_drill(held.drill),)
+            raise Interrupted(said, code=stop.code, sent=stop.sent, next_steps=close) from stop
         return _show_result(invocation, session.store, result, asked)
 
 
@@ -236,32 +222,28 @@ def _show_result(invocation: Invocation, store: Store, result: DrillResult, aske
     return result.exit_code
 
 
-def close_drill(invocation: Invocation, *, what: str, notes: str, overrides: tuple[str, ...]) -> ExitCode:
+def close_drill(invocation: Invocation, *, what: str, notes: str, overrides: tuple[str, ...]) -> None:
     """Close a drill: a rehearsal's at once, a live one's after its pair was brought home; Incomplete where it can't be."""
     require_text("--notes", notes)
     allowed = overrides_from(overrides)
     sources, histories, found = _drill_named(invocation, what)
+    phase, runs = "", tuple[str, ...]()
     if found.started.simulated:
-        words, phase = "Its regions were simulated, and are gone.", ""
-        runs: tuple[str, ...] = ()
+        words = "Its regions were simulated, and are gone."
         with invocation.store(writes=True, sources=sources) as store:
             operator = invocation.sources.named_operator()
             close_rehearsed(store, operator, found, invocation.redactor.clean(notes))
     else:
         failback = _close_live(invocation, histories[found.pair], found, notes, allowed)
         phase, runs = failback.phase, tuple(result.run for result in failback.results)
-        words = (
-            f"Pair {found.pair} is at home: {phase}."
-            if failback.at_home
-            else f"{failback.why[:1].upper()}{failback.why[1:]}."
-        )
+        at_home = f"Pair {found.pair} is at home: {phase}."
+        words = at_home if failback.at_home else f"{failback.why[:1].upper()}{failback.why[1:]}."
     invocation.outcome = ExitCode.DONE
     facts = closed_facts(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs)
     invocation.console.facts(*facts)
-    return ExitCode.DONE
 
 
-def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> ExitCode:
+def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> None:
     """Make a scenario of a journalled run, and write it; a UsageError for a drill or a fleet, which have several."""
     if out is not None:
         refuse_misplaced(out, SCENARIO)
@@ -277,8 +259,7 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Exi
             raise unknown_run(store, found)
         holder = store.holder(records[0].pair)
     made = scenario_of_run(found, records)
-    at_work = holder is not None and holder.run == found
-    if at_work:
+    if holder is not None and holder.run == found:
         made = replace(made, left_out=(*made.left_out, "how it ended: it still holds its pair's lock"))
     text = invocation.redactor.clean(scenario_text(made.scenario, scenario_remarks(found, made.left_out)))
     if out is not None:
@@ -290,9 +271,8 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Exi
         console.out.text(text)
         for each in made.left_out:
             console.note(f"Not in it: {each}.", "warn")
-        return ExitCode.DONE
+        return
     console.facts(*scenario_facts(found, text, str(out or ""), made.left_out, steps))
-    return ExitCode.DONE
 
 
 def _drill_named(invocation: Invocation, what: str) -> tuple[Sources, Mapping[str, History], DrillHistory]:

@@ -67,7 +67,7 @@ def status(invocation: Invocation, which: Selection) -> ExitCode:
 @options.run_flags
 @_waves
 @options.takes(*options.LOOKING)
-def plan(invocation: Invocation, **flags: Any) -> ExitCode:
+def plan(invocation: Invocation, **flags: Any) -> None:
     """Show what moving these pairs would do, a line each.
 
     Every pair is planned as hamr plan does it. With --emergency it shows which pairs have lost which org; only those would be
@@ -75,7 +75,7 @@ def plan(invocation: Invocation, **flags: Any) -> ExitCode:
     """
     from .fleet_run import show_plan
 
-    return show_plan(invocation, **flags)
+    show_plan(invocation, **flags)
 
 
 @fleet.command()
@@ -129,7 +129,7 @@ def resume(invocation: Invocation, **flags: Any) -> ExitCode:
 @_fleet_id
 @options.reason
 @options.takes(*options.LOOKING)
-def stop(invocation: Invocation, **flags: Any) -> ExitCode:
+def stop(invocation: Invocation, **flags: Any) -> None:
     """Let a fleet stop, from anywhere.
 
     What is under way ends its own transition, and nothing new begins; hamr fleet resume goes on. The journal carries the wish,
@@ -137,7 +137,7 @@ def stop(invocation: Invocation, **flags: Any) -> ExitCode:
     """
     from .fleet_run import stop_fleet
 
-    return stop_fleet(invocation, **flags)
+    stop_fleet(invocation, **flags)
 
 
 @fleet.command()
@@ -145,7 +145,7 @@ def stop(invocation: Invocation, **flags: Any) -> ExitCode:
 @options.html
 @options.file("--junit", "Write JUnit XML, one case for each pair; - for stdout.")
 @options.takes(*options.LOOKING)
-def report(invocation: Invocation, **flags: Any) -> ExitCode:
+def report(invocation: Invocation, **flags: Any) -> None:
     """Show what became of each pair of a fleet, and what is left to do.
 
     FLEET is an id, the beginning of one, or last, which is also meant where none is named. Made from the journal alone; asks no
@@ -153,7 +153,7 @@ def report(invocation: Invocation, **flags: Any) -> ExitCode:
     """
     from .fleet_run import report_fleet
 
-    return report_fleet(invocation, **flags)
+    report_fleet(invocation, **flags)
 
 
 @fleet.command()
@@ -226,7 +226,7 @@ def doctor(invocation: Invocation, which: Selection, record: bool | None) -> Nag
     help="Serve what hamr readiness --metrics writes to Prometheus there, read anew at each look; :PORT for every address.",
 )
 @options.takes("pairs", "playbook", "journal", "operator", "log_format")
-def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level: str) -> ExitCode:
+def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level: str) -> None:
     """Bring pairs on for fleet runs, and do what the schedule wants, until it is stopped.
 
     On as many machines as are wanted: they share a team's journal, and take the pairs of hamr fleet run --workers from each
@@ -266,7 +266,6 @@ def worker(invocation: Invocation, at_once: int, metrics: str | None, log_level:
 
         invocation.console.follow(lambda: "")
         supervised(work(), interrupt)
-    return ExitCode.DONE
 
 
 def team_of_workers(invocation: Invocation) -> Address:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, JournalUnavailable, Refused, UsageError
@@ -84,11 +87,7 @@ def _crew(
 
 
 def waves_of(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave, ...]:
-    """The waves that a command line names, else the inventory's, else careful ones; an emergency has one alone.
-
-    Raises:
-        UsageError: they cannot be right.
-    """
+    """The waves that a command line names, else the inventory's, else careful ones; an emergency has one alone."""
     if text is not None:
         return waves_named(text)
     if mode is Mode.EMERGENCY:
@@ -96,7 +95,7 @@ def waves_of(invocation: Invocation, text: str | None, mode: Mode) -> tuple[Wave
     return invocation.sources.inventory().waves or CAREFULLY
 
 
-def show_plan(invocation: Invocation, *, which: Selection, waves: str | None, **flags: Any) -> ExitCode:
+def show_plan(invocation: Invocation, *, which: Selection, waves: str | None, **flags: Any) -> None:
     """Show what a fleet would do; `flags` are a run's."""
     pairs, request = selected(invocation, which), _request_of(invocation, **flags)
     wanted = waves_of(invocation, waves, request.mode)
@@ -109,7 +108,6 @@ def show_plan(invocation: Invocation, *, which: Selection, waves: str | None, **
     if not plan.pairs:
         onward = (nobody_is_dark(plan),)
     invocation.console.facts(plan_page(plan, (*onward, *clearing(plan))), plan_json(plan, onward))
-    return ExitCode.DONE
 
 
 def _made(invocation: Invocation, crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> FleetPlan:
@@ -160,9 +158,8 @@ def _team(invocation: Invocation, mode: Mode) -> Address | None:
     except JournalUnavailable as error:
         if mode is not Mode.EMERGENCY:
             raise
-        invocation.console.note(
-            f"{error.message} This process moves the pairs itself, without workers.", "warn"
-        )
+        alone = "This process moves the pairs itself, without workers."
+        invocation.console.note(f"{error.message} {alone}", "warn")
         return None
 
 
@@ -194,7 +191,7 @@ def resume_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str, w
         return _drive(invocation, crew, view, team)
 
 
-def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> ExitCode:
+def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> None:
     """Journal that somebody wants a fleet to stop."""
     with invocation.store(writes=False) as store:  # of a journal that is not there, none is made
         view = fleet_named(store, fleet_id, next_step.fleet_stop)
@@ -205,16 +202,14 @@ def stop_fleet(invocation: Invocation, *, fleet_id: str | None, reason: str) -> 
         pairs = sorted(invocation.sources.inventory().pairs, key=lambda pair: pair.name not in view.members)
         crew = _crew(invocation, store, pairs[:1], invocation.load_playbook(), Mode.PLANNED)
         supervised(crew.append(view.fleet, events.FleetStopAsked(reason)))
-    said = (
-        f"Fleet {view.fleet} is to stop: what is under way ends its own transition, and nothing new begins."
-    )
+    how = "what is under way ends its own transition, and nothing new begins"
+    said = f"Fleet {view.fleet} is to stop: {how}."
     invocation.console.say(said, "hamr/fleet-stop/1", fleet=view.fleet, reason=reason)
-    return ExitCode.DONE
 
 
 def report_fleet(
     invocation: Invocation, *, fleet_id: str | None, html: str | None, junit: str | None
-) -> ExitCode:
+) -> None:
     """Show what became of a fleet, and write the files that were asked for."""
     refuse_misplaced_files({PAGE: html, JUNIT: junit}, {"--json": invocation.json})
     view, head = _to_report(invocation, fleet_id or LAST)
@@ -228,7 +223,6 @@ def report_fleet(
         write_file(invocation, fleet_junit(view), junit, JUNIT)
     if invocation.json or (html is None and junit is None):
         _show(invocation, view, view.exit_code)
-    return ExitCode.DONE
 
 
 def _show(
@@ -251,7 +245,7 @@ def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
             return view, store.head()
 
 
-def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> ExitCode:
+def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> None:
     """Agree to what each pair's run of a fleet is about to do."""
     console, operator = invocation.console, invocation.sources.named_operator()
     plans = view.started.plans
@@ -266,11 +260,8 @@ def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> ExitC
     said = f"Fleet {view.fleet} is approved by {operator}: exactly as it stands above, and nothing else."
     agreed = {what.pair: what.digest for what in plans}
     facts = {"fleet": view.fleet, "digest": view.started.digest, "pairs": agreed, "by": operator.name}
-    console.facts(
-        (*page, line(), line(said, "good")),
-        document("hamr/fleet-approval/1", {**facts, "reason": reason}),
-    )
-    return ExitCode.DONE
+    approval = document("hamr/fleet-approval/1", {**facts, "reason": reason})
+    console.facts((*page, line(), line(said, "good")), approval)
 
 
 def agree_to_many(
@@ -286,7 +277,7 @@ def _drive(invocation: Invocation, crew: Crew, view: FleetView, team: Address | 
     """Bring its pairs in this process, or where a team's journal is named have workers do it."""
     console = invocation.console
     board = Board(console.aside, view)
-    drive = Drive(crew, view, board, _Asking(invocation).ask if invocation.asks else None)
+    drive = Drive(crew, view, board, partial(_begins, console) if invocation.asks else None)
 
     async def through() -> ExitCode:
         if team is None:
@@ -304,10 +295,8 @@ def _drive(invocation: Invocation, crew: Crew, view: FleetView, team: Address | 
 
     console.follow(lambda: view.fleet)
     if view.started.plans:
-        console.note(
-            f"The playbook wants other people to agree; once for all of these pairs: {next_step.approve(view.fleet)}",
-            "warn",
-        )
+        wanted = "The playbook wants other people to agree; once for all of these pairs"
+        console.note(f"{wanted}: {next_step.approve(view.fleet)}", "warn")
     try:
         code = supervised(through(), interrupt, (board,) if console.aside.redraws else ())
     finally:
@@ -363,43 +352,36 @@ _TOLD = (
 """What is worth a word beside a pair."""
 
 
-class _Following:
+class _Following(Struct):
     """A watcher that knows what is being done to one pair."""
 
-    def __init__(self, doing: Doing) -> None:
-        self._doing = doing
+    doing: Doing
 
     def tell(self, event: Event) -> None:
         """Keep what there is to say of it now."""
         if isinstance(event, events.SituationRead):
             seen = {None if reading is None else reading.status for reading in event.readings}
-            self._doing.stands = str(*seen) if len(seen) == 1 and None not in seen else "midway"
+            self.doing.stands = str(*seen) if len(seen) == 1 and None not in seen else "midway"
         elif isinstance(event, events.TransitionMade):
-            self._doing.stands = str(event.target)
+            self.doing.stands = str(event.target)
         if isinstance(event, _TOLD):
-            self._doing.what = line_text(describe_event(event))
+            self.doing.what = line_text(describe_event(event))
 
 
-class _Asking:
-    """Asks before each further wave."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._console = invocation.console
-
-    async def ask(self, view: FleetView, wave: int) -> bool:
-        """Whether that wave is to begin; no at the input's end."""
-        pairs, failed = len(view.waiting(wave)), sum(view.failed(each) for each in range(1, wave))
-        did_not = f" {counted(failed, 'pair')} did not arrive so far." if failed else ""
-        question = f"Wave {wave} of {len(view.started.waves)} is next: {counted(pairs, 'pair')}.{did_not} Type yes to begin it, or no: "
-        with self._console.aside.holding():
-            self._console.aside.page(frame(view, {}, datetime.now(UTC)))
-            while True:
-                forget_typed()
-                self._console.err.text(f"\n{question}")
-                if self._console.err.closed:
-                    return False
-                typed = await typed_line(lambda: bool(view.stop_asked))
-                if not typed or typed.strip().lower() in {"no", "n", "stop", "q"}:
-                    return False
-                if typed.strip().lower() in {"yes", "y"}:
-                    return True
+async def _begins(console: Console, view: FleetView, wave: int) -> bool:
+    """Whether somebody who is asked wants that wave to begin; no at the input's end."""
+    pairs, failed = len(view.waiting(wave)), sum(view.failed(each) for each in range(1, wave))
+    did_not = f" {counted(failed, 'pair')} did not arrive so far." if failed else ""
+    question = f"Wave {wave} of {len(view.started.waves)} is next: {counted(pairs, 'pair')}.{did_not} Type yes to begin it, or no: "
+    with console.aside.holding():
+        console.aside.page(frame(view, {}, datetime.now(UTC)))
+        while True:
+            forget_typed()
+            console.err.text(f"\n{question}")
+            if console.err.closed:
+                return False
+            typed = await typed_line(lambda: bool(view.stop_asked))
+            if not typed or typed.strip().lower() in {"no", "n", "stop", "q"}:
+                return False
+            if typed.strip().lower() in {"yes", "y"}:
+                return True

@@ -91,8 +91,7 @@ class Silence:
     def redraw(self) -> None:
         """Draw it."""
         fit(self._stream.columns)
-        page = self.page()
-        if page:
+        if page := self.page():
             self._stream.passing(page)
         else:
             self._stream.end()
@@ -115,16 +114,11 @@ class PairFrame:
     def saw(self, standing: Standing, store: Store) -> None:
         """A look; and the journal, which says how a run that is under way goes."""
         seen = (standing, _under_way(standing, store))
-        if self._changed(seen):
+        as_it_was = None if self._seen is None else self._page(*self._seen, like=standing, whole=True)
+        if as_it_was not in (None, self._page(*seen, whole=True)):
             self._before = self._seen
         self._seen = seen
         self.redraw()
-
-    def _changed(self, seen: tuple[Standing, RunView | None]) -> bool:
-        if self._seen is None:
-            return False
-        before = self._page(*self._seen, like=seen[0], whole=True)
-        return self._page(*seen, whole=True) != before
 
     def redraw(self) -> None:
         """Draw it."""

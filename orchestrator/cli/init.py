@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, Interrupted, PreparationError, UsageError
+from orchestrator.errors import Interrupted, PreparationError, UsageError
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 
@@ -52,7 +52,7 @@ _UNTOUCHED = "Nothing was written, neither here nor to an org."
 @options.takes("json")
 def init(  # noqa: PLR0917 - click passes each flag by its name
     invocation: Invocation, folder: Path, name: str, primary: str, secondary: str, full: bool
-) -> ExitCode:
+) -> None:
     """Write an inventory and a playbook to start from, and their schemas for your editor.
 
     Into DIR, or the folder that you are in. At a terminal it asks for what it cannot find out, unless --yes is given.
@@ -75,17 +75,14 @@ def init(  # noqa: PLR0917 - click passes each flag by its name
             invocation.console.err.text("\n")
             raise Interrupted("The questions were not answered to the end.", sent=_UNTOUCHED) from None
     texts = {"pairs.yaml": starter_inventory(pair or example_pair(), pages=full), **_beside(full=full)}
-    written: list[str] = []
-    kept: list[str] = []
-    for file, text in texts.items():
-        (written if _write_new(folder, file, text) else kept).append(str(folder / file))
+    new = {str(folder / file): _write_new(folder, file, text) for file, text in texts.items()}
+    written, kept = ([file for file, is_new in new.items() if is_new is wanted] for wanted in (True, False))
     page = (
         *((Span("wrote  ", "good"), Span(file)) for file in written),
         *((Span("kept   ", "warn"), Span(f"{file}, which was there already")) for file in kept),
         *next_commands(_next_steps(folder, pair)),
     )
-    invocation.console.facts(page, document("hamr/init/1", {"written": [*written], "kept": [*kept]}))
-    return ExitCode.DONE
+    invocation.console.facts(page, document("hamr/init/1", {"written": written, "kept": kept}))
 
 
 def _beside(*, full: bool) -> dict[str, str]:
@@ -133,16 +130,10 @@ class _Questions:
             self._err.page(paragraph(text, indent=2))
 
     def ask(self, question: str, default: str, read: Callable[[str], T], shown: str | None = None) -> T:
-        """The answer, asked again until it can be one.
+        """The answer, asked again until it can be one; Interrupted where the input ends.
 
-        Args:
-            question: without its end.
-            default: what Enter stands for.
-            read: makes a value of a text, or raises a ValueError with the reason, as a clause.
-            shown: what stands in brackets, in the place of the default.
-
-        Raises:
-            Interrupted: the input has ended.
+        `default` is what Enter stands for, `shown` what stands in brackets in its place; `read` makes a value of a text,
+        or raises a ValueError with the reason, as a clause.
         """
         while self.asks:
             self._err.text(f"{question} [{default if shown is None else shown}]: ")
@@ -184,20 +175,14 @@ def _pair_from(questions: _Questions, name: str, primary: str, secondary: str) -
 
     questions.say("Enter takes what stands in brackets; Ctrl-C leaves everything as it is.")
     pair = example_pair(questions.ask("The pair's name, as you will type it", name, pair_name))
-    ours, first = _looked_at(
-        questions, pair[Role.PRIMARY], "Site of the primary, which serves", primary, org_address
-    )
+    site = "Site of the primary, which serves"
+    ours, first = _looked_at(questions, pair[Role.PRIMARY], site, primary, org_address)
     if not secondary and first is not None and first.record is not None:
         there = datacenter_label(first.record.target_datacenter)
         secondary = there if there in SITES and ours.base_url.startswith("https://api.") else ""
     elsewhere = _other_than(ours.base_url, org_address, lambda address: address[0])
-    theirs, second = _looked_at(
-        questions,
-        pair[Role.SECONDARY],
-        "Site of the secondary, which takes over",
-        secondary or "eu1",
-        elsewhere,
-    )
+    site = "Site of the secondary, which takes over"
+    theirs, second = _looked_at(questions, pair[Role.SECONDARY], site, secondary or "eu1", elsewhere)
     ours = _told(questions, ours, first, second, org_uuid)
     theirs = _told(questions, theirs, second, first, _other_than(ours.uuid, org_uuid, str))
     return replace(pair, orgs=Both(ours, theirs))
@@ -251,10 +236,8 @@ def _look(questions: _Questions, org: Org) -> FirstLook | None:
         return None
     seen = asyncio.run(look_first(org, os.environ, questions.invocation.redactor))
     if seen.uuid is None:
-        questions.say(
-            f"The {org.role} did not say who it is ({seen.reading.reason or 'no uuid in its answer'}).",
-            always=True,
-        )
+        why = seen.reading.reason or "no uuid in its answer"
+        questions.say(f"The {org.role} did not say who it is ({why}).", always=True)
         return seen
     stands = "has no HAMR record yet" if seen.record is None else f"shows {seen.reading.status}"
     questions.say(f"The {org.role} is org {seen.uuid}, and {stands}.")
@@ -280,21 +263,16 @@ def _told(
         label = _readable(datacenter_label(of_peer.target_datacenter), datacenter)
         name = _readable(of_peer.target_name, org_name)
         uuid = uuid or _readable(of_peer.target_uuid, read_uuid)
-    usual = "us1" if org.role is Role.PRIMARY else "eu1"
-    return replace(
-        org,
-        datacenter=org.datacenter
-        or label
-        or questions.ask(f"Datacenter of the {org.role}, which a URL does not tell", usual, datacenter),
-        name=name or questions.ask(f"Name of the {org.role} org", org.name, org_name),
-        uuid=uuid
-        or questions.ask(
-            f"Uuid of the {org.role} (data.id of /api/v2/validate)",
-            NO_UUIDS[org.role],
-            read_uuid,
-            shown="later",
-        ),
-    )
+    label = org.datacenter or label
+    if not label:
+        usual = "us1" if org.role is Role.PRIMARY else "eu1"
+        where = f"Datacenter of the {org.role}, which a URL does not tell"
+        label = questions.ask(where, usual, datacenter)
+    name = name or questions.ask(f"Name of the {org.role} org", org.name, org_name)
+    if not uuid:
+        which = f"Uuid of the {org.role} (data.id of /api/v2/validate)"
+        uuid = questions.ask(which, NO_UUIDS[org.role], read_uuid, shown="later")
+    return replace(org, datacenter=label, name=name, uuid=uuid)
 
 
 def _readable(text: str, read: Callable[[str], str]) -> str:
@@ -315,11 +293,9 @@ def _write_new(folder: Path, name: str, text: str) -> bool:
             raise UsageError(f"{folder} is a file, and hamr init writes into a folder.") from None
         return False
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise PreparationError(
-            f"{folder / name} cannot be written: {words}.",
-            next_steps=(NextStep("init", "DIR", why="write somewhere else"),),
-        ) from error
+        words = f"{folder / name} cannot be written: {(error.strerror or str(error)).lower()}."
+        elsewhere = NextStep("init", "DIR", why="write somewhere else")
+        raise PreparationError(words, next_steps=(elsewhere,)) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     return True

@@ -31,24 +31,8 @@ _ALL = ("pairs", "playbook", "journal", "operator")
 REPEATED: Mapping[str, tuple[str, ...]] = {
     "check": ("pairs", "playbook"),
     **dict.fromkeys(("resume", "prove"), ("pairs", "journal", "operator")),
-    **dict.fromkeys(
-        (
-            "status",
-            "plan",
-            "doctor",
-            "run",
-            "apply",
-            "adopt",
-            "approve",
-            "unlock",
-            "cancel",
-            "ack",
-            "drill",
-            "fleet",
-            "worker",
-        ),
-        _ALL,
-    ),
+    **dict.fromkeys(("status", "plan", "doctor", "drill", "fleet", "worker"), _ALL),
+    **dict.fromkeys(("run", "apply", "adopt", "approve", "unlock", "cancel", "ack"), _ALL),
     "readiness": ("pairs", "playbook", "journal"),
     **dict.fromkeys(("runs", "show", "report", "audit"), ("journal",)),
     "journal": ("journal", "operator"),
@@ -62,13 +46,8 @@ class Typed:
     """What a person typed, said again in every command that is printed: pasted, it means the same files.
 
     Without it a command from under *Next* would look into another journal, inventory or playbook. What comes from a
-    HAMR_* variable is not repeated: the variable is still set where the command is pasted.
-
-    Args:
-        arguments: the whole command line, without `hamr`.
-        options: --pairs, --playbook, --journal and --operator, where they were typed.
-        playbook: the playbook's own name, once it is loaded.
-        playbook_source: what it was loaded from: a file's path, or the name of one that ships with hamr.
+    HAMR_* variable is not repeated: the variable is still set where the command is pasted. `arguments` are the whole
+    command line, without `hamr`; `playbook` is the playbook's own name, once it is loaded, `playbook_source` what from.
     """
 
     def __init__(
@@ -84,34 +63,35 @@ class Typed:
 
     def with_option(self, option: str) -> str:
         """The command line as it was typed, with an option and its value, in the place of that option's own."""
-        from orchestrator.journal import without_password
-
-        name, words, typed = option.split(maxsplit=1)[0], ["hamr"], iter(self.arguments)
+        name, words, typed = option.split(maxsplit=1)[0], ["hamr"], iter(self._shown())
         for word in typed:
             if word == "--":
                 break
             if word == name:
                 next(typed, None)
             elif not word.startswith(f"{name}="):
-                words.append(without_password(word))
+                words.append(word)
         rest = [*typed]
         return " ".join([shlex.join(words), option, *(["--", shlex.join(rest)] if rest else ())])
 
     def without(self, flag: str, why: str) -> NextStep:
         """The command line as it was typed, without a flag."""
-        from orchestrator.journal import without_password
         from orchestrator.model import next_step
 
-        words = (without_password(word) for word in self.arguments if word != flag)
+        words = (word for word in self._shown() if word != flag)
         return next_step.shell(shlex.join(["hamr", *words]), why)
 
     def as_run(self) -> str:
         """The command line of a plan as that of the run."""
-        from orchestrator.journal import without_password
-
-        words = [without_password(word) for word in self.arguments if word != "--json"]
+        words = [word for word in self._shown() if word != "--json"]
         place = words.index("plan")
         return shlex.join(["hamr", *words[:place], "run", *words[place + 1 :]])
+
+    def _shown(self) -> list[str]:
+        """The words of the command line, without passwords (law 17)."""
+        from orchestrator.journal import without_password
+
+        return [without_password(word) for word in self.arguments]
 
     def complete(self, command: str) -> str:
         """A command with the options that were typed, where its verb takes them and it does not name them itself.
@@ -132,9 +112,8 @@ class Typed:
         if self.playbook and self.playbook != self.playbook_source:
             # A page knows the playbook by its own name, which finds no file.
             source = f"--playbook {shlex.quote(self.playbook_source)}"
-            command = re.sub(
-                rf"--playbook {re.escape(shlex.quote(self.playbook))}(?=\s|$)", lambda _: source, command
-            )
+            by_name = rf"--playbook {re.escape(shlex.quote(self.playbook))}(?=\s|$)"
+            command = re.sub(by_name, lambda _: source, command)
         named = {word.partition("=")[0] for word in words}
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"
@@ -153,13 +132,7 @@ def _words(command: str) -> list[str] | None:
 
 
 class Invocation:
-    """One invocation of `hamr`, with the options that several verbs share, as given.
-
-    Args:
-        arguments: the whole command line, without `hamr`.
-        json: whether stdout carries one JSON document and nothing else.
-        debug: whether bugs are shown with their traceback.
-    """
+    """One invocation of `hamr`, with the options that several verbs share, as given; `debug` shows tracebacks of bugs."""
 
     def __init__(self, arguments: tuple[str, ...] = (), *, json: bool = False, debug: bool = False) -> None:
         self.json, self.debug = json, debug
@@ -227,21 +200,16 @@ class Invocation:
     def store(
         self, *, writes: bool, sources: Sources | None = None, emergency: bool = False
     ) -> Iterator[JournalStore]:
-        """The journal, or that of other sources, open; verbs that only look leave no file behind.
+        """The journal, or that of other sources, open; JournalUnavailable or JournalDamaged where that can't be.
 
-        In an `emergency`, and for whoever looks in one, a team's journal that can't be reached is replaced by this
-        machine's own, which is said loudly.
-
-        Raises:
-            JournalUnavailable: it cannot be opened.
-            JournalDamaged: it is not a whole journal.
+        Verbs that only look leave no file behind. In an `emergency`, and for whoever looks in one, a team's journal that
+        can't be reached is replaced by this machine's own, which is said loudly.
         """
         self.configure_log()
         sources = sources or self.sources
         if writes and self.journal is not None:
-            self.console.note(
-                f"The journal of this run is {sources.place()}: it sees the locks and the history that stand there, and no others."
-            )
+            seen = "it sees the locks and the history that stand there, and no others"
+            self.console.note(f"The journal of this run is {sources.place()}: {seen}.")
         opened, self.moved = sources.store_for(writes=writes, emergency=emergency)
         with opened as store:
             self._note_refuge(store, sources, writes=writes)
@@ -253,29 +221,19 @@ class Invocation:
         if refuge is None:
             return
         if self.moved is not None:
-            self.console.note(
-                f"{self.moved.reason} NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone."
-                + (f" Afterwards: hamr journal merge {store.place}" if writes or store.exists else ""),
-                "bad",
-            )
+            unseen = f"NEITHER ITS LOCK NOR ITS HISTORY IS SEEN here: this looks into {store.place} alone."
+            merge = f" Afterwards: hamr journal merge {store.place}" if writes or store.exists else ""
+            self.console.note(f"{self.moved.reason} {unseen}{merge}", "bad")
         elif refuge.exists():
-            self.console.note(
-                f"Records of an emergency on this machine are not in {store.place} yet: hamr journal merge {refuge}",
-                "warn",
-            )
+            left = f"Records of an emergency on this machine are not in {store.place} yet"
+            self.console.note(f"{left}: hamr journal merge {refuge}", "warn")
 
     @contextmanager
     def store_with(self, run: str, step: Callable[[str], NextStep]) -> Iterator[tuple[JournalStore, str]]:
         """The journal that has a run or a drill, open for reading, and its id; else that of drills on the simulator.
 
-        Args:
-            run: its id, the beginning of one, or `last`.
-            step: what is to be typed with the whole id.
-
-        Raises:
-            UsageError: neither knows it, or several begin so.
-            JournalUnavailable: one cannot be opened.
-            JournalDamaged: one is not a whole journal.
+        `run` is its id, the beginning of one, or `last`; `step` is what is to be typed with the whole id. A UsageError
+        where neither knows it, or several begin so.
         """
         from orchestrator.operations.finding import id_of, unknown_run
 
@@ -310,16 +268,10 @@ class Invocation:
         playbook: Playbook | None = None,
         emergency: bool = False,
     ) -> Iterator[Session]:
-        """Everything that is needed for one pair, the journal last: a mistyped flag creates none.
+        """Everything that is needed for one pair, the journal last: a mistyped flag creates none; a HamrError where one can't be had.
 
-        Args:
-            pair: the pair, or its name in the inventory.
-            writes: whether the verb journals anything.
-            playbook: in the place of the one that was named.
-            emergency: whether a team's journal may be left for this machine's own.
-
-        Raises:
-            HamrError: one of them cannot be had.
+        A `playbook` stands in the place of the one that was named; in an `emergency` a team's journal may be left for
+        this machine's own.
         """
         prepared = self.sources.prepare(pair, playbook)
         if playbook is None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,15 +12,12 @@ from orchestrator.model import next_step
 from . import completion, options
 from .invocation import Invocation
 
-if TYPE_CHECKING:
-    from orchestrator.journal.history import History
-
 
 @click.command()
 @click.option("--pair", metavar="PAIR", shell_complete=completion.pairs, help="Only the runs of this pair.")
 @click.option("--drills", is_flag=True, help="List the drills, too: live ones, and those on the simulator.")
 @options.takes(*options.READING)
-def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
+def runs(invocation: Invocation, pair: str | None, drills: bool) -> None:
     """List the runs in the journal.
 
     The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below. Runs on
@@ -36,24 +31,19 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
         unjournalled = "" if store.ids("", 1) else store.place
-        holders = [store.holder(name) for name in histories]
-        held = {
-            holder.run
-            for holder in holders
-            if holder is not None
-            and not provably_dead(holder)
-            and store.witness(holder.lock) is not Witness.GONE
-        }
-    rehearsed: Mapping[str, History] = {}
+        holders = filter(None, map(store.holder, histories))
+        living = (holder for holder in holders if not provably_dead(holder))
+        held = {holder.run for holder in living if store.witness(holder.lock) is not Witness.GONE}
+    every = [*histories.values()]
     if drills:
         with invocation.store(writes=False, sources=invocation.sources.beside) as beside:
-            rehearsed = outlines(beside, pair)
-    found = drills_of((*histories.values(), *rehearsed.values()))
+            every += outlines(beside, pair).values()
+    found = drills_of(every)
     simulated = {each.drill for each in found if each.simulated}
     rows = [run for run in summaries(histories) if run.drill not in simulated]
     still_open = [
         (history.pair, drill.as_open_drill())
-        for history in (*histories.values(), *rehearsed.values())
+        for history in every
         for drill in history.drills.values()
         if drill.open and (drills or not drill.started.simulated)
     ]
@@ -61,13 +51,12 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> ExitCode:
         invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
     listed = found if drills else None
     invocation.console.facts(*runs_facts(rows, still_open, listed, unjournalled=unjournalled, held=held))
-    return ExitCode.DONE
 
 
 @click.command()
 @click.argument("run", shell_complete=completion.runs_and_drills)
 @options.takes(*options.READING)
-def show(invocation: Invocation, run: str) -> ExitCode:
+def show(invocation: Invocation, run: str) -> None:
     """Show one run, step by step.
 
     What it read, how the guards were judged, what it sent and what came back, from the journal. RUN is the id of a
@@ -78,7 +67,6 @@ def show(invocation: Invocation, run: str) -> ExitCode:
     with invocation.store_with(run, next_step.show) as (store, found):
         records = list(store.records(run=found))
     invocation.console.facts(*show_facts(records))
-    return ExitCode.DONE
 
 
 @click.command()
@@ -165,13 +153,10 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
         fields = {"holds": True, "records": found.records, "head": found.head}
         code = ExitCode.DONE
     else:
-        page = (
-            (Span("The chain is BROKEN", "bad"), Span(f" at record {found.seq} of {store.place}:")),
-            line(f"  {found.reason}."),
-            line(
-                f"The {found.good:,} records before it hold. Keep the file as it is, and find a copy to compare with."
-            ),
-        )
+        broken = (Span("The chain is BROKEN", "bad"), Span(f" at record {found.seq} of {store.place}:"))
+        hold = f"The {found.good:,} records before it hold."
+        keep = "Keep the file as it is, and find a copy to compare with."
+        page = (broken, line(f"  {found.reason}."), line(f"{hold} {keep}"))
         fields = {"holds": False, "first_bad": found.seq, "reason": found.reason, "good": found.good}
         code = ExitCode.JOURNAL_DAMAGED
     fields |= {"anchor": kept, "journal": store.place}
@@ -182,7 +167,7 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
 @audit.command()
 @options.path("--out", "Write to a file, in the place of stdout.")
 @options.takes("journal", "log_format", "log_level")
-def export(invocation: Invocation, out: Path | None) -> ExitCode:
+def export(invocation: Invocation, out: Path | None) -> None:
     """Print all records, each as one line of canonical JSON.
 
     docs/reference/journal.md has a checker of a dozen lines for them. For a copy that has to be whole, use --out: it
@@ -197,16 +182,15 @@ def export(invocation: Invocation, out: Path | None) -> ExitCode:
         if out is None:
             with console.out.binary() as stdout:
                 write_records(store, stdout)
-            return ExitCode.DONE
+            return
         with written_whole(out, EXPORT) as file:
             count = write_records(store, file)
     console.note(f"{count:,} records are in {out}.")
-    return ExitCode.DONE
 
 
 @audit.command()
 @options.takes(*options.READING)
-def head(invocation: Invocation) -> ExitCode:
+def head(invocation: Invocation) -> None:
     """Print the newest record's number and hash, as SEQ:HASH.
 
     Copied elsewhere, it anchors all records up to it: hamr audit verify --anchor SEQ:HASH.
@@ -214,7 +198,6 @@ def head(invocation: Invocation) -> ExitCode:
     with invocation.existing_store() as store:
         newest = store.head()
     invocation.console.say(str(newest), "hamr/head/1", seq=newest.seq, hash=newest.hash)
-    return ExitCode.DONE
 
 
 @click.group()
@@ -228,7 +211,7 @@ def journal() -> None:
 @journal.command()
 @click.argument("url")
 @options.takes("json", "log_format", "log_level")
-def init(invocation: Invocation, url: str) -> ExitCode:
+def init(invocation: Invocation, url: str) -> None:
     """Lay out a team's journal in a PostgreSQL database, or bring it up to this version.
 
     URL is postgresql://USER@HOST/DATABASE; ?schema=NAME keeps several teams apart, in the place of hamr. Passwords come
@@ -263,32 +246,23 @@ def init(invocation: Invocation, url: str) -> ExitCode:
     else:
         jobs, grants = lay_out_jobs(place)
         told = f"Tables for the jobs of workers {'are laid out now' if jobs else 'were laid out already'}."
-    invocation.console.facts(
-        (
-            line(f"The journal {place} {what} (version {done.version})."),
-            line(told),
-            line("To let a role use it, a DBA types, with its name for ROLE:"),
-            *(line(f"  {grant}") for grant in done.grants),
-            *((line("and to let it work as hamr worker does, too:"),) if grants else ()),
-            *(line(f"  {grant}") for grant in grants),
-        ),
-        document(
-            "hamr/journal-layout/1",
-            {
-                "journal": str(place),
-                **fields_fact(done, "before", "version", "grants"),
-                "jobs": jobs,
-                "worker_grants": grants,
-            },
-        ),
-    )
-    return ExitCode.DONE
+    said = [
+        f"The journal {place} {what} (version {done.version}).",
+        told,
+        "To let a role use it, a DBA types, with its name for ROLE:",
+        *(f"  {grant}" for grant in done.grants),
+        *(["and to let it work as hamr worker does, too:"] if grants else []),
+        *(f"  {grant}" for grant in grants),
+    ]
+    fields = {"journal": str(place), **fields_fact(done, "before", "version", "grants"), "jobs": jobs}
+    layout = document("hamr/journal-layout/1", {**fields, "worker_grants": grants})
+    invocation.console.facts(tuple(map(line, said)), layout)
 
 
 @journal.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.takes("journal", "operator", "json", "log_format", "log_level")
-def merge(invocation: Invocation, file: Path) -> ExitCode:
+def merge(invocation: Invocation, file: Path) -> None:
     """Bring an emergency's records into the team's journal.
 
     FILE is the journal on this machine in which an emergency went on while the team's could not be reached. Its chain is
@@ -319,22 +293,12 @@ def merge(invocation: Invocation, file: Path) -> ExitCode:
         aside = file.with_name(f"{file.stem}-merged-{done.head.hash[:8]}.db")
         file.rename(aside)
     kept = f", kept as {aside.name}" if aside is not file else ""
-    invocation.console.facts(
-        (
-            line(f"{done.added:,} records of {file}{kept} are in {place} now."),
-            *((line(f"{done.known:,} more stood there already."),) if done.known else ()),
-            line(f"its head {done.head}"),
-            line(f"journal head {head}"),
-        ),
-        document(
-            "hamr/journal-merge/1",
-            {
-                "file": str(aside),
-                "journal": place,
-                "merged": done.head,
-                **fields_fact(done, "before", "added", "known", "pairs"),
-                "head": head,
-            },
-        ),
+    page = (
+        line(f"{done.added:,} records of {file}{kept} are in {place} now."),
+        *((line(f"{done.known:,} more stood there already."),) if done.known else ()),
+        line(f"its head {done.head}"),
+        line(f"journal head {head}"),
     )
-    return ExitCode.DONE
+    fields = {"file": str(aside), "journal": place, "merged": done.head}
+    fields |= fields_fact(done, "before", "added", "known", "pairs")
+    invocation.console.facts(page, document("hamr/journal-merge/1", {**fields, "head": head}))

@@ -144,9 +144,7 @@ def with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> 
     from orchestrator.report.fleet import going_on
 
     view = newest_fleet(store, {pair.name for pair in pairs}) if store.exists else None
-    if view is None or (view.finished and code is ExitCode.DONE):
-        return ()
-    return going_on(view)
+    return () if view is None or (view.finished and code is ExitCode.DONE) else going_on(view)
 
 
 def _watch(
@@ -190,10 +188,9 @@ def _seconds(text: str, pair: str | None) -> float:
     except ValueError:
         seconds = float("nan")
     if not isfinite(seconds) or seconds < SHORTEST_WATCH:
-        raise UsageError(
-            f"--watch {text[:40]!r}: a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it.",
-            next_steps=(next_step.watch(pair or "").with_options("5"),),
-        )
+        wanted = f"a number of seconds is wanted, {SHORTEST_WATCH} or more. The pair stands before it."
+        step = next_step.watch(pair or "").with_options("5")
+        raise UsageError(f"--watch {text[:40]!r}: {wanted}", next_steps=(step,))
     return seconds
 
 
@@ -278,12 +275,8 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
             )
             console.note(f"{words} {next_step.close_drill(made.open_drill)}", "warn")
     if file is not None:
-        lasts = (
-            "as things are it would be refused"
-            if made.refused
-            else f"it can be applied until {utc(made.expires_at)}"
-        )
-        console.note(f"Saved to {file}: {lasts}.")
+        lasts = f"it can be applied until {utc(made.expires_at)}"
+        console.note(f"Saved to {file}: {'as things are it would be refused' if made.refused else lasts}.")
     if not detailed_exitcode:
         return ExitCode.DONE
     if made.refused:
@@ -292,16 +285,17 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
 
 
 def _refuse_clashing(out: Path | None, *, curl: bool, json: bool, assume: str | None) -> None:
+    clash = ""
     if str(out) == "-" and (curl or json):
-        raise UsageError(
+        clash = (
             "--out - prints the plan for hamr apply on stdout: give it a file, or leave --curl or --json out."
         )
-    if curl and json:
-        raise UsageError("--curl prints commands, and --json a document: choose one of them.")
-    if out is not None and assume is not None:
-        raise UsageError(
-            "--out saves a plan to be applied, and one with --assume never is: leave one of them out."
-        )
+    elif curl and json:
+        clash = "--curl prints commands, and --json a document: choose one of them."
+    elif out is not None and assume is not None:
+        clash = "--out saves a plan to be applied, and one with --assume never is: leave one of them out."
+    if clash:
+        raise UsageError(clash)
 
 
 class NagiosVerb(click.Command):

@@ -28,11 +28,8 @@ _AT_ONCE = 512
 class Outlet(io.RawIOBase):
     """A descriptor that takes every write; what the system refuses is dropped, and so is all that comes after it.
 
-    A reader who takes nothing for too long misses what came meanwhile, and gets the rest once there is room again.
-
-    Args:
-        descriptor: where to; it is never closed here.
-        trouble: what is known to be wrong with it from the start, as an errno; 0 for nothing.
+    A reader who takes nothing for too long misses what came meanwhile, and gets the rest once there is room again. The
+    descriptor is never closed here. `trouble` is the errno of what is known to be wrong with it; 0 for nothing.
     """
 
     def __init__(self, descriptor: int, *, trouble: int = 0) -> None:
@@ -121,17 +118,13 @@ class Output(io.TextIOWrapper):
             line_buffering=True,
         )
         self.outlet = outlet
-        self.before_writing: Callable[[], None] = _nothing
+        self.before_writing: Callable[[], None] = lambda: None
         """Is called before anything is written: it clears what another stream has drawn on the same terminal."""
 
     def write(self, text: str, /) -> int:
         """Write it, at a place of its own."""
         self.before_writing()
         return super().write(text)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _encoding(outlet: Outlet) -> str:

@@ -57,9 +57,8 @@ EXPORT = Kind("the export", b'"prev":"000000000000000000000000000000000000000000
 def refuse_misplaced(path: Path, kind: Kind) -> None:
     """Make sure that a file may be written there at all: over nothing of another kind, and where there is a folder.
 
-    Raises:
-        UsageError: it is a folder, or something else stands there: a journal, an inventory, a playbook, any file.
-        PreparationError: its folder is not there, or cannot be written to.
+    A UsageError where it is a folder, or something else stands there: a journal, an inventory, a playbook, any file; a
+    PreparationError where its folder is not there, or cannot be written to.
     """
     if path.is_dir():
         raise UsageError(f"{kind.option} {path}: this is a folder, and {kind.what} needs the name of a file.")
@@ -106,11 +105,8 @@ def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
 def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
     """A file to write to, which takes its name only when all of it is on the disk, in the mode of its kind.
 
-    What stood there before is replaced, where it is of the same kind. A device or a pipe is written to directly.
-
-    Raises:
-        UsageError: it is a folder, or something else stands there.
-        PreparationError: it cannot be written.
+    What stood there before is replaced, where it is of the same kind. A device or a pipe is written to directly. Errors
+    are those of `refuse_misplaced`.
     """
     refuse_misplaced(path, kind)
     try:
@@ -138,15 +134,10 @@ def written_whole(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
 def refuse_misplaced_files(
     files: Mapping[Kind, str | None], printed: Mapping[str, bool] = MappingProxyType({})
 ) -> None:
-    """Make sure that all these files can be written, before there is anything to write.
+    """Make sure that all these files can be written, before there is anything to write; None for one that is not wanted.
 
-    Args:
-        files: where each is to go; None where it is not wanted.
-        printed: what else may go to stdout, by its option, and whether that is wanted.
-
-    Raises:
-        UsageError: two are the same file or both go to stdout, one is a folder, or something else stands there.
-        PreparationError: a folder is not there, or cannot be written to.
+    `printed` is what else may go to stdout, by its option, and whether that is wanted. Errors are those of
+    `refuse_misplaced`, and a UsageError where two are the same file or both go to stdout.
     """
     on_stdout = [f"{kind.option} -" for kind, where in files.items() if where == STDOUT]
     on_stdout += [option for option, is_wanted in printed.items() if is_wanted]

@@ -24,7 +24,6 @@ from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Request
-from orchestrator.model.status import Role
 from orchestrator.report.layout import escaped
 from orchestrator.system.redaction import Redactor
 
@@ -47,12 +46,8 @@ class PlanFile(Struct, frozen=True):
 def plan_text(plan: Plan, *, playbook: str, redactor: Redactor) -> str:
     """What a saved plan's file holds; `playbook` is the playbook's file."""
     value: JSON = storable(redactor.clean_value(plain(plan)))
-    document = {
-        "schema": SCHEMA,
-        "playbook": str(Path(playbook).absolute()) if playbook else "",
-        "plan": value,
-        "sha256": _digest(value),
-    }
+    file = str(Path(playbook).absolute()) if playbook else ""
+    document = {"schema": SCHEMA, "playbook": file, "plan": value, "sha256": _digest(value)}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -124,10 +119,8 @@ def _refused(path: Path, message: str, line: int = 0, column: int = 0) -> Docume
 def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:
     """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
 
-    Nothing here waits, compares or journals: that is what the comments ask of the person.
-
-    Raises:
-        Refused: the plan has no writes, so there is nothing to paste.
+    Nothing here waits, compares or journals: that is what the comments ask of the person. Refused where the plan has no
+    writes, so that there is nothing to paste.
     """
     if not plan.writes:
         raise _nothing_to_paste(plan, playbook)
@@ -156,11 +149,8 @@ def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
     again = next_step.plan(request.pair, request.goal)
     alone = again.as_emergency().with_options("--curl")
     # From where there is a way, the longest: the whole of it can be shortened by hand.
-    ways_there = {
-        transition.source: playbook.route(transition.source, request.goal) or ()
-        for transition in playbook.transitions
-    }
-    start = max(ways_there, key=lambda source: len(ways_there[source]))
+    sources = [transition.source for transition in playbook.transitions]
+    start = max(sources, key=lambda source: len(playbook.route(source, request.goal) or ()))
     assumed = again.with_options("--assume", start.name, "--curl")
     offered = any(step.is_emergency for step in plan.next_steps)
     ways = "--assume STATUS (as if both stood there; reads nothing)"
@@ -179,16 +169,12 @@ def _comment(text: str) -> list[str]:
 def _looks(plan: Plan, pair: Pair) -> list[str]:
     first = plan.writes[0]
     path = first.request.url.removeprefix(pair[first.role].base_url)
-    lines: list[str] = []
-    for role in Role:
-        org = pair[role]
-        lines += [f"# {escaped(str(org))}", curl(Request("GET", org.base_url + path, None), org)]
-    return lines
+    orgs = ((org, Request("GET", org.base_url + path, None)) for org in pair.orgs)
+    return [text for org, look in orgs for text in (f"# {escaped(str(org))}", curl(look, org))]
 
 
 def _write(number: int, write: PlannedWrite, pair: Pair) -> list[str]:
     condition = f" ({write.condition})" if write.condition else ""
-    return [
-        f"# Write {number}: {escaped(str(pair[write.role]))} to {write.status}{condition}. Read it back before the next one.",
-        curl(write.request, pair[write.role]),
-    ]
+    what = f"{escaped(str(pair[write.role]))} to {write.status}{condition}"
+    said = f"# Write {number}: {what}. Read it back before the next one."
+    return [said, curl(write.request, pair[write.role])]

@@ -27,12 +27,8 @@ def agree_to_run(
 ) -> Plan | None:
     """Show what a run would do, and ask whether it is to; one that is `later` may be refused by guards as things are now.
 
-    Returns:
-        The plan; its request goes over a cooling down that was agreed to. None where there is nothing to do.
-
-    Raises:
-        Locked: somebody holds the pair.
-        Refused: it is in a drill that nobody has closed, guards, where the pair stands, or the person.
+    Gives the plan, whose request goes over a cooling down that was agreed to; None where there is nothing to do. Locked
+    where somebody holds the pair; Refused by a drill that nobody has closed, by guards, where it stands, or the person.
     """
     refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
     history = session.history()
@@ -46,17 +42,12 @@ def agree_to_run(
         console.facts(plan_page(plan), plan_json(plan))
         return None
     if plan.refused and later and plan.reachable:
-        words = (
-            f"As things are now, {', '.join(plan.stops)} would stop this run. All of it is judged anew then."
-        )
-        console.note(words, "warn")
+        words = f"As things are now, {', '.join(plan.stops)} would stop this run."
+        console.note(f"{words} All of it is judged anew then.", "warn")
     elif plan.refused:
         console.aside.page(plan_page(replace(plan, next_steps=())))
-        why = (
-            f"{', '.join(plan.stops)} would stop it"
-            if plan.stops
-            else f"there is no way to {request.goal} now"
-        )
+        no_way = f"there is no way to {request.goal} now"
+        why = f"{', '.join(plan.stops)} would stop it" if plan.stops else no_way
         raise Refused(
             f"This run would be refused, so nobody is asked: {why}. The plan above says why.",
             next_steps=plan.next_steps,
@@ -66,14 +57,9 @@ def agree_to_run(
 
 
 def agree_to_apply(invocation: Invocation, session: Session, plan: Plan) -> Plan:
-    """Show a saved plan, and ask whether it is to be run.
+    """Show a saved plan, and ask whether it is to be run: Locked where somebody holds the pair, Refused by the person.
 
-    Returns:
-        The plan; its request goes over a cooling down that was agreed to.
-
-    Raises:
-        Locked: somebody holds the pair.
-        Refused: the person.
+    Gives the plan, whose request goes over a cooling down that was agreed to.
     """
     request = plan.request
     refuse_held(session, take_over=request.mode is Mode.EMERGENCY)

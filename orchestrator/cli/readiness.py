@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.errors import ExitCode
-
 from . import options
 from .invocation import Invocation
 
@@ -33,7 +31,7 @@ LONGEST = 3660
 @options.takes("pairs", "playbook", "journal", "json", "log_format", "log_level")
 def readiness(
     invocation: Invocation, which: Selection, days: int, html: str | None, metrics: str | None
-) -> ExitCode:
+) -> None:
     """Show how ready pairs are and were, and what got worse.
 
     Of these pairs, or of all. Reads what hamr doctor, drills, runs and hamr prove --record have left in
@@ -71,4 +69,3 @@ def readiness(
         write_file(invocation, readiness_html(found), html, PAGE)
     if STDOUT not in (html, metrics):
         invocation.console.facts(readiness_page(found), readiness_json(found, store.place))
-    return ExitCode.DONE

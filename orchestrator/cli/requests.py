@@ -56,10 +56,9 @@ def overrides_from(texts: Sequence[str]) -> dict[str, str]:
         guard, equals, reason = text.partition("=")
         guard = guard.strip()
         if not equals or not guard:
-            raise UsageError(
-                f"--override {text[:100]!r}: a guard and a reason are wanted, with an equals sign between them.",
-                next_steps=(next_step.shell(f"--override {guard or 'GUARD'}='REASON'"),),
-            )
+            wanted = "a guard and a reason are wanted, with an equals sign between them"
+            step = next_step.shell(f"--override {guard or 'GUARD'}='REASON'")
+            raise UsageError(f"--override {text[:100]!r}: {wanted}.", next_steps=(step,))
         if guard in overrides:
             raise UsageError(f"--override {guard} stands there twice; one reason is enough.")
         overrides[guard] = reason.strip()
@@ -130,10 +129,8 @@ def _named(flag: str, text: str) -> time | timedelta | datetime:
     try:
         moment = datetime.fromisoformat(stripped.upper())
         if moment.tzinfo is None:
-            raise UsageError(
-                f"{flag} {text}: the time zone is missing; write Z for UTC, or +02:00 and the like.",
-                next_steps=(next_step.shell(f"{flag} {moment.isoformat()}Z"),),
-            )
+            words = f"{flag} {text}: the time zone is missing; write Z for UTC, or +02:00 and the like."
+            raise UsageError(words, next_steps=(next_step.shell(f"{flag} {moment.isoformat()}Z"),))
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"{flag} {text[:100]!r} is no time: write {FORMS}.") from None
@@ -141,8 +138,7 @@ def _named(flag: str, text: str) -> time | timedelta | datetime:
 
 def _time_of_day(text: str, wanted: time, now: datetime) -> datetime:
     moment = datetime.combine(now.date(), wanted, UTC)
-    if moment > now:
-        moment -= timedelta(days=1)
+    moment -= timedelta(days=moment > now)
     if now - moment > LONGEST_BY_CLOCK:
         raise UsageError(
             f"--since {text}: times of day are UTC, and it is {now:%H:%M} UTC; {text} UTC was {(now - moment) // timedelta(hours=1)} "

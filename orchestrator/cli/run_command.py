@@ -103,7 +103,7 @@ class RunCommand:
 
     async def _ask(self, question: Question) -> Reply | None:
         with self._console.aside.holding():
-            return await Terminal(self._console, self.controls).ask(question)
+            return await ask_here(self._console, self.controls, question)
 
     def _show(self, result: RunResult) -> None:
         """As soon as it is known: people do not wait for what is still being posted about the run."""
@@ -116,9 +116,8 @@ class RunCommand:
         if self.controls.engine is None:
             return False
         if code is ExitCode.CLOSED_TERMINAL and self.controls.asked:
-            self.controls.code = (
-                code  # a question saw the end of its input first, or Ctrl-C came before: no second one
-            )
+            # A question saw the end of its input first, or Ctrl-C came before: no second one.
+            self.controls.code = code
             return True
         self.controls.interrupt(code)
         say_stopping(self._console, self.controls.asked)
@@ -166,39 +165,32 @@ class Progress:
             self._waiting = ""
 
 
-class Terminal:
-    """Asks whoever sits at the terminal, until they answer or want the run to stop. The pair's lock is not held meanwhile."""
+async def ask_here(console: Console, controls: RunControl, question: Question) -> Reply | None:
+    """Ask whoever sits at the terminal, until they answer or want the run to stop. The pair's lock is not held meanwhile.
 
-    def __init__(self, console: Console, controls: RunControl) -> None:
-        self._console = console
-        self._controls = controls
-
-    async def ask(self, question: Question) -> Reply | None:
-        """The reply; None where Ctrl-C came first, or the input's end, or a question that could not be shown.
-
-        The last two stop the run, too: nobody has answered then, and nobody may be there any more. That is no reason
-        to write on.
-        """
-        forget_typed()
-        text = f"{question.text} The pair's lock is let go while this question stands."
-        with self._console.err.fitting():
-            self._console.err.page((line(), *paragraph(text)))
-        while True:
-            self._console.err.text(_HOW[question.asks])
-            if self._console.err.closed:  # nobody was asked, so nobody has answered
-                self._controls.interrupt(ExitCode.INTERRUPTED)
-                return None
-            typed = await typed_line(lambda: bool(self._controls.asked))
-            if typed == "" and not self._controls.asked:  # that of a closed terminal ends as well
-                self._controls.interrupt(ExitCode.INTERRUPTED)
-            if not typed:
-                self._console.err.text("\n")
-                return None
-            reply = understood(question.asks, typed.strip())
-            if reply is not None:
-                return reply
-            unclear = "is no reason" if question.asks is Asks.UNKNOWN else "was not understood"
-            self._console.err.text(f"{typed.strip()[:60]!r} {unclear}. ")
+    None where Ctrl-C came first, or the input's end, or the question could not be shown. The last two stop the run, too:
+    nobody has answered then, and nobody may be there any more. That is no reason to write on.
+    """
+    forget_typed()
+    text = f"{question.text} The pair's lock is let go while this question stands."
+    with console.err.fitting():
+        console.err.page((line(), *paragraph(text)))
+    while True:
+        console.err.text(_HOW[question.asks])
+        if console.err.closed:  # nobody was asked, so nobody has answered
+            controls.interrupt(ExitCode.INTERRUPTED)
+            return None
+        typed = await typed_line(lambda: bool(controls.asked))
+        if typed == "" and not controls.asked:  # that of a closed terminal ends as well
+            controls.interrupt(ExitCode.INTERRUPTED)
+        if not typed:
+            console.err.text("\n")
+            return None
+        reply = understood(question.asks, typed.strip())
+        if reply is not None:
+            return reply
+        unclear = "is no reason" if question.asks is Asks.UNKNOWN else "was not understood"
+        console.err.text(f"{typed.strip()[:60]!r} {unclear}. ")
 
 
 async def typed_line(stops: Callable[[], bool]) -> str | None:

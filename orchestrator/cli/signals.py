@@ -48,14 +48,9 @@ def supervised(
 ) -> T:
     """Run something to its end; a signal stops it in the way that is safe for it.
 
-    Args:
-        work: what to do.
-        interrupt: is told of a signal, and says whether the work now comes to an end by itself; None for what can be
-            dropped at any point.
-        drawn: what is drawn while it goes; trouble with that is logged, and changes nothing of the work (law 19).
-
-    Raises:
-        Interrupted: a signal came while nothing could have been sent.
+    `interrupt` is told of a signal, and says whether the work now comes to an end by itself; where it does not, and
+    where there is none, the work is dropped: Interrupted. What is `drawn` while it goes changes nothing of the work:
+    trouble with that is logged (law 19).
     """
 
     async def watched() -> T:

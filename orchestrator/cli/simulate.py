@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import ExitCode
-
 from . import options
 from .invocation import Invocation
 
@@ -82,7 +80,7 @@ _PORT = click.IntRange(0, 65535)
     "once or so many seconds later. Queries that no --metric names go by it. [default: everywhere]",
 )
 @click.pass_obj
-def simulate(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def simulate(invocation: Invocation, /, **flags: Any) -> None:
     """Serve two simulated regions on loopback ports.
 
     Says what to type in another terminal when both listen, and serves until Ctrl-C or SIGTERM. To a program that
@@ -94,4 +92,4 @@ def simulate(invocation: Invocation, /, **flags: Any) -> ExitCode:
     """
     from .simulating import serve_regions
 
-    return serve_regions(invocation, **flags)
+    serve_regions(invocation, **flags)

@@ -13,9 +13,8 @@ from shlex import quote
 from typing import TypeVar
 
 from orchestrator.config.scenarios import load_fault_script
-from orchestrator.errors import ExitCode, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.model import next_step
-from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Wire
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.preflight import status_named
@@ -58,7 +57,7 @@ def serve_regions(
     metrics: tuple[str, ...],
     monitors: tuple[str, ...],
     traffic: str,
-) -> ExitCode:
+) -> None:
     """Serve until Ctrl-C or SIGTERM; a UsageError where a flag cannot be right, as by every function here."""
     start = status_named(status)
     where, lag = traffic_of(traffic)
@@ -98,7 +97,6 @@ def serve_regions(
             await serve(served, inventory_out=inventory, announce=announce, stop=stop)
 
     asyncio.run(serve_until_stopped())
-    return ExitCode.DONE
 
 
 def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
@@ -113,21 +111,15 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
     told = f"Pair {pair} stands" if number == 1 else f"{number:,} pairs, from {pair} on, stand"
     name = pair if number == 1 else "fleet"
     journal = f"{name}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{name}.db").exists() else f"{name}.db"
-    steps: tuple[NextStep, ...] = (next_step.status(pair), next_step.run(pair, Status.ACTIVE))
+    steps = [next_step.status(pair), next_step.run(pair, Status.ACTIVE)]
     if number > 1:
-        steps = (next_step.fleet_status("--all"), next_step.fleet_plan("--all", goal=Status.ACTIVE))
-    return (
-        *paragraph(
-            f"Two simulated regions listen until Ctrl-C. {told} in {inventory}, made-up keys beside it. In another terminal:"
-        ),
-        *next_commands(
-            (
-                *([] if folder == Path().absolute() else [next_step.shell(f"cd {quote(str(folder))}")]),
-                next_step.shell(f"export HAMR_JOURNAL={journal}"),
-                *(step.with_options(*pairs) for step in steps),
-            )
-        ),
-    )
+        steps = [next_step.fleet_status("--all"), next_step.fleet_plan("--all", goal=Status.ACTIVE)]
+    steps = [step.with_options(*pairs) for step in steps]
+    steps.insert(0, next_step.shell(f"export HAMR_JOURNAL={journal}"))
+    if folder != Path().absolute():
+        steps.insert(0, next_step.shell(f"cd {quote(str(folder))}"))
+    words = f"{told} in {inventory}, made-up keys beside it. In another terminal:"
+    return (*paragraph(f"Two simulated regions listen until Ctrl-C. {words}"), *next_commands(steps))
 
 
 _NO_VALUE, _ABSENT = "no value", "absent"
@@ -164,9 +156,8 @@ def _per_org(
             role = Role(org)
             key, shown = read(name.strip(), value.strip())
         except ValueError as error:
-            raise UsageError(
-                f"{flag[:80]!r} cannot be read. {wanted}.", sent="No region was started."
-            ) from error
+            words = f"{flag[:80]!r} cannot be read. {wanted}."
+            raise UsageError(words, sent="No region was started.") from error
         found[role][key] = shown
     return Both(found.primary, found.secondary)
 

@@ -75,18 +75,18 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     problems += [problem for _, checked in found for problem in checked.problems]
     problems += missing_pages(checked for _, checked in found)
     wrong = {problem.file for problem in problems}
+    playbooks = [(file, checked.playbook) for file, checked in found if checked.playbook is not None]
     programs = [
         (f"{file}: hook {transition.name}/{hook.name}", program)
-        for file, checked in found
-        if checked.playbook is not None
-        for transition in checked.playbook.transitions
+        for file, each in playbooks
+        for transition in each.transitions
         for _, hook, program in transition.programs()
     ]
     notes = [
         f"{file}: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
         "with this playbook."
-        for file, checked in found
-        if checked.playbook is not None and checked.playbook.helpless
+        for file, each in playbooks
+        if each.helpless
     ]
     notes += [
         f"{file}: pair {pair.name} still has uuids that hamr init made up: put in those of its orgs."
@@ -111,28 +111,21 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     for note in notes:
         page += paragraph(f"note  {note}", "warn", hanging=6)
     page += problem_lines(problems)
-    console.facts(
-        tuple(page),
-        document(
-            "hamr/check/1",
-            {
-                "fine": not problems,
-                "files": [
-                    {"file": file, "kind": checked.kind or "", "fine": file not in wrong}
-                    for file, checked in found
-                ],
-                "notes": notes,
-                "problems": [fields_fact(one, but=("excerpt",)) for one in problems],
-            },
-        ),
-    )
+    kinds = ((file, checked.kind or "", file not in wrong) for file, checked in found)
+    fields = {
+        "fine": not problems,
+        "files": [{"file": file, "kind": kind, "fine": fine} for file, kind, fine in kinds],
+        "notes": notes,
+        "problems": [fields_fact(one, but=("excerpt",)) for one in problems],
+    }
+    console.facts(tuple(page), document("hamr/check/1", fields))
     return ExitCode.USAGE if problems else ExitCode.DONE
 
 
 @click.command()
 @click.argument("playbook", required=False, shell_complete=shell.playbooks)
 @options.takes("json")
-def graph(invocation: Invocation, playbook: str | None) -> ExitCode:
+def graph(invocation: Invocation, playbook: str | None) -> None:
     """Draw a playbook's state machine, as Mermaid.
 
     PLAYBOOK is a file, or the name of one that ships with hamr (regional-failover). The diagram is made from the
@@ -143,19 +136,17 @@ def graph(invocation: Invocation, playbook: str | None) -> ExitCode:
 
     invocation.playbook = playbook
     found = invocation.load_playbook()
+    diagram = mermaid(found)
     if invocation.json:
-        invocation.console.document(
-            document("hamr/graph/1", {"playbook": found.name, "mermaid": mermaid(found)})
-        )
+        invocation.console.document(document("hamr/graph/1", {"playbook": found.name, "mermaid": diagram}))
     else:
-        invocation.console.out.text(mermaid(found))
-    return ExitCode.DONE
+        invocation.console.out.text(diagram)
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(["inventory", "playbook", "scenario"]))
 @click.pass_obj
-def schema(invocation: Invocation, kind: str) -> ExitCode:
+def schema(invocation: Invocation, kind: str) -> None:
     """Print the JSON Schema of an inventory, a playbook or a scenario, for editors.
 
     With it an editor completes keys and marks mistakes; hamr check finds the rest.
@@ -165,13 +156,12 @@ def schema(invocation: Invocation, kind: str) -> ExitCode:
 
     schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
     invocation.console.out.text(to_json(schemas[kind]()))
-    return ExitCode.DONE
 
 
 @click.command()
 @click.argument("shell", metavar="SHELL", type=click.Choice(shell.SHELLS))
 @click.pass_obj
-def completion(invocation: Invocation, shell: str) -> ExitCode:
+def completion(invocation: Invocation, shell: str) -> None:
     """Print what lets a shell complete hamr's commands.
 
     SHELL is bash, zsh or fish. It completes verbs, options, pairs, statuses, runs, guards, playbooks and scenarios. It
@@ -182,4 +172,3 @@ def completion(invocation: Invocation, shell: str) -> ExitCode:
     from .group import COMPLETION, hamr
 
     invocation.console.out.text(script(shell, hamr, COMPLETION))
-    return ExitCode.DONE

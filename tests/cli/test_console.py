@@ -21,7 +21,7 @@ from orchestrator.cli.console import STYLES, Console, Stream
 from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.cli.outlets import Outlet, Output
-from orchestrator.cli.run_command import Terminal
+from orchestrator.cli.run_command import ask_here
 from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Asks, Question
@@ -353,6 +353,6 @@ async def test_law_19_a_question_on_the_way_that_cannot_be_shown_stops_the_run(
     monkeypatch.setattr("sys.stderr", gone)
     monkeypatch.setattr("sys.stdin", io.StringIO("done\n"))
     controls = RunControl()
-    terminal = Terminal(Console(Redactor(), json=False), controls)
-    assert await terminal.ask(Question(Asks.MANUAL, "integrations", "declare", "Press the button.")) is None
+    question = Question(Asks.MANUAL, "integrations", "declare", "Press the button.")
+    assert await ask_here(Console(Redactor(), json=False), controls, question) is None
     assert controls.asked == 1
