@@ -98,17 +98,18 @@ class _Shown(Struct, frozen=True):
         seen_here = self.is_among((*self.earlier(), *floor.before, self.expected))
         if seen_here or floor.foreign:  # somebody else has written since, whatever it is
             return self.seen_before(floor, again=seen_here)
-        # By the clock of a region that is ahead; where what was seen is a copy, too, one clock has dated both.
-        copies = self.known.confirmed.get(self.role.other, [])
+        # By the clock of a region that is ahead; where both or neither were written to this org, one clock has dated both.
+        copies, sent = self.known.confirmed.get(self.role.other, []), self.signed()
+        from_there = self.known.mirrors is not False if sent is None else sent.attempt.role is not self.role
         ahead = (
-            self.expected is not None
+            from_there
+            and self.expected is not None
             and floor.record.same_version(self.expected)
             and not any(self.expected.same_version(old) for old in copies)
         )
         found = (self.by_copy() if ahead else None) or self.by_reversion()
         if found is not None:
             return found
-        sent = self.signed()
         overtaken = not self.known.is_ours(floor.record.modified_by) and not (
             self.expected is not None and floor.record.same_version(self.expected)
         )
