@@ -136,6 +136,9 @@ class Reconciler(Struct):
         healed = restoring and ours and self._copied(role, reading)
         old = self.checker.why_again(role, comparison)
         if not (run.old_is_true or healed):
+            if comparison.change is Change.STALE and not state.is_under_floor(reading):
+                # Not older than what was seen: it may as well have been written over somebody else's, as a person can tell.
+                raise stopped(End.MOVED, f"{old}, and it stays so", org=role, change=Change.FOREIGN)
             raise stopped(
                 End.MOVED if state.intended else End.REFUSED,
                 change=comparison.change if comparison.change in _OLD else Change.STALE,

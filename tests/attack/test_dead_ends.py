@@ -286,3 +286,18 @@ def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_eve
     pair.rules.clear()
     anna.follow(anna.status(), [AWAY], fine=(0,))
     laws.hold(anna)
+
+
+def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ever(tmp_path: Path) -> None:
+    with Pair(mirror=0.0, mirrors="auto") as pair:
+        anna = Hamr(pair, tmp_path)
+        pair.on("POST", Answer(apply=False, before=lambda: pair.stranger("primary", PASSIVE), drop="close"), n=1)
+        ended = anna.run("ACTIVE")
+        assert ended.code == 7, f"{ended}\n{pair.tell()}"
+        strangers = pair.shown("primary")
+        pair.late(1)
+        stopped = anna.resume()
+        assert stopped.code == 4, f"{stopped}\n{pair.tell()}"
+        assert not any("reverted" in command for command in stopped.next)
+        anna.follow(anna.status(), [AWAY], fine=(0,))
+        laws.hold(anna, accepted=(strangers,))
