@@ -227,15 +227,19 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
         status = readings[role].status
         if status is None or playbook.route(status, goal) is None:
             continue
+        # Where an emergency is resumed, what it wrote explains that the other org is behind.
+        explained = run.state.wrote(role, readings[role].record)
+        at_goal = playbook.survivors_at(goal)
         try:
-            survivor = playbook.survivor_at(goal) if status is goal else survivor_of(run, status, goal)
+            if status is goal:  # where ways there name both orgs, the one that came there by this run
+                enough = role in at_goal and (explained or len(at_goal) == 1)
+            else:
+                enough = survivor_of(run, status, goal) is role
         except Stopped as stop:
             refusal = stop
             continue
-        if survivor is not role:
+        if not enough:
             continue
-        # Where an emergency is resumed, what it wrote explains that the other org is behind.
-        explained = run.state.wrote(role, readings[role].record)
         if phase.name is PhaseName.DIVERGED and readings[role.other].status is not None and not explained:
             raise _refused(phase)
         route = playbook.route(status, goal)

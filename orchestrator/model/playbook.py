@@ -240,23 +240,22 @@ class Playbook(Struct, frozen=True, dict=True):
             None,
         )
 
-    def survivor_at(self, goal: Status) -> Role | None:
-        """The one org that the transitions which end at a goal name as their survivor, or None."""
-        survivors = {
+    def survivors_at(self, goal: Status) -> frozenset[Role]:
+        """The orgs that the transitions which end at a goal name as their survivor."""
+        return frozenset(
             transition.survivor
             for transition in self.transitions
             if transition.target is goal and transition.survivor is not None
-        }
-        return survivors.pop() if len(survivors) == 1 else None
+        )
 
     def survivors_towards(self, goal: Status) -> frozenset[Role]:
         """The orgs that some emergency to this goal needs: those that a transition of a way there names as its survivor.
 
         Before the first look nobody knows which way it is, so none of these is read under the short deadline.
         """
-        there = self.survivor_at(goal)
+        there = self.survivors_at(goal)
         found = _enough(self.route(transition.source, goal) or () for transition in self.transitions)
-        return found if there is None else found | {there}
+        return found | there if len(there) == 1 else found
 
     def survivors_from(self, start: Status) -> frozenset[Role]:
         """The orgs that are enough for an emergency from a status to some stop."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack import laws
-from tests.attack.hamr import Hamr, Running
+from tests.attack.hamr import PLAIN, Hamr, Running
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
@@ -291,7 +291,9 @@ def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_eve
 def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ever(tmp_path: Path) -> None:
     with Pair(mirror=0.0, mirrors="auto") as pair:
         anna = Hamr(pair, tmp_path)
-        pair.on("POST", Answer(apply=False, before=lambda: pair.stranger("primary", PASSIVE), drop="close"), n=1)
+        pair.on(
+            "POST", Answer(apply=False, before=lambda: pair.stranger("primary", PASSIVE), drop="close"), n=1
+        )
         ended = anna.run("ACTIVE")
         assert ended.code == 7, f"{ended}\n{pair.tell()}"
         strangers = pair.shown("primary")
@@ -301,3 +303,17 @@ def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ev
         assert not any("reverted" in command for command in stopped.next)
         anna.follow(anna.status(), [AWAY], fine=(0,))
         laws.hold(anna, accepted=(strangers,))
+
+
+def test_an_emergency_home_that_was_killed_at_its_goal_is_finished_though_another_way_there_names_the_other_org(
+    tmp_path: Path,
+) -> None:
+    home = "writes: [primary, secondary]}"
+    playbook = PLAIN.replace(home, "writes: [primary, secondary], survivor: primary}")
+    with Pair(status=ACTIVE) as pair:
+        anna = Hamr(pair, tmp_path, playbook=playbook)
+        pair.secondary.down = True
+        anna.killed_run("PASSIVE", "--emergency", "--reason", "attack", at_post=2)
+        pair.secondary.down = False
+        anna.follow(anna.resume(), [HOME], turns=2, fine=(0,))
+        laws.hold(anna)

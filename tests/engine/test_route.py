@@ -230,8 +230,8 @@ async def test_law_09_an_emergency_on_a_diverged_pair_that_is_seen_is_refused() 
 def test_survivors_are_named_by_transitions() -> None:
     b = bench()
     assert survivor_of(b.engine.run, PASSIVE, ACTIVE) is S
-    assert PLAYBOOK.survivor_at(ACTIVE) is S
-    assert PLAYBOOK.survivor_at(RECOVERY) is None
+    assert PLAYBOOK.survivors_at(ACTIVE) == {S}
+    assert PLAYBOOK.survivors_at(RECOVERY) == frozenset()
     mixed = replace(
         PLAYBOOK,
         transitions=tuple(

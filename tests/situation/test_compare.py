@@ -413,7 +413,9 @@ def test_law_03_an_older_copy_of_the_other_org_lags_where_a_newer_one_was_seen()
     assert change(shows(P, Status.FAILOVER, ONE, 1), known, P).change is Change.STALE
 
 
-@pytest.mark.parametrize(("first", "second", "mirrors"), [(ONE, TWO, None), (ONE, TWO, False), ("svc", "svc", False)])
+@pytest.mark.parametrize(
+    ("first", "second", "mirrors"), [(ONE, TWO, None), (ONE, TWO, False), ("svc", "svc", False)]
+)
 def test_law_03_an_earlier_write_of_this_very_org_lags_though_only_its_copy_on_the_other_org_was_seen(
     first: str, second: str, mirrors: bool | None
 ) -> None:
