@@ -12,8 +12,8 @@ from typing import IO, cast
 
 import msgspec
 import rfc8785
-from msgspec import Raw, Struct, field
-from msgspec.structs import asdict, astuple
+from msgspec import UNSET, Raw, Struct, field
+from msgspec.structs import asdict, astuple, replace
 
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
@@ -163,47 +163,22 @@ _ANCHOR = r"(?P<seq>\d{1,18}):(?P<hash>[0-9a-f]{64})"
 
 
 class Link(Struct, frozen=True):
-    """A record as it is stored: its data still the JSON text that was written."""
+    """A record as it is stored, in the order of canonical JSON: its data still the JSON text that was written."""
 
-    seq: int
     at: str
-    run: str
-    pair: str
-    kind: str
     by: str
-    host: str
-    prev: str
-    hash: str
     data: str
+    hash: str
+    host: str
+    kind: str
+    pair: str
+    prev: str
+    run: str
+    seq: int
 
     def digest(self) -> str:
         """SHA-256 in hexadecimal over the canonical JSON of all other fields, around the data's own text; a UnicodeEncodeError where one is no text."""
-        hashed = _Hashed(
-            self.at,
-            self.by,
-            Raw(self.data),
-            self.host,
-            self.kind,
-            self.pair,
-            self.prev,
-            self.run,
-            self.seq,
-        )
-        return hashlib.sha256(_write(hashed)).hexdigest()
-
-
-class _Hashed(Struct, frozen=True):
-    """What a hash covers, in the order of canonical JSON."""
-
-    at: str
-    by: str
-    data: Raw
-    host: str
-    kind: str
-    pair: str
-    prev: str
-    run: str
-    seq: int
+        return hashlib.sha256(_write(replace(self, data=Raw(self.data), hash=UNSET))).hexdigest()
 
 
 class Walk(Struct):
@@ -246,7 +221,7 @@ def _misnumbered(expected: int, found: int) -> str:
     return f"a record numbered {found} stands where {expected} was expected"
 
 
-_KINDS = (int, *(str,) * 9)
+_KINDS = (*(str,) * 9, int)
 
 
 def fault_of(link: Link, *, forms: bool) -> str | None:

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
-from msgspec import Struct
-
 from orchestrator.model.journal import Witness
 
 from .calls import turns_at
@@ -35,25 +33,23 @@ _ROLLBACK_HEADER = 28
 _NEW: tuple[int, int, frozenset[str]] = (0, 0, frozenset())
 
 
-class Opened(Struct, frozen=True):
-    """A connection to a journal, and what is known about its file."""
-
-    connection: sqlite3.Connection
-    writable: bool
-    exists: bool
-    """False where there is no file: the connection then shows an empty journal in memory."""
-    file: tuple[int, int] | None = None
-    """Device and inode of a file that is written: how a file that was swapped underneath is noticed."""
-
-
 class SqliteFile:
     """An open file: `orchestrator.journal.store.Database`."""
 
-    def __init__(self, opened: Opened, path: Path, patience: float, *, shown: str = "") -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection | None,
+        path: Path,
+        patience: float,
+        *,
+        file: tuple[int, int] | None = None,
+        shown: str = "",
+    ) -> None:
         self.place = shown or str(path)
-        self.exists = opened.exists
-        self._connection = opened.connection
-        self._opened = opened
+        self.exists = connection is not None
+        self._connection = _nothing() if connection is None else connection
+        self._file = file
+        """Device and inode of a file that is written: how one that was swapped underneath is noticed; None of one that is read."""
         self._path = path
         self._mutex = threading.RLock()
         self._turns = turns_at(path)
@@ -63,16 +59,15 @@ class SqliteFile:
     def open(cls, path: Path, *, create: bool, durable: bool, patience: float, older: bool) -> SqliteFile:
         """Open it, as `JournalStore.open` says."""
         with turns_at(path).one(path, patience):
-            if create:
-                opened = open_for_writing(path, durable=durable, patience=patience)
-            else:
-                opened = open_for_reading(path, patience=patience, older=older)
-        return cls(opened, path, patience)
+            if not create:
+                return cls(_open_for_reading(path, patience=patience, older=older), path, patience)
+            connection, file = _open_for_writing(path, durable=durable, patience=patience)
+            return cls(connection, path, patience, file=file)
 
     @classmethod
     def nothing(cls, shown: str) -> SqliteFile:
         """An empty one in memory, in the place of what cannot be opened."""
-        return cls(open_nothing(), Path(os.devnull), BUSY_SECONDS, shown=shown)
+        return cls(None, Path(os.devnull), BUSY_SECONDS, shown=shown)
 
     def read(self, work: Callable[[Statements], T]) -> T:
         """Do work that changes nothing."""
@@ -150,11 +145,11 @@ class SqliteFile:
                 raise
 
     def _want_writable(self) -> None:
-        if not self._opened.writable:
+        if self._file is None:
             raise unavailable(self.place, "was opened for reading only", sent=UNWRITTEN)
         try:
             found = self._path.stat()
-            same = (found.st_dev, found.st_ino) == self._opened.file
+            same = (found.st_dev, found.st_ino) == self._file
         except OSError:
             same = False
         if not same:
@@ -174,8 +169,10 @@ class SqliteFile:
             )
 
 
-def open_for_writing(place: Path, *, durable: bool, patience: float) -> Opened:
-    """Open the journal, and create it where there is none; raises as `JournalStore.open`.
+def _open_for_writing(
+    place: Path, *, durable: bool, patience: float
+) -> tuple[sqlite3.Connection, tuple[int, int]]:
+    """Open the journal, and create it where there is none; and which file it is. Raises as `JournalStore.open`.
 
     The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
     the group) it is for the group, too, as far as the umask lets it.
@@ -193,11 +190,11 @@ def open_for_writing(place: Path, *, durable: bool, patience: float) -> Opened:
             _lay_out_where_new(connection, place)
             _use_rollback_journal(connection, place, patience)
             connection.execute("PRAGMA fullfsync = ON")
-    return Opened(connection, writable=True, exists=True, file=file)
+    return connection, file
 
 
-def open_for_reading(place: Path, *, patience: float, older: bool = False) -> Opened:
-    """Open the journal so that nothing can be added; where there is none, an empty one that leaves no file. Raises as `JournalStore.open`.
+def _open_for_reading(place: Path, *, patience: float, older: bool) -> sqlite3.Connection | None:
+    """Open the journal so that nothing can be added; None where there is none. Raises as `JournalStore.open`.
 
     Works on a file, and in a folder, that may only be read.
     """
@@ -205,9 +202,9 @@ def open_for_reading(place: Path, *, patience: float, older: bool = False) -> Op
         _refuse_odd_files(place)
         found = _stat(place)
         if found is None or found.st_size == 0:
-            return open_nothing()
+            return None
         try:
-            connection = _look(place, "mode=rw", patience, older=older)
+            return _look(place, "mode=rw", patience, older=older)
         except sqlite3.Error as error:
             # SQLite rolls back what a killed process left, and of an older hamr's journal it keeps an index beside it:
             # neither can be done here.
@@ -220,8 +217,7 @@ def open_for_reading(place: Path, *, patience: float, older: bool = False) -> Op
                     f"cannot be read without {left.name}, which a killed process left beside it, and that takes write"
                     " permission for both and their folder: copy both files to a folder of your own, and name the copy",
                 ) from error
-            connection = _look(place, "mode=ro&immutable=1", patience, older=older)
-    return Opened(connection, writable=False, exists=True)
+            return _look(place, "mode=ro&immutable=1", patience, older=older)
 
 
 def _look(place: Path, access: str, patience: float, *, older: bool) -> sqlite3.Connection:
@@ -252,12 +248,12 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def open_nothing() -> Opened:
+def _nothing() -> sqlite3.Connection:
     """An empty journal in memory, to which nothing can be added."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     lay_out_file(connection)
     connection.execute("PRAGMA query_only = ON")
-    return Opened(connection, writable=False, exists=False)
+    return connection
 
 
 def _pending(place: Path) -> Path | None:

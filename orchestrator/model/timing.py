@@ -8,10 +8,12 @@ took the run up again is nobody's, and is not counted.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from . import events
 from .events import Event
@@ -47,12 +49,7 @@ class Spent(Struct, frozen=True):
         return max(0.0, self.seconds - self.api - self.people - self.world)
 
     def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.seconds + other.seconds,
-            self.api + other.api,
-            self.people + other.people,
-            self.world + other.world,
-        )
+        return Spent(*map(operator.add, astuple(self), astuple(other)))
 
 
 class Times(Struct, frozen=True):
@@ -74,10 +71,7 @@ def times_of(told: Iterable[tuple[Event, datetime]]) -> Times:
         fold.note(event, gap)
         before = at
     steps = tuple(
-        StepTime(
-            made.transition, made.source, made.target, spent.seconds, spent.api, spent.people, spent.world
-        )
-        for made, spent in fold.steps
+        StepTime(made.transition, made.source, made.target, *astuple(spent)) for made, spent in fold.steps
     )
     return Times(steps, fold.whole)
 

@@ -137,7 +137,7 @@ LOOK_AHEAD = 370
 
 def quiet(kind: Quiet, situation: Situation) -> Finding:
     """Has nobody but this run changed either record for so long, by the servers' clock?"""
-    return every([_quiet_half(kind.for_, situation, role) for role in Role])
+    return every([unseen(situation, role) or _quiet_half(kind.for_, situation, role) for role in Role])
 
 
 def reachable(kind: Reachable, situation: Situation) -> Finding:
@@ -147,13 +147,10 @@ def reachable(kind: Reachable, situation: Situation) -> Finding:
 
 def located(situation: Situation) -> Finding:
     """Do both records name the datacenters that the inventory names?"""
-    return every([_located_half(situation, role) for role in Role])
+    return every([unseen(situation, role) or _located_half(situation, role) for role in Role])
 
 
 def _quiet_half(wanted: timedelta, situation: Situation, role: Role) -> Finding:
-    blind = unseen(situation, role)
-    if blind is not None:
-        return blind
     org, reading = situation.pair[role], situation.readings[role]
     record = reading.record
     if record is None:
@@ -183,9 +180,6 @@ def _reachable_half(situation: Situation, role: Role) -> Finding:
 
 
 def _located_half(situation: Situation, role: Role) -> Finding:
-    blind = unseen(situation, role)
-    if blind is not None:
-        return blind
     org, peer = situation.pair[role], situation.pair[role.other]
     record = situation.readings[role].record
     if record is None:

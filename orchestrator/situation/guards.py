@@ -170,13 +170,10 @@ def fresh(situation: Situation) -> Finding:
 
 def alone(situation: Situation) -> Finding:
     """Is neither record freshly stamped by a run that this journal does not know?"""
-    return every([_alone_half(situation, role) for role in Role])
+    return every([unseen(situation, role) or _alone_half(situation, role) for role in Role])
 
 
 def _alone_half(situation: Situation, role: Role) -> Finding:
-    blind = unseen(situation, role)
-    if blind is not None:
-        return blind
     org, record = situation.pair[role], situation.readings[role].record
     if record is None:
         return passes(f"{org} has no record, so nobody has stamped it")

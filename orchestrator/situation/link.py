@@ -60,13 +60,8 @@ def judge_link(
     A wrong org is named before one that could not be judged, the primary before the secondary.
     """
     halves = [link_of(pair, readings[role], identities[role]) for role in Role if role in judge]
-    for half in halves:
-        if isinstance(half, NotLinked):
-            return half
-    for half in halves:
-        if isinstance(half, LinkUnknown):
-            return half
-    return Linked()
+    not_well = [half for kind in (NotLinked, LinkUnknown) for half in halves if isinstance(half, kind)]
+    return not_well[0] if not_well else Linked()
 
 
 def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:

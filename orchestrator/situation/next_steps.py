@@ -17,7 +17,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Change, Reading, Unreachable
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed, Phase, PhaseName, Standing, Stranger, UnderWay
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 
 from .commands import can_go
 from .state import RunState
@@ -155,9 +155,23 @@ class Ended(Struct, frozen=True):
     takes_up: bool
     """Whether it stays open, and can be taken up again."""
 
-    def asks_nothing_of(self, guard: str) -> bool:
-        """Whether that guard did not refuse it."""
-        return all(verdict.guard != guard for verdict in self.refused_by)
+    @property
+    def here(self) -> Transition | None:
+        """The transition that is under way; between two transitions, the one that was made last."""
+        state = self.state
+        if state.transition is not None:
+            return self.playbook.transition(state.transition.transition)
+        return self.playbook.transition(state.steps[-1].transition) if state.steps else None
+
+    @property
+    def survivor(self) -> Role | None:
+        """The org that alone is enough for that transition."""
+        return None if self.here is None else self.here.survivor
+
+    @property
+    def both_answered(self) -> bool:
+        """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
+        return self.readings is not None and all(reading.answered for reading in self.readings)
 
 
 def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - one case per kind of end
@@ -182,11 +196,11 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
                 steps = (*steps, *_from_what_is_there(ended), look, *_ways_back(ended))
                 steps = after_asking(steps, pair, ended.strangers)
             case _ if steps and (
-                ending.end is End.REFUSED or (ending.end is End.UNKNOWN and _both_answered(ended))
+                ending.end is End.REFUSED or (ending.end is End.UNKNOWN and ended.both_answered)
             ):
                 # For where the pair stands: resumed, it would be refused again until that is settled.
                 steps = (*steps, look, again, *_ways_back(ended))
-            case _ if not ended.asks_nothing_of("alone"):
+            case _ if any(verdict.guard == "alone" for verdict in ended.refused_by):
                 # Somebody else is at work: until then, resuming would be refused again.
                 steps = (*steps, again, *_ways_back(ended))
             case _:
@@ -244,11 +258,6 @@ def _out_of_reach(ended: Ended) -> bool:
     return agreed is not None and not can_go(ended.playbook, agreed, goal, mode)
 
 
-def _both_answered(ended: Ended) -> bool:
-    """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
-    return ended.readings is not None and all(reading.status is not None for reading in ended.readings)
-
-
 def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
     """After somebody else's write: resuming would stop for it again, and a new run starts from what is there now."""
     pair, goal, phase, state = ended.pair.name, ended.goal, ended.phase, ended.state
@@ -257,7 +266,7 @@ def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:
     if any(isinstance(reading.sight, Unreachable) for reading in ended.readings):
         return ()  # the last look was one of many: what it did not see says nothing yet
     onward = tuple(step for step in phase.next_steps if step.verb not in ("resume", "show"))
-    if ended.owed is not None and _both_answered(ended):
+    if ended.owed is not None and ended.both_answered:
         adopt = next_step.adopt(pair, ended.owed.role.other)
         onward = (adopt.overriding("reverted") if phase.name is PhaseName.LAGGING else adopt,)
     elif (
@@ -294,7 +303,7 @@ def _accepting(state: RunState, step: NextStep) -> NextStep:
 
 def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
     """Going back, where the playbook has a transition for it (law 14)."""
-    playbook, here = ended.playbook, _transition_here(ended)
+    playbook, here = ended.playbook, ended.here
     if (
         here is None
         or playbook.between(here.target, here.source) is None
@@ -315,16 +324,16 @@ def _may_be_left(ended: Ended, here: Transition) -> bool:
 def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
     """Switching to emergency, where the transition that comes next names a survivor (law 14)."""
     state, playbook, goal = ended.state, ended.playbook, ended.goal
-    coming = _transition_here(ended)
+    coming = ended.here
     if state.transition is None and coming is not None and goal is not None:
         coming = next(iter(playbook.route(coming.target, goal) or ()), None)
     if state.mode is not Mode.PLANNED or coming is None or coming.survivor is None:
         return ()
-    if ended.ending.org is coming.survivor and _both_answered(ended):
+    if ended.ending.org is coming.survivor and ended.both_answered:
         return ()  # it is the survivor that fails: alone it would fail as well
     if ended.readings is not None and ended.readings[coming.survivor].status is None:
         return ()  # it is the survivor that was not seen: nothing is done with it alone
-    if _both_answered(ended) and (ended.ending.end is End.INTERRUPTED or ended.ending.org is None):
+    if ended.both_answered and (ended.ending.end is End.INTERRUPTED or ended.ending.org is None):
         return ()  # a person stopped it, or a hook or the journal did, and neither org is dead
     why = f"go on with the {coming.survivor} alone, where the other one stays dead"
     return (next_step.resume(state.run).as_emergency(why=why),)
@@ -332,9 +341,8 @@ def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:
 
 def _fails_again(ended: Ended) -> bool:
     """Whether an org that an emergency does without answers reads and fails write after write, resumed or not."""
-    state, here, org = ended.state, _transition_here(ended), ended.ending.org
-    survivor = None if here is None else here.survivor
-    if survivor is None or org is not survivor.other or not state.recalled:
+    state, org = ended.state, ended.ending.org
+    if ended.survivor is None or org is not ended.survivor.other or not state.recalled:
         return False
     newest = [sent for sent in state.sent if sent.attempt.role is org][-2:]
     return len(newest) > 1 and all(sent.lost and not sent.confirmed for sent in newest)
@@ -348,18 +356,9 @@ def _is_unseen(ended: Ended) -> bool:
 
 def _is_dead(ended: Ended) -> bool:
     """Whether a write to the org that an emergency does without was read for until its time was up, and nobody answered there."""
-    here = _transition_here(ended)
-    survivor = None if here is None else here.survivor
+    survivor = ended.survivor
     if survivor is None or ended.readings is None or ended.ending.end is not End.UNKNOWN:
         return False
     dead = survivor.other
     silent = isinstance(ended.readings[dead].sight, Unreachable) and ended.ending.org is dead
     return silent and ended.readings[survivor].status is not None
-
-
-def _transition_here(ended: Ended) -> Transition | None:
-    """The transition that is under way; between two transitions, the one that was made last."""
-    state, playbook = ended.state, ended.playbook
-    if state.transition is not None:
-        return playbook.transition(state.transition.transition)
-    return playbook.transition(state.steps[-1].transition) if state.steps else None

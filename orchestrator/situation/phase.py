@@ -207,9 +207,10 @@ def _phase_of_silence(view: View) -> Phase | None:
     if not silent:
         return None
     living = silent[0].other if len(silent) == 1 else None
-    denied = tuple(role for role in silent if isinstance(view.readings[role].sight, Denied))
-    unreadable = tuple(role for role in silent if isinstance(view.readings[role].sight, Unreadable))
-    hampered = tuple(role for role in silent if isinstance(view.readings[role].sight, Hampered))
+    denied, unreadable, hampered = (
+        tuple(role for role in silent if isinstance(view.readings[role].sight, kind))
+        for kind in (Denied, Unreadable, Hampered)
+    )
     if hampered and not _nothing_came_back(view):
         return _hampered(view, hampered, living)
     if denied:
@@ -275,13 +276,9 @@ def _resumable(view: View) -> tuple[NextStep, ...]:
 
 def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
     """What to do about trouble of this machine, each once."""
-    said: dict[str, None] = {}
-    for role in hampered:
-        sight = view.readings[role].sight
-        if not isinstance(sight, Hampered):
-            continue
-        said[printable(sight.remedy, LONGEST_REASON)] = None
-    return tuple(said)
+    sights = (view.readings[role].sight for role in hampered)
+    remedies = (printable(each.remedy, LONGEST_REASON) for each in sights if isinstance(each, Hampered))
+    return tuple(dict.fromkeys(remedies))
 
 
 _NOTHING_LEFT = frozenset({Trouble.PROXY, Trouble.RESOLVER})

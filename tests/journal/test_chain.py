@@ -127,8 +127,8 @@ def test_law_16_verification_names_the_first_record_that_was_tampered_with(
 def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
     """Change a record as somebody would who knows how the hash is made."""
     connection = sqlite3.connect(place, isolation_level=None)
-    link = Link(*connection.execute("SELECT * FROM records WHERE seq = ?", (seq,)).fetchone())
-    link = change(link)
+    connection.row_factory = sqlite3.Row
+    link = change(Link(**connection.execute("SELECT * FROM records WHERE seq = ?", (seq,)).fetchone()))
     link = replace(link, hash=link.digest())
     connection.execute("DROP TRIGGER records_are_not_changed")
     connection.execute("UPDATE records SET data = ?, hash = ? WHERE seq = ?", (link.data, link.hash, seq))
