@@ -87,7 +87,7 @@ def init(  # noqa: PLR0917 - click passes each flag by its name
 
 def _beside(*, full: bool) -> dict[str, str]:
     """What stands beside the inventory, by name."""
-    from orchestrator.config import inventory_schema, playbook_schema, shipped_playbooks
+    from orchestrator.config import schema_of, shipped_playbooks
     from orchestrator.config.starter import INVENTORY_SCHEMA, MINIMAL_PLAYBOOK, PLAYBOOK_SCHEMA, schema_line
     from orchestrator.report.documents import to_json
 
@@ -99,8 +99,8 @@ def _beside(*, full: bool) -> dict[str, str]:
         }
     return {
         **playbooks,
-        INVENTORY_SCHEMA: to_json(inventory_schema()),
-        PLAYBOOK_SCHEMA: to_json(playbook_schema()),
+        INVENTORY_SCHEMA: to_json(schema_of("inventory")),
+        PLAYBOOK_SCHEMA: to_json(schema_of("playbook")),
     }
 
 

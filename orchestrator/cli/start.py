@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from orchestrator.errors import ExitCode, Problem, UsageError
 from . import completion as shell
 from . import options
 from .invocation import Invocation
+
+if TYPE_CHECKING:
+    from orchestrator.config import Kind
 
 
 @click.command()
@@ -146,16 +150,15 @@ def graph(invocation: Invocation, playbook: str | None) -> None:
 @click.command()
 @click.argument("kind", type=click.Choice(["inventory", "playbook", "scenario"]))
 @click.pass_obj
-def schema(invocation: Invocation, kind: str) -> None:
+def schema(invocation: Invocation, kind: Kind) -> None:
     """Print the JSON Schema of an inventory, a playbook or a scenario, for editors.
 
     With it an editor completes keys and marks mistakes; hamr check finds the rest.
     """
-    from orchestrator.config import inventory_schema, playbook_schema, scenario_schema
+    from orchestrator.config import schema_of
     from orchestrator.report.documents import to_json
 
-    schemas = {"inventory": inventory_schema, "playbook": playbook_schema, "scenario": scenario_schema}
-    invocation.console.out.text(to_json(schemas[kind]()))
+    invocation.console.out.text(to_json(schema_of(kind)))
 
 
 @click.command()

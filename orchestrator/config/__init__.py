@@ -7,19 +7,19 @@ Fault scripts and scenarios are read the same way; whoever drills imports `scena
 Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
-from .check import check_file, inventory_schema, missing_pages, playbook_schema, scenario_schema
+from .check import Kind, check_file, missing_pages, schema_of
 from .inventory import find_inventory, load_inventory, load_pair, pair_names, parse_inventory
 from .inventory_form import wave
 from .messages import did_you_mean, duration
 from .playbook import find_playbook, load_playbook, parse_playbook, shipped_playbooks
 
 __all__ = [
+    "Kind",
     "check_file",
     "did_you_mean",
     "duration",
     "find_inventory",
     "find_playbook",
-    "inventory_schema",
     "load_inventory",
     "load_pair",
     "load_playbook",
@@ -27,8 +27,7 @@ __all__ = [
     "pair_names",
     "parse_inventory",
     "parse_playbook",
-    "playbook_schema",
-    "scenario_schema",
+    "schema_of",
     "shipped_playbooks",
     "wave",
 ]

@@ -93,21 +93,17 @@ def missing_pages(checked: Iterable[Checked]) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def inventory_schema() -> Schema:
-    """The JSON Schema (draft 2020-12) of an inventory, for editors; what has to fit together, `hamr check` knows."""
-    return json_schema(InventoryForm, "hamr inventory (pairs.yaml)")
+def schema_of(kind: Kind) -> Schema:
+    """The JSON Schema (draft 2020-12) of such files, for editors; what has to fit together, `hamr check` knows."""
+    match kind:
+        case "inventory":
+            return json_schema(InventoryForm, "hamr inventory (pairs.yaml)")
+        case "playbook":
+            return json_schema(PlaybookForm, "hamr playbook")
+        case "scenario":
+            from .scenarios import ScenarioFile  # noqa: PLC0415 - only who drills pays for it
 
-
-def playbook_schema() -> Schema:
-    """The JSON Schema (draft 2020-12) of a playbook."""
-    return json_schema(PlaybookForm, "hamr playbook")
-
-
-def scenario_schema() -> Schema:
-    """The JSON Schema (draft 2020-12) of a scenario."""
-    from .scenarios import ScenarioFile  # noqa: PLC0415 - only who drills pays for it
-
-    return json_schema(ScenarioFile, "Scenario of a hamr drill")
+            return json_schema(ScenarioFile, "Scenario of a hamr drill")
 
 
 def _kind(document: Document) -> Kind:

@@ -141,10 +141,6 @@ def choice_of(value: Any, choices: tuple[str, ...], what: str) -> str:
     return value
 
 
-def _source_status(value: Any) -> Status:
-    return Status[choice_of(value, STATUSES, "a status")]
-
-
 def _target_status(value: Any) -> Status:
     if value == Status.ABSENT.name:
         raise ValueError(
@@ -182,7 +178,7 @@ Name = Annotated[
     str,
     leaf(_name, {"type": "string", "pattern": NAME_PATTERN, "maxLength": _LONGEST_NAME}, refers=True),
 ]
-SourceStatus = Annotated[Status, leaf(_source_status, words(STATUSES))]
+SourceStatus = Annotated[Status, choice(Status.__members__, "a status")]
 TargetStatus = Annotated[Status, leaf(_target_status, words(WRITABLE))]
 RoleName = Annotated[Role, choice(Role, "an org of the pair")]
 MirrorsChoice = Annotated[Mirrors, leaf(_mirrors, {"enum": [True, False, "auto"]})]

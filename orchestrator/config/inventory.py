@@ -18,7 +18,7 @@ from orchestrator.model.status import Both
 from orchestrator.model.words import NO_APPRISE
 
 from .compose import compose
-from .document import Document, Finding, Steps, bounded, mapping_in, parts
+from .document import Document, Finding, Steps, mapping_in, parts
 from .fields import is_loopback
 from .inventory_form import InventoryForm
 from .messages import did_you_mean, shown
@@ -73,14 +73,9 @@ def read_inventory(document: Document, *, here: bool = False) -> Inventory:
     What it needs of this machine (files of `ca`, the library Apprise) is looked for only with `here`. Who goes on to ask
     the orgs meets that there, each its own: what one lacks must not stop what is done at the others.
     """
+    checks = (inventory_findings, machine_findings) if here else (inventory_findings,)
+    inventory: Inventory = read_as(InventoryForm, document, *checks)
     folder = Path(document.file).parent
-
-    def checks(document: Document, values: dict[str, Any]) -> Iterator[Finding]:
-        yield from bounded(inventory_findings(document, values))
-        if here:
-            yield from bounded(machine_findings(values, folder))
-
-    inventory: Inventory = read_as(InventoryForm, document, checks)
     everyones = frozenset().union(
         *(pair.own_keys for pair in inventory.pairs)
     )  # one set, which all pairs share
@@ -264,9 +259,13 @@ def absolute(path: str, folder: Path) -> str:
     return os.path.abspath(folder / os.path.expanduser(path))  # noqa: PTH100, PTH111 - as said above
 
 
-def machine_findings(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
+def machine_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
     """Every `ca` that is no file of certificates, and the first `apprise` where that library is not installed."""
-    yield from _certificates(inventory, folder)
+    for place, pair in parts(inventory, "pairs"):
+        for role in _ROLES:
+            path = mapping_in(pair.get(role)).get("ca")
+            if path is not None:
+                yield from _unusable((*place, role, "ca"), absolute(path, Path(document.file).parent))
     holders = [((), inventory), *parts(inventory, "pairs")]
     wanting = (
         (*place, "tell", name, "apprise")
@@ -277,14 +276,6 @@ def machine_findings(inventory: dict[str, Any], folder: Path) -> Iterator[Findin
     first = next(wanting, None)
     if first is not None and find_spec("apprise") is None:
         yield Finding(first, NO_APPRISE, at_key=True)
-
-
-def _certificates(inventory: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    for place, pair in parts(inventory, "pairs"):
-        for role in _ROLES:
-            path = mapping_in(pair.get(role)).get("ca")
-            if path is not None:
-                yield from _unusable((*place, role, "ca"), absolute(path, folder))
 
 
 def _unusable(steps: Steps, path: str) -> Iterator[Finding]:

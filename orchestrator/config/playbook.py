@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.guard import ALWAYS_ON
 from orchestrator.model.playbook import Confirm, Playbook, Timeouts, When
@@ -17,9 +16,9 @@ from orchestrator.model.status import Status
 from orchestrator.model.words import listed
 
 from .compose import compose
-from .document import MOST_FINDINGS, Document, Finding, Steps, bounded, items, mapping_in, parts, repeated
+from .document import MOST_FINDINGS, Document, Finding, Steps, items, mapping_in, parts, repeated
 from .fields import MONITOR_STATES, choice_of
-from .messages import did_you_mean, found, meant, one_of, shown, written
+from .messages import found, meant, one_of, shown, written
 from .playbook_form import PROBE_KINDS, WEEKDAYS, PlaybookForm
 from .source import is_path, named_file, read_text, shipped_files
 from .table_checks import is_whole, stops_of, table_findings
@@ -40,15 +39,9 @@ def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
     """The file that a name or path means, see `load_playbook`; a UsageError where there is no playbook of that name."""
     if is_path(name_or_path):
         return folder / name_or_path
-    shipped = shipped_playbooks()
-    found = named_file(name_or_path, (folder / f"{name_or_path}.yaml", folder / name_or_path), shipped)
-    if found is not None:
-        return found
-    raise UsageError(
-        f"There is no playbook {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder, and none of that name "
-        f"ships with hamr{did_you_mean(name_or_path, shipped) or '.'} Shipped: {', '.join(shipped)}.",
-        next_steps=(next_step.init(),),
-    )
+    places, where = (folder / f"{name_or_path}.yaml", folder / name_or_path), "this folder"
+    shipped, instead = shipped_playbooks(), next_step.init()
+    return named_file("playbook", name_or_path, places, shipped, where=where, instead=instead)
 
 
 def shipped_playbooks() -> Mapping[str, Path]:
@@ -63,7 +56,8 @@ def parse_playbook(text: str, file: str) -> Playbook:
 
 def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
-    playbook: Playbook = read_as(PlaybookForm, document, playbook_findings)
+    checks = (table_findings, _guards, _probes, _hooks, _settings)
+    playbook: Playbook = read_as(PlaybookForm, document, *checks)
     return replace(playbook, text=text, path=document.file)
 
 
@@ -73,18 +67,6 @@ COMPARISONS = ("above", "below", "equals", "one_of")
 
 Use = tuple[Steps, str]
 """A name that is used, with its place."""
-
-
-def playbook_findings(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that does not fit together in what could be read of a document."""
-    checks = (
-        table_findings(playbook),
-        _guards(playbook),
-        _probes(document, playbook),
-        _hooks(playbook),
-        _settings(playbook),
-    )
-    return chain.from_iterable(bounded(check) for check in checks)
 
 
 def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tuple[list[Finding], set[str]]:
@@ -102,7 +84,7 @@ def _unknown_names(uses: Iterable[Use], known: Sequence[str], what: str) -> tupl
 # -- guards --------------------------------------------------------------------------------------------------
 
 
-def _guards(playbook: dict[str, Any]) -> Iterator[Finding]:
+def _guards(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     named = [use for steps, _ in parts(playbook, "transitions") for use in items(playbook, *steps, "guards")]
     refers: dict[str, list[Use]] = {}
     for steps, guard in parts(playbook, "guards"):
@@ -309,7 +291,7 @@ def _wanted(compared: dict[str, Any]) -> list[tuple[Steps, Any]]:
 # -- hooks ---------------------------------------------------------------------------------------------------
 
 
-def _hooks(playbook: dict[str, Any]) -> Iterator[Finding]:
+def _hooks(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     for steps, transition in parts(playbook, "transitions"):
         first: dict[str, str] = {}
         for when in When:
@@ -335,7 +317,7 @@ def _hooks(playbook: dict[str, Any]) -> Iterator[Finding]:
 # -- settings ------------------------------------------------------------------------------------------------
 
 
-def _settings(playbook: dict[str, Any]) -> Iterator[Finding]:
+def _settings(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     yield from _confirm(mapping_in(playbook.get("confirm")))
     yield from _timeouts(mapping_in(playbook.get("timeouts")))
     if is_whole(playbook):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,17 +11,16 @@ import yaml
 from msgspec import NODEFAULT, field
 from msgspec.structs import FieldInfo, fields, replace
 
-from orchestrator.errors import UsageError
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Status
 from orchestrator.model.words import listed
 
 from .compose import compose
-from .document import Document, Finding, Steps, bounded, items, list_in, mapping_in, parts
+from .document import Document, Finding, Steps, items, list_in, mapping_in, parts
 from .faults import FROM_THE_START, KINDS, NO_VALUE, Fault, WorldFault, tags_of
 from .fields import SCHEMA, SchemaVersion
-from .messages import did_you_mean, one_of, shown, written
+from .messages import one_of, shown, written
 from .scenario import (
     Action,
     ComesBack,
@@ -38,7 +36,7 @@ from .scenario import (
     SomebodyWrites,
     Unknown,
 )
-from .schema import Form, Noun, keys_in, keys_of
+from .schema import Form, Noun, in_words, keys_in, keys_of
 from .source import is_path, named_file, read_text, shipped_files
 from .validate import read_as
 
@@ -57,17 +55,10 @@ def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
     """The file that a name or path means, see `load_scenario`; a UsageError where there is no scenario of that name."""
     if is_path(name_or_path):
         return folder / name_or_path
-    shipped = shipped_scenarios()
-    file = f"{name_or_path}.yaml"
-    found = named_file(name_or_path, (folder / "scenarios" / file, folder / file), shipped)
-    if found is not None:
-        return found
-    raise UsageError(
-        f"There is no scenario {shown(name_or_path)}: no {shown(name_or_path + '.yaml')} in this folder or its folder "
-        f"scenarios, and none of that name ships with hamr{did_you_mean(name_or_path, shipped) or '.'} "
-        f"Shipped: {', '.join(shipped)}.",
-        next_steps=(NextStep("drill list", why="see which scenarios there are"),),
-    )
+    places = (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml")
+    where, shipped = "this folder or its folder scenarios", shipped_scenarios()
+    instead = NextStep("drill list", why="see which scenarios there are")
+    return named_file("scenario", name_or_path, places, shipped, where=where, instead=instead)
 
 
 def shipped_scenarios() -> Mapping[str, Path]:
@@ -208,20 +199,14 @@ def _plain(value: Any) -> Any:
             return str(value)
         case Unknown(reason=reason):
             return {"unknown": reason}
-        case Status():
-            return value.name
-        case enum.Enum():
-            return value.value
-        case timedelta():
-            return written(value)
         case Mapping():
             return {_plain(key): _plain(item) for key, item in value.items()}
         case tuple():
             return [NO_VALUE if item is None else _plain(item) for item in value]
-        case float() if value.is_integer():
-            return int(value)
+        case float():
+            return int(value) if value.is_integer() else value
         case _:
-            return value
+            return in_words(value)
 
 
 # -- what has to fit together --------------------------------------------------------------------------------
@@ -231,19 +216,15 @@ _ACTIONS = tags_of(*get_args(Action))
 
 
 def scenario_findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
-    """What does not fit together in what could be read of a document, as far as it is told."""
-    return bounded(_findings(document, scenario))
-
-
-def _findings(document: Document, scenario: dict[str, Any]) -> Iterator[Finding]:
-    yield from fault_findings(document, scenario, "faults")
+    """What does not fit together in what could be read of a document."""
+    yield from fault_findings(document, scenario)
     if scenario.get("steps") == []:
         yield Finding(
             ("steps",), "there are no steps: leave steps out, and the drill goes out and home", at_key=True
         )
     yield from _repeated(parts(scenario, "steps"))
     for place, step in parts(scenario, "steps"):
-        yield from fault_findings(document, scenario, *place, "faults")
+        yield from fault_findings(document, step, place)
         yield from _done(document, place, ScenarioStep, step)
         yield from _process(place, step)
         several = isinstance(document.value((*place, "meanwhile")), list)
@@ -278,8 +259,7 @@ def _in_the_middle(document: Document, place: Steps, meanwhile: dict[str, Any]) 
             )
     else:
         yield from _done(document, place, Meanwhile, meanwhile)
-    for way, fault in parts(meanwhile, "faults"):
-        yield from fault_problems(document, (*place, *way), fault)
+    yield from fault_findings(document, meanwhile, place)
 
 
 def _process(place: Steps, step: dict[str, Any]) -> Iterator[Finding]:
@@ -355,26 +335,18 @@ def load_fault_script(path: Path) -> tuple[Fault, ...]:
 
 def parse_fault_script(text: str, file: str) -> tuple[Fault, ...]:
     """Read a fault script from its text, as `load_fault_script`; `file` is its path, for messages."""
-    script: _FaultScript = read_as(_FaultScript, compose(text, file), _script_findings)
+    script: _FaultScript = read_as(_FaultScript, compose(text, file), fault_findings)
     return script.faults
 
 
-def _script_findings(document: Document, script: Any) -> Iterator[Finding]:
-    return bounded(fault_findings(document, script, "faults"))
-
-
-def fault_findings(document: Document, values: Any, *way: str | int) -> Iterator[Finding]:
-    """Each fault of the list at that place has exactly one kind, and a time only where it needs no request."""
-    for place, fault in parts(values, *way):
-        yield from fault_problems(document, place, fault)
-
-
-def fault_problems(document: Document, place: Steps, fault: dict[str, Any]) -> Iterator[Finding]:
-    """Of the one fault at that place; see `fault_findings`."""
-    yield from one_kind(document, place, Fault, "fault", "what goes wrong")
-    named = [key for key in fault if key in KINDS]
-    if len(named) == 1:
-        yield from _times(named[0], fault, place, document.value((*place, "at")))
+def fault_findings(document: Document, holder: dict[str, Any], place: Steps = ()) -> Iterator[Finding]:
+    """Each fault of what has faults at that place has exactly one kind, and a time only where it needs no request."""
+    for way, fault in parts(holder, "faults"):
+        here = (*place, *way)
+        yield from one_kind(document, here, Fault, "fault", "what goes wrong")
+        named = [key for key in fault if key in KINDS]
+        if len(named) == 1:
+            yield from _times(named[0], fault, here, document.value((*here, "at")))
 
 
 def one_kind(

@@ -225,23 +225,23 @@ def _key(form: type, key: Key, definitions: dict[str, Schema]) -> Schema:
     if key.kind:
         return schema
     if key.field.default not in (NODEFAULT, None, (), ""):
-        schema["default"] = _in_words(key.field.default)
+        schema["default"] = in_words(key.field.default)
     about = descriptions(form).get(key.field.name)
     return dict(sorted({**schema, **({"description": about} if about else {})}.items()))
 
 
-def _in_words(default: Any) -> Any:
-    """A default as a file would say it."""
-    match default:
+def in_words(value: Any) -> Any:
+    """A single value as a file would say it; a float is one of seconds."""
+    match value:
         case timedelta():
-            return written(default)
-        case float():  # seconds
-            return written(timedelta(seconds=default))
+            return written(value)
+        case float():
+            return written(timedelta(seconds=value))
         case Status():
-            return default.name
+            return value.name
         case enum.Enum():
-            return default.value
-    return default
+            return value.value
+    return value
 
 
 def _value(kind: Type, definitions: dict[str, Schema]) -> Schema:

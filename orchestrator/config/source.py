@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from orchestrator.errors import DocumentError, Problem
+from orchestrator.errors import DocumentError, Problem, UsageError
+from orchestrator.model.next_step import NextStep
+
+from .messages import did_you_mean, shown
 
 LARGEST = 10_000_000
 """Bytes of a file that is read: an inventory of 10,000 pairs is less than half of it."""
@@ -22,6 +25,14 @@ PATIENCE = 10.0
 
 _NOBODY = 1.0
 """Seconds until somebody has to have opened the other end of a pipe that stands in a folder."""
+
+
+_WHY_NOT: Mapping[type[Exception], str] = {
+    FileNotFoundError: "there is no such file",
+    IsADirectoryError: "this is a directory, and a file is wanted",
+    PermissionError: "permission to read it is denied",
+    TimeoutError: "this is a pipe, and nobody has written all of it: write it to a file, and name that",
+}
 
 
 def content(path: Path, most: int = LARGEST) -> bytes:
@@ -40,19 +51,10 @@ def content(path: Path, most: int = LARGEST) -> bytes:
                 found = stream.read(most + 1)
         else:
             raise _refused(file, "this is a device or a socket, and a file is wanted")
-    except FileNotFoundError:
-        raise _refused(file, "there is no such file") from None
-    except IsADirectoryError:
-        raise _refused(file, "this is a directory, and a file is wanted") from None
-    except PermissionError:
-        raise _refused(file, "permission to read it is denied") from None
-    except TimeoutError:
-        raise _refused(
-            file, "this is a pipe, and nobody has written all of it: write it to a file, and name that"
-        ) from None
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else None
-        raise _refused(file, f"it cannot be read ({(words or str(error)).lower()})") from None
+        why = _WHY_NOT.get(type(error), f"it cannot be read ({(words or str(error)).lower()})")
+        raise _refused(file, why) from None
     if len(found) > most:
         raise _refused(file, f"it is larger than {most:,} bytes: is it the right file?")
     if not found.strip():
@@ -113,14 +115,32 @@ def read_text(path: Path) -> str:
         raise _refused(file, "this is not UTF-8 text from here on", line, column) from None
 
 
+def named_file(
+    what: str,
+    name: str,
+    places: Iterable[Path],
+    shipped: Mapping[str, Path],
+    *,
+    where: str,
+    instead: NextStep,
+) -> Path:
+    """The file that a bare name means: the first of these places that is one, else what ships with hamr.
+
+    A UsageError says `what` there is none of, and `where` it was looked for.
+    """
+    found = next((path for path in places if name and _is_file(path)), None) or shipped.get(name)
+    if found is not None:
+        return found
+    raise UsageError(
+        f"There is no {what} {shown(name)}: no {shown(name + '.yaml')} in {where}, and none of that name "
+        f"ships with hamr{did_you_mean(name, shipped) or '.'} Shipped: {', '.join(shipped)}.",
+        next_steps=(instead,),
+    )
+
+
 def is_path(name_or_path: str) -> bool:
     """Whether a playbook or scenario is named by its file's path, and not by a bare name."""
     return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
-
-
-def named_file(name: str, places: Iterable[Path], shipped: Mapping[str, Path]) -> Path | None:
-    """The file that a bare name means: the first of these places that is one, else what ships with hamr; or None."""
-    return next((path for path in places if name and _is_file(path)), None) or shipped.get(name)
 
 
 def _is_file(path: Path) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import listed
 
-from .document import Finding, Steps, items, list_in, parts, repeated
+from .document import Document, Finding, Steps, items, list_in, parts, repeated
 
 
 class _Line(Struct, frozen=True):
@@ -35,7 +35,7 @@ class _Line(Struct, frozen=True):
         return f'"{self.name}"' if self.name else f"transition {self.number}"
 
 
-def table_findings(playbook: dict[str, Any]) -> Iterator[Finding]:
+def table_findings(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
     """Everything about the transitions that does not fit together."""
     table = [
         _Line(steps, *(line.get(key) for key in ("name", "from", "to", "survivor")))

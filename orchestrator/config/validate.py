@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +25,7 @@ INLINE_KEY = (
 UNSHOWN = "expected {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} (what stands here is not shown, as it may be the key)"
 
 
-Checks = Callable[[Document, Any], Iterable[Finding]]
+Check = Callable[[Document, Any], Iterable[Finding]]
 """Finds what does not fit together in a document, as far as it could be read.
 
 That is its mappings and lists, each value read as its field wants it; None where that could not be. What stands below a
@@ -32,12 +33,13 @@ misspelt key stands below the key that was meant.
 """
 
 
-def read_as(form: type[Form], document: Document, checks: Checks) -> Any:
-    """The noun that a document stands for; a DocumentError with all problems at once, where it does not fit or the checks found something."""
+def read_as(form: type[Form], document: Document, *checks: Check) -> Any:
+    """The noun that a document stands for; a DocumentError with all problems at once, where it does not fit or a check found something."""
     validating = _Validating(document)
     values = validating.read(keys_of(form), document.data, ())
     empty, misfits = bounded(_empty_values((), document.data)), bounded(validating.findings)
-    problems = document.problems_with([*empty, *misfits, *checks(document, values)])
+    found = (bounded(check(document, values)) for check in checks)
+    problems = document.problems_with([*empty, *misfits, *chain.from_iterable(found)])
     if problems:
         raise DocumentError(problems)
     return _made(keys_of(form), values)

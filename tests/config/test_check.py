@@ -11,9 +11,8 @@ import pytest
 
 from orchestrator.config import (
     check_file,
-    inventory_schema,
     load_inventory,
-    playbook_schema,
+    schema_of,
     shipped_playbooks,
 )
 from orchestrator.config.compose import compose
@@ -95,7 +94,7 @@ def refusals(schema: dict[str, Any], text: str) -> list[str]:
     return sorted(error.json_path for error in validator.iter_errors(compose(text, "f").data))
 
 
-@pytest.mark.parametrize("schema", [inventory_schema(), playbook_schema()])
+@pytest.mark.parametrize("schema", [schema_of("inventory"), schema_of("playbook")])
 def test_each_is_a_schema_of_the_dialect_that_it_names(schema: dict[str, Any]) -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -105,13 +104,13 @@ def test_each_is_a_schema_of_the_dialect_that_it_names(schema: dict[str, Any]) -
 
 
 def test_right_files_fit() -> None:
-    assert refusals(inventory_schema(), INVENTORY) == []
-    assert refusals(inventory_schema(), starter_inventory()) == []
-    assert refusals(playbook_schema(), PLAYBOOK) == []
-    assert refusals(playbook_schema(), FULL) == []
-    assert refusals(playbook_schema(), AROUND) == []
+    assert refusals(schema_of("inventory"), INVENTORY) == []
+    assert refusals(schema_of("inventory"), starter_inventory()) == []
+    assert refusals(schema_of("playbook"), PLAYBOOK) == []
+    assert refusals(schema_of("playbook"), FULL) == []
+    assert refusals(schema_of("playbook"), AROUND) == []
     for path in shipped_playbooks().values():
-        assert refusals(playbook_schema(), path.read_text(encoding="utf-8")) == []
+        assert refusals(schema_of("playbook"), path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_right_files_fit() -> None:
     ],
 )
 def test_a_wrong_inventory_does_not_fit(old: str, new: str, place: str) -> None:
-    assert place in refusals(inventory_schema(), INVENTORY.replace(old, new, 1))
+    assert place in refusals(schema_of("inventory"), INVENTORY.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
@@ -171,11 +170,11 @@ def test_a_wrong_inventory_does_not_fit(old: str, new: str, place: str) -> None:
     ],
 )
 def test_a_wrong_playbook_does_not_fit(old: str, new: str, place: str) -> None:
-    assert place in refusals(playbook_schema(), PLAYBOOK.replace(old, new, 1))
+    assert place in refusals(schema_of("playbook"), PLAYBOOK.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
-    ("name", "schema"), [("inventory", inventory_schema()), ("playbook", playbook_schema())]
+    ("name", "schema"), [("inventory", schema_of("inventory")), ("playbook", schema_of("playbook"))]
 )
 def test_the_published_schema_is_the_one_that_is_used(name: str, schema: dict[str, Any]) -> None:
     published = json.loads((PUBLISHED / f"{name}.schema.json").read_text(encoding="utf-8"))
@@ -183,7 +182,7 @@ def test_the_published_schema_is_the_one_that_is_used(name: str, schema: dict[st
 
 
 def test_every_field_says_what_it_is_for() -> None:
-    for schema in (inventory_schema(), playbook_schema()):
+    for schema in (schema_of("inventory"), schema_of("playbook")):
         for part in [schema, *schema["$defs"].values()]:
             assert part["description"]
             for name, field in part.get("properties", {}).items():

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from orchestrator.config import (
-    inventory_schema,
     parse_inventory,
     parse_playbook,
-    playbook_schema,
+    schema_of,
     shipped_playbooks,
 )
 from orchestrator.config.fields import MONITOR_STATES
@@ -40,8 +39,8 @@ def mentioned(page: str) -> set[str]:
 
 
 def test_the_reference_names_every_key_of_both_files() -> None:
-    assert keys_of(playbook_schema()) - mentioned(PLAYBOOK_PAGE) == set()
-    assert keys_of(inventory_schema()) - mentioned(INVENTORY_PAGE) == set()
+    assert keys_of(schema_of("playbook")) - mentioned(PLAYBOOK_PAGE) == set()
+    assert keys_of(schema_of("inventory")) - mentioned(INVENTORY_PAGE) == set()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_the_reference_names_every_key_of_both_files() -> None:
     ],
 )
 def test_the_tables_of_the_reference_name_no_key_that_does_not_exist(name: str) -> None:
-    playbook, inventory = playbook_schema(), inventory_schema()
+    playbook, inventory = schema_of("playbook"), schema_of("inventory")
     known = keys_of(playbook) | keys_of(inventory)
     rows = re.findall(r"^\| `([a-z_]+)` \|", PLAYBOOK_PAGE + INVENTORY_PAGE, re.MULTILINE)
     part = playbook if name == "Playbook" else {**playbook["$defs"], **inventory["$defs"]}[name]
@@ -73,7 +72,9 @@ def test_the_reference_lists_every_guard_kind_and_no_other() -> None:
     table = PLAYBOOK_PAGE.partition("## Guards")[2].partition("A `window` has")[0]
     kinds = re.findall(r"^\| `([a-z]+): ", table, re.MULTILINE)
     assert kinds == ["quiet", "reachable", "located", "window", "probe", "approved", "all", "any", "not"]
-    assert set(kinds) | {"why", "within", "unknown"} == set(playbook_schema()["$defs"]["Guard"]["properties"])
+    assert set(kinds) | {"why", "within", "unknown"} == set(
+        schema_of("playbook")["$defs"]["Guard"]["properties"]
+    )
 
 
 def test_the_reference_lists_every_site_and_every_shipped_playbook() -> None:
@@ -136,7 +137,7 @@ transitions: [{name: a, from: ACTIVE, to: PASSIVE, guards: [c, d], before: [{nam
 
 
 def test_the_reference_and_the_catalogue_list_every_kind_of_probe_and_no_other() -> None:
-    kinds = list(playbook_schema()["$defs"]["Probe"]["properties"])
+    kinds = list(schema_of("playbook")["$defs"]["Probe"]["properties"])
     assert re.findall(r"^\| `([a-z]+): ", section(PLAYBOOK_PAGE, "Probes"), re.MULTILINE) == kinds
     headings = re.findall(r"^### (.+)$", section(GUARDS_PAGE, "Probes"), re.MULTILINE)
     assert [heading.lower() for heading in headings] == kinds

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from orchestrator.config import check_file, scenario_schema
+from orchestrator.config import check_file, schema_of
 from orchestrator.config.compose import compose
 from orchestrator.config.faults import AnswerLost, Fault, Slow
 from orchestrator.config.scenario import (
@@ -330,7 +330,7 @@ def refusals(schema: dict[str, Any], text: str) -> list[str]:
 
 
 def test_the_schema_takes_what_hamr_takes() -> None:
-    schema = scenario_schema()
+    schema = schema_of("scenario")
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "Shape" not in json.dumps(schema)
     assert refusals(schema, FULL) == []
@@ -341,7 +341,7 @@ def test_the_schema_takes_what_hamr_takes() -> None:
 
 
 def test_what_the_schema_says_of_a_key_that_is_left_out_could_stand_in_a_file() -> None:
-    schema = scenario_schema()
+    schema = schema_of("scenario")
     fields = [
         field
         for part in [schema, *schema["$defs"].values()]
@@ -355,4 +355,4 @@ def test_what_the_schema_says_of_a_key_that_is_left_out_could_stand_in_a_file() 
 
 def test_the_published_schema_is_current() -> None:
     published = Path(__file__).parents[2] / "docs" / "reference" / "scenario.schema.json"
-    assert json.loads(published.read_text("utf-8")) == scenario_schema()
+    assert json.loads(published.read_text("utf-8")) == schema_of("scenario")
