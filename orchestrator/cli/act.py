@@ -194,10 +194,8 @@ def resume(
     from .run_command import RunCommand
 
     if emergency and not reason.strip():
-        raise UsageError(
-            "--emergency wants a reason: it is what the audit journal will say.",
-            next_steps=(next_step.resume(what or "").as_emergency(),),
-        )
+        words = "--emergency wants a reason: it is what the audit journal will say."
+        raise UsageError(words, next_steps=(next_step.resume(what or "").as_emergency(),))
     named = overrides_from(overrides)
     require_reasons(reason, named)
     inventory = invocation.sources.inventory()
@@ -220,23 +218,15 @@ def resume(
             if found.run is not None and found.run.started is not None:
                 goal, alone = found.run.started.goal, " with the survivor alone" if emergency else ""
                 needed = playbook.survivors_towards(goal) if emergency else BOTH_NEEDED
-                promise = (
-                    f"This takes up run {found.run.run} of {found.run.by}@{found.run.host} again, to {goal}{alone}: "
-                    "both orgs are read, and the transitions that are left are made."
-                )
+                takes_up = f"This takes up run {found.run.run} of {found.run.by}@{found.run.host} again, to {goal}{alone}"
+                promise = f"{takes_up}: both orgs are read, and the transitions that are left are made."
             show_status(invocation, session, needed=needed)
             invocation.console.confirm(found.pair, promise)
         before = () if found.run is None else session.store.records(run=found.run.run)
         command = RunCommand(invocation, session.pair, before, asks=invocation.asks)
+        mode, controls = Mode.EMERGENCY if emergency else None, command.controls
         return command.run(
-            resume_run(
-                session,
-                found.run,
-                mode=Mode.EMERGENCY if emergency else None,
-                reason=reason,
-                overrides=named,
-                controls=command.controls,
-            )
+            resume_run(session, found.run, mode=mode, reason=reason, overrides=named, controls=controls)
         )
 
 
@@ -300,7 +290,7 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> None
     one. Make sure that nobody works behind it. It is refused while the holder runs on this machine. The orgs are not touched.
     """
     from orchestrator.operations.locking import break_lock, check_unlock
-    from orchestrator.report.documents import document
+    from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.layout import command, line
 
     from .requests import require_text
@@ -315,11 +305,9 @@ def unlock(invocation: Invocation, pair: str, lock_id: str, reason: str) -> None
     with invocation.session(pair, writes=True) as session:
         holder = break_lock(session, lock_id, reason)
     said = f"The lock {holder.lock} of {holder}, run {holder.run}, is broken. The journal has it."
-    broken = {"pair": pair, "lock": holder.lock, "run": holder.run, "operator": holder.operator}
-    invocation.console.facts(
-        (line(said), line(), command(next_step.status(pair).command)),
-        document("hamr/unlock/1", {**broken, "host": holder.host, "process": holder.pid}),
-    )
+    broken = fields_fact(holder, "lock", "run", "operator", "host", "process=pid")
+    page = (line(said), line(), command(next_step.status(pair).command))
+    invocation.console.facts(page, document("hamr/unlock/1", {"pair": pair, **broken}))
 
 
 @click.command()

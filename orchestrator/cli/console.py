@@ -86,8 +86,6 @@ class Stream:
         self._redactor = redactor
         self._complete = complete
         self._lost = lost
-        self._told = False
-        """Whether it was said already that it cannot be written to."""
         self.trouble = 0
         """The errno of what is wrong with it; 0 while nothing is."""
         self._terminal: Terminal | None = None
@@ -297,9 +295,9 @@ class Stream:
 
     def _note(self, trouble: int) -> None:
         self.trouble = trouble
-        if trouble and not self._told:
-            self._told = True
-            self._lost(self)
+        if trouble:  # said once
+            lost, self._lost = self._lost, lambda _: None
+            lost(self)
 
 
 class Console:

@@ -96,10 +96,9 @@ def run_drill(
         invocation.require_somebody()
     for option, where in (("--html", asked.html), ("--junit", asked.junit)):
         if where == STDOUT:
-            raise UsageError(
-                f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards.",
-                next_steps=(next_step.report("DRILL").with_options(option, "-"),),
-            )
+            words = f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards."
+            step = next_step.report("DRILL").with_options(option, "-")
+            raise UsageError(words, next_steps=(step,))
     if scenario == ALL:
         if goal is not None:
             raise UsageError("--to: each scenario says itself where it goes. Leave out --to.")
@@ -251,10 +250,8 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Non
         records = list(store.records(run=found))
         if any(record.kind == DrillStarted.kind for record in records):
             legs = next(iter(histories_of(store.records(kinds=KINDS)).values())).drills[found].legs
-            raise UsageError(
-                f"{found} is a drill, and a scenario is made of one run: say which one.",
-                next_steps=tuple(map(next_step.again, legs)),
-            )
+            words = f"{found} is a drill, and a scenario is made of one run: say which one."
+            raise UsageError(words, next_steps=tuple(map(next_step.again, legs)))
         if is_fleet(store, found):
             raise unknown_run(store, found)
         holder = store.holder(records[0].pair)

@@ -57,10 +57,8 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             verb = " ".join(("hamr", *invocation.typed.arguments[:1]))
             path = verb if context is None else context.command_path
             words = error.format_message().replace("a valid integer range", "a whole number")
-            return UsageError(
-                words if words.endswith((".", "?", "!")) else f"{words}.",
-                next_steps=(next_step.shell(f"{path} --help", "see what it takes"),),
-            )
+            step = next_step.shell(f"{path} --help", "see what it takes")
+            return UsageError(words if words.endswith((".", "?", "!")) else f"{words}.", next_steps=(step,))
         case click.Abort():
             return _interrupted(invocation)
         case KeyboardInterrupt():

@@ -284,10 +284,9 @@ def team_of_workers(invocation: Invocation) -> Address:
     try:
         from orchestrator.fleet.queue import open_jobs
     except ImportError as error:
-        raise UsageError(
-            f"Workers need the extra [fleet], which is not installed: {error}.",
-            next_steps=(next_step.shell("pip install 'hamr-orchestrator[fleet]'", "install it"),),
-        ) from error
+        words = f"Workers need the extra [fleet], which is not installed: {error}."
+        install = next_step.shell("pip install 'hamr-orchestrator[fleet]'", "install it")
+        raise UsageError(words, next_steps=(install,)) from error
 
     async def look() -> None:
         async with open_jobs(place):

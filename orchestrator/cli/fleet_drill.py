@@ -10,18 +10,14 @@ from orchestrator.errors import ExitCode, HamrError, Refused, UsageError, worst_
 from orchestrator.fleet.drill import FleetRehearsal, Rehearsed
 from orchestrator.fleet.selection import Selection
 from orchestrator.model.fleet import FleetView
+from orchestrator.model.next_step import MANY
 from orchestrator.model.org import Pair
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted
 from orchestrator.operations.preflight import status_named
-from orchestrator.report.drill import (
-    drill_json,
-    drill_page,
-    live_drills_facts,
-    scenario_lines,
-)
+from orchestrator.report.drill import drill_json, drill_page, live_drills_facts, scenario_lines
 
 from .fleet_run import FIRST, Board, agree_to_many, selected, waves_of
 from .invocation import Invocation
@@ -77,24 +73,21 @@ def _on_simulator(
 
 def _on_live_pairs(invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str) -> ExitCode:
     """Drill these pairs, one after the other; what is in the way of one stops no other."""
-    not_for_it = [pair.name for pair in pairs if not pair.drill]
+    not_for_it = [pair for pair in pairs if not pair.drill]
     if len(not_for_it) == 1:
-        refuse_undrillable(next(pair for pair in pairs if not pair.drill))
+        refuse_undrillable(not_for_it[0])
     if not_for_it:
+        some, others = ", ".join(pair.name for pair in not_for_it[:MANY]), len(not_for_it) > MANY
         raise Refused(
             f"{counted(len(not_for_it), 'pair')} may not be drilled live, since the inventory does not say drill: true of them: "
-            f"{', '.join(not_for_it[:8])}{' and others' if len(not_for_it) > 8 else ''}. Leave them out.",  # noqa: PLR2004 - a line's
+            f"{some}{' and others' if others else ''}. Leave them out.",
             next_steps=(invocation.typed.without("--live", "rehearse with as many on the simulator"),),
         )
     if invocation.asks:
         invocation.require_somebody()
-        agree_to_many(
-            invocation.console,
-            goal,
-            len(pairs),
-            promise=f"This takes {counted(len(pairs), 'pair')} live to {goal} and home again, one after the other: real "
-            "writes to both orgs of each, real hooks.",
-        )
+        takes = f"This takes {counted(len(pairs), 'pair')} live to {goal} and home again, one after the other"
+        promise = f"{takes}: real writes to both orgs of each, real hooks."
+        agree_to_many(invocation.console, goal, len(pairs), promise=promise)
     found: dict[str, DrillResult | HamrError] = {}
     playbook = invocation.load_playbook()
     for pair in pairs:

@@ -59,14 +59,11 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 """The verbs, as `hamr --help` lists them, which so need not load a single one; each verb's own help begins the same."""
 
-_OWN = frozenset({"init", "readiness"})
-"""Verbs outside of Practice that have a module of their own."""
-
-_MODULES: Mapping[str, str] = {
-    verb: verb if title in {"Practice", "Many pairs"} or verb in _OWN else title.lower()
-    for title, verbs in SECTIONS.items()
-    for verb in verbs
-} | {"worker": "fleet"}
+_MODULES: Mapping[str, str] = {verb: title.lower() for title, verbs in SECTIONS.items() for verb in verbs} | {
+    "init": "init",
+    "fleet": "fleet",
+    "worker": "fleet",
+}
 """The module beside this one that holds a verb, as an attribute of the same name."""
 
 NAMES: tuple[str, ...] = tuple(_MODULES)
@@ -79,10 +76,7 @@ _EPILOG = (
     "Each command says more with --help. Exit codes, and every command with its options: docs/reference/."
 )
 
-
-_BARE: tuple[type[click.UsageError], ...] = tuple(
-    filter(None, (getattr(click.exceptions, "NoArgsIsHelpError", None),))
-)
+_BARE: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """`hamr` or `hamr drill` and nothing more: help is wanted. Before 8.2 click shows it by itself, and raises nothing."""
 
 
@@ -121,13 +115,7 @@ class VerbGroup(click.Group):
                 formatter.write_dl(list(verbs.items()), col_max=12)
 
     def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,  # noqa: ARG002 - as above
-        standalone_mode: bool = True,  # noqa: ARG002 - as above
-        windows_expand_args: bool = True,  # noqa: ARG002 - as above
-        **extra: Any,
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any
     ) -> NoReturn:
         """Run one command line and exit: whatever goes wrong on the way ends as a message and an exit code.
 
@@ -142,9 +130,8 @@ class VerbGroup(click.Group):
             with suppress(Exception):  # nobody who presses Tab wants to read of it
                 sys.exit(shell_complete(self, {}, name, COMPLETION, instruction))
             sys.exit(1)
-        invocation = Invocation(
-            tuple(arguments), json="--json" in arguments, debug=bool(os.environ.get("HAMR_DEBUG"))
-        )
+        debug = bool(os.environ.get("HAMR_DEBUG"))
+        invocation = Invocation(tuple(arguments), json="--json" in arguments, debug=debug)
         try:
             with self.make_context(name, arguments, obj=invocation, **extra) as context:
                 code = self.invoke(context)
@@ -160,10 +147,7 @@ class VerbGroup(click.Group):
         sys.exit(int(code or 0))
 
 
-CONTEXT: MutableMapping[str, Any] = {
-    "help_option_names": ["-h", "--help"],
-    "max_content_width": 100,
-}
+CONTEXT: MutableMapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.command(cls=VerbGroup, context_settings=CONTEXT, epilog=_EPILOG)

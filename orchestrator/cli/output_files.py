@@ -62,19 +62,18 @@ def refuse_misplaced(path: Path, kind: Kind) -> None:
     """
     if path.is_dir():
         raise UsageError(f"{kind.option} {path}: this is a folder, and {kind.what} needs the name of a file.")
+    overwritten = f"{kind.what} would take its place"
     try:
         for each in (path, *(path.with_name(path.name.removesuffix(tail)) for tail in _BESIDE)):
             if each.is_file() and _beginning(each).startswith(_DATABASE):
-                raise UsageError(
-                    f"{kind.option} {path}: a journal stands there, or another database, and {kind.what} would take its place. "
-                    "Name another file."
-                )
+                journal = "a journal stands there, or another database"
+                raise UsageError(f"{kind.option} {path}: {journal}, and {overwritten}. Name another file.")
         if path.is_file():
             beginning = _beginning(path)
             if beginning and kind.mark not in beginning:
+                other = f"a file stands there that is something else, and {overwritten}. It is left as it is"
                 raise UsageError(
-                    f"{kind.option} {path}: a file stands there that is something else, and {kind.what} would take its place. "
-                    "It is left as it is. Name another file, or remove that one first."
+                    f"{kind.option} {path}: {other}. Name another file, or remove that one first."
                 )
         if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             return
@@ -95,10 +94,8 @@ def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
     look = f"mkdir -p {folder}"
     if path.parent.exists():
         look = f"df -h {folder}" if error.errno == errno.ENOSPC else f"ls -ld {folder}"
-    return PreparationError(
-        f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder.",
-        next_steps=(next_step.shell(look),),
-    )
+    said = f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder."
+    return PreparationError(said, next_steps=(next_step.shell(look),))
 
 
 @contextmanager

@@ -48,10 +48,8 @@ def agree_to_run(
         console.aside.page(plan_page(replace(plan, next_steps=())))
         no_way = f"there is no way to {request.goal} now"
         why = f"{', '.join(plan.stops)} would stop it" if plan.stops else no_way
-        raise Refused(
-            f"This run would be refused, so nobody is asked: {why}. The plan above says why.",
-            next_steps=plan.next_steps,
-        )
+        words = f"This run would be refused, so nobody is asked: {why}. The plan above says why."
+        raise Refused(words, next_steps=plan.next_steps)
     _ask(invocation, plan, cooling)
     return plan
 

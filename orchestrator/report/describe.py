@@ -187,9 +187,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             settled = (Span(who(role), "org"), Span(shows), _status(status), Span(already))
             return (*settled, Span("; nothing is owed any more", "good"))
         case events.MirrorFound(mirrors=mirrors, seconds=seconds):
-            found = (
-                "mirrors: one write shows on both orgs" if mirrors else "does not mirror: each org is written"
-            )
+            separate = "does not mirror: each org is written"
+            found = "mirrors: one write shows on both orgs" if mirrors else separate
             return (Span(f"This pair {found} (found out in {span(seconds)})"),)
         case events.NameLearned(name="", role=role):
             return (Span(who(role), "org"), Span(" does not say who wrote"))
@@ -301,7 +300,7 @@ def _move(source: Status, target: Status) -> Line:
 
 def _both(readings: Both[Reading | None], who: Who) -> Line:
     first, second = (
-        (Span(who(role), "org"), Span(" "), reading_words(reading)) for role, reading in readings.items()
+        (Span(who(role), "org"), Span(" "), reading_words(each)) for role, each in readings.items()
     )
     return (*first, Span("; "), *second)
 
@@ -372,20 +371,12 @@ def event_details(event: Event, *, indent: int) -> Page:
         case events.WaitBegan(verdicts=verdicts) | events.WaitContinued(verdicts=verdicts):
             return waited_for_lines(verdicts, indent=indent)
         case events.WriteIntended(attempt=attempt, request=request):
-            margin = Span(" " * indent)
-            return (
-                (margin, Span(f"{request.method} {request.url}", "command")),
-                (margin, Span(compact(request.body), "command")),
-                *_below([f"stamp {attempt.stamp}"], indent),
-            )
+            sent = (f"{request.method} {request.url}", compact(request.body))
+            stamp = paragraph(shortened(f"stamp {attempt.stamp}", 600), "dim", indent=indent, hanging=2)
+            return (*((Span(" " * indent), Span(text, "command")) for text in sent), *stamp)
         case _:
-            return _below(_facts(event), indent)
-
-
-def _below(texts: list[str], indent: int) -> Page:
-    return tuple(
-        line for text in texts for line in paragraph(shortened(text, 600), "dim", indent=indent, hanging=2)
-    )
+            facts = (shortened(text, 600) for text in _facts(event))
+            return tuple(line for fact in facts for line in paragraph(fact, "dim", indent=indent, hanging=2))
 
 
 def _facts(event: Event) -> list[str]:
@@ -408,20 +399,17 @@ def _facts(event: Event) -> list[str]:
         case events.WriteConfirmed(record=record):
             return [_record(record)]
         case events.ChangeSeen(record=shown, expected=expected):
-            seen = [] if shown is None else [f"seen: {_record(shown)}"]
-            last = [] if expected is None else [f"last seen before: {_record(expected)}"]
-            return [*seen, *last]
+            seen = (("seen", shown), ("last seen before", expected))
+            return [f"{label}: {_record(record)}" for label, record in seen if record is not None]
         case events.HookEnded(output=output):
             return [f"| {line}" for line in _ends_of(output.strip().splitlines())]
         case events.RunFinished(phase=phase, seconds=seconds, objectives=objectives):
-            return [
-                *([f"the pair stands {phase}"] if phase else []),
-                f"took {span(seconds)}",
-                *(
-                    f"objective {each.status}: {'met' if each.met else 'MISSED'}, {span(each.took)} of {span(each.wanted)}"
-                    for each in objectives
-                ),
-            ]
+            stands = [f"the pair stands {phase}"] if phase else []
+            met = (
+                f"objective {each.status}: {'met' if each.met else 'MISSED'}, {span(each.took)} of {span(each.wanted)}"
+                for each in objectives
+            )
+            return [*stands, f"took {span(seconds)}", *met]
         case _:
             return []
 
@@ -442,14 +430,14 @@ def _record(record: HamrRecord) -> str:
 
 
 def _exchange(exchange: Exchange) -> list[str]:
-    facts = [
-        *([f"HTTP {exchange.http_status}"] if exchange.http_status is not None else []),
-        f"{'no answer' if exchange.http_status is None else 'answered'} in {span(exchange.seconds)}",
-        *([f"server's clock {utc(exchange.server_date)}"] if exchange.server_date is not None else []),
-        *([f"request id {exchange.request_id}"] if exchange.request_id else []),
-    ]
+    code, took = exchange.http_status, span(exchange.seconds)
+    facts = (
+        f"no answer in {took}" if code is None else f"HTTP {code}, answered in {took}",
+        "" if exchange.server_date is None else f"server's clock {utc(exchange.server_date)}",
+        f"request id {exchange.request_id}" if exchange.request_id else "",
+    )
     said = [f"said: {exchange.excerpt}"] if exchange.excerpt else []
-    return [", ".join(facts), *said]
+    return [", ".join(filter(None, facts)), *said]
 
 
 def _ends_of(lines: list[str]) -> list[str]:

@@ -83,18 +83,13 @@ _READY_NAMED = 8
 
 
 def _worst_first(found: Sequence[Readiness]) -> list[Readiness]:
-    order = list(Level)
-    return sorted(found, key=lambda each: -order.index(each.level))
+    return sorted(found, key=lambda each: [*Level].index(each.level), reverse=True)
 
 
 def nagios_line(found: Sequence[Readiness]) -> str:
     """The first line with round-trip times behind a |, as Monitoring Plugins give performance data: label=seconds."""
-    times = [
-        f"'{readiness.pair} {role}'={took:.3f}s"
-        for readiness in found
-        for role, took in readiness.round_trips.items()
-        if took is not None
-    ]
+    trips = ((each.pair, role, took) for each in found for role, took in each.round_trips.items())
+    times = [f"'{pair} {role}'={took:.3f}s" for pair, role, took in trips if took is not None]
     text = first_line(found).replace("|", "/")  # a | begins performance data
     return f"{text} | {' '.join(times)}" if times else text
 
@@ -145,16 +140,14 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
     rows = [
         (
             Span(each.pair, "bold"),
-            _verdict_word(each.planned),
-            _verdict_word(each.emergency),
+            *map(_verdict_word, (each.planned, each.emergency)),
             Span(_wrong(each) or "-"),
         )
         for each in ordered
     ]
     counts = Counter(each.level for each in found)
-    steps = [
-        step for each in ordered[:MOST_STEPS] if each.level is not Level.OK for step in each.next_steps[:1]
-    ]
+    not_well = (each for each in ordered[:MOST_STEPS] if each.level is not Level.OK)
+    steps = [step for each in not_well for step in each.next_steps[:1]]
     if first:
         steps = [*first, *(step for step in steps if step.verb != "resume")]
     said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(Level) if counts[level])
@@ -175,9 +168,7 @@ def _verdict_word(level: Level) -> Span:
 
 def _wrong(readiness: Readiness) -> str:
     """What is wrong with a pair, by the names of its checks; "" where nothing is."""
-    troubles = _alike(
-        check for check in worst_first(readiness.checks) if not check.fine and not check.follows
-    )
+    troubles = _alike(each for each in worst_first(readiness.checks) if not each.fine and not each.follows)
     more = [f"{len(troubles) - _NAMED} more"] if len(troubles) > _NAMED else []
     return ", ".join([*map(_all_named, troubles[:_NAMED]), *more])
 
@@ -208,9 +199,8 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Iterat
 
 
 def _text(text: str, style: str = "") -> Page:
-    return tuple(
-        (Span(" " * _INDENT), Span(part, style)) for part in fold(shortened(text, 1200), OF_MANY - _INDENT)
-    )
+    lines = fold(shortened(text, 1200), OF_MANY - _INDENT)
+    return tuple((Span(" " * _INDENT), Span(part, style)) for part in lines)
 
 
 def _row(name: str, checks: Sequence[Check], text: str = "", style: str = "") -> Page:
@@ -237,17 +227,15 @@ def _cell(text: str, style: str = "") -> Span:
 def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
     """The same as a document: hamr/doctor/1."""
     code = doctor_code(found)
-    return document(
-        "hamr/doctor/1",
-        {
-            "level": _worst(found),
-            "exit_code": code,
-            "exit_meaning": MEANINGS[code],
-            "summary": first_line(found),
-            "next": each_once(step for readiness in found for step in readiness.next_steps),
-            "pairs": [_pair_fact(readiness) for readiness in found],
-        },
-    )
+    fields = {
+        "level": _worst(found),
+        "exit_code": code,
+        "exit_meaning": MEANINGS[code],
+        "summary": first_line(found),
+        "next": each_once(step for readiness in found for step in readiness.next_steps),
+        "pairs": map(_pair_fact, found),
+    }
+    return document("hamr/doctor/1", fields)
 
 
 def _pair_fact(readiness: Readiness) -> dict[str, object]:

@@ -38,15 +38,10 @@ _CANDIDATE = re.compile(r"[^\n\x20-\x7e]")
 
 
 def document(schema: str, fields: Mapping[str, object]) -> dict[str, JSON]:
-    """A document with its schema as the first key.
+    """A document with its schema as the first key, the rest in this order; nouns become what `json_form` makes of them.
 
-    Args:
-        schema: name and version: hamr/plan/1. The number goes up when a key is renamed, removed or changes its
-            meaning; a new key leaves it as it is.
-        fields: the rest, in the order in which it is printed; nouns in it become what `json_form` makes of them.
-
-    Raises:
-        TypeError: they hold something that has no JSON form (a Secret, for one).
+    The number of a schema (hamr/plan/1) goes up when a key is renamed, removed or changes its meaning; a new key leaves it
+    as it is. A TypeError for what has no JSON form (a Secret, for one).
     """
     return {"schema": schema, **{key: json_form(field) for key, field in fields.items()}}
 
@@ -54,11 +49,8 @@ def document(schema: str, fields: Mapping[str, object]) -> dict[str, JSON]:
 def to_json(document: Mapping[str, JSON]) -> str:
     r"""The text of a document: indented, keys in the document's own order, ended by a newline.
 
-    Characters that are not printable are written as \uXXXX, so that the text is safe to show on a terminal.
-
-    Raises:
-        TypeError: the document holds something that is no JSON (a Secret, for one).
-        ValueError: it holds NaN or an infinity, which JSON does not have.
+    Characters that are not printable are written as \uXXXX, so that the text is safe to show on a terminal. A TypeError
+    for what is no JSON (a Secret, for one), a ValueError for NaN or an infinity, which JSON does not have.
     """
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
     return _CANDIDATE.sub(_written_out, text) + "\n"

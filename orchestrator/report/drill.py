@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from orchestrator.errors import ExitCode, HamrError
 from orchestrator.model import next_step
@@ -127,28 +128,23 @@ def _step(step: StepTime) -> tuple[Span, ...]:
 def _still_open(result: DrillResult) -> Page:
     if result.closed:
         return ()
-    words = (
-        f"This drill is not closed: {shortened(result.why_open, 600)}. Until it is, every run of pair "
-        f"{shortened(result.score.pair, 60)} but an emergency's is refused."
-    )
+    refused = f"every run of pair {shortened(result.score.pair, 60)} but an emergency's is refused."
+    words = f"This drill is not closed: {shortened(result.why_open, 600)}. Until it is, {refused}"
     return (*heading("Still open"), *paragraph(words, "bad", indent=2))
 
 
 def drill_json(result: DrillResult, journal: str) -> dict[str, JSON]:
     """The same as a document: hamr/drill/1. `journal` is the file that it stands in."""
     score = result.score
-    return document(
-        "hamr/drill/1",
-        {
-            **fields_fact(score, "drill", "pair", "playbook", "scenario", "seed", "simulated", "passed"),
-            **exit_fact(result.exit_code),
-            **fields_fact(result, "closed", "why_open"),
-            **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
-            "next": (*result.next_steps, next_step.report(score.drill)),
-            "head": result.head,
-            "journal": journal,
-        },
-    )
+    fields = {
+        **fields_fact(score, "drill", "pair", "playbook", "scenario", "seed", "simulated", "passed"),
+        **exit_fact(result.exit_code),
+        **fields_fact(result, "closed", "why_open"),
+        **fields_fact(score, "legs", "expectations", "executed", "not_executed", "less_strict"),
+        "next": (*result.next_steps, next_step.report(score.drill)),
+        **fields_fact(result, "head"),
+    }
+    return document("hamr/drill/1", {**fields, "journal": journal})
 
 
 def closed_facts(drill: str, pair: str, *, phase: str, words: str, notes: str, runs: Sequence[str]) -> Facts:
@@ -261,10 +257,9 @@ def live_drills_facts(found: Played, left: Sequence[str], code: ExitCode) -> Fac
 def _after_drills(found: Played) -> tuple[NextStep, ...]:
     steps: list[NextStep] = []
     for each in found.values():
-        if isinstance(each, HamrError):
+        if each.exit_code is not ExitCode.DONE:
             steps += each.next_steps[:1]
-        elif each.exit_code is not ExitCode.DONE:
-            steps += (*each.next_steps[:1], next_step.report(each.score.drill))
+            steps += () if isinstance(each, HamrError) else (next_step.report(each.score.drill),)
     return each_once(steps[:MOST_STEPS])
 
 
@@ -298,9 +293,7 @@ def scenario_facts(
 ) -> Facts:
     """Where it is, and what is not in it: hamr/scenario-made/1."""
     fields = {"of": what, "scenario": text, "file": file, "left_out": left_out, "next": steps}
-    page = (
-        (Span(f"A scenario of {what} is in "), Span(file, "bold"), Span(".")),
-        *(each for words in left_out for each in paragraph(f"Not in it: {shortened(words)}.", "warn")),
-        *next_commands(steps),
-    )
+    written = (Span(f"A scenario of {what} is in "), Span(file, "bold"), Span("."))
+    missing = (paragraph(f"Not in it: {shortened(words)}.", "warn") for words in left_out)
+    page = (written, *chain.from_iterable(missing), *next_commands(steps))
     return page, document("hamr/scenario-made/1", fields)

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
-from types import MappingProxyType
+from itertools import groupby
+from operator import attrgetter
 
 from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted, Problem
 from orchestrator.model.plain import JSON
 
-from .documents import document
+from .documents import document, fields_fact
 from .layout import Line, Page, Span, cells, cut, labelled, line, next_commands, page_width, paragraph
 
-MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
-    {
-        ExitCode.DONE: "done, or nothing to do",
-        ExitCode.FAILED: "failed before anything was intended",
-        ExitCode.USAGE: "bad usage, or a bad file",
-        ExitCode.REFUSED: "refused",
-        ExitCode.MOVED: "stale plan, or somebody else wrote",
-        ExitCode.LOCKED: "locked by another run",
-        ExitCode.INCOMPLETE: "incomplete: it can be resumed",
-        ExitCode.UNKNOWN: "the outcome of a write is unknown",
-        ExitCode.OWING: "done, but owing: an org its status, or a hook its end",
-        ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
-        ExitCode.PLAN_HAS_CHANGES: "the plan has changes",
-        ExitCode.DRILL_MISSED: "a drill missed an expectation",
-        ExitCode.CLOSED_TERMINAL: "the terminal was closed",
-        ExitCode.INTERRUPTED: "interrupted",
-        ExitCode.TERMINATED: "terminated",
-    }
-)
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.DONE: "done, or nothing to do",
+    ExitCode.FAILED: "failed before anything was intended",
+    ExitCode.USAGE: "bad usage, or a bad file",
+    ExitCode.REFUSED: "refused",
+    ExitCode.MOVED: "stale plan, or somebody else wrote",
+    ExitCode.LOCKED: "locked by another run",
+    ExitCode.INCOMPLETE: "incomplete: it can be resumed",
+    ExitCode.UNKNOWN: "the outcome of a write is unknown",
+    ExitCode.OWING: "done, but owing: an org its status, or a hook its end",
+    ExitCode.JOURNAL_DAMAGED: "the journal is damaged",
+    ExitCode.PLAN_HAS_CHANGES: "the plan has changes",
+    ExitCode.DRILL_MISSED: "a drill missed an expectation",
+    ExitCode.CLOSED_TERMINAL: "the terminal was closed",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "terminated",
+}
 
 
 def meaning(code: int) -> str:
@@ -69,15 +67,12 @@ TITLES: dict[str, str] = {
 def problem_lines(problems: Sequence[Problem], *, indent: int = 0) -> Page:
     """What is wrong with files and where; below what is wrong at one place its line, where it may be shown, and a mark."""
     page: list[Line] = []
-    for problem, following in zip_longest(problems, problems[1:]):
-        page += paragraph(str(problem), "bad", indent=indent, hanging=2)
-        if following is None or _place(following) != _place(problem):
-            page += _marked(problem, indent)
+    for _, of_place in groupby(problems, key=attrgetter("file", "line", "column")):
+        found = [*of_place]
+        for problem in found:
+            page += paragraph(str(problem), "bad", indent=indent, hanging=2)
+        page += _marked(found[-1], indent)
     return tuple(page)
-
-
-def _place(problem: Problem) -> tuple[str, int, int]:
-    return problem.file, problem.line, problem.column
 
 
 def _marked(problem: Problem, indent: int) -> Page:
@@ -103,29 +98,19 @@ def told(error: HamrError, facts: Page) -> Page:
     if isinstance(error, DocumentError):
         said = problem_lines(error.problems, indent=2)
     title = f"{TITLES.get(type(error).__name__, 'It failed')}."
-    return (
-        line(title, "bad"),
-        *(() if error.message == title else said),
-        line(),
-        *facts,
-        *next_commands(error.next_steps),
-    )
+    happened = (line(title, "bad"), *(() if error.message == title else said))
+    return (*happened, line(), *facts, *next_commands(error.next_steps))
 
 
 def error_json(error: HamrError) -> dict[str, JSON]:
     """The same as a document: hamr/error/1."""
-    return document(
-        "hamr/error/1",
-        {
-            "error": type(error).__name__,
-            "message": error.message,
-            "org": error.org,
-            "sent": error.sent,
-            "next": error.next_steps,
-            **exit_fact(_code(error)),
-            "problems": error.problems if isinstance(error, DocumentError) else (),
-        },
-    )
+    fields = {
+        "error": type(error).__name__,
+        **fields_fact(error, "message", "org", "sent", "next=next_steps"),
+        **exit_fact(_code(error)),
+        "problems": error.problems if isinstance(error, DocumentError) else (),
+    }
+    return document("hamr/error/1", fields)
 
 
 def _code(error: HamrError) -> ExitCode:

@@ -118,10 +118,8 @@ def _planned(plan: FleetPlan) -> Page:
 def _sides(each: PlannedPair) -> tuple[Span, Span]:
     if each.saw is None:
         return Span("-"), Span("-")
-    primary, secondary = (
-        Span("dark" if dark else saw, "bad" if dark else "good")
-        for saw, dark in zip(each.saw, each.dark, strict=True)
-    )
+    sides = zip(each.saw, each.dark, strict=True)
+    primary, secondary = (Span("dark", "bad") if dark else Span(saw, "good") for saw, dark in sides)
     return primary, secondary
 
 
@@ -137,11 +135,10 @@ def _what(each: PlannedPair) -> Span:
 def _left_out(plan: FleetPlan) -> Page:
     if not plan.left_out:
         return ()
-    have, they_are = (
-        ("have", "are left where they are") if len(plan.left_out) > 1 else ("has", "is left where it is")
-    )
-    words = f"{counted(len(plan.left_out), 'pair')} {have} lost no org, and {they_are}: "
-    return (line(), *paragraph(words + shortened(", ".join(each.pair for each in plan.left_out))))
+    many = "have lost no org, and are left where they are"
+    said = many if len(plan.left_out) > 1 else "has lost no org, and is left where it is"
+    pairs = shortened(", ".join(each.pair for each in plan.left_out))
+    return (line(), *paragraph(f"{counted(len(plan.left_out), 'pair')} {said}: {pairs}"))
 
 
 def _plan_counts(plan: FleetPlan) -> str:
@@ -159,16 +156,9 @@ def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSO
         made = {"wave": of_wave.get(each.pair), **known_fact(each.what, "digest")}
         return {**fields_fact(each, but=("what", "next_steps")), **made, "next": each.next_steps}
 
-    return document(
-        "hamr/fleet-plan/1",
-        {
-            **fields_fact(plan, "fleet", "made_at", "goal", "mode", "digest"),
-            "waves": plan.waves,
-            "pairs": [fact(each) for each in plan.pairs.values()],
-            "left_out": [fact(each) for each in plan.left_out],
-            "next": onward,
-        },
-    )
+    about = fields_fact(plan, "fleet", "made_at", "goal", "mode", "digest", "waves")
+    pairs = {"pairs": map(fact, plan.pairs.values()), "left_out": map(fact, plan.left_out)}
+    return document("hamr/fleet-plan/1", {**about, **pairs, "next": onward})
 
 
 def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
@@ -256,12 +246,9 @@ def title(view: FleetView, now: datetime) -> Line:
     began = view.resumed[-1][0] if view.resumed else view.began
     took = span(max(0.0, ((view.last if ended and view.last else now) - began).total_seconds()))
     wave = f"wave {view.wave} of {len(view.started.waves)}" if view.wave else "not begun"
-    return (
-        Span(f"Fleet {view.fleet}", "heading"),
-        Span(" to "),
-        Span(str(view.started.goal), "status"),
-        Span(f"{emergency}, {wave}, {took}{'' if ended else ' so far'}", "dim"),
-    )
+    so_far = Span(f"{emergency}, {wave}, {took}{'' if ended else ' so far'}", "dim")
+    goal = Span(str(view.started.goal), "status")
+    return (Span(f"Fleet {view.fleet}", "heading"), Span(" to "), goal, so_far)
 
 
 def _counts(view: FleetView, doing: Mapping[str, Doing]) -> list[str]:
@@ -320,12 +307,9 @@ def ended_line(member: Member, now: datetime) -> Line:
     assert member.outcome is not None  # noqa: S101 - it ended
     outcome = member.outcome
     run = f", run {outcome.run}" if outcome.run else ""
-    return (
-        Span(f"{utc(now)}  wave {member.wave}  ", "dim"),
-        Span(member.pair, "bold"),
-        Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", member_style(member)),
-        Span(f": {shortened(outcome.message)}{run}"),
-    )
+    when = Span(f"{utc(now)}  wave {member.wave}  ", "dim")
+    how = Span("  done" if member.settled else f"  {meaning(outcome.exit_code)}", member_style(member))
+    return (when, Span(member.pair, "bold"), how, Span(f": {shortened(outcome.message)}{run}"))
 
 
 def _member_fact(member: Member) -> dict[str, object]:

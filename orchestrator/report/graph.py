@@ -43,11 +43,9 @@ def _state(status: Status, playbook: Playbook) -> str:
 
 
 def _label(transition: Transition) -> str:
-    writes = f"writes {', then '.join(role.value for role in transition.writes)}"
-    parts = [
-        _safe(transition.name),
-        "made by the server" if transition.advances is Advances.SERVER else writes,
-    ]
+    how = f"writes {', then '.join(role.value for role in transition.writes)}"
+    how = "made by the server" if transition.advances is Advances.SERVER else how
+    parts = [_safe(transition.name), how]
     named = {"guards": [*transition.guards]}
     named |= {when.value: [hook.name for hook in transition.hooks(when)] for when in When}
     parts += [f"{what} {', '.join(map(_safe, names))}" for what, names in named.items() if names]

@@ -224,11 +224,9 @@ def _title(records: Sequence[Record]) -> Page:
     what, whose = ("Run ", pair) if first.pair else ("Fleet ", " of many pairs")
     took = span((moment(last.at) - moment(first.at)).total_seconds())
     people = dict.fromkeys(f"{record.by} on {record.host}" for record in records)
-    return (
-        (Span(what, "heading"), Span(first.run, "bold"), Span(whose)),
-        *labelled("by", shortened(", ".join(people))),
-        *labelled("records", f"{first.seq} to {last.seq}, over {took}"),
-    )
+    title = (Span(what, "heading"), Span(first.run, "bold"), Span(whose))
+    told = f"{first.seq} to {last.seq}, over {took}"
+    return (title, *labelled("by", shortened(", ".join(people))), *labelled("records", told))
 
 
 _MARGIN = 14

@@ -203,16 +203,14 @@ def marked(page: Page, before: Page) -> Page:
     """A page, each line that the page before does not have marked in its margin."""
     known = {line_text(spans) for spans in before}
     return tuple(
-        (Span("* ", "warn"), *_without_margin(spans))
-        if line_text(spans).startswith("  ") and line_text(spans) not in known
-        else spans
+        _marked(spans) if line_text(spans).startswith("  ") and line_text(spans) not in known else spans
         for spans in page
     )
 
 
-def _without_margin(spans: Line) -> Line:
-    """The line without its first two cells, which are empty."""
+def _marked(spans: Line) -> Line:
+    """The line with a mark in its first two cells, which are empty."""
     first, *rest = spans
     if len(first.text) < 2:  # noqa: PLR2004 - the margin
-        return (*line(line_text(spans)[2:]),)
-    return (Span(first.text[2:], first.style), *rest)
+        return (Span("* ", "warn"), *line(line_text(spans)[2:]))
+    return (Span("* ", "warn"), Span(first.text[2:], first.style), *rest)

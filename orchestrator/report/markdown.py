@@ -96,13 +96,9 @@ def _transitions(run: RunView) -> list[str]:
     for transition in run.transitions[:MOST]:
         spent = transition.spent
         times = () if spent is None else (spent.seconds, spent.api, spent.world, spent.people)
-        cells = (
-            quoted(transition.name),
-            transition_move(transition),
-            transition_outcome(transition).text,
-            *([span(each) for each in times] or [""] * 4),
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+        about = (quoted(transition.name), transition_move(transition), transition_outcome(transition).text)
+        cells = (*about, *([span(each) for each in times] or [""] * 4))
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

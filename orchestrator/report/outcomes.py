@@ -34,16 +34,13 @@ def judged(transition: TransitionView, judgement: Judgement) -> Iterator[Judged]
     """What became of each guard's verdict in one judgement of a transition."""
     last = judgement is transition.judgements[-1]
     for verdict in judgement.verdicts:
-        if verdict.outcome is Outcome.PASS:
-            outcome = "passed"
-        elif verdict.guard in judgement.overridden:
-            outcome = "overridden"
-        elif verdict.guard in judgement.waived:
-            outcome = "waived"
-        elif judgement.binding or (last and verdict.guard in transition.refused_by):
-            outcome = "refused"
-        else:
-            outcome = "did not bind"
+        outcomes = {
+            "passed": verdict.outcome is Outcome.PASS,
+            "overridden": verdict.guard in judgement.overridden,
+            "waived": verdict.guard in judgement.waived,
+            "refused": judgement.binding or (last and verdict.guard in transition.refused_by),
+        }
+        outcome = next((outcome for outcome, is_so in outcomes.items() if is_so), "did not bind")
         yield Judged(transition.name, verdict, outcome, judgement.overridden.get(verdict.guard, ""))
 
 

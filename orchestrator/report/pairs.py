@@ -150,22 +150,17 @@ def _row(pair: str, look: Standing | HamrError) -> _Row:
 
 def _marks(standing: Standing) -> Iterable[str]:
     """What keeps a pair from being at rest, what is worst first."""
-    if outcome_unknown(standing):
-        yield "unknown"
-    if standing.owed is not None:
-        yield f"{standing.owed.role} owed"
-    if owes_hooks(standing):
-        yield "hooks owed"
-    if standing.open_run is not None or standing.elsewhere:
-        yield "open"
-    if standing.open_drill is not None:
-        yield "drill"
-    if standing.strangers:
-        yield "stranger"
-    if standing.given_up:
-        yield "late write"
-    if standing.holder is not None:
-        yield "locked"
+    marks = {
+        "unknown": outcome_unknown(standing),
+        f"{standing.owed and standing.owed.role} owed": standing.owed,
+        "hooks owed": owes_hooks(standing),
+        "open": standing.open_run or standing.elsewhere,
+        "drill": standing.open_drill,
+        "stranger": standing.strangers,
+        "late write": standing.given_up,
+        "locked": standing.holder,
+    }
+    return (mark for mark, is_so in marks.items() if is_so)
 
 
 def _short(steps: Sequence[NextStep], pair: str) -> str:

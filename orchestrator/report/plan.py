@@ -214,30 +214,27 @@ def _next_steps(plan: Plan, out: str) -> tuple[NextStep, ...]:
 
 def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
     """All that the page says. It is not the file that `--out` saves: that one is made to be applied."""
-    return document(
-        "hamr/plan/1",
-        {
-            "sent": "nothing",
-            **fields_fact(plan, "refused", "reachable", "run", "made_at", "expires_at", "version"),
-            "operator": str(plan.operator),
-            **fields_fact(plan, "request", "mode", "playbook", "playbook_sha256"),
-            "orgs": {
-                role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]}
-                for role in Role
-            },
-            **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
-            **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
-            "next": _next_steps(plan, out),
-            **fields_fact(plan, "timeouts_seconds=timeouts", "confirm_within_seconds=confirm_within"),
-            **fields_fact(plan, "confirm_every_seconds=confirm_every", "resend"),
-            "objectives_seconds": plan.objectives,
-            "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
-            **fields_fact(plan, "remember", "strangers"),
-            "journal_exists": not plan.unjournalled,
-            "events_to": plan.events_to,
-            "proof": proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
+    fields = {
+        "sent": "nothing",
+        **fields_fact(plan, "refused", "reachable", "run", "made_at", "expires_at", "version"),
+        "operator": str(plan.operator),
+        **fields_fact(plan, "request", "mode", "playbook", "playbook_sha256"),
+        "orgs": {
+            role: {"name": plan.orgs[role], "uuid": plan.uuids[role], "url": plan.urls[role]} for role in Role
         },
-    )
+        **fields_fact(plan, "assumed", "readings", "phase", "sentence"),
+        **fields_fact(plan, "before", "refused_before", "transitions", "ending"),
+        "next": _next_steps(plan, out),
+        **fields_fact(plan, "timeouts_seconds=timeouts", "confirm_within_seconds=confirm_within"),
+        **fields_fact(plan, "confirm_every_seconds=confirm_every", "resend"),
+        "objectives_seconds": plan.objectives,
+        "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
+        **fields_fact(plan, "remember", "strangers"),
+        "journal_exists": not plan.unjournalled,
+        "events_to": plan.events_to,
+        "proof": proof_fact(plan.certificate, plan.playbook_sha256, plan.version),
+    }
+    return document("hamr/plan/1", fields)
 
 
 # -- what somebody agrees to ----------------------------------------------------------------------------------------

@@ -195,19 +195,16 @@ def _transition(plan: Plan, place: int, numbers: Iterator[int]) -> Iterator[Line
 
 def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
     """A verdict, and what becomes of it where it is no pass."""
-    guard, note = verdict.guard, ""
-    if guard in transition.refused_by:
-        note = "refuses"
-    elif guard in transition.overridden:
-        note = "overridden"
-    elif guard in transition.waived:
-        note = f"waived: {why_waived(verdict)}"
-    elif verdict.outcome is not Outcome.PASS and transition.half_done:
-        note = "does not bind"
-    elif guard in transition.waits:
-        note = f"waited for, up to {span(transition.waits_seconds)}"
-    elif guard in transition.asks:
-        note = "you would be asked"
+    guard = verdict.guard
+    notes = {
+        "refuses": guard in transition.refused_by,
+        "overridden": guard in transition.overridden,
+        f"waived: {why_waived(verdict)}": guard in transition.waived,
+        "does not bind": verdict.outcome is not Outcome.PASS and transition.half_done,
+        f"waited for, up to {span(transition.waits_seconds)}": guard in transition.waits,
+        "you would be asked": guard in transition.asks,
+    }
+    note = next((note for note, is_so in notes.items() if is_so), "")
     page = verdict_lines(verdict, note)
     return (*page, (Span(" " * 13), what_overrides(verdict))) if note == "refuses" else page
 
@@ -215,17 +212,11 @@ def _verdict(transition: PlannedTransition, verdict: Verdict) -> Page:
 def _write(plan: Plan, write: PlannedWrite, number: int, *, spare: bool) -> Page:
     request = write.request
     stands = plan.phase if number == 1 else plan.writes[number - 2].stands
-    told = (
-        Span(called(write.org, write.role), "org"),
-        Span(" is told "),
-        Span(str(write.status), "status"),
-        Span(f", {write.condition}" if write.condition else "", "warn"),
-    )
-    outcomes = zip(
-        ("if refused", "if lost", "if cut short"),
-        _if_it_goes_wrong(plan, write, stands, spare=spare),
-        strict=True,
-    )
+    condition = Span(f", {write.condition}" if write.condition else "", "warn")
+    org, status = Span(called(write.org, write.role), "org"), Span(str(write.status), "status")
+    told = (org, Span(" is told "), status, condition)
+    refused, lost, cut_short = _if_it_goes_wrong(plan, write, stands, spare=spare)
+    outcomes = (("if refused", refused), ("if lost", lost), ("if cut short", cut_short))
     return (
         *folded_line(told, f"    {number}. "),
         (Span("       "), Span(f"{request.method} {request.url}", "command")),

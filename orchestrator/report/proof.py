@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -81,11 +81,8 @@ def _verdict(proof: Proof) -> Page:
         return (Span("PROVEN ", "good"), proven), line(f"{counts}; nothing was left out", "dim")
     not_proven = Span(f"The budget ended before all of {proof.playbook} was explored {upto}")
     left = f"  left out: at least {explored.left:,} interleavings that were known by then"
-    return (
-        (Span("NOT PROVEN. ", "warn"), not_proven),
-        line(f"{counts}; no law broke in that", "dim"),
-        line(left, "warn"),
-    )
+    whole = line(f"{counts}; no law broke in that", "dim")
+    return (Span("NOT PROVEN. ", "warn"), not_proven), whole, line(left, "warn")
 
 
 def next_after(proof: Proof, scenario: str | None = None) -> tuple[NextStep, ...]:
@@ -96,11 +93,9 @@ def next_after(proof: Proof, scenario: str | None = None) -> tuple[NextStep, ...
         return (again,) if scenario is None else (next_step.play(scenario), again)
     if proof.holds:
         return ()
-    less = _less(proof)
-    return (
-        NextStep("prove", proof.file, (*asked, "--budget", "1h"), "give it more time"),
-        *((NextStep("prove", proof.file, less, "or prove less of it to its end"),) if less else ()),
-    )
+    longer = NextStep("prove", proof.file, (*asked, "--budget", "1h"), "give it more time")
+    less = NextStep("prove", proof.file, _less(proof), "or prove less of it to its end")
+    return (longer, less) if less.options else (longer,)
 
 
 def _less(proof: Proof) -> tuple[str, ...]:
@@ -168,41 +163,37 @@ def shortened(story: Sequence[Moment]) -> Iterator[Moment | int]:
         yield each
 
 
-def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for each kind
+_WORDS = {
+    What.TYPED: "somebody types  {subject}",
+    What.READ: "reading the {role} {otherwise}",
+    What.WROTE: "the {role} is told {status}: {otherwise}",
+    What.STRANGER: "somebody else writes {status} to the {role}",
+    What.COMMIT: "{otherwise} ({subject})",
+    What.GUARD: "the guards over probe {subject}: {otherwise}",
+    What.HOOK: "hook {subject} {otherwise}",
+    What.PERSON: "a question about {subject} {otherwise}",
+    What.LEFT: "{otherwise}: {subject}",
+    What.ARRIVED: "a late {status} arrives at the {role}",
+    What.BACK: "the region of the {role} is back, as it was",
+    What.ENDED: "{subject}",
+}
+_WORDS_OF_EVENTS: Mapping[tuple[What, Event | None], str] = {
+    (What.READ, Event.DARK): "the {role}: {otherwise}",
+    (What.READ, Event.DARK_LONG): "the {role}: {otherwise}",
+    (What.WROTE, None): "the {role} is told {status}, and takes it",
+    (What.HOOK, Event.HOOK_DIED): "{otherwise} ({subject})",
+}
+
+
+def moment_words(moment: Moment) -> str:
     """One line of a story."""
-    role, status, event = moment.role, moment.status, moment.event
+    subject, event = moment.subject, moment.event
+    if moment.what is What.ENDED:
+        words = " ".join(subject.split())
+        subject = words if len(words) <= _CUT else f"{words[:_CUT]}…"
+    said = _WORDS_OF_EVENTS.get((moment.what, event)) or _WORDS[moment.what]
     otherwise = "" if event is None else event.value
-    match moment.what:
-        case What.TYPED:
-            return f"somebody types  {moment.subject}"
-        case What.READ if event in (Event.DARK, Event.DARK_LONG):
-            return f"the {role}: {otherwise}"
-        case What.READ:
-            return f"reading the {role} {otherwise}"
-        case What.WROTE if event is None:
-            return f"the {role} is told {status}, and takes it"
-        case What.WROTE:
-            return f"the {role} is told {status}: {otherwise}"
-        case What.STRANGER:
-            return f"somebody else writes {status} to the {role}"
-        case What.COMMIT:
-            return f"{otherwise} ({moment.subject})"
-        case What.GUARD:
-            return f"the guards over probe {moment.subject}: {otherwise}"
-        case What.HOOK:
-            died = event is Event.HOOK_DIED
-            return f"{otherwise} ({moment.subject})" if died else f"hook {moment.subject} {otherwise}"
-        case What.PERSON:
-            return f"a question about {moment.subject} {otherwise}"
-        case What.LEFT:
-            return f"{otherwise}: {moment.subject}"
-        case What.ARRIVED:
-            return f"a late {status} arrives at the {role}"
-        case What.BACK:
-            return f"the region of the {role} is back, as it was"
-        case What.ENDED:
-            words = " ".join(moment.subject.split())
-            return words if len(words) <= _CUT else f"{words[:_CUT]}…"
+    return said.format(subject=subject, role=moment.role, status=moment.status, otherwise=otherwise)
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------
@@ -210,22 +201,21 @@ def moment_words(moment: Moment) -> str:  # noqa: C901, PLR0912 - a case for eac
 
 def proof_json(proof: Proof, scenario: str | None = None) -> dict[str, JSON]:
     """The same as a document: the certificate, bound to the playbook's digest, the program's version and the bounds."""
-    return document(
-        "hamr/proof/1",
-        {
-            **fields_fact(proof, "playbook", "sha256", "version", "holds"),
-            "whole": all(each.whole for each in proof.routes) and not proof.counterexamples,
-            **fields_fact(proof, "faults", "commands", "seconds"),
-            **fields_fact(proof.explored, *_EXPLORED),
-            "routes": [
-                {**fields_fact(each.route, *_ROUTE), **fields_fact(each.explored, *_EXPLORED)}
-                for each in proof.routes
-            ],
-            "counterexamples": [_counterexample(each) for each in proof.counterexamples],
-            "scenario": scenario,
-            "next": next_after(proof, scenario),
-        },
-    )
+    routes = [
+        {**fields_fact(each.route, *_ROUTE), **fields_fact(each.explored, *_EXPLORED)}
+        for each in proof.routes
+    ]
+    fields = {
+        **fields_fact(proof, "playbook", "sha256", "version", "holds"),
+        "whole": all(each.whole for each in proof.routes) and not proof.counterexamples,
+        **fields_fact(proof, "faults", "commands", "seconds"),
+        **fields_fact(proof.explored, *_EXPLORED),
+        "routes": routes,
+        "counterexamples": map(_counterexample, proof.counterexamples),
+        "scenario": scenario,
+        "next": next_after(proof, scenario),
+    }
+    return document("hamr/proof/1", fields)
 
 
 _ROUTE = ("from=start", "to=goal", "emergency", "mirrors")

@@ -105,11 +105,8 @@ def facts_of(history: ReadinessHistory) -> Iterator[tuple[str, str, str]]:
     if history.last_look is None:
         yield "doctor", f"no look was kept in the last {span(history.at - history.since)}", "warn"
     else:
-        yield (
-            "doctor",
-            f"{counted(history.looks, 'look')}, the last {ago(history.at - history.last_look)}",
-            "",
-        )
+        last = ago(history.at - history.last_look)
+        yield "doctor", f"{counted(history.looks, 'look')}, the last {last}", ""
     if history.not_well:
         yield "not well", ", ".join(f"{name} {level.name}" for name, level in history.not_well.items()), "bad"
     yield "drill", *_drill_words(history, history.last_drill(simulated=False), "live")
@@ -213,10 +210,8 @@ _NAMED = 3
 
 def readiness_json(found: Sequence[ReadinessHistory], journal: str) -> dict[str, JSON]:
     """The same as a document: hamr/readiness/1."""
-    return document(
-        "hamr/readiness/1",
-        {"journal": journal, "next": steps_of(found), "pairs": [_fact(each) for each in found]},
-    )
+    fields = {"journal": journal, "next": steps_of(found), "pairs": map(_fact, found)}
+    return document("hamr/readiness/1", fields)
 
 
 _REGIONS = {"live": False, "simulated": True}

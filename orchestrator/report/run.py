@@ -13,7 +13,7 @@ from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role
-from orchestrator.model.words import span, took_of, why_waived
+from orchestrator.model.words import END_WORDS, span, took_of, why_waived
 
 from .describe import describe_event, end_style, event_details, the_role
 from .documents import document, fields_fact, noun_fact
@@ -35,15 +35,11 @@ from .to_do import Left, ToDo, left_to_do, to_do_lines
 from .verdicts import refusal_lines, verdict_lines
 
 _TITLES = {
-    End.DONE: "DONE",
-    End.REFUSED: "REFUSED",
     End.MOVED: "STOPPED: somebody or something else has changed this pair",
     End.INCOMPLETE: "INCOMPLETE: stopped midway",
     End.UNKNOWN: "UNKNOWN: the outcome of a write is not known",
-    End.OWING: "DONE, BUT OWING",
-    End.FAILED: "FAILED",
-    End.INTERRUPTED: "INTERRUPTED",
 }
+"""How a run ended, where there is more to say than in a list of runs."""
 
 _SILENT = (
     events.ReadingsTaken,
@@ -89,7 +85,7 @@ def result_page(result: RunResult) -> Page:
     # A look comes first where something may still take effect.
     well = ending.end is End.DONE and all(step.verb != "status" for step in ending.next_steps[:1])
     return (
-        line(f"{_TITLES[ending.end]}.", end_style(ending.end)),
+        line(f"{_TITLES.get(ending.end) or END_WORDS[ending.end].upper()}.", end_style(ending.end)),
         *paragraph(shortened(_without_refusals(result), 1200), indent=2),
         *((line(), *refusal_lines(result.refused_by)) if result.refused_by else ()),
         *_let_pass(result),
@@ -180,21 +176,19 @@ def _head(result: RunResult) -> Page:
 def result_json(result: RunResult) -> dict[str, JSON]:
     """The same as a document: hamr/result/1."""
     ending = result.ending
-    return document(
-        "hamr/result/1",
-        {
-            **fields_fact(result, "run", "pair", "goal", "mode"),
-            "end": ending.end,
-            **exit_fact(result.exit_code),
-            **fields_fact(ending, "message", "org", "sent"),
-            **fields_fact(result, "phase", "resumable", "seconds", "steps", "objectives", "refused_by"),
-            "overridden": [
-                {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
-            ],
-            **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
-            "left_to_do": _left_to_do(result),
-            **fields_fact(result, "waited_seconds=waited", "asked_seconds=asked", "remember"),
-            "next": result.ending.next_steps,
-            "head": result.head,
-        },
-    )
+    fields = {
+        **fields_fact(result, "run", "pair", "goal", "mode"),
+        "end": ending.end,
+        **exit_fact(result.exit_code),
+        **fields_fact(ending, "message", "org", "sent"),
+        **fields_fact(result, "phase", "resumable", "seconds", "steps", "objectives", "refused_by"),
+        "overridden": [
+            {**noun_fact(verdict), "override_reason": reason} for verdict, reason in result.overridden
+        ],
+        **fields_fact(result, "waived", "owed", "hooks_owed", "hooks_failed", "left_to_person"),
+        "left_to_do": _left_to_do(result),
+        **fields_fact(result, "waited_seconds=waited", "asked_seconds=asked", "remember"),
+        "next": result.ending.next_steps,
+        "head": result.head,
+    }
+    return document("hamr/result/1", fields)

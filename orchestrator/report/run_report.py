@@ -154,21 +154,19 @@ def _checks(report: ReportView) -> Page:
 def report_json(report: ReportView) -> dict[str, JSON]:
     """The same as a document."""
     summary = summary_of(report)
-    return document(
-        "hamr/report/1",
-        {
-            **fields_fact(report, "subject", "pair"),
-            **fields_fact(summary, "title", "verdict=verdict.text", "summary=sentences"),
-            **fields_fact(report, "began_at=began", "ended_at=last"),
-            "left_to_do": summary.to_do,
-            "remember": () if report.drill is not None else report.runs[0].remember,
-            "checks": checks_of(report),
-            "drill": None if report.drill is None else _drill_fact(report.drill),
-            "runs": [_run_fact(report, run) for run in report.runs],
-            **fields_fact(report, "head", "records", "broken=warning", "checked", "verify"),
-            "next": report.next_steps,
-        },
-    )
+    fields = {
+        **fields_fact(report, "subject", "pair"),
+        **fields_fact(summary, "title", "verdict=verdict.text", "summary=sentences"),
+        **fields_fact(report, "began_at=began", "ended_at=last"),
+        "left_to_do": summary.to_do,
+        "remember": () if report.drill is not None else report.runs[0].remember,
+        "checks": checks_of(report),
+        "drill": None if report.drill is None else _drill_fact(report.drill),
+        "runs": [_run_fact(report, run) for run in report.runs],
+        **fields_fact(report, "head", "records", "broken=warning", "checked", "verify"),
+        "next": report.next_steps,
+    }
+    return document("hamr/report/1", fields)
 
 
 def _drill_fact(drill: DrillView) -> dict[str, object]:

@@ -405,26 +405,24 @@ def status_json(standing: Standing) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
     unknown = [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
     cooling = fields_fact(standing, "after_run=cooling_down_after", "seconds=cooling_down_for")
-    return document(
-        "hamr/status/1",
-        {
-            **fields_fact(standing, "pair=pair.name", "at", "phase=phase.label", "phase_name=phase.name"),
-            **fields_fact(standing, "phase_status=phase.status", "sentence=phase.sentence"),
-            "next": standing.next_steps,
-            "left_to_do": _left_to_do(standing),
-            "orgs": {role: _org_fact(standing, role) for role in Role},
-            **fields_fact(standing, "mirrors=pair.mirrors", "owed"),
-            "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
-            **fields_fact(standing, "approvals_owed", "open_on_other_orgs=elsewhere"),
-            "known_as": standing.known_as and standing.known_as.pair,
-            "unknown": unknown if standing.journal_exists else None,
-            **fields_fact(standing, "open_run", "open_drill", "scheduled"),
-            "under_way": standing.under_way and _under_way_fact(standing.under_way),
-            "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
-            "cooling_down": cooling if standing.cooling_down_after else None,
-            **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
-        },
-    )
+    fields = {
+        **fields_fact(standing, "pair=pair.name", "at", "phase=phase.label", "phase_name=phase.name"),
+        **fields_fact(standing, "phase_status=phase.status", "sentence=phase.sentence"),
+        "next": standing.next_steps,
+        "left_to_do": _left_to_do(standing),
+        "orgs": {role: _org_fact(standing, role) for role in Role},
+        **fields_fact(standing, "mirrors=pair.mirrors", "owed"),
+        "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+        **fields_fact(standing, "approvals_owed", "open_on_other_orgs=elsewhere"),
+        "known_as": standing.known_as and standing.known_as.pair,
+        "unknown": unknown if standing.journal_exists else None,
+        **fields_fact(standing, "open_run", "open_drill", "scheduled"),
+        "under_way": standing.under_way and _under_way_fact(standing.under_way),
+        "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),
+        "cooling_down": cooling if standing.cooling_down_after else None,
+        **fields_fact(standing, "strangers", "journal", "journal_exists", "journal_left", "head"),
+    }
+    return document("hamr/status/1", fields)
 
 
 def _org_fact(standing: Standing, role: Role) -> dict[str, object]:

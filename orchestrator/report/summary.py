@@ -220,12 +220,9 @@ def _of_drill(report: ReportView, drill: DrillView) -> Summary:
         verdict = Span("Passed", "good") if drill.score.passed else Span("Missed", "bad")
         words = f"{expectations_held(drill.score)}."
     else:
-        verdict, by_hand = (
-            Span("Not scored", "warn"),
-            "did not come to its end by itself, and was closed by hand",
-        )
-        why = "is still going on, or its process died" if drill.closed_at is None else by_hand
-        words = f"It was not scored: it {why}."
+        verdict, closed = Span("Not scored", "warn"), drill.closed_at is not None
+        by_hand = "did not come to its end by itself, and was closed by hand"
+        words = f"It was not scored: it {by_hand if closed else 'is still going on, or its process died'}."
     runs = counted(len(report.runs), "run")
     return Summary(
         title=f"{report.pair}: drill{named}",

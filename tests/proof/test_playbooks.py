@@ -10,11 +10,11 @@ import pytest
 from orchestrator.config import check_file, load_playbook, parse_playbook
 from orchestrator.errors import ExitCode
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Explored, Proof, Route
+from orchestrator.model.proof import Explored, Moment, Proof, Route, What
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import chosen_routes, prove, retell, routes_of
 from orchestrator.report.layout import plain_text
-from orchestrator.report.proof import progress_line, proof_code, proof_page, shortened
+from orchestrator.report.proof import moment_words, progress_line, proof_code, proof_page, shortened
 
 from .broken import BROKEN, GOOD
 
@@ -131,3 +131,9 @@ def test_how_far_a_proof_is_fits_a_line_of_a_terminal() -> None:
         "████░░░░ 1/3 routes, 30 interleavings, 12 states, 30 left, 4 s\n"
     )
     assert len(plain_text((progress_line(12, 12, Explored(123_456, 109_876, 12_345, 99.0)),))) <= 81
+
+
+@pytest.mark.parametrize("what", What)
+def test_whatever_happens_in_a_story_can_be_told(what: What) -> None:
+    words = moment_words(Moment(0.0, what, "ssl {0}", Role.PRIMARY, Status.ACTIVE))
+    assert any(known in words for known in ("ssl {0}", "primary"))

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 
 import jinja2
@@ -83,16 +83,10 @@ def _environment() -> jinja2.Environment:
         "upper_first": summary.upper,
     }
     made.globals |= {
-        "answer_words": outcomes.answer_words,
-        "hook_outcome": outcomes.hook_outcome,
-        "judged": outcomes.judged,
-        "not_passed": outcomes.not_passed,
+        "outcomes": outcomes,
         "purposes": {**PURPOSES, "deliver": "what it was owed"},
         "run_move": summary.run_move,
         "run_verdict": summary.run_verdict,
-        "transition_move": outcomes.transition_move,
-        "transition_outcome": outcomes.transition_outcome,
-        "write_outcome": outcomes.write_outcome,
     }
     return made
 
@@ -139,27 +133,24 @@ class Moment(Struct, frozen=True):
 
 def _moments(report: ReportView) -> list[Moment]:
     """Where both orgs stood, moment by moment, whenever either changed: the timeline as a table."""
-    changes = sorted(
-        ((seen.at, seen.record, role, seen.words) for role in Role for seen in report.statuses_of(role)),
-        key=lambda change: change[:2],
-    )
+    changes = [(seen, role) for role in Role for seen in report.statuses_of(role)]
     words = dict.fromkeys(Role, "not read yet")
     moments: list[Moment] = []
-    for at, _, role, shown in changes:
-        words[role] = shown
+    for seen, role in sorted(changes, key=lambda change: (change[0].at, change[0].record)):
+        words[role] = seen.words
         changed = frozenset({role})
-        if moments and moments[-1].at == at:
+        if moments and moments[-1].at == seen.at:
             changed |= moments.pop().changed
-        transition = _transition_at(report, at)
-        moments.append(Moment(at, words[Role.PRIMARY], words[Role.SECONDARY], changed, transition))
+        orgs = words[Role.PRIMARY], words[Role.SECONDARY]
+        moments.append(Moment(seen.at, *orgs, changed, _transition_at(report, seen.at)))
     return moments
 
 
 def _transition_at(report: ReportView, at: datetime) -> str:
     for run in report.runs:
-        for transition in run.transitions:
-            if transition.writes and transition.writes[0].at <= at <= (transition.ended or run.last):
-                return transition.name
+        for each in run.transitions:
+            if each.writes and each.writes[0].at <= at <= (each.ended or run.last):
+                return each.name
     return ""
 
 
@@ -198,8 +189,8 @@ def fleet_html(view: FleetView, head: Head) -> str:
     needing = [each for each in members if needs_person(each)]
     arrived = sum(each.arrived for each in members)
     brought = [each for each in members if each.ended_at is not None][:_MOST_DRAWN]
-    ended = [each.ended_at for each in members if each.ended_at is not None]
-    took = (max(ended) - view.began) if ended else timedelta()
+    ended = (each.ended_at for each in members if each.ended_at is not None)
+    took = max(ended, default=view.began) - view.began
     style = "good" if arrived == len(view.members) else "bad" if needing else "warn"
     return _rendered(
         "fleet.html.j2",
@@ -229,14 +220,10 @@ def _brought(members: list[Member], began: datetime) -> Iterator[Bar]:
         until = (member.ended_at - began).total_seconds()
         since = max(0.0, until - member.outcome.seconds)
         scale = WIDTH / max(whole, 0.001)
-        took = span(round(member.outcome.seconds, 1))
-        yield Bar(
-            round(since * scale, 1),
-            number * FLEET_LANE,
-            max(2.0, round((until - since) * scale, 1)),
-            member_style(member),
-            f"{member.pair}, wave {member.wave}: {meaning(member.outcome.exit_code)}, in {took}",
-        )
+        x, width = round(since * scale, 1), max(2.0, round((until - since) * scale, 1))
+        became = f"{meaning(member.outcome.exit_code)}, in {span(round(member.outcome.seconds, 1))}"
+        title = f"{member.pair}, wave {member.wave}: {became}"
+        yield Bar(x, number * FLEET_LANE, width, member_style(member), title)
 
 
 class Dot(Struct, frozen=True):

@@ -319,17 +319,14 @@ def _grid(drawing: Drawing) -> None:
 
 def _described(report: ReportView) -> str:
     """The picture in words, for whoever cannot see it; the table below it says when."""
-    parts = []
-    for role in Role:
-        statuses = [seen.words for seen in report.statuses_of(role)]
-        parts.append(f"The {role}: {', then '.join(statuses) if statuses else 'not read'}.")
+    shown = {role: ", then ".join(seen.words for seen in report.statuses_of(role)) for role in Role}
     transitions = [
-        f"{transition.name} {'made' if transition.made else 'refused' if transition.refused_by else 'not made'}"
+        f"{each.name} {'made' if each.made else 'refused' if each.refused_by else 'not made'}"
         for run in report.runs
-        for transition in run.transitions
+        for each in run.transitions
     ]
-    parts.append(f"Transitions: {', '.join(transitions[:40]) if transitions else 'none'}.")
-    return " ".join(parts)
+    orgs = " ".join(f"The {role}: {words or 'not read'}." for role, words in shown.items())
+    return f"{orgs} Transitions: {', '.join(transitions[:40]) or 'none'}."
 
 
 def _lanes(drawing: Drawing, report: ReportView) -> None:
