@@ -104,6 +104,7 @@ from .run_parts import (
     lost,
     operator_name,
     passing,
+    readings_in,
     show_one_write,
 )
 
@@ -177,11 +178,12 @@ class _Telling(Struct):
             steps += part.parts.before
             steps.append(self._step(part, "" if by == first.records[0].by else operator_name(by), number))
         goal = self._goal(home)
+        name = "" if self.started is None else self.started.playbook
         mirrors, reverts = self._mirrors(), self._any_change(Change.REVERTED)
         scenario = Scenario(
             f"run-{self.run}",
             self._summary(first),
-            self._playbook_name(),
+            name if name in shipped_playbooks() else "",
             f"run {self.run}",
             goal,
             RegionSettings(
@@ -223,10 +225,6 @@ class _Telling(Struct):
         except DocumentError:
             return None
 
-    def _playbook_name(self) -> str:
-        name = "" if self.started is None else self.started.playbook
-        return name if name in shipped_playbooks() else ""
-
     def _goal(self, home: Status) -> Status:
         if self.started is not None and self.started.goal is not home:
             return self.started.goal
@@ -239,7 +237,10 @@ class _Telling(Struct):
         stops = (Status.PASSIVE, Status.ACTIVE) if self.playbook is None else self.playbook.stops
         statuses = {role: reading.status for role, reading in found.items()}
         home = next((status for status in statuses.values() if status in stops), stops[0])
-        alone = self._verdict(first, "alone")
+        judged = (
+            each for event in first.events if isinstance(event, GuardsJudged) for each in event.verdicts
+        )
+        alone = next((verdict.outcome for verdict in judged if verdict.guard == "alone"), None)
         prelude = []
         for role, reading in found.items():
             record, status = reading.record, reading.status
@@ -267,23 +268,13 @@ class _Telling(Struct):
 
     def _found(self, role: Role) -> Reading | None:
         """How the run found an org: as it was first read, be it after a while in the dark; None where this run wrote it before."""
-        for event in self.events:
-            match event:
-                case SituationRead(readings=readings):
-                    for reading in readings:
-                        if reading is not None and reading.role is role and reading.status is not None:
-                            return reading
-                case WriteIntended(attempt=attempt) if attempt.role is role:
-                    return None
-                case _:
-                    pass
-        return None
-
-    def _verdict(self, part: Part, guard: str) -> Outcome | None:
-        verdicts = (
-            verdict for event in part.events if isinstance(event, GuardsJudged) for verdict in event.verdicts
+        intents = (
+            index
+            for index, event in enumerate(self.events)
+            if isinstance(event, WriteIntended) and event.attempt.role is role
         )
-        return next((verdict.outcome for verdict in verdicts if verdict.guard == guard), None)
+        readings = readings_in(self.events[: next(intents, None)])
+        return next((each for _, each in readings if each.role is role and each.status is not None), None)
 
     def _mirrors(self) -> bool:
         """Whether a write to one org was seen on the other."""
@@ -362,10 +353,8 @@ class _Telling(Struct):
 
     def _lasts(self, part: Part, index: int, role: Role) -> bool:
         """Whether no later reading of that process has a record of that org."""
-        later = (
-            event.readings[role] for event in part.events[index + 1 :] if isinstance(event, SituationRead)
-        )
-        return not any(isinstance(each.sight, Present) for each in later if each is not None)
+        later = readings_in(part.events[index + 1 :])
+        return not any(each.role is role and isinstance(each.sight, Present) for _, each in later)
 
     def _goes_dark(self, parts: StepParts, at: At | None, reading: Reading) -> None:
         role, status = reading.role, reading.exchange.http_status
@@ -404,11 +393,9 @@ class _Telling(Struct):
 
     def _first_seen(self, part: Part, index: int, role: Role, record: HamrRecord | None) -> int:
         """Which record of that process is the first reading that shows it."""
-        for at, event in enumerate(part.events[:index]):
-            if isinstance(event, SituationRead) and record is not None:
-                reading = event.readings[role]
-                if reading is not None and reading.record is not None and record.same_version(reading.record):
-                    return at
+        for at, reading in readings_in(part.events[:index]):
+            if reading.role is role and record and reading.record and record.same_version(reading.record):
+                return at
         return index
 
     def _before_our_own(self, part: Part, index: int, record: HamrRecord) -> int:
@@ -429,8 +416,12 @@ class _Telling(Struct):
         status, taken = answer.exchange.http_status, self._was_taken(attempt)
         match answer:
             case Throttled(retry_after=seconds):
-                reset = None if seconds is None else TOO_LONG if self._is_too_long(seconds) else 0
-                return Throttle(reset, applied=taken)
+                too_long = (
+                    seconds is not None
+                    and self.playbook is not None
+                    and seconds >= self.playbook.confirm.within.total_seconds()
+                )
+                return Throttle(None if seconds is None else TOO_LONG if too_long else 0, applied=taken)
             case Rejected():
                 return ClientError(status or 400, applied=taken)
             case NotSent():
@@ -441,23 +432,11 @@ class _Telling(Struct):
             case Lost(reason=reason):
                 return lost(status, reason, taken=taken, late=late)
 
-    def _is_too_long(self, seconds: float) -> bool:
-        """Whether a run does not wait for so long."""
-        return self.playbook is not None and seconds >= self.playbook.confirm.within.total_seconds()
-
     def _was_taken(self, attempt: Attempt) -> bool:
         """Whether anything shows that the org took it, ever."""
-        for event in self.events:
-            match event:
-                case WriteConfirmed(attempt=number) if number == attempt.number:
-                    return True
-                case SituationRead(readings=readings):
-                    records = (reading.record for reading in readings if reading is not None)
-                    if any(record is not None and attempt.fits(record) for record in records):
-                        return True
-                case _:
-                    pass
-        return False
+        return any(
+            isinstance(event, WriteConfirmed) and event.attempt == attempt.number for event in self.events
+        ) or any(reading.record and attempt.fits(reading.record) for _, reading in readings_in(self.events))
 
     def _came_late(self, attempt: Attempt) -> bool:
         return any(
@@ -564,29 +543,32 @@ class _Telling(Struct):
 
     def _dies(self, part: Part, end: int | None) -> Death:
         """When its process dies: after its last record, or the last one before `end`; one whose journal failed it let its lock go after that."""
-        records = part.records[:end]
-        while records[-1].kind == LockReleased.kind:
-            records = records[:-1]
-        kind, last = records[-1].kind, part.events[len(records) - 1]
+        count = len(part.records[:end])
+        while part.records[count - 1].kind == LockReleased.kind:
+            count -= 1
+        at, last = part.after(count), part.events[count - 1]
         sent = isinstance(last, HookIntended) or (
             isinstance(last, WriteIntended) and self._was_taken(last.attempt)
         )
-        return Death(kind, sum(record.kind == kind for record in records), sent)
+        return Death(at.after, at.number, sent)
 
     def _stops(self, part: Part) -> At:
-        last = next(
-            index
-            for index in reversed(range(len(part.records)))
-            if part.records[index].kind not in _CONSEQUENCES
-            and not part.records[index].kind.startswith("lock.")
+        return part.after(
+            max(
+                count
+                for count, record in enumerate(part.records, 1)
+                if record.kind not in _CONSEQUENCES and not record.kind.startswith("lock.")
+            )
         )
-        kind = part.records[last].kind
-        return At(kind, sum(record.kind == kind for record in part.records[: last + 1]))
 
     def _expect(self, part: Part, finished: RunFinished | None) -> Expect:
         attempts = part.attempts()
         late = any(map(self._came_late, attempts))
-        taken = tuple(OrgStatus(each.role, each.status) for each in attempts if self._reached(part, each))
+        taken = tuple(
+            OrgStatus(each.role, each.status)
+            for each in attempts
+            if isinstance(part.answer_to(each), Accepted) or self._was_taken(each)
+        )
         expect = Expect(writes=None if late else taken)
         if finished is None:
             return expect
@@ -605,6 +587,3 @@ class _Telling(Struct):
             owed=self.owed or "nothing",
             statuses={} if agreed else known,
         )
-
-    def _reached(self, part: Part, attempt: Attempt) -> bool:
-        return isinstance(part.answer_to(attempt), Accepted) or self._was_taken(attempt)

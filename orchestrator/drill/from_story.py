@@ -9,7 +9,6 @@ from itertools import pairwise
 from math import ceil
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from orchestrator.config.faults import (
     AnswerLost,
@@ -53,7 +52,7 @@ from orchestrator.situation.guard_kinds import assumed_values
 from .failback import check_routes
 from .from_run import MIRROR
 from .rehearsal import SHORT_WAITS
-from .run_parts import StepParts
+from .run_parts import StepParts, right_after
 from .stand_ins import guards_over
 
 OBJECTIVE = 3.0
@@ -126,12 +125,12 @@ class _Typed(Struct):
         before = [record for record in self.records if record.at < moment.at - _AT_ONCE]
         if not any(isinstance(record.event, SituationRead) for record in before):
             return None
-        return At(before[-1].kind, sum(record.kind == before[-1].kind for record in before))
+        return right_after([record.kind for record in before])
 
-    def died(self) -> Death:
+    def died(self, *, sent: bool) -> Death:
         """Right after all that it has journalled; of a transaction that was not made, only that is missing."""
-        kind = self.records[-1].kind
-        return Death(kind, sum(record.kind == kind for record in self.records))
+        at = right_after([record.kind for record in self.records])
+        return Death(at.after, at.number, sent)
 
     def count(self, kind: str, moment: Moment) -> int:
         """How many records of a kind were written before a moment."""
@@ -295,7 +294,7 @@ class _Telling(Struct):
             case What.STRANGER:
                 self._stranger_wrote(typed, moment, index)
             case What.COMMIT if typed.records:
-                typed.dies = replace(typed.died(), sent=moment.event is Event.DIED_BEFORE)
+                typed.dies = typed.died(sent=moment.event is Event.DIED_BEFORE)
             case What.GUARD:
                 self._held_back(typed, moment)
             case What.HOOK:

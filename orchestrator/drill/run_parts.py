@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -102,6 +102,18 @@ class StepParts(Struct):
         )
 
 
+def right_after(kinds: Sequence[str]) -> At:
+    """The moment right after the last of the records of these kinds."""
+    return At(kinds[-1], kinds.count(kinds[-1]))
+
+
+def readings_in(events: Sequence[Event | None]) -> Iterator[tuple[int, Reading]]:
+    """Every reading of an org, with the place of its event among these."""
+    for index, event in enumerate(events):
+        if isinstance(event, SituationRead):
+            yield from ((index, reading) for reading in event.readings if reading is not None)
+
+
 class Part(Struct):
     """What one process did of a run."""
 
@@ -112,10 +124,12 @@ class Part(Struct):
 
     def at(self, index: int) -> At | None:
         """The moment right before one of its records; None where that is before it began to look."""
-        if not any(isinstance(event, SituationRead) for event in self.events[:index]):
-            return None
-        kind = self.records[index - 1].kind
-        return At(kind, sum(record.kind == kind for record in self.records[:index]))
+        looked = any(isinstance(event, SituationRead) for event in self.events[:index])
+        return self.after(index) if looked else None
+
+    def after(self, count: int) -> At:
+        """The moment right after so many of its records."""
+        return right_after([record.kind for record in self.records[:count]])
 
     def attempts(self) -> list[Attempt]:
         """The writes that it intended, in order."""

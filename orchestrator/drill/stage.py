@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from orchestrator.config import load_inventory
-from orchestrator.config.scenario import At, Death, RegionSettings, Scenario, Waits
+from orchestrator.config.scenario import At, Death, RegionSettings, Scenario
 from orchestrator.journal import InlineCalls
 from orchestrator.model.guard import Guard, Quiet
 from orchestrator.model.org import Mirrors, Pair
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Confirm, Playbook
 from orchestrator.model.protocols import Clock, Store
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Operator
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import (
@@ -107,16 +108,17 @@ class Stage(Struct):
 
     def authors(self) -> Mapping[Role, str]:
         """Whose name each org's record carries; "" for one without a record."""
-        records = {role: self.simulation.record(role) for role in Role}
-        return {role: "" if record is None else record.modified_by for role, record in records.items()}
+        return {role: "" if record is None else record.modified_by for role, record in self._records()}
 
     def statuses(self) -> Mapping[Role, Status]:
         """What each org's record shows."""
-        records = {role: self.simulation.record(role) for role in Role}
         return {
             role: Status.ABSENT if record is None else Status.of(record.status) or Status.UNSPECIFIED
-            for role, record in records.items()
+            for role, record in self._records()
         }
+
+    def _records(self) -> Iterator[tuple[Role, HamrRecord | None]]:
+        return ((role, self.simulation.record(role)) for role in Role)
 
     def our_names(self) -> frozenset[str]:
         """How the server calls us, where it puts a name of its own in the place of ours."""
@@ -163,7 +165,7 @@ async def staged(
             yield Stage(
                 context,
                 scenario,
-                at_pace(with_waits(playbook, scenario.waits), scenario),
+                as_played(playbook, scenario),
                 pair,
                 simulation,
                 stubs,
@@ -192,65 +194,40 @@ def _mirrors(regions: RegionSettings) -> Mirrors:
     return Mirrors.NO if regions.mirror is None else Mirrors.YES
 
 
-def with_waits(playbook: Playbook, waits: Waits) -> Playbook:
-    """The playbook with other waits; its text, which the journal keeps, stays as it is."""
-    timeouts = playbook.timeouts
-    confirm = {name: span for name, span in asdict(waits.confirm).items() if span is not None}
-    return replace(
-        playbook,
-        confirm=replace(playbook.confirm, **confirm),
-        timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
-        emergency_deadline=playbook.emergency_deadline if waits.emergency is None else waits.emergency,
-        mirror_wait=playbook.mirror_wait if waits.mirror is None else waits.mirror,
-        guards={name: _with_wait(guard, waits) for name, guard in playbook.guards.items()},
-    )
-
-
 _LEAST_CONFIRM = timedelta(seconds=1)
 _LEAST_EVERY = timedelta(milliseconds=20)
 _LEAST_WAIT = timedelta(milliseconds=200)
 """What no pace makes shorter: real sockets and a real disk take their time. Of a write, of a look, of any other wait."""
 
 
-def at_pace(playbook: Playbook, scenario: Scenario) -> Playbook:
-    """The playbook with everything that it waits for, and all that it wants in time, so many times shorter.
+def as_played(playbook: Playbook, scenario: Scenario) -> Playbook:
+    """The playbook with the scenario's waits, which are real time, and all else that it waits for, or wants in time, so many times shorter as its pace says.
 
-    What the scenario's own waits say is real time, and stays.
+    Its text, which the journal keeps, stays as it is.
     """
-    pace, waits, confirm = scenario.pace, scenario.waits, playbook.confirm
-    if pace is None:
-        return playbook
+    pace, waits, confirm, timeouts = scenario.pace or 1, scenario.waits, playbook.confirm, playbook.timeouts
 
     def shorter(span: timedelta, least: timedelta = timedelta(0)) -> timedelta:
         return max(span / pace, min(span, least))
 
+    def paced(guard: Guard) -> Guard:
+        within, kind = guard.within, guard.kind
+        if within is not None:
+            within = shorter(within if waits.guards is None else min(within, waits.guards))
+        return replace(
+            guard, within=within, kind=Quiet(shorter(kind.for_)) if isinstance(kind, Quiet) else kind
+        )
+
     return replace(
         playbook,
-        confirm=replace(
-            confirm,
-            within=confirm.within if waits.confirm.within else shorter(confirm.within, _LEAST_CONFIRM),
-            every=confirm.every if waits.confirm.every else shorter(confirm.every, _LEAST_EVERY),
+        confirm=Confirm(
+            waits.confirm.within or shorter(confirm.within, _LEAST_CONFIRM),
+            waits.confirm.every or shorter(confirm.every, _LEAST_EVERY),
         ),
-        emergency_deadline=playbook.emergency_deadline
-        if waits.emergency
-        else shorter(playbook.emergency_deadline, _LEAST_WAIT),
-        mirror_wait=playbook.mirror_wait if waits.mirror else shorter(playbook.mirror_wait, _LEAST_WAIT),
+        timeouts=timeouts if waits.read is None else replace(timeouts, read=waits.read, total=2 * waits.read),
+        emergency_deadline=waits.emergency or shorter(playbook.emergency_deadline, _LEAST_WAIT),
+        mirror_wait=waits.mirror or shorter(playbook.mirror_wait, _LEAST_WAIT),
         cool_down=None if playbook.cool_down is None else shorter(playbook.cool_down),
         objectives={status: shorter(span) for status, span in playbook.objectives.items()},
-        guards={name: _paced(guard, shorter) for name, guard in playbook.guards.items()},
+        guards={name: paced(guard) for name, guard in playbook.guards.items()},
     )
-
-
-def _paced(guard: Guard, shorter: Callable[[timedelta], timedelta]) -> Guard:
-    kind = guard.kind
-    return replace(
-        guard,
-        within=None if guard.within is None else shorter(guard.within),
-        kind=Quiet(shorter(kind.for_)) if isinstance(kind, Quiet) else kind,
-    )
-
-
-def _with_wait(guard: Guard, waits: Waits) -> Guard:
-    if guard.within is None or waits.guards is None:
-        return guard
-    return replace(guard, within=min(guard.within, waits.guards))
