@@ -52,7 +52,7 @@ from .arguments import (
     watchers,
 )
 from .reading import Journal
-from .under_way import PLANNED, UnderWay, reached
+from .under_way import PLANNED, UnderWay, loop_of_this_thread, reached
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -228,10 +228,8 @@ class OpenPair:
             Moved: it is spent or expired, or the playbook, the inventory's orgs or their records have changed since.
             HamrError: as `run` says.
         """
-        async with self._at_work(listener, emergency=plan.request.mode is Mode.EMERGENCY) as (
-            session,
-            controls,
-        ):
+        emergency = plan.request.mode is Mode.EMERGENCY
+        async with self._at_work(listener, emergency=emergency) as (session, controls):
             result = await apply(session, plan, controls=controls)
         return reached(result, self.pair)
 
@@ -263,13 +261,9 @@ class OpenPair:
         mode = Mode.EMERGENCY if emergency else None
         hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
         async with self._at_work(listener, emergency=hastens, playbook=playbook) as (session, controls):
+            over = dict(overrides or {})
             result = await resume_run(
-                session,
-                found.run,
-                mode=mode,
-                reason=reason,
-                overrides=dict(overrides or {}),
-                controls=controls,
+                session, found.run, mode=mode, reason=reason, overrides=over, controls=controls
             )
         return reached(result, self.pair)
 
@@ -418,21 +412,14 @@ def _waiting(
 
     @functools.wraps(call)
     def wait(self: WaitingPair, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        _refuse_running_loop(call.__name__)
+        if loop_of_this_thread() is not None:
+            name = call.__name__
+            raise UsageError(
+                f"sync.{name}() was called where an event loop runs already, and would block it: write `await pair.{name}(…)`"
+            )
         return asyncio.run(call(self.pair, *args, **kwargs))
 
     return wait
-
-
-def _refuse_running_loop(name: str) -> None:
-    """A UsageError that says what to write instead, where this thread has an event loop that runs."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise UsageError(
-        f"sync.{name}() was called where an event loop runs already, and would block it: write `await pair.{name}(…)`"
-    )
 
 
 class WaitingPair:

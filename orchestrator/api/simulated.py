@@ -144,10 +144,7 @@ class SimulatedRegions:
         self._do(self._simulation.set_monitor, role, number, state)
 
     def _stand_ins(self, playbook: Playbook) -> ProbeStubs:
-        return ProbeStubs(self._agreed, assumed_values(playbook), self._is_dark)
-
-    def _is_dark(self, role: Role) -> bool:
-        return self._simulation.regions.darkness(role) is not None
+        return ProbeStubs(self._agreed, assumed_values(playbook), self._simulation.regions.is_dark)
 
     @property
     def statuses(self) -> Both[Status | None]:

@@ -106,7 +106,7 @@ class UnderWay:
         """Ask each to stop before its next write, and the second time to give up waiting; whether there was one."""
         asked = False
         for loop, controls in tuple(self._runs):
-            if loop is _loop_of_this_thread():
+            if loop is loop_of_this_thread():
                 controls.interrupt(ExitCode.INTERRUPTED)
                 asked = True
                 continue
@@ -116,7 +116,8 @@ class UnderWay:
         return asked
 
 
-def _loop_of_this_thread() -> asyncio.AbstractEventLoop | None:
+def loop_of_this_thread() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, if any."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

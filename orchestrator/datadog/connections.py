@@ -145,7 +145,7 @@ class Network(httpcore.AnyIOBackend):
 def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio.Future[list[str]]:
     """A host's addresses, looked up in a thread that nobody waits for when the program ends."""
     found: asyncio.Future[list[str]] = loop.create_future()
-    found.add_done_callback(_look_at)
+    found.add_done_callback(lambda done: done.exception())  # unlogged, where every waiter has given up on it
 
     def deliver(outcome: list[str] | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -165,11 +165,6 @@ def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio
 
     threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
     return found
-
-
-def _look_at(found: asyncio.Future[list[str]]) -> None:
-    """Have nothing logged about a failure that every waiter has given up on."""
-    found.exception()
 
 
 def _in_turn(found: list[str]) -> list[str]:
@@ -346,13 +341,14 @@ class Trust:
     def load_beside(self, orgs: Both[Org]) -> None:
         """Load what both orgs need in a thread, while the program does something else; whoever wants it waits for it."""
         wanted = {org.ca for org in orgs if _is_secure(org.base_url)}
-        if wanted:
-            threading.Thread(target=self._load, args=(wanted,), name="certificates", daemon=True).start()
 
-    def _load(self, wanted: set[str | None]) -> None:
-        with suppress(PreparationError):  # whoever wants it is told
-            for ca in wanted:
-                self.verifying(ca)
+        def load() -> None:
+            with suppress(PreparationError):  # whoever wants it is told
+                for ca in wanted:
+                    self.verifying(ca)
+
+        if wanted:
+            threading.Thread(target=load, name="certificates", daemon=True).start()
 
     def verifying(self, ca: str | None) -> ssl.SSLContext | Hampered:
         """What verifies an org's certificate, or why its `ca` cannot be used.

@@ -29,7 +29,7 @@ async def ask_org(kind: Metric | Monitor, client: OrgClient, within: float) -> M
         client: the org's connections and keys.
         within: seconds for everything, fetching keys included.
     """
-    path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else monitor_path(kind)
+    path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else f"/api/v1/monitor/{kind.id}"
     try:
         exchanged = await client.ask("GET", path, within=within)
     except KeyUnavailable as error:
@@ -150,11 +150,6 @@ def _float(number: float) -> float:
 
 def _strange(why: str) -> Unmeasured:
     return Unmeasured(f"the answer is not that of a metric query: {why}")
-
-
-def monitor_path(monitor: Monitor) -> str:
-    """Path of the request."""
-    return f"/api/v1/monitor/{monitor.id}"
 
 
 def monitor_sight(monitor: Monitor, body: JSON) -> Measured | Unmeasured:

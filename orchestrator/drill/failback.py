@@ -82,14 +82,9 @@ class OpenDrill(Struct):
     ) -> RunResult:
         """As `hamr run`; a playbook's cooling down is for people, and a drill goes on at once, unless that is rehearsed."""
         session = self.session
-        cool_down = (
-            {}
-            if self.cools or session.playbook.cool_down is None
-            else {"cool_down": f"drill {self.drill} goes on at once"}
-        )
-        request = RunRequest(
-            session.pair.name, goal, mode, reason, {**cool_down, **overrides}, ref=self.drill
-        )
+        if not self.cools and session.playbook.cool_down is not None:
+            overrides = {"cool_down": f"drill {self.drill} goes on at once", **overrides}
+        request = RunRequest(session.pair.name, goal, mode, reason, dict(overrides), ref=self.drill)
         return await start(session, request, controls=self.controls, drill=self.drill)
 
     async def resume(
@@ -107,13 +102,8 @@ class OpenDrill(Struct):
 
     async def adopt(self, truth: Role, reason: str, overrides: Mapping[str, str] | None = None) -> RunResult:
         """As `hamr adopt`."""
-        return await adopt(
-            self.session,
-            truth,
-            reason,
-            overrides=dict(overrides or {}),
-            controls=self.controls,
-        )
+        over = dict(overrides or {})
+        return await adopt(self.session, truth, reason, overrides=over, controls=self.controls)
 
     def tell(self, event: Event) -> None:
         """Tell those who watch."""
@@ -172,17 +162,14 @@ async def bring_home(
             return _left_alone(session, standing, strangers[-1], results)
         if _is_home(standing, drill.started.home) and history.open_run is None:
             return FailbackResult(True, standing.phase.label, results=tuple(results))
-        left = [
-            action
-            for action in _actions(history, standing, simulated=drill.started.simulated)
-            if (action, standing.phase.label) not in tried
-        ]
-        if not left or len(results) >= _TRIES or opened.controls.asked:
+        moves = _moves(history, standing, simulated=drill.started.simulated)
+        move = next((each for each in moves if (each, standing.phase.label) not in tried), None)
+        if move is None or len(results) >= _TRIES or opened.controls.asked:
             return _not_home(session, drill, standing, results, trouble)
         _refuse_undrillable(session, drill)
-        tried.add((left[0], standing.phase.label))
+        tried.add((move, standing.phase.label))
         try:
-            results.append(await _do(left[0], opened, drill, overrides or {}))
+            results.append(await _do(move, opened, drill, overrides or {}))
         except HamrError as error:
             trouble = error
         else:
@@ -213,7 +200,7 @@ def _is_home(standing: Standing, home: Status) -> bool:
     )
 
 
-def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[_Move, ...]:
+def _moves(history: History, standing: Standing, *, simulated: bool) -> tuple[_Move, ...]:
     """What may bring it nearer to home, best first."""
     open_run = history.open_run
     if standing.phase.name is PhaseName.DIVERGED and simulated:
@@ -227,10 +214,8 @@ def _actions(history: History, standing: Standing, *, simulated: bool) -> tuple[
     return (_Move.RUN, _Move.RESUME, _Move.ONWARD)
 
 
-async def _do(
-    action: _Move, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]
-) -> RunResult:
-    match action:
+async def _do(move: _Move, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]) -> RunResult:
+    match move:
         case _Move.RESUME:
             return await opened.resume(overrides=overrides)
         case _Move.ADOPT:
@@ -240,7 +225,7 @@ async def _do(
                 # Live, only a person may accept that; here the regions tell that nothing is on its way any more.
                 accepted = "the rehearsal is over, and nothing is on its way any more"
                 overrides = {**overrides, "unknown": accepted}
-            goal = drill.started.home if action is _Move.RUN else drill.started.goal
+            goal = drill.started.home if move is _Move.RUN else drill.started.goal
             return await opened.run(goal, overrides)
         case _ as never:
             assert_never(never)

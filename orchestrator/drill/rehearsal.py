@@ -94,9 +94,11 @@ async def rehearse(
         check_names(scenario, playbook)
     drill = new_run_id(context.clock.now(), context.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
-    faults = () if seed is None else _short_faults(seed)
-    if seed is not None and scenario.waits == Waits():
-        scenario = replace(scenario, waits=SHORT_WAITS)
+    faults: tuple[Fault, ...] = ()
+    if seed is not None:
+        faults = tuple(replace(fault, kind=_shortened(fault.kind)) for fault in random_faults(seed))
+        if scenario.waits == Waits():
+            scenario = replace(scenario, waits=SHORT_WAITS)
     async with staged(context, scenario, playbook, f"sim-{drill[-4:]}", faults) as stage:
         session = stage.person().session
         controls = controls or RunControl()
@@ -111,13 +113,13 @@ async def rehearse(
 
 def out_and_home(home: Status, goal: Status, *, expects: bool = True) -> tuple[ScenarioStep, ...]:
     """The two steps of a drill for which nothing else is written down."""
-
-    def expect(status: Status) -> Expect:
-        return Expect(exit=0, phase=f"agreed({status})", owed="nothing") if expects else Expect()
-
-    return (
-        ScenarioStep(DoRun(goal), "out", expect=expect(goal)),
-        ScenarioStep(DoRun(home), "home", expect=expect(home)),
+    return tuple(
+        ScenarioStep(
+            DoRun(to),
+            name,
+            expect=Expect(exit=0, phase=f"agreed({to})", owed="nothing") if expects else Expect(),
+        )
+        for name, to in (("out", goal), ("home", home))
     )
 
 
@@ -165,21 +167,18 @@ class _Play(Struct):
         self.played.expectations += done.expectations
         seen, goal = done.seen, self.stage.scenario.goal
         events = events_of(seen.records)
-        runs = [
-            record.run
-            for record in seen.records
-            if record.kind in ("run.started", "run.resumed", "pair.adopted")
-        ]
-        if not runs:
+        begun = ("run.started", "run.resumed", "pair.adopted")
+        run = next((record.run for record in seen.records if record.kind in begun), None)
+        if run is None:
             return
         if isinstance(done.action, DoRun):
             goal = done.action.to
         elif done.result is not None and done.result.goal is not None:
             goal = done.result.goal
         self.played.made.append(
-            leg_of(seen.name, goal, seen.seconds, events, runs[0] if done.result is None else done.result)
+            leg_of(seen.name, goal, seen.seconds, events, run if done.result is None else done.result)
         )
-        (self.killed.add if seen.died else self.killed.discard)(runs[0])
+        (self.killed.add if seen.died else self.killed.discard)(run)
 
     async def _judge_end(self, seconds: float, first: int) -> None:
         """What must hold at the end, before anything is cleaned up."""
@@ -204,11 +203,10 @@ class _Play(Struct):
         )
 
     def _intact(self) -> Expectation:
-        found = self.stage.context.store.verify_newest(VERIFY_NEWEST)
+        name, found = "always: the journal verifies", self.stage.context.store.verify_newest(VERIFY_NEWEST)
         if isinstance(found, Broken):
-            words = f"record {found.seq}: {found.reason}"
-            return Expectation("always: the journal verifies", False, words, (found.seq,))
-        return Expectation("always: the journal verifies", True, "it held")
+            return Expectation(name, False, f"record {found.seq}: {found.reason}", (found.seq,))
+        return Expectation(name, True, "it held")
 
 
 def check_names(scenario: Scenario, playbook: Playbook) -> None:
@@ -254,11 +252,6 @@ def _guards_of(parts: Iterable[ScenarioStep | Meanwhile]) -> Iterator[str]:
 
 _PACE = 0.02
 """How much shorter than in the simulator's own draw everything lasts: a minute of darkness is a second of it here."""
-
-
-def _short_faults(seed: int) -> tuple[Fault, ...]:
-    """What goes wrong, at the pace of a rehearsal: the same for the same number."""
-    return tuple(replace(fault, kind=_shortened(fault.kind)) for fault in random_faults(seed))
 
 
 def _shortened(kind: FaultKind) -> FaultKind:

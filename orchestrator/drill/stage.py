@@ -160,7 +160,7 @@ async def staged(
             stubs = ProbeStubs(
                 dict(scenario.probes),
                 assumed_values(playbook),
-                lambda role: simulation.regions.darkness(role) is not None,
+                simulation.regions.is_dark,
             )
             yield Stage(
                 context,

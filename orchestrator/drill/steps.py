@@ -96,13 +96,9 @@ class StepRunner(Struct):
         if engine is not None:
             engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
 
-    def _at_the_keyboard(self, person: Person) -> OpenDrill:
-        return replace(self.opened, session=person.session, cools=self.stage.scenario.pace is not None)
-
     def _begin(self, meanwhile: Meanwhile, beside: dict[str, asyncio.Task[StepResult | None]]) -> None:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""
-        at_once = meanwhile.later is None
-        if at_once:
+        if meanwhile.later is None:
             self._happens(meanwhile)
         beside[meanwhile.name] = asyncio.get_running_loop().create_task(self._beside(meanwhile))
 
@@ -121,21 +117,16 @@ class StepRunner(Struct):
         return await self._do(meanwhile.name, meanwhile.action, meanwhile.expect, person, beside=True)
 
     async def _do(
-        self,
-        name: str,
-        action: Action,
-        expect: Expect,
-        person: Person,
-        *,
-        beside: bool = False,
+        self, name: str, action: Action, expect: Expect, person: Person, *, beside: bool = False
     ) -> StepResult:
         stage, process = self.stage, person.process
         clock, before = stage.context.clock, len(stage.simulation.requests)
         began = clock.monotonic()
         ended: Ended = None
         if isinstance(action, Command):
-            quiet = OpenDrill(person.session, self.opened.drill)
-            ended = await _type(action, quiet if beside else self._at_the_keyboard(person))
+            cools = stage.scenario.pace is not None
+            typed = replace(self.opened, session=person.session, cools=cools)
+            ended = await _type(action, OpenDrill(person.session, self.opened.drill) if beside else typed)
         elif not beside:
             change_world(stage, action)
         seconds = clock.monotonic() - began
@@ -231,17 +222,16 @@ def observe(
     )
 
 
-def attributes_of(request: LoggedRequest) -> Mapping[str, JSON]:
-    """A write's attributes, in whichever casing they were sent."""
+def _attribute(request: LoggedRequest, snake: str, pascal: str) -> JSON:
+    """What a write carries, in whichever casing it was sent; None where it does not."""
     data = request.body.get("data") if isinstance(request.body, dict) else None
     found = data.get("attributes") if isinstance(data, dict) else None
-    return found if isinstance(found, dict) else {}
+    return found.get(snake, found.get(pascal)) if isinstance(found, dict) else None
 
 
 def stamp_of(request: LoggedRequest) -> str:
     """The `modified_by` that a write carries."""
-    attributes = attributes_of(request)
-    return str(attributes.get("modified_by", attributes.get("ModifiedBy", "")))
+    return str(_attribute(request, "modified_by", "ModifiedBy") or "")
 
 
 def _run_of(request: LoggedRequest) -> str:
@@ -250,17 +240,12 @@ def _run_of(request: LoggedRequest) -> str:
 
 
 def _wrote(request: LoggedRequest) -> OrgStatus:
-    attributes = attributes_of(request)
-    number = attributes.get("hamr_status", attributes.get("HamrStatus"))
+    number = _attribute(request, "hamr_status", "HamrStatus")
     status = Status.of(number) if isinstance(number, int) else None
     return OrgStatus(request.role, Status.UNSPECIFIED if status is None else status)
 
 
 def _never_came(name: str, at: At, seen: Observed) -> Expectation:
     found = f"record {at.number} of kind {at.after} was never written"
-    return Expectation(
-        f"{name}, after {at.after} {at.number}",
-        False,
-        found,
-        tuple(record.seq for record in seen.records)[-MOST_SHOWN:],
-    )
+    shown = tuple(record.seq for record in seen.records)[-MOST_SHOWN:]
+    return Expectation(f"{name}, after {at.after} {at.number}", False, found, shown)

@@ -141,7 +141,7 @@ class GuardEvaluator(Struct):
 
     async def _approvals(self, transition: Transition) -> tuple[Approval, ...]:
         """Who agreed to what this run is about to do; nobody is looked for where no guard asks."""
-        if not wants_approval(transition, self.run.playbook):
+        if not any(asks_people(guard, self.run.playbook) for guard in transition.guards):
             return ()
         return await self.run.services.approvals.of(self.run.state.run, self._about_to_do(transition).digest)
 
@@ -332,11 +332,6 @@ class GuardEvaluator(Struct):
 def asks_people(guard: str, playbook: Playbook) -> bool:
     """Whether a guard asks other people to agree."""
     return any(isinstance(kind, Approved) for kind in kinds_of((guard,), playbook))
-
-
-def wants_approval(transition: Transition, playbook: Playbook) -> bool:
-    """Whether one of a transition's guards does."""
-    return any(asks_people(guard, playbook) for guard in transition.guards)
 
 
 def spared_in_an_emergency(transition: Transition, playbook: Playbook) -> frozenset[str]:

@@ -196,14 +196,11 @@ class TransitionExecutor(Struct):
     def arrive(self, transition: Transition) -> None:
         """After the state changed: the arrival."""
         seconds = self.run.clock.monotonic() - self.began
-        self._tell_made(transition, seconds, self.run.state.attempts - self.written)
+        self.tell_made(transition, seconds, self.run.state.attempts - self.written)
         self.run.half_done, self.run.taken_as_is = "", frozenset()
 
-    def find_made(self, transition: Transition) -> None:
-        """A transition that turns out to be made: its process died after its last write, and before it could say so."""
-        self._tell_made(transition, 0.0, 0)
-
-    def _tell_made(self, transition: Transition, seconds: float, writes: int) -> None:
+    def tell_made(self, transition: Transition, seconds: float = 0.0, writes: int = 0) -> None:
+        """A transition is made; or turns out to be: its process died after its last write, and before it could say so."""
         due = self.hooks.due_after(transition)
         made = TransitionMade(transition.name, transition.source, transition.target, seconds, writes, due)
         self.run.tell(made)

@@ -125,7 +125,7 @@ class RouteRunner(Struct):
         if transition is None or not ours:
             return
         if entry.status in self.run.playbook.server_moves(transition.target):
-            self.executor.find_made(transition)
+            self.executor.tell_made(transition)
 
     def _leads_on(self, entry: Entry, goal: Status) -> bool:
         """Whether the half-done transition is itself the first step of the way to the goal."""

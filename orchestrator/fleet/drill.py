@@ -23,7 +23,7 @@ from orchestrator.model.org import Mirrors, Wave
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.result import DrillResult, Expectation, Leg, Score
 from orchestrator.model.run import RunRequest, new_run_id
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Status
 from orchestrator.model.words import counted, span
 from orchestrator.operations.session import Session
 from orchestrator.operations.sources import Prepared
@@ -51,10 +51,6 @@ class RehearsedCrew(Crew):
     def session(self, name: str) -> Session:
         """A session on one of its pairs, whose probes say what lets the guards pass."""
         prepared, lead, regions = self.prepared[name], self.lead, self._regions[name]
-
-        def dark(role: Role) -> bool:
-            return regions.darkness(role) is not None
-
         return RehearsedSession(
             prepared.pair,
             prepared.playbook,
@@ -66,7 +62,7 @@ class RehearsedCrew(Crew):
             calls=lead.calls,
             verified=lead.verified,
             key_ring=lead.keys,
-            stubs=ProbeStubs({}, assumed_values(prepared.playbook), dark),
+            stubs=ProbeStubs({}, assumed_values(prepared.playbook), regions.is_dark),
         )
 
 

@@ -25,7 +25,7 @@ from orchestrator.model.readiness_history import (
     Spell,
     Turned,
 )
-from orchestrator.model.result import Score
+from orchestrator.model.result import Leg, Score
 from orchestrator.model.status import Both, Status
 
 GOAL = Status.ACTIVE
@@ -291,13 +291,11 @@ def _arrival_of(score: Score, at: datetime) -> Arrival | None:
     """A drill's run that got to the goal."""
     for leg in score.legs:
         if any(step.target is GOAL for step in leg.steps):
-            took = [each.took for each in leg.objectives if each.status is GOAL]
-            seconds = took[0].total_seconds() if took else leg.seconds
-            return Arrival(leg.run, at, seconds, simulated=True)
+            return Arrival(leg.run, at, _took(leg), simulated=True)
     return None
 
 
-def _took(finished: RunFinished) -> float:
+def _took(run: RunFinished | Leg) -> float:
     """Seconds to the goal: as the objective counts them, where there is one, else how long the run took."""
-    took = [each.took for each in finished.objectives if each.status is GOAL]
-    return took[0].total_seconds() if took else finished.seconds
+    took = [each.took for each in run.objectives if each.status is GOAL]
+    return took[0].total_seconds() if took else run.seconds

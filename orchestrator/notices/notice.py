@@ -161,7 +161,11 @@ class Notice(Struct, frozen=True):
     @property
     def tags(self) -> tuple[str, ...]:
         """As Datadog's events have them."""
-        return _tags(self.about)
+        about = self.about
+        tags = ["hamr", f"pair:{about.pair.name}", f"run:{about.run}", f"mode:{about.mode.value}"]
+        if about.stands not in (None, Status.ABSENT):
+            tags.append(f"status:{str(about.stands).lower()}")
+        return (*tags, "drill:true") if about.drill else tuple(tags)
 
     @property
     def text(self) -> str:
@@ -300,15 +304,6 @@ def _mode(about: About) -> str:
     if about.mode is Mode.EMERGENCY and about.org is not None:
         return f"emergency, with {about.pair[about.org]} alone where the other org does not answer"
     return about.mode.value
-
-
-def _tags(about: About) -> tuple[str, ...]:
-    tags = ["hamr", f"pair:{about.pair.name}", f"run:{about.run}", f"mode:{about.mode.value}"]
-    if about.stands not in (None, Status.ABSENT):
-        tags.append(f"status:{str(about.stands).lower()}")
-    if about.drill:
-        tags.append("drill:true")
-    return tuple(tags)
 
 
 # -- forms ------------------------------------------------------------------------------------------------------

@@ -80,24 +80,18 @@ class Channel(Protocol):
         """Let go of whatever is open."""
 
 
-class Poster:
+class Poster(Struct, eq=False):
     """Posts to a pair's orgs, over connections that its run has, too; whoever gave them closes them."""
+
+    pair: Pair
+    keys: KeyRing
+    redactor: Redactor
+    clock: Clock
+    transports: Both[Transport]
+    timeouts: Timeouts = TIMEOUTS
 
     name = ""
     patience = PATIENCE
-
-    def __init__(
-        self,
-        pair: Pair,
-        keys: KeyRing,
-        redactor: Redactor,
-        clock: Clock,
-        transports: Both[Transport],
-        *,
-        timeouts: Timeouts = TIMEOUTS,
-    ) -> None:
-        self.pair, self.redactor, self.clock = pair, redactor, clock
-        self._keys, self._transports, self.timeouts = keys, transports, timeouts
 
     def wants(self, notice: Notice) -> bool:
         """Whether an org is told of that."""
@@ -117,15 +111,10 @@ class Poster:
         org = self.pair[role]
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            transport = self._transports[role]
-            client = OrgClient(org, transport, self.timeouts, self._keys, self.redactor, self.clock)
-            exchanged = await client.ask(
-                "POST",
-                EVENTS_PATH,
-                content=content,
-                app_key=False,
-                within=self.timeouts.total.total_seconds(),
-            )
+            transport = self.transports[role]
+            client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
+            within = self.timeouts.total.total_seconds()
+            exchanged = await client.ask("POST", EVENTS_PATH, content=content, app_key=False, within=within)
         except HamrError as error:  # no key
             return Failed(one_line(error.message, self.redactor))
         return self._failed(exchanged)

@@ -23,7 +23,6 @@ from orchestrator.model.plain import moment
 from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
 from orchestrator.model.run import Approvable, Approval, Operator
-from orchestrator.model.status import Both
 from orchestrator.model.words import utc
 
 from .session import Session
@@ -35,14 +34,12 @@ class JournalledApprovals(Struct, frozen=True):
     session: Session
 
     async def of(self, run: str, digest: str) -> tuple[Approval, ...]:
-        """Who agreed to exactly this, oldest first."""
-        return await self.session.calls(lambda: self._found(run, digest))
-
-    def _found(self, run: str, digest: str) -> tuple[Approval, ...]:
-        """Of a fleet's pair, what was agreed to for all of them counts, too."""
-        store, fleet = self.session.store, self.session.fleet
-        of_fleet = approvals_of(store, fleet, digest) if fleet else ()
-        return (*of_fleet, *approvals_of(store, run, digest))
+        """Who agreed to exactly this, oldest first; of a fleet's pair, what was agreed to for all of them counts, too."""
+        session = self.session
+        names = (session.fleet, run) if session.fleet else (run,)
+        return await session.calls(
+            lambda: tuple(each for name in names for each in approvals_of(session.store, name, digest))
+        )
 
 
 def approvals_of(store: Store, run: str, digest: str) -> tuple[Approval, ...]:
@@ -78,14 +75,14 @@ def asked_by_plan(plan: Plan, now: datetime) -> Asked:
         )
     if not plan.transitions:
         raise UsageError("this plan does nothing: there is nothing to agree to")
-    request, route = plan.request, tuple(each.name for each in plan.transitions)
+    request = plan.request
     what = Approvable(
         pair=request.pair,
-        orgs=Both(plan.uuids.primary, plan.uuids.secondary),
+        orgs=plan.uuids,
         start=plan.transitions[0].source,
         goal=request.goal,
         mode=request.mode,
-        route=route,
+        route=tuple(each.name for each in plan.transitions),
         playbook_sha256=plan.playbook_sha256,
         overrides=dict(request.overrides),
     )
@@ -116,36 +113,29 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
             else f"run {run} waits for it beforehand"
         )
         step = next_step.approve(run, afterwards=owed)
-        raise UsageError(f"{words}", next_steps=(step,))
+        raise UsageError(words, next_steps=(step,))
     assert isinstance(event, ApprovalAsked | ApprovalOwed)  # noqa: S101 - of these kinds alone
-    if not owed:
-        _refuse_ended(store, run)
-    return Asked(run, event.what, newest.by, newest.host, _reason_of(store, run), afterwards=owed)
+    told = [event_of(record) for record in store.records(run=run, kinds=_COURSE)]
+    started = next((each for each in told if isinstance(each, RunStarted)), None)
+    if not owed and told and isinstance(told[-1], RunFinished) and not told[-1].resumable:
+        raise _ended(run, started)
+    reason = "" if started is None else started.reason
+    return Asked(run, event.what, newest.by, newest.host, reason, afterwards=owed)
 
 
-def _refuse_ended(store: Store, run: str) -> None:
-    kinds = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
-    events = [event_of(record) for record in store.records(run=run, kinds=kinds)]
-    if not events or not isinstance(events[-1], RunFinished) or events[-1].resumable:
-        return
-    started = next((event for event in events if isinstance(event, RunStarted)), None)
+_COURSE = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
+
+
+def _ended(run: str, started: RunStarted | None) -> Refused:
     steps: tuple[NextStep, ...] = (next_step.show(run),)
     if started is not None and started.fleet:
         steps = (next_step.approve(started.fleet), next_step.fleet_resume(started.fleet))
     elif started is not None:
         steps = (next_step.run(started.pair, started.goal),)
-    raise Refused(
+    return Refused(
         f"run {run} has ended, and does not wait any more: an approval counts for the run that asks for it",
         next_steps=steps,
     )
-
-
-def _reason_of(store: Store, run: str) -> str:
-    for record in store.records(run=run, kinds=(RunStarted.kind,)):
-        event = event_of(record)
-        if isinstance(event, RunStarted):
-            return event.reason
-    return ""
 
 
 def refuse_own(operator: Operator, by: str) -> None:

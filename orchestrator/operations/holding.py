@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -198,7 +199,8 @@ async def hold_pair(
                 recorder.watchers = (*controls.watchers, notices)
                 began = session.clock.monotonic()
                 try:
-                    await session.calls(_load_engine)
+                    # Beside the loop, which brings the first questions on their way meanwhile.
+                    await session.calls(lambda: import_module(".supervise", __package__))
                     yield ActiveRun(session, run, lock, recorder, controls, ahead, prober, began)
                 finally:
                     await session.calls(lock.release)
@@ -206,11 +208,6 @@ async def hold_pair(
             await ahead.close()
             await session.calls(lock.release)
             await recorder.close()
-
-
-def _load_engine() -> None:
-    """Beside the loop, which brings the first questions on their way meanwhile."""
-    from . import supervise  # noqa: F401, PLC0415 - as said
 
 
 FRESH_SECONDS = 1.0

@@ -126,7 +126,9 @@ class Recorder(Struct):
             try:
                 watcher.tell(event)
             except Exception:  # noqa: BLE001 - whoever only watches never stops a run (law 19)
-                self._say_failed(watcher, event)
+                if id(watcher) not in self._failed:  # one that fails at every event must not bury the rest
+                    self._failed.add(id(watcher))
+                    logger().exception("somebody who watches this run failed; the run goes on", at=event.kind)
 
     async def note(self, event: Event) -> None:
         """Take what came of telling somebody: no transaction of its own, which the next intent would have to wait for."""
@@ -144,12 +146,6 @@ class Recorder(Struct):
     def _write_notes(self) -> None:
         if self._notes:
             self._append((), holding=None)
-
-    def _say_failed(self, watcher: Watcher, event: Event) -> None:
-        """Log it, once for each watcher: one that fails at every event must not bury the rest."""
-        if id(watcher) not in self._failed:
-            self._failed.add(id(watcher))
-            logger().exception("somebody who watches this run failed; the run goes on", at=event.kind)
 
     async def commit(self) -> None:
         """Make durable what was told, in one transaction, in the order in which it was told.
@@ -296,14 +292,10 @@ class Recorder(Struct):
         self._kept[:] = [Head(record.seq, record.hash) for record in session.store.append_all(begins)]
 
 
-def _is_grave(event: Event) -> bool:
-    return isinstance(event, events.ChangeSeen) and event.change in _GRAVE_CHANGES
-
-
 def _is_pressing(event: Event) -> bool:
     match event:
-        case events.ChangeSeen():
-            return _is_grave(event)
+        case events.ChangeSeen(change=change):
+            return change in _GRAVE_CHANGES
         case (
             events.WriteUnknown()
             | events.WriteOwed()

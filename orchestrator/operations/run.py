@@ -232,26 +232,21 @@ async def resume(
     require_reasons(reason, overrides)
     request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
     async with hold_pair(
-        session,
-        identifier,
-        take_over=True,
-        wants_keys=False,
-        controls=controls,
-        started=started,
+        session, identifier, take_over=True, wants_keys=False, controls=controls, started=started
     ) as active:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
         history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
         run = history.runs[identifier]
-        if (
-            session.refuge is not None
-        ):  # which begins with the run, where it leaves a team's journal on the way
+        if session.refuge is not None:
+            # It begins with the run, where that leaves a team's journal on the way.
             records = await session.calls(lambda: [*session.store.records(run=identifier)])
             session.along = session.along | {record.seq: record for record in records}
         finishing = run.open
         if not finishing and history.owed is None:
+            closed = f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
             raise Moved(
-                f"run {identifier} is not open any more: {_closed_by(run)}, while this was being asked",
+                f"run {identifier} is not open any more: {closed}, while this was being asked",
                 next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )
         if finishing:
@@ -279,10 +274,6 @@ def _left_behind(session: Session, moved: events.JournalMoved, run: RunHistory |
         sent="Nothing more was sent.",
         next_steps=(*anew, next_step.status(pair)),
     )
-
-
-def _closed_by(run: RunHistory) -> str:
-    return f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
 
 
 def _recall(session: Session, history: History, run: str) -> RunState:

@@ -62,13 +62,11 @@ async def start_at(
         await _wait(session, run, at, controls)
         session.verified = False  # what was found to hold then may not hold any more
         return await start(session, request, controls=controls, run=run)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, HamrError) as error:
         if controls.engine is None:
-            await _give_up(session, run, scheduled, "it was interrupted at its own terminal")
-        raise
-    except HamrError as error:
-        if controls.engine is None:
-            await _give_up(session, run, scheduled, error.message)
+            interrupted = "it was interrupted at its own terminal"
+            why = error.message if isinstance(error, HamrError) else interrupted
+            await _give_up(session, run, scheduled, why)
         raise
 
 
@@ -79,11 +77,8 @@ async def _wait(session: Session, run: str, at: datetime, controls: RunControl) 
         for watcher in controls.watchers:
             watcher.tell(Waiting(utc(at), left))
         if controls.asked:
-            raise Interrupted(
-                f"Run {run} was stopped before its time, as asked.",
-                code=controls.code,
-                sent="Nothing was sent.",
-            )
+            words = f"Run {run} was stopped before its time, as asked."
+            raise Interrupted(words, code=controls.code, sent="Nothing was sent.")
         await clock.sleep(min(left, LOOK_EVERY))
         cancelled = await session.calls(partial(cancelled_by, session.store, run))
         if cancelled:

@@ -163,9 +163,8 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     others = active.lock.is_anothers or active.recorder.passed_on
     trouble = await active.recorder.finish(None if others else finished)
     if active.recorder.passed_on and not others and trouble is None:
-        return await finalize(
-            active, ending
-        )  # it was stopped while it ended: what it has just worked out is old
+        # It was stopped while it ended: what it has just worked out is old.
+        return await finalize(active, ending)
     if trouble is not None:
         logger().error("the end of the run could not be journalled", error=trouble.message)
         ending, code, resumable = await _unkept(active, ending, trouble, code=code, resumable=resumable)
@@ -367,12 +366,10 @@ def _sent_words(state: RunState) -> str:
     unseen = sum(1 for sent in state.sent if not sent.confirmed and not sent.refused)
     if not state.intended:
         return "Nothing was sent."
+    if not seen and not unseen and not state.attempts:
+        return "Nothing was sent to the orgs; hooks were run."
     if not seen and not unseen:
-        return (
-            "No write was taken by an org."
-            if state.attempts
-            else "Nothing was sent to the orgs; hooks were run."
-        )
+        return "No write was taken by an org."
     if not seen:
         return f"{unseen} {'write' if unseen == 1 else 'writes'} may have reached an org; none was seen by reading back."
     words = f"{seen} {'write was' if seen == 1 else 'writes were'} sent and seen by reading back."

@@ -111,6 +111,10 @@ class Regions:
         """How the region is dark now; None where it answers."""
         return self._settled.darkness(role)
 
+    def is_dark(self, role: Role) -> bool:
+        """Whether the region does not answer now."""
+        return self.darkness(role) is not None
+
     async def handle(  # noqa: PLR0917 - the parts of a request, in their usual order
         self,
         role: Role,

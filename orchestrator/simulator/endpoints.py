@@ -41,6 +41,7 @@ MONITOR_PATH = "/api/v1/monitor/{id}"
 
 _FED = (Status.FAILOVER, Status.ACTIVE)
 _TEXT = "text/plain; charset=utf-8"
+_NO_DOWNTIMES: JSON = {"data": [], "meta": {"page": {"total_filtered_count": 0}}}
 _COMPONENTS = ("Web Application", "Metrics", "Logs", "APM", "Monitors", "Events")
 
 
@@ -154,12 +155,9 @@ def _validate_v2(call: Call) -> Handled:
     )
 
 
-def _validate_keys(_call: Call) -> Handled:
-    return Handled(200, {"status": "ok"})
-
-
-def _validate_v1(_call: Call) -> Handled:
-    return Handled(200, {"valid": True})
+def _always(body: JSON, content_type: str = ERROR_TYPE) -> Callable[[Call], Handled]:
+    """The same answer to every request."""
+    return lambda _: Handled(200, body, content_type=content_type)
 
 
 # -- metrics -------------------------------------------------------------------------------------------------
@@ -265,19 +263,13 @@ def _get_monitor(call: Call) -> Handled:
     state = call.state.telemetry.monitor(call.role, number, call.now.monotonic)
     if state is None:
         return Handled(404, error_strings("Monitor not found"))
-    return Handled(
-        200,
-        {
-            "id": number,
-            "name": f"Simulated monitor {number}",
-            "type": "metric alert",
-            "query": "avg(last_5m):avg:simulated.metric{*} > 1",
-            "message": "",
-            "tags": [],
-            "options": {},
-            "overall_state": state,
-        },
-    )
+    query = "avg(last_5m):avg:simulated.metric{*} > 1"
+    more: dict[str, JSON] = {"query": query, "message": "", "options": {}, "overall_state": state}
+    return Handled(200, {**_monitor(number), **more})
+
+
+def _monitor(number: int) -> dict[str, JSON]:
+    return {"id": number, "name": f"Simulated monitor {number}", "type": "metric alert", "tags": []}
 
 
 def _search_monitors(call: Call) -> Handled:
@@ -286,16 +278,7 @@ def _search_monitors(call: Call) -> Handled:
     counted: list[JSON] = [
         {"name": name, "count": count} for name, count in sorted(Counter(states.values()).items())
     ]
-    found: list[JSON] = [
-        {
-            "id": number,
-            "name": f"Simulated monitor {number}",
-            "status": state,
-            "type": "metric alert",
-            "tags": [],
-        }
-        for number, state in states.items()
-    ]
+    found: list[JSON] = [{**_monitor(number), "status": state} for number, state in states.items()]
     return Handled(
         200,
         {
@@ -304,11 +287,6 @@ def _search_monitors(call: Call) -> Handled:
             "monitors": found,
         },
     )
-
-
-def _get_downtimes(_call: Call) -> Handled:
-    """`GET /api/v2/downtime`: there is none."""
-    return Handled(200, {"data": [], "meta": {"page": {"total_filtered_count": 0}}})
 
 
 # -- events --------------------------------------------------------------------------------------------------
@@ -351,11 +329,6 @@ def _get_components(call: Call) -> Handled:
     return Handled(200, {"page": page, "components": components})
 
 
-def _get_health(_call: Call) -> Handled:
-    """`GET /health`: a page of one word, for an http probe to ask for."""
-    return Handled(200, "ok\n", content_type=_TEXT)
-
-
 def _refused(detail: str) -> Handled:
     return Handled(400, error_strings(detail))
 
@@ -372,15 +345,16 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
     {
         RECORD_PATH: Endpoint(both_keys, {"GET": _get_hamr, "POST": _post_hamr}),
         "/api/v2/validate": Endpoint(api_key, {"GET": _validate_v2}),
-        "/api/v2/validate_keys": Endpoint(both_keys, {"GET": _validate_keys}),
-        "/api/v1/validate": Endpoint(api_key_or_403, {"GET": _validate_v1}),
+        "/api/v2/validate_keys": Endpoint(both_keys, {"GET": _always({"status": "ok"})}),
+        "/api/v1/validate": Endpoint(api_key_or_403, {"GET": _always({"valid": True})}),
         "/api/v1/query": Endpoint(strings_both_keys, {"GET": _get_query}, limited=False),
         "/api/v1/monitor/search": Endpoint(strings_both_keys, {"GET": _search_monitors}, limited=False),
         MONITOR_PATH: Endpoint(strings_both_keys, {"GET": _get_monitor}, limited=False),
-        "/api/v2/downtime": Endpoint(strings_both_keys, {"GET": _get_downtimes}, limited=False),
+        "/api/v2/downtime": Endpoint(strings_both_keys, {"GET": _always(_NO_DOWNTIMES)}, limited=False),
         "/api/v1/events": Endpoint(api_key, {"POST": _post_event}, limited=False),
         "/api/v2/components.json": Endpoint(nobody_asks, {"GET": _get_components}, limited=False),
-        "/health": Endpoint(nobody_asks, {"GET": _get_health}, limited=False),
+        # A page of one word, for an http probe to ask for.
+        "/health": Endpoint(nobody_asks, {"GET": _always("ok\n", _TEXT)}, limited=False),
     }
 )
 

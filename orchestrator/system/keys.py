@@ -180,9 +180,8 @@ class KeyRing:
 
 def _from_file(path: str) -> bytes:
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK
-        )  # not waiting for a writer, should it be a pipe
+        # Not waiting for a writer, should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _Unusable(f"{path} is not a regular file")

@@ -11,6 +11,8 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from msgspec import Struct
+
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.model.protocols import Clock
@@ -299,48 +301,35 @@ class Pipe:
         os.close(descriptor)
 
 
-class LocalPrograms:
-    """Runs programs on this machine, as model.protocols.Programs asks for it.
+class LocalPrograms(Struct, frozen=True, eq=False):
+    """Runs programs on this machine, as model.protocols.Programs asks for it."""
 
-    Args:
-        environ: our environment; programs are given it without keys.
-        redactor: cleans what they print.
-        clock: what tells how long they took.
-        hidden: environment variables that hold keys; see `key_variables`.
-        grace: seconds that a program has to end by itself when its time is up.
-    """
-
-    def __init__(
-        self,
-        environ: Mapping[str, str],
-        redactor: Redactor,
-        clock: Clock,
-        hidden: frozenset[str] = frozenset(),
-        *,
-        grace: float = GRACE,
-    ) -> None:
-        self._environ = environ
-        self._redactor = redactor
-        self._clock = clock
-        self._hidden = hidden
-        self._grace = grace
+    environ: Mapping[str, str]
+    """Ours; programs are given it without keys."""
+    redactor: Redactor
+    """Cleans what they print."""
+    clock: Clock
+    hidden: frozenset[str] = frozenset()
+    """Environment variables that hold keys; see `key_variables`."""
+    grace: float = GRACE
+    """Seconds that a program has to end by itself when its time is up."""
 
     def __repr__(self) -> str:
         return "LocalPrograms(…)"
 
     async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
         """Run a program, as model.protocols.Programs says; what it leaves running in the background when it ends by itself goes on."""
-        environ = environment_without_keys(self._environ, self._redactor, self._hidden) | dict(about)
-        output, began = Capture(), self._clock.monotonic()
+        environ = environment_without_keys(self.environ, self.redactor, self.hidden) | dict(about)
+        output, began = Capture(), self.clock.monotonic()
         failure = ""
         code: int | None = None
         try:
             code = await run_to_end(
-                program.run, environ, output, within=program.timeout.total_seconds(), grace=self._grace
+                program.run, environ, output, within=program.timeout.total_seconds(), grace=self.grace
             )
         except NotStarted as problem:
-            failure = self._redactor.clean(str(problem))
+            failure = self.redactor.clean(str(problem))
         else:
             if code is None:
-                failure = f"{self._redactor.clean(program.run[0])} did not end within {span(program.timeout)}, and was stopped"
-        return ProgramEnded(code, output.text(self._redactor), self._clock.monotonic() - began, failure)
+                failure = f"{self.redactor.clean(program.run[0])} did not end within {span(program.timeout)}, and was stopped"
+        return ProgramEnded(code, output.text(self.redactor), self.clock.monotonic() - began, failure)

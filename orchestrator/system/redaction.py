@@ -140,9 +140,8 @@ def _forms(text: str) -> set[str]:
         json.dumps(text, ensure_ascii=False)[1:-1],
         repr(text)[1:-1],
     }
-    for lead in range(
-        3
-    ):  # base64 has three alignments; the letters at the seams belong to the neighbours too
+    # base64 has three alignments; the letters at the seams belong to the neighbours too.
+    for lead in range(3):
         encoded = base64.b64encode(b"\0" * lead + data).decode("ascii").rstrip("=")
         whole_letters = (lead + len(data)) * 8 // 6
         piece = encoded[-(-lead * 8 // 6) : whole_letters]

@@ -17,7 +17,6 @@ from orchestrator.errors import HamrError, Refused, UsageError
 from orchestrator.model.events import Event
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
-from orchestrator.model.status import Role
 from orchestrator.operations.sources import Sources
 from orchestrator.report.layout import plain_text
 from orchestrator.report.run import progress_line
@@ -93,16 +92,11 @@ def refuse_live(pair: Pair, *, live: bool) -> None:
 
 def is_simulated(pair: Pair) -> bool:
     """Whether both orgs are the simulator's own, on this machine: no real org has their uuids."""
-    return all(_is_simulated(pair, role) for role in Role)
-
-
-def _is_simulated(pair: Pair, role: Role) -> bool:
-    org = pair[role]
-    found = _SEED.search(org.uuid)
-    return (
+    return all(
         urlsplit(org.base_url).hostname in _LOOPBACK
-        and found is not None
+        and (found := _SEED.search(org.uuid)) is not None
         and simulated_orgs(int(found[1]))[role].uuid == org.uuid
+        for role, org in pair.orgs.items()
     )
 
 
