@@ -7,16 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from orchestrator.config.scenario import Expect, OrgStatus
-from orchestrator.model.events import (
-    Event,
-    NameLearned,
-    RunFinished,
-    RunStarted,
-    SituationRead,
-    WriteConfirmed,
-    WriteIntended,
-    decode,
-)
+from orchestrator.model import events
 from orchestrator.model.journal import Record
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import Expectation
@@ -154,7 +145,7 @@ def _listed(items: Sequence[object]) -> str:
 # -- what must hold in every rehearsal -------------------------------------------------------------------------
 
 
-_Journalled = list[tuple[int, Event | None]]
+_Journalled = list[tuple[int, events.Event | None]]
 """Events of one run, each with its record's number; None for a kind of a newer version."""
 
 
@@ -174,10 +165,10 @@ def laws_of(
     """
     by_run: dict[str, _Journalled] = {}
     for record in records:
-        by_run.setdefault(record.run, []).append((record.seq, decode(record.kind, record.data)))
-    events = [event for journalled in by_run.values() for _, event in journalled]
-    names |= {event.name for event in events if isinstance(event, NameLearned)}
-    intended = {event.attempt.stamp for event in events if isinstance(event, WriteIntended)}
+        by_run.setdefault(record.run, []).append((record.seq, events.decode(record.kind, record.data)))
+    told = [event for journalled in by_run.values() for _, event in journalled]
+    names |= {event.name for event in told if isinstance(event, events.NameLearned)}
+    intended = {event.attempt.stamp for event in told if isinstance(event, events.WriteIntended)}
     over = [seq for journalled in by_run.values() for seq in _written_over(journalled, names)]
     unannounced = [stamp for stamp in stamps_sent if stamp not in intended]
     endless = tuple(
@@ -209,7 +200,7 @@ def _written_over(journalled: _Journalled, names: frozenset[str]) -> Iterator[in
     known: dict[Role, HamrRecord] = {}
     seen_at = 0
     for seq, event in journalled:
-        if isinstance(event, WriteIntended):
+        if isinstance(event, events.WriteIntended):
             if seen_at:
                 yield from (seen_at, seq)
             continue
@@ -220,13 +211,13 @@ def _written_over(journalled: _Journalled, names: frozenset[str]) -> Iterator[in
                 seen_at = seen_at or seq
 
 
-def _shown(event: Event | None) -> Iterator[tuple[Role, HamrRecord]]:
+def _shown(event: events.Event | None) -> Iterator[tuple[Role, HamrRecord]]:
     match event:
-        case SituationRead(readings=readings):
+        case events.SituationRead(readings=readings):
             for role, reading in readings.items():
                 if reading is not None and reading.record is not None:
                     yield role, reading.record
-        case WriteConfirmed(role=role, record=record):
+        case events.WriteConfirmed(role=role, record=record):
             yield role, record
         case _:
             pass
@@ -234,7 +225,7 @@ def _shown(event: Event | None) -> Iterator[tuple[Role, HamrRecord]]:
 
 def _endless(journalled: _Journalled) -> Iterator[int]:
     """The last record of a run that began, and failed or wrote no end."""
-    if any(isinstance(event, RunStarted) for _, event in journalled):
-        ends = [(seq, event) for seq, event in journalled if isinstance(event, RunFinished)]
+    if any(isinstance(event, events.RunStarted) for _, event in journalled):
+        ends = [(seq, event) for seq, event in journalled if isinstance(event, events.RunFinished)]
         if not ends or ends[-1][1].exit_code == 1:
             yield (ends or journalled)[-1][0]

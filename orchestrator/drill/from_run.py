@@ -15,16 +15,7 @@ from itertools import pairwise
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from orchestrator.config import parse_playbook, shipped_playbooks
-from orchestrator.config.faults import (
-    AppliedLate,
-    ClientError,
-    Fault,
-    FaultKind,
-    RegionDark,
-    StaleRead,
-    Throttle,
-)
+from orchestrator.config import faults, parse_playbook, shipped_playbooks
 from orchestrator.config.scenario import (
     At,
     ComesBack,
@@ -46,32 +37,7 @@ from orchestrator.config.scenario import (
 )
 from orchestrator.errors import DocumentError, ExitCode, UsageError
 from orchestrator.journal.history import event_of
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    ApprovalAsked,
-    ChangeSeen,
-    Event,
-    GuardsJudged,
-    HookEnded,
-    HookIntended,
-    LockReleased,
-    LockTaken,
-    LockTakenOver,
-    MirrorFound,
-    NameLearned,
-    OwedSettled,
-    PairAdopted,
-    PersonAnswered,
-    ProbesRead,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    SituationRead,
-    WriteAnswered,
-    WriteConfirmed,
-    WriteIntended,
-    WriteOwed,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.guard import Measured, Metric, Monitor, Outcome
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import HookOutcome, Playbook
@@ -111,7 +77,7 @@ from .run_parts import (
 MIRROR = timedelta(milliseconds=50)
 """How long a write takes to show on the other org of a pair that mirrors."""
 
-_BEGINNINGS = (RunStarted, RunResumed, PairAdopted)
+_BEGINNINGS = (events.RunStarted, events.RunResumed, events.PairAdopted)
 _OF_OTHERS = re.compile(r"run\.(superseded|acknowledged|approved)|lock\.broken|notice\..*|journal\..*")
 """Kinds that somebody else wrote about the run, or that no rehearsal writes."""
 
@@ -142,8 +108,8 @@ class _Telling(Struct):
 
     run: str
     records: Sequence[Record]
-    events: Sequence[Event | None]
-    every: Sequence[Event | None]
+    told: Sequence[events.Event | None]
+    every: Sequence[events.Event | None]
     left_out: dict[str, None] = field(default_factory=dict)
     shown: dict[Role, Status] = field(default_factory=dict)
     """What was read last of each org."""
@@ -157,7 +123,7 @@ class _Telling(Struct):
     strangers: list[HamrRecord] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
     """Hooks that did not end well the last time."""
-    started: RunStarted | None = None
+    started: events.RunStarted | None = None
     playbook: Playbook | None = None
     """The one that the run went by; None where its journal has none that this version can read."""
 
@@ -169,7 +135,7 @@ class _Telling(Struct):
                 next_steps=(next_step.show(self.run),),
             )
         first = parts[0]
-        self.started = next((event for event in self.events if isinstance(event, RunStarted)), None)
+        self.started = next((event for event in self.told if isinstance(event, events.RunStarted)), None)
         self.playbook = self._playbook()
         home, steps = self._start(first)
         for number, part in enumerate(parts):
@@ -191,7 +157,7 @@ class _Telling(Struct):
                 mirror=(timedelta(0) if reverts else MIRROR) if mirrors else None,
                 returning=Returning.REVERT if reverts else Returning.KEEP,
                 advances=self._any_change(Change.SERVER),
-                renames_author=any(isinstance(event, NameLearned) for event in self.events),
+                renames_author=any(isinstance(event, events.NameLearned) for event in self.told),
             ),
             waits=SHORT_WAITS,
             steps=tuple(steps),
@@ -201,18 +167,18 @@ class _Telling(Struct):
     def _parts(self) -> Iterator[Part]:
         """What each process did: from the lock that it took until the next one took it, or the end."""
         begins = []
-        for index, event in enumerate(self.events):
+        for index, event in enumerate(self.told):
             if isinstance(event, _BEGINNINGS):
                 at = index
-                while at > 0 and isinstance(self.events[at - 1], LockTaken | LockTakenOver):
+                while at > 0 and isinstance(self.told[at - 1], events.LockTaken | events.LockTakenOver):
                     at -= 1
                 begins.append(at)
         for start, end in pairwise([*begins, len(self.records)]):
-            yield Part(self.records[start:end], self.events[start:end])
+            yield Part(self.records[start:end], self.told[start:end])
 
     def _summary(self, first: Part) -> str:
-        what = next(event for event in first.events if isinstance(event, _BEGINNINGS))
-        goal = f" to {what.goal}" if isinstance(what, RunStarted) else ""
+        what = next(event for event in first.told if isinstance(event, _BEGINNINGS))
+        goal = f" to {what.goal}" if isinstance(what, events.RunStarted) else ""
         return f"Run {self.run} of pair {first.records[0].pair}{goal}, again: what it met, and how it ended."
 
     # -- the playbook, and where it all began ------------------------------------------------------------------
@@ -238,7 +204,7 @@ class _Telling(Struct):
         statuses = {role: reading.status for role, reading in found.items()}
         home = next((status for status in statuses.values() if status in stops), stops[0])
         judged = (
-            each for event in first.events if isinstance(event, GuardsJudged) for each in event.verdicts
+            each for event in first.told if isinstance(event, events.GuardsJudged) for each in event.verdicts
         )
         alone = next((verdict.outcome for verdict in judged if verdict.guard == "alone"), None)
         prelude = []
@@ -270,10 +236,10 @@ class _Telling(Struct):
         """How the run found an org: as it was first read, be it after a while in the dark; None where this run wrote it before."""
         intents = (
             index
-            for index, event in enumerate(self.events)
-            if isinstance(event, WriteIntended) and event.attempt.role is role
+            for index, event in enumerate(self.told)
+            if isinstance(event, events.WriteIntended) and event.attempt.role is role
         )
-        readings = readings_in(self.events[: next(intents, None)])
+        readings = readings_in(self.told[: next(intents, None)])
         return next((each for _, each in readings if each.role is role and each.status is not None), None)
 
     def _mirrors(self) -> bool:
@@ -282,38 +248,39 @@ class _Telling(Struct):
             self._any_change(Change.ECHO)
             or self._any_change(Change.REVERTED)
             or any(
-                (isinstance(event, MirrorFound) and event.mirrors)
-                or (isinstance(event, SituationRead) and show_one_write(event.readings, self.run))
-                for event in self.events
+                (isinstance(event, events.MirrorFound) and event.mirrors)
+                or (isinstance(event, events.SituationRead) and show_one_write(event.readings, self.run))
+                for event in self.told
             )
         )
 
     def _any_change(self, change: Change) -> bool:
         return any(
-            isinstance(event, ChangeSeen | WriteConfirmed) and event.change is change for event in self.events
+            isinstance(event, events.ChangeSeen | events.WriteConfirmed) and event.change is change
+            for event in self.told
         )
 
     # -- what one process met ------------------------------------------------------------------------------------
 
     def _met(self, part: Part) -> None:  # noqa: C901 - a case for each
-        for index, event in enumerate(part.events):
+        for index, event in enumerate(part.told):
             match event:
-                case SituationRead(readings=readings):
+                case events.SituationRead(readings=readings):
                     for reading in readings:
                         if reading is not None:
                             self._read(part, index, reading)
-                case ChangeSeen():
+                case events.ChangeSeen():
                     self._changed(part, index, event)
-                case WriteIntended(attempt=attempt):
+                case events.WriteIntended(attempt=attempt):
                     self._wrote(part, index, attempt)
-                case ProbesRead():
+                case events.ProbesRead():
                     self._probed(part, index, event)
-                case HookEnded(hook=hook, outcome=outcome, code=code):
+                case events.HookEnded(hook=hook, outcome=outcome, code=code):
                     self._hooked(part.parts, hook, outcome, code)
-                case PersonAnswered(question=question, reply=reply) if reply is not None:
+                case events.PersonAnswered(question=question, reply=reply) if reply is not None:
                     part.parts.answers[question.subject] = reply.yes
-                case WriteOwed() | OwedSettled():
-                    owes = isinstance(event, WriteOwed)
+                case events.WriteOwed() | events.OwedSettled():
+                    owes = isinstance(event, events.WriteOwed)
                     self.owed = OrgStatus(event.role, event.status) if owes else None
                 case _:
                     pass
@@ -322,9 +289,11 @@ class _Telling(Struct):
         self.told_since.add(attempt.role)
         kind = self._fault_of(part, index, attempt)
         if kind is not None:
-            sent = [event.attempt for event in part.events[: index + 1] if isinstance(event, WriteIntended)]
+            sent = [
+                event.attempt for event in part.told[: index + 1] if isinstance(event, events.WriteIntended)
+            ]
             number = sum(each.role is attempt.role for each in sent)
-            part.parts.fails(None, Fault(kind, number, attempt.role, "POST"))
+            part.parts.fails(None, faults.Fault(kind, number, attempt.role, "POST"))
 
     def _read(self, part: Part, index: int, reading: Reading) -> None:
         role, at = reading.role, part.at(index)
@@ -349,11 +318,11 @@ class _Telling(Struct):
                 self.went_dark = True
                 self._goes_dark(part.parts, at, reading)
             case _:
-                part.parts.fails(at, Fault(passing(reading), 1, role, "GET"))
+                part.parts.fails(at, faults.Fault(passing(reading), 1, role, "GET"))
 
     def _lasts(self, part: Part, index: int, role: Role) -> bool:
         """Whether no later reading of that process has a record of that org."""
-        later = readings_in(part.events[index + 1 :])
+        later = readings_in(part.told[index + 1 :])
         return not any(each.role is role and isinstance(each.sight, Present) for _, each in later)
 
     def _goes_dark(self, parts: StepParts, at: At | None, reading: Reading) -> None:
@@ -362,9 +331,9 @@ class _Telling(Struct):
             parts.happens(at, GoesDark(role, silent=is_silence(reading.reason or "")))
             return
         page = isinstance(reading.sight, Unreachable)  # with another status it would be a middlebox's
-        parts.fails(at, Fault(RegionDark(answers=status, page=page), 1, role))
+        parts.fails(at, faults.Fault(faults.RegionDark(answers=status, page=page), 1, role))
 
-    def _changed(self, part: Part, index: int, event: ChangeSeen) -> None:
+    def _changed(self, part: Part, index: int, event: events.ChangeSeen) -> None:
         record, role = event.record, event.role
         match event.change:
             case Change.FOREIGN if record is not None:
@@ -383,7 +352,7 @@ class _Telling(Struct):
                 if at is None:
                     self.left_out[f"the {role} showed an older record when the run began"] = None
                 else:
-                    part.parts.fails(at, Fault(StaleRead(), 1, role, "GET"))
+                    part.parts.fails(at, faults.Fault(faults.StaleRead(), 1, role, "GET"))
             case Change.MISLINKED:
                 self.left_out[f"the {role}'s record was linked otherwise ({event.reason})"] = None
             case Change.REVERTED if not self.went_dark:
@@ -393,26 +362,26 @@ class _Telling(Struct):
 
     def _first_seen(self, part: Part, index: int, role: Role, record: HamrRecord | None) -> int:
         """Which record of that process is the first reading that shows it."""
-        for at, reading in readings_in(part.events[:index]):
+        for at, reading in readings_in(part.told[:index]):
             if reading.role is role and record and reading.record and record.same_version(reading.record):
                 return at
         return index
 
     def _before_our_own(self, part: Part, index: int, record: HamrRecord) -> int:
         """The answer to our own write, where that stands right before it and the org dates that write later."""
-        event = part.events[index - 1] if index else None
-        if not (isinstance(event, WriteAnswered) and isinstance(event.answer, Accepted)):
+        event = part.told[index - 1] if index else None
+        if not (isinstance(event, events.WriteAnswered) and isinstance(event.answer, Accepted)):
             return index
         ours = event.answer.record
         if ours is None or ours.modified_at is None or record.modified_at is None:
             return index
         return index - 1 if record.modified_at < ours.modified_at else index
 
-    def _fault_of(self, part: Part, index: int, attempt: Attempt) -> FaultKind | None:
+    def _fault_of(self, part: Part, index: int, attempt: Attempt) -> faults.FaultKind | None:
         """What went wrong with a write; None where it went well, or its process died."""
         answer, late = part.answer_to(attempt), self._came_late(attempt)
         if answer is None or isinstance(answer, Accepted):
-            return AppliedLate(LATE) if late else None
+            return faults.AppliedLate(LATE) if late else None
         status, taken = answer.exchange.http_status, self._was_taken(attempt)
         match answer:
             case Throttled(retry_after=seconds):
@@ -421,9 +390,11 @@ class _Telling(Struct):
                     and self.playbook is not None
                     and seconds >= self.playbook.confirm.within.total_seconds()
                 )
-                return Throttle(None if seconds is None else TOO_LONG if too_long else 0, applied=taken)
+                return faults.Throttle(
+                    None if seconds is None else TOO_LONG if too_long else 0, applied=taken
+                )
             case Rejected():
-                return ClientError(status or 400, applied=taken)
+                return faults.ClientError(status or 400, applied=taken)
             case NotSent():
                 if attempt.role not in self.dark:
                     self.dark.add(attempt.role)
@@ -435,19 +406,20 @@ class _Telling(Struct):
     def _was_taken(self, attempt: Attempt) -> bool:
         """Whether anything shows that the org took it, ever."""
         return any(
-            isinstance(event, WriteConfirmed) and event.attempt == attempt.number for event in self.events
-        ) or any(reading.record and attempt.fits(reading.record) for _, reading in readings_in(self.events))
+            isinstance(event, events.WriteConfirmed) and event.attempt == attempt.number
+            for event in self.told
+        ) or any(reading.record and attempt.fits(reading.record) for _, reading in readings_in(self.told))
 
     def _came_late(self, attempt: Attempt) -> bool:
         return any(
-            isinstance(event, ChangeSeen)
+            isinstance(event, events.ChangeSeen)
             and event.change is Change.LATE
             and event.record is not None
             and attempt.fits(event.record)
-            for event in self.events
+            for event in self.told
         )
 
-    def _probed(self, part: Part, index: int, event: ProbesRead) -> None:
+    def _probed(self, part: Part, index: int, event: events.ProbesRead) -> None:
         said: dict[str, float | str | bool | Unknown] = {}
         for reading in event.readings:
             probe = None if self.playbook is None else self.playbook.probes.get(reading.probe)
@@ -506,23 +478,23 @@ class _Telling(Struct):
 
     def _command(self, part: Part) -> Command:
         let_go = self._let_go(part)
-        began = next(event for event in part.events if isinstance(event, _BEGINNINGS))
+        began = next(event for event in part.told if isinstance(event, _BEGINNINGS))
         match began:
-            case RunStarted(goal=goal, mode=mode, reason=reason, overrides=overrides):
+            case events.RunStarted(goal=goal, mode=mode, reason=reason, overrides=overrides):
                 return DoRun(goal, mode is Mode.EMERGENCY, reason, {**let_go, **overrides})
-            case RunResumed(mode=mode, reason=reason, overrides=overrides):
+            case events.RunResumed(mode=mode, reason=reason, overrides=overrides):
                 switches = mode is Mode.EMERGENCY and not self._was_emergency(part)
                 return DoResume(switches, reason, {**let_go, **overrides})
-            case PairAdopted(truth=truth, reason=reason, overrides=overrides):
+            case events.PairAdopted(truth=truth, reason=reason, overrides=overrides):
                 return DoAdopt(truth, reason or "as the journal has it", dict(overrides))
 
     def _was_emergency(self, part: Part) -> bool:
         """Whether the run was one already when somebody took it up."""
         mode = Mode.PLANNED
-        for record, event in zip(self.records, self.events, strict=True):
+        for record, event in zip(self.records, self.told, strict=True):
             if record.seq >= part.records[0].seq:
                 break
-            if isinstance(event, RunStarted | RunResumed):
+            if isinstance(event, events.RunStarted | events.RunResumed):
                 mode = event.mode
         return mode is Mode.EMERGENCY
 
@@ -530,10 +502,10 @@ class _Telling(Struct):
         """Guards that passed by the clock or by other people's word: neither is the same when it is played."""
         found: dict[str, str] = {}
         for event in self.every:
-            if isinstance(event, ApprovalAsked):
+            if isinstance(event, events.ApprovalAsked):
                 found[event.guard] = "others had agreed, as the journal has it"
-        for event in part.events:
-            if isinstance(event, GuardsJudged) and self.playbook is not None:
+        for event in part.told:
+            if isinstance(event, events.GuardsJudged) and self.playbook is not None:
                 found |= {
                     verdict.guard: "it passed, as the journal has it"
                     for verdict in event.verdicts
@@ -544,11 +516,11 @@ class _Telling(Struct):
     def _dies(self, part: Part, end: int | None) -> Death:
         """When its process dies: after its last record, or the last one before `end`; one whose journal failed it let its lock go after that."""
         count = len(part.records[:end])
-        while part.records[count - 1].kind == LockReleased.kind:
+        while part.records[count - 1].kind == events.LockReleased.kind:
             count -= 1
-        at, last = part.after(count), part.events[count - 1]
-        sent = isinstance(last, HookIntended) or (
-            isinstance(last, WriteIntended) and self._was_taken(last.attempt)
+        at, last = part.after(count), part.told[count - 1]
+        sent = isinstance(last, events.HookIntended) or (
+            isinstance(last, events.WriteIntended) and self._was_taken(last.attempt)
         )
         return Death(at.after, at.number, sent)
 
@@ -561,7 +533,7 @@ class _Telling(Struct):
             )
         )
 
-    def _expect(self, part: Part, finished: RunFinished | None) -> Expect:
+    def _expect(self, part: Part, finished: events.RunFinished | None) -> Expect:
         attempts = part.attempts()
         late = any(map(self._came_late, attempts))
         taken = tuple(
@@ -574,7 +546,9 @@ class _Telling(Struct):
             return expect
         if finished.phase in _NOT_PLAYED:
             return Expect()
-        emergency = any(isinstance(each, RunStarted) and each.mode is Mode.EMERGENCY for each in part.events)
+        emergency = any(
+            isinstance(each, events.RunStarted) and each.mode is Mode.EMERGENCY for each in part.told
+        )
         untold = tuple(role for role in Role if emergency and role not in {each.role for each in attempts})
         agreed = finished.phase.startswith("agreed(")
         known = {role: status for role, status in self.shown.items() if role not in self.told_since}

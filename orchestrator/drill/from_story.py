@@ -10,18 +10,7 @@ from math import ceil
 
 from msgspec import Struct, field
 
-from orchestrator.config.faults import (
-    AnswerLost,
-    AppliedLate,
-    ClientError,
-    ConnectionReset,
-    Fault,
-    FaultKind,
-    ServerError,
-    StaleRead,
-    Throttle,
-    WrongBody,
-)
+from orchestrator.config import faults
 from orchestrator.config.scenario import (
     At,
     ComesBack,
@@ -70,22 +59,22 @@ _TOLD_BY = {
 }
 """The laws that a scenario's expectations stand for, and which of them."""
 
-_WRITES: dict[Event, FaultKind] = {
-    Event.TAKEN_UNANSWERED: AnswerLost(),
-    Event.NOT_TAKEN_UNANSWERED: ConnectionReset(),
-    Event.LATE: AppliedLate(0.5),
-    Event.VERY_LATE: AppliedLate(1.5),
-    Event.REFUSED: ClientError(400),
-    Event.REFUSED_TAKEN: ClientError(400, applied=True),
-    Event.THROTTLED: Throttle(reset=0),
-    Event.DIED_LATE: AppliedLate(0.5),
+_WRITES: dict[Event, faults.FaultKind] = {
+    Event.TAKEN_UNANSWERED: faults.AnswerLost(),
+    Event.NOT_TAKEN_UNANSWERED: faults.ConnectionReset(),
+    Event.LATE: faults.AppliedLate(0.5),
+    Event.VERY_LATE: faults.AppliedLate(1.5),
+    Event.REFUSED: faults.ClientError(400),
+    Event.REFUSED_TAKEN: faults.ClientError(400, applied=True),
+    Event.THROTTLED: faults.Throttle(reset=0),
+    Event.DIED_LATE: faults.AppliedLate(0.5),
 }
-_READS: dict[Event, FaultKind] = {
-    Event.LAGGED: StaleRead(),
-    Event.MISSING: ClientError(404),
-    Event.DENIED: ClientError(403),
-    Event.UNREADABLE: WrongBody("<html></html>", "text/html"),
-    Event.SILENT: ServerError(503),
+_READS: dict[Event, faults.FaultKind] = {
+    Event.LAGGED: faults.StaleRead(),
+    Event.MISSING: faults.ClientError(404),
+    Event.DENIED: faults.ClientError(403),
+    Event.UNREADABLE: faults.WrongBody("<html></html>", "text/html"),
+    Event.SILENT: faults.ServerError(503),
 }
 _NO_COUNTERPART = frozenset({Event.ACCEPTED_LATE, Event.NOT_SENT})
 _AT_ONCE = 0.001
@@ -305,7 +294,7 @@ class _Telling(Struct):
     def _wrote(self, typed: _Typed, moment: Moment) -> None:
         kind = None if moment.event is None else _WRITES.get(moment.event)
         if kind is not None:
-            typed.parts.fails(None, Fault(kind, typed.posts(moment), moment.role, "POST"))
+            typed.parts.fails(None, faults.Fault(kind, typed.posts(moment), moment.role, "POST"))
         if moment.event in (Event.DIED_TAKEN, Event.DIED_LATE):
             number = typed.count(WriteIntended.kind, moment)
             typed.dies = Death(WriteIntended.kind, number, sent=True)
@@ -318,7 +307,7 @@ class _Telling(Struct):
         if kind is None:
             typed.parts.happens(at, GoesDark(role, silent=True))
         else:
-            typed.parts.fails(at, Fault(kind, 1, role, "GET"))
+            typed.parts.fails(at, faults.Fault(kind, 1, role, "GET"))
 
     def _stranger_wrote(self, typed: _Typed, moment: Moment, index: int) -> None:
         if moment.role is None or moment.status is None:

@@ -33,16 +33,7 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
     Unknown,
 )
-from orchestrator.model.events import (
-    WRITE_INTERRUPTED,
-    Event,
-    RunFinished,
-    SituationRead,
-    TransitionRefused,
-    WriteAnswered,
-    WriteIntended,
-    WriteUnknown,
-)
+from orchestrator.model import events
 from orchestrator.model.guard import AllOf, AnyOf, Not, Quiet, Window
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
@@ -107,10 +98,10 @@ def right_after(kinds: Sequence[str]) -> At:
     return At(kinds[-1], kinds.count(kinds[-1]))
 
 
-def readings_in(events: Sequence[Event | None]) -> Iterator[tuple[int, Reading]]:
+def readings_in(told: Sequence[events.Event | None]) -> Iterator[tuple[int, Reading]]:
     """Every reading of an org, with the place of its event among these."""
-    for index, event in enumerate(events):
-        if isinstance(event, SituationRead):
+    for index, event in enumerate(told):
+        if isinstance(event, events.SituationRead):
             yield from ((index, reading) for reading in event.readings if reading is not None)
 
 
@@ -118,13 +109,13 @@ class Part(Struct):
     """What one process did of a run."""
 
     records: Sequence[Record]
-    events: Sequence[Event | None]
+    told: Sequence[events.Event | None]
     parts: StepParts = field(default_factory=StepParts)
     """Of the step that plays it."""
 
     def at(self, index: int) -> At | None:
         """The moment right before one of its records; None where that is before it began to look."""
-        looked = any(isinstance(event, SituationRead) for event in self.events[:index])
+        looked = any(isinstance(event, events.SituationRead) for event in self.told[:index])
         return self.after(index) if looked else None
 
     def after(self, count: int) -> At:
@@ -133,30 +124,33 @@ class Part(Struct):
 
     def attempts(self) -> list[Attempt]:
         """The writes that it intended, in order."""
-        return [event.attempt for event in self.events if isinstance(event, WriteIntended)]
+        return [event.attempt for event in self.told if isinstance(event, events.WriteIntended)]
 
     def answer_to(self, attempt: Attempt) -> Answer | None:
         """What a write was answered; None where that was not written down."""
-        answered = (event for event in self.events if isinstance(event, WriteAnswered))
+        answered = (event for event in self.told if isinstance(event, events.WriteAnswered))
         return next((each.answer for each in answered if each.attempt.number == attempt.number), None)
 
     def refused(self) -> set[str]:
         """The guards that refused it a transition."""
         return {
-            name for event in self.events if isinstance(event, TransitionRefused) for name in event.guards
+            name
+            for event in self.told
+            if isinstance(event, events.TransitionRefused)
+            for name in event.guards
         }
 
-    def finished(self) -> RunFinished | None:
+    def finished(self) -> events.RunFinished | None:
         """How it ended; None where its process died."""
-        return next((event for event in reversed(self.events) if isinstance(event, RunFinished)), None)
+        return next((event for event in reversed(self.told) if isinstance(event, events.RunFinished)), None)
 
     def given_up(self) -> int | None:
         """Which of its records says that somebody gave up waiting for a write in flight, by a second Ctrl-C; None where nobody did."""
         return next(
             (
                 index
-                for index, event in enumerate(self.events)
-                if isinstance(event, WriteUnknown) and event.reason == WRITE_INTERRUPTED
+                for index, event in enumerate(self.told)
+                if isinstance(event, events.WriteUnknown) and event.reason == events.WRITE_INTERRUPTED
             ),
             None,
         )

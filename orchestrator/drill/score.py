@@ -10,19 +10,7 @@ from msgspec import Struct, field
 from orchestrator.config.scenario import Unknown, Waits
 from orchestrator.errors import ExitCode
 from orchestrator.journal.history import events_of
-from orchestrator.model.events import (
-    DrillClosed,
-    DrillScored,
-    Event,
-    GuardOverridden,
-    GuardWaived,
-    HookEnded,
-    HookIntended,
-    NoticeSent,
-    ProbesRead,
-    TransitionMade,
-    WaitEnded,
-)
+from orchestrator.model import events
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import HookOutcome, Playbook
 from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
@@ -37,17 +25,17 @@ from .stand_ins import ProbeStubs, guards_over
 KILLED = 137
 """The exit code of a process that was killed: 128 and the number of SIGKILL."""
 
-Timed = Sequence[tuple[Event, datetime]]
+Timed = Sequence[tuple[events.Event, datetime]]
 
 
 class PlayedLeg(Struct, frozen=True):
     """One run of a drill, with what it journalled."""
 
     leg: Leg
-    events: Timed
+    told: Timed
 
 
-def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunResult | str) -> PlayedLeg:
+def leg_of(name: str, goal: Status, seconds: float, told: Timed, ended: RunResult | str) -> PlayedLeg:
     """A run of a drill, with what it journalled this time; where its process was killed, `ended` is the run's id."""
     result = ended if isinstance(ended, RunResult) else None
     leg = Leg(
@@ -57,28 +45,28 @@ def leg_of(name: str, goal: Status, seconds: float, events: Timed, ended: RunRes
         KILLED if result is None else int(result.exit_code),
         "" if result is None else result.phase,
         seconds,
-        times_of(events).steps,
+        times_of(told).steps,
         () if result is None else result.objectives,
     )
-    return PlayedLeg(leg, events)
+    return PlayedLeg(leg, told)
 
 
 def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
     """What was really done in one run, each in a few words, in order."""
     name, probes = made.leg.name, dict[str, None]()
-    for event, _ in made.events:
+    for event, _ in made.told:
         match event:
-            case TransitionMade(transition=transition, source=source, target=target, writes=writes):
+            case events.TransitionMade(transition=transition, source=source, target=target, writes=writes):
                 yield f"{name}: transition {transition} ({source} → {target}), {counted(writes, 'write')}"
-            case HookEnded(hook=hook, outcome=HookOutcome.DONE, transition=transition, when=when) if (
+            case events.HookEnded(hook=hook, outcome=HookOutcome.DONE, transition=transition, when=when) if (
                 not simulated
             ):
                 yield f"{name}: hook {hook} ({when.value} {transition})"
-            case ProbesRead(readings=readings) if not simulated:
+            case events.ProbesRead(readings=readings) if not simulated:
                 probes |= {reading.probe: None for reading in readings}
-            case NoticeSent(title=title, role=Role() as role):
+            case events.NoticeSent(title=title, role=Role() as role):
                 yield f"{name}: told the {role} org: {title}"
-            case NoticeSent(title=title, channel=channel):
+            case events.NoticeSent(title=title, channel=channel):
                 yield f"{name}: told channel {channel}: {title}"
             case _:
                 pass
@@ -88,21 +76,21 @@ def _executed(made: PlayedLeg, *, simulated: bool) -> Iterator[str]:
 
 def _not_executed(made: Sequence[PlayedLeg], *, simulated: bool) -> tuple[str, ...]:
     """What a live failover would do and this drill did not, each with why."""
-    events = [event for each in made for event, _ in each.events]
+    told = [event for each in made for event, _ in each.told]
     found = [
         "Datadog itself: the two regions are simulated, and nothing was sent to any org" if simulated else "",
-        *(_left_out(event, simulated=simulated) for event in events if isinstance(event, HookEnded)),
+        *(_left_out(event, simulated=simulated) for event in told if isinstance(event, events.HookEnded)),
         ""
-        if any(isinstance(event, NoticeSent) and event.role is not None for event in events)
+        if any(isinstance(event, events.NoticeSent) and event.role is not None for event in told)
         else "events in Datadog: none was posted",
         "traffic: a status moves neither Agents nor DNS nor integrations, and no hook did"
-        if simulated or not any(isinstance(event, HookIntended) for event in events)
+        if simulated or not any(isinstance(event, events.HookIntended) for event in told)
         else "",
     ]
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _left_out(event: HookEnded, *, simulated: bool) -> str:
+def _left_out(event: events.HookEnded, *, simulated: bool) -> str:
     """Why a hook was not done; "" where it was."""
     hook = f"hook {event.hook} of transition {event.transition}"
     if event.outcome is not HookOutcome.DONE:
@@ -122,15 +110,15 @@ def _less_strict(
 
 def _let_pass(made: Iterable[PlayedLeg]) -> Iterator[LessStrict]:
     for each in made:
-        for event, _ in each.events:
+        for event, _ in each.told:
             match event:
-                case GuardOverridden(verdict=verdict, reason=reason):
+                case events.GuardOverridden(verdict=verdict, reason=reason):
                     yield LessStrict(verdict.guard, f"overridden on the way {each.leg.name}: {reason}")
-                case GuardWaived(verdict=verdict):
+                case events.GuardWaived(verdict=verdict):
                     yield LessStrict(
                         verdict.guard, f"waived on the way {each.leg.name}, {why_waived(verdict)}"
                     )
-                case WaitEnded(transition=transition, passed=True, seconds=seconds):
+                case events.WaitEnded(transition=transition, passed=True, seconds=seconds):
                     yield LessStrict(
                         f"guards of {transition}",
                         f"passed on the way {each.leg.name} after a wait of {span(seconds)}",
@@ -178,8 +166,8 @@ class PlayedDrill(Struct):
 
     def ran(self, name: str, goal: Status, result: RunResult) -> None:
         """A run of it has ended."""
-        events = events_of(self.opened.session.store.records(run=result.run))
-        self.made.append(leg_of(name, goal, result.seconds, events, result))
+        told = events_of(self.opened.session.store.records(run=result.run))
+        self.made.append(leg_of(name, goal, result.seconds, told, result))
 
     def came_home(self, wanted: str, failback: FailbackResult, home: Status) -> None:
         """The pair was brought home, or could not be; `wanted` says what was expected of that."""
@@ -201,8 +189,11 @@ class PlayedDrill(Struct):
     ) -> DrillResult:
         """Journal the score and, where the pair is cleaned up, that the drill is closed, with the notes."""
         opened, score = self.opened, self._score()
-        events: list[Event] = [DrillScored(score), *([DrillClosed(notes)] if closes else [])]
-        for event in events:
+        told: list[events.Event] = [
+            events.DrillScored(score),
+            *([events.DrillClosed(notes)] if closes else []),
+        ]
+        for event in told:
             opened.session.append(opened.drill, event)
             opened.tell(event)
         code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED

@@ -9,14 +9,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from orchestrator.model.events import (
-    ClockDistrusted,
-    OrgAnswered,
-    OrgAsked,
-    OrgGivenUp,
-    ReadingsTaken,
-    SituationRead,
-)
+from orchestrator.model import events
 from orchestrator.model.guard import ProbeReading
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
@@ -97,9 +90,9 @@ class PairReader(Struct):
         taken: Both[Reading | None] = Both(*(None if each.role in dead else each for each in readings))
         self.last, self.read_at = readings, began
         if journal or news:
-            self.run.tell(SituationRead(purpose, taken, self.identities if first else None))
+            self.run.tell(events.SituationRead(purpose, taken, self.identities if first else None))
         else:
-            self.run.tell(ReadingsTaken(taken))
+            self.run.tell(events.ReadingsTaken(taken))
         self._give_up_on_the_unseen(readings)
         return readings
 
@@ -116,11 +109,11 @@ class PairReader(Struct):
     async def _ask(self, role: Role, anew: bool, within: float | None) -> Reading:
         self.asked_at[role] = self.run.clock.monotonic()
         silence = self.run.playbook.timeouts.silence.total_seconds()
-        self.run.tell(OrgAsked(role, silence if within is None else within))
+        self.run.tell(events.OrgAsked(role, silence if within is None else within))
         reading = await self.run.world.read(role, within=within, anew=anew)
         if self.last is None:  # a run's first look was begun before it was wanted here
             self.asked_at[role] = min(self.asked_at[role], reading.monotonic)
-        self.run.tell(OrgAnswered(reading))
+        self.run.tell(events.OrgAnswered(reading))
         return reading
 
     async def _identify(self, role: Role) -> Identity:
@@ -190,12 +183,12 @@ class PairReader(Struct):
             return
         reason = reading.reason or getattr(link, "reason", "")
         why = "its record is older than what was seen of it" if old else "it has no record (404)"
-        run.tell(OrgGivenUp(other, reason or why))
+        run.tell(events.OrgGivenUp(other, reason or why))
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""
         if self.run.survivor is not None and self.run.survivor.other not in self.run.state.dead:
-            self.run.tell(OrgGivenUp(self.run.survivor.other, reason))
+            self.run.tell(events.OrgGivenUp(self.run.survivor.other, reason))
 
     def age(self) -> float:
         """Seconds since the last look began; without end where the clocks disagree on it (law 18)."""
@@ -204,7 +197,9 @@ class PairReader(Struct):
         wall, monotonic = self.run.elapsed(self.read_at)
         if abs(wall - monotonic) > CLOCKS_AGREE_WITHIN:
             self.run.tell(
-                ClockDistrusted(wall, monotonic, "the clocks disagree: a suspension, or the time was set")
+                events.ClockDistrusted(
+                    wall, monotonic, "the clocks disagree: a suspension, or the time was set"
+                )
             )
             return float("inf")
         return monotonic
@@ -240,7 +235,7 @@ class PairReader(Struct):
         readings = self.readings.with_(role, await self._read(role, once=True))
         self.last = readings
         seen: Both[Reading | None] = Both(None, None)
-        self.run.tell(SituationRead("before write", seen.with_(role, readings[role])))
+        self.run.tell(events.SituationRead("before write", seen.with_(role, readings[role])))
         return readings
 
     def distrust(self) -> None:

@@ -11,18 +11,7 @@ from orchestrator import __version__
 from orchestrator.datadog.connections import SharedConnections, Sites
 from orchestrator.errors import ExitCode, JournalUnavailable, UsageError
 from orchestrator.journal.history import brought_in, in_time
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    Event,
-    FleetFinished,
-    FleetResumed,
-    FleetStarted,
-    FleetStopped,
-    RunApproved,
-    RunFinished,
-    decode,
-    encode,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.next_step import NextStep
@@ -95,12 +84,12 @@ class Crew:
         if session.moved is not None and self.lead.moved is None:
             self.lead.store, self.lead.moved, self.lead.verified = session.store, session.moved, False
 
-    async def append(self, fleet: str, event: Event, *, pair: str = "") -> None:
+    async def append(self, fleet: str, event: events.Event, *, pair: str = "") -> None:
         """Journal an event of the whole fleet, or of `pair`; a JournalUnavailable where it could not be.
 
         An emergency whose team's journal can't be reached goes on in this machine's own.
         """
-        operator, data = self.lead.operator, self.redactor.clean_value(encode(event))
+        operator, data = self.lead.operator, self.redactor.clean_value(events.encode(event))
         entry = Entry(fleet, pair, event.kind, operator.name, operator.host, data, self.clock.now())
         try:
             await self.lead.calls(partial(self.store.append, entry))
@@ -108,7 +97,7 @@ class Crew:
             await self.lead.calls(partial(self.lead.move_journal, error))
             await self.lead.calls(partial(self.store.append, entry))
 
-    async def begin(self, fleet: str, started: FleetStarted) -> FleetView:
+    async def begin(self, fleet: str, started: events.FleetStarted) -> FleetView:
         """Journal that a fleet begins, and give it; a JournalUnavailable where it could not be."""
         await self.append(fleet, started)
         return await self._read_whole(fleet)
@@ -116,7 +105,7 @@ class Crew:
     async def take_up(self, fleet: str, reason: str) -> FleetView:
         """Journal that a fleet is gone on with, and give it; a JournalUnavailable where it could not be."""
         view = await self._read_whole(fleet)
-        await self.append(fleet, FleetResumed(reason))
+        await self.append(fleet, events.FleetResumed(reason))
         await self.catch_up(view)
         return view
 
@@ -163,9 +152,9 @@ def with_runs_since(store: Store, view: FleetView) -> FleetView:
         outcome = member.outcome
         if outcome is None or outcome.arrived or not outcome.run:
             continue
-        for record in store.records(run=outcome.run, kinds=(RunFinished.kind,), after=member.since):
-            event = decode(record.kind, record.data)
-            if isinstance(event, RunFinished) and event.exit_code in (ExitCode.DONE, ExitCode.OWING):
+        for record in store.records(run=outcome.run, kinds=(events.RunFinished.kind,), after=member.since):
+            event = events.decode(record.kind, record.data)
+            if isinstance(event, events.RunFinished) and event.exit_code in (ExitCode.DONE, ExitCode.OWING):
                 member.outcome = PairOutcome(
                     member.pair,
                     outcome.run,
@@ -180,7 +169,7 @@ def with_runs_since(store: Store, view: FleetView) -> FleetView:
 
 def newest_fleet(store: Store, pairs: Collection[str]) -> FleetView | None:
     """The newest fleet, where it has something left to do for any of these pairs; else None."""
-    begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
+    begun = [record.run for record in store.records(pair="", kinds=(events.FleetStarted.kind,))]
     view = read_fleet(store, begun[-1]) if begun else None
     if view is None or all(each.settled or each.pair not in pairs for each in view.members.values()):
         return None
@@ -213,10 +202,10 @@ def agree_to_fleet(
         Entry(
             view.fleet,
             what.pair,
-            RunApproved.kind,
+            events.RunApproved.kind,
             operator.name,
             operator.host,
-            redactor.clean_value(encode(RunApproved(what, reason, role=role))),
+            redactor.clean_value(events.encode(events.RunApproved(what, reason, role=role))),
         )
         for what in view.started.plans
     ]
@@ -250,14 +239,14 @@ def fleet_named(
     Raises:
         UsageError: there is none, or there are several.
     """
-    begun = [record.run for record in store.records(pair="", kinds=(FleetStarted.kind,))]
+    begun = [record.run for record in store.records(pair="", kinds=(events.FleetStarted.kind,))]
     if not begun:
         raise UsageError(
             f"The journal {store.place} holds no fleet run yet.",
             next_steps=(next_step.fleet_status("--all"),),
         )
     if name is None:
-        done = {record.run for record in store.records(pair="", kinds=(FleetFinished.kind,))}
+        done = {record.run for record in store.records(pair="", kinds=(events.FleetFinished.kind,))}
         begun = [fleet for fleet in begun if fleet not in done]
         if not begun:
             goes_on = onward is next_step.fleet_resume
@@ -330,7 +319,7 @@ def sweep(wanted: Collection[Hint], jobs: Iterable[QueuedJob], dropped: Collecti
     return Sweep(tuple(lost), tuple(hint for hint in wanted if hint not in there))
 
 
-_ENDS = (FleetStopped.kind, FleetFinished.kind)
+_ENDS = (events.FleetStopped.kind, events.FleetFinished.kind)
 
 
 class OpenFleets:

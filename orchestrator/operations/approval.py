@@ -8,15 +8,7 @@ from msgspec import Struct
 
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import event_of
-from orchestrator.model import next_step
-from orchestrator.model.events import (
-    ApprovalAsked,
-    ApprovalOwed,
-    RunApproved,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-)
+from orchestrator.model import events, next_step
 from orchestrator.model.journal import Record
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import moment
@@ -45,9 +37,9 @@ class JournalledApprovals(Struct, frozen=True):
 def approvals_of(store: Store, run: str, digest: str) -> tuple[Approval, ...]:
     """Who agreed beforehand to what a run of that id does, bound to that digest, oldest first."""
     found: list[Approval] = []
-    for record in store.records(run=run, kinds=(RunApproved.kind,)):
+    for record in store.records(run=run, kinds=(events.RunApproved.kind,)):
         event = event_of(record)
-        if isinstance(event, RunApproved) and not event.afterwards and event.what.digest == digest:
+        if isinstance(event, events.RunApproved) and not event.afterwards and event.what.digest == digest:
             found.append(Approval(record.by, record.host, moment(record.at), event.reason, event.role))
     return tuple(found)
 
@@ -96,7 +88,7 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
         UsageError: it asks for nothing, or wants it the other way.
         Refused: it has ended without: agreeing to it would come to nothing.
     """
-    kinds = (ApprovalAsked.kind, ApprovalOwed.kind)
+    kinds = (events.ApprovalAsked.kind, events.ApprovalOwed.kind)
     records = [*store.records(run=run, kinds=kinds)]
     if not records:
         raise UsageError(
@@ -105,7 +97,7 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
         )
     newest = records[-1]
     event = event_of(newest)
-    owed = isinstance(event, ApprovalOwed)
+    owed = isinstance(event, events.ApprovalOwed)
     if owed is not afterwards:
         words = (
             f"run {run} was an emergency, and did without: what is left is to agree afterwards"
@@ -114,19 +106,19 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
         )
         step = next_step.approve(run, afterwards=owed)
         raise UsageError(words, next_steps=(step,))
-    assert isinstance(event, ApprovalAsked | ApprovalOwed)  # noqa: S101 - of these kinds alone
+    assert isinstance(event, events.ApprovalAsked | events.ApprovalOwed)  # noqa: S101 - of these kinds alone
     told = [event_of(record) for record in store.records(run=run, kinds=_COURSE)]
-    started = next((each for each in told if isinstance(each, RunStarted)), None)
-    if not owed and told and isinstance(told[-1], RunFinished) and not told[-1].resumable:
+    started = next((each for each in told if isinstance(each, events.RunStarted)), None)
+    if not owed and told and isinstance(told[-1], events.RunFinished) and not told[-1].resumable:
         raise _ended(run, started)
     reason = "" if started is None else started.reason
     return Asked(run, event.what, newest.by, newest.host, reason, afterwards=owed)
 
 
-_COURSE = (RunStarted.kind, RunResumed.kind, RunFinished.kind)
+_COURSE = (events.RunStarted.kind, events.RunResumed.kind, events.RunFinished.kind)
 
 
-def _ended(run: str, started: RunStarted | None) -> Refused:
+def _ended(run: str, started: events.RunStarted | None) -> Refused:
     steps: tuple[NextStep, ...] = (next_step.show(run),)
     if started is not None and started.fleet:
         steps = (next_step.approve(started.fleet), next_step.fleet_resume(started.fleet))
@@ -149,5 +141,5 @@ def refuse_own(operator: Operator, by: str) -> None:
 def approve(session: Session, asked: Asked, reason: str) -> Record:
     """Journal that this operator agrees to exactly this; Refused where they asked for it themselves."""
     refuse_own(session.operator, asked.by)
-    event = RunApproved(asked.what, reason, asked.afterwards, session.store.role())
+    event = events.RunApproved(asked.what, reason, asked.afterwards, session.store.role())
     return session.store.append(session.entry(asked.run, event))
