@@ -293,17 +293,16 @@ async def exchange(
         await trail.close()
 
 
-class _Trail:
+class _Trail(Struct):
     """Follows what httpx's real transport tells of each step of a request. One that tells nothing is fine too."""
 
-    def __init__(self, into: Exchanged, url: str, departure: Departure | None) -> None:
-        self._into = into
-        self._url = url
-        self._departure = departure
-        self._left = False
-        self._connected_to = ""
-        self._tunnelling = False
-        self._connection: Any = None
+    into: Exchanged
+    url: str
+    departure: Departure | None
+    left: bool = False
+    connected_to: str = ""
+    tunnelling: bool = False
+    connection: Any = None
 
     async def follow(self, event: str, details: Mapping[str, object]) -> None:
         """Take note of a step: connecting proves that the request is still here, its headers leaving end that.
@@ -313,31 +312,31 @@ class _Trail:
         """
         if event.endswith("send_request_headers.started"):
             if getattr(details.get("request"), "method", b"") == b"CONNECT":
-                self._tunnelling = True  # asking a proxy for a tunnel is not yet the request
-                self._into.sent = self._left
+                self.tunnelling = True  # asking a proxy for a tunnel is not yet the request
+                self.into.sent = self.left
                 return
-            if self._departure is not None:
-                self._departure.leave()
-            self._left = self._into.sent = True
-            self._into.reused = not self._connected_to
-            self._connection = None
+            if self.departure is not None:
+                self.departure.leave()
+            self.left = self.into.sent = True
+            self.into.reused = not self.connected_to
+            self.connection = None
         elif event == "connection.connect_tcp.started":
-            self._into.sent = self._left
-            if self._departure is not None:
-                self._departure.connect()
-            self._connected_to = f"{details.get('host')}:{details.get('port')}"
+            self.into.sent = self.left
+            if self.departure is not None:
+                self.departure.connect()
+            self.connected_to = f"{details.get('host')}:{details.get('port')}"
         elif event == "connection.connect_tcp.complete":
-            self._connection = details.get("return_value")
+            self.connection = details.get("return_value")
 
     def way(self, proxy: str) -> Way:
         """How far connecting came. The argument is the variable of the proxy on the way; "" for none."""
-        host = urlsplit(self._url).hostname or self._url
-        return Way(host, proxy, self._connected_to, self._tunnelling)
+        host = urlsplit(self.url).hostname or self.url
+        return Way(host, proxy, self.connected_to, self.tunnelling)
 
     async def close(self) -> None:
         """Close a connection that was given up during its TLS handshake, which httpcore forgets to."""
-        if self._connection is not None:
-            await self._connection.aclose()
+        if self.connection is not None:
+            await self.connection.aclose()
 
 
 async def _read(response: httpx.Response, into: Exchanged) -> None:

@@ -19,7 +19,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.situation import OpenRun, Situation, Standing
+from orchestrator.model.situation import Situation, Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import depends_on
 
@@ -126,11 +126,6 @@ class Answers(Struct, frozen=True):
     def history(self) -> History:
         """What the journal knows of the pair: nothing where it cannot be read or believed."""
         return History(self.pair.name) if self.journal.history is None else self.journal.history
-
-    @property
-    def open_run(self) -> OpenRun | None:
-        """The run that was left open, as phases are told by."""
-        return self.history.as_open_run()
 
     def silent(self, role: Role) -> bool:
         """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""

@@ -39,35 +39,22 @@ def check_journal(answers: Answers) -> Iterator[Check]:
 
 
 def _unusable(answers: Answers, problem: HamrError) -> Check:
-    told = f"{_sentence(problem)} "
     if is_address(answers.journal.place) and isinstance(problem, JournalUnavailable):
         sentence = (
-            f"{told}A planned run is refused; an emergency goes on in a journal on this machine, and is merged later: it "
-            "sees neither its locks nor its history."
+            f"{_sentence(problem)} A planned run is refused; an emergency goes on in a journal on this machine, and is merged "
+            "later: it sees neither its locks nor its history."
         )
         return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
-    sentence = f"{told}Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
+    sentence = f"{_sentence(problem)} Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
     return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, next_step.verify(), elsewhere)
 
 
 def _writable(answers: Answers) -> Check:
-    found = answers.journal
+    """Whether a run could add to it: by this very look, where that was to be kept, else as far as can be told without trying."""
+    found, why = answers.journal, answers.journal.unkept
     if found.kept:
         return _fine("writable", f"{found.place} can be written: this look was kept in it.")
-    if found.unkept is not None:
-        return _unkept(answers, found.unkept)
-    if not found.unwritable:
-        return _fine("writable", f"Nothing speaks against writing {found.place}.")
-    sentence = (
-        f"A run could not write {found.place}: {found.unwritable}. What cannot be journalled is not sent."
-    )
-    elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
-    return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
-
-
-def _unkept(answers: Answers, why: HamrError) -> Check:
-    """This look could not be added, and so nothing else could."""
     if isinstance(why, JournalBusy):
         sentence = (
             f"{_sentence(why)} This look was not kept. A run waits longer for its turn, "
@@ -75,13 +62,16 @@ def _unkept(answers: Answers, why: HamrError) -> Check:
         )
         again = next_step.doctor(answers.pair.name).so_that("look again, once the other one is done")
         return _left("writable", Level.WARNING, Level.WARNING, sentence, again)
-    if is_address(answers.journal.place):
+    if why is not None and is_address(found.place):
         sentence = (
             f"{_sentence(why)} A planned run is refused; an emergency goes on in a journal on this machine."
         )
         return _left("writable", Level.CRITICAL, Level.WARNING, sentence, *why.next_steps[:-1])
+    if why is None and not found.unwritable:
+        return _fine("writable", f"Nothing speaks against writing {found.place}.")
+    said = f"A run could not write {found.place}: {found.unwritable}." if why is None else _sentence(why)
+    sentence = f"{said} What cannot be journalled is not sent."
     elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
-    sentence = f"{_sentence(why)} What cannot be journalled is not sent."
     return _left("writable", Level.CRITICAL, Level.CRITICAL, sentence, elsewhere)
 
 

@@ -142,7 +142,7 @@ def _phase(answers: Answers) -> Check:
         answers.orgs.identities,
         answers.playbook,
         owed=answers.history.owed,
-        open_run=answers.open_run,
+        open_run=answers.history.as_open_run(),
         floors=answers.history.floors,
     )
     planned = _planned(answers.playbook, phase)
@@ -212,9 +212,8 @@ def _way(answers: Answers) -> Check:
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
     org = answers.pair[survivor]
-    view = View(
-        answers.pair, answers.orgs.readings, answers.playbook, answers.history.owed, answers.open_run, None
-    )
+    history, open_run = answers.history, answers.history.as_open_run()
+    view = View(answers.pair, answers.orgs.readings, answers.playbook, history.owed, open_run, None)
     status = view.status(survivor)
     if status is None:
         return Level.CRITICAL, f"Where {org} stands is not known, and an emergency goes on from there."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.datadog.connections import SharedConnections
@@ -68,31 +69,26 @@ Confirm = Callable[[FleetView, int], Awaitable[bool]]
 """Asks a person, before a wave that is not the first one here, whether it is to begin."""
 
 
+@dataclass(eq=False, repr=False)
 class Drive:
-    """One process's way through a fleet.
+    """One process's way through a fleet."""
 
-    Args:
-        crew: the pairs and their journal.
-        view: the fleet as the journal has it; it is kept up to date.
-        audience: who is told.
-        confirm: asks before each wave but the first; None goes on by itself.
-    """
-
-    def __init__(
-        self, crew: Crew, view: FleetView, audience: Audience, confirm: Confirm | None = None
-    ) -> None:
-        self.view = view
-        self._crew, self._audience, self._confirm = crew, audience, confirm
-        self.jobs: Jobs | None = None
-        """Tells workers, which bring the pairs in the place of this process; None where it does it itself."""
-        self._under_way: dict[str, RunControl] = {}
-        self.asked = 0
-        self._why = ""
-        """Why this process is to stop, whoever takes the fleet up meanwhile; "" while it is not."""
-        self._signal: ExitCode | None = None
-        self._trouble: HamrError | None = None
-        self._lost_at: float | None = None
-        """Since when the journal can't be looked at, on the monotonic clock; None while it can."""
+    _crew: Crew
+    view: FleetView
+    """The fleet as the journal has it; it is kept up to date."""
+    _audience: Audience
+    _confirm: Confirm | None = None
+    """Asks before each wave but the first; None goes on by itself."""
+    jobs: Jobs | None = None
+    """Tells workers, which bring the pairs in the place of this process; None where it does it itself."""
+    _under_way: dict[str, RunControl] = field(default_factory=dict)
+    asked: int = 0
+    _why: str = ""
+    """Why this process is to stop, whoever takes the fleet up meanwhile; "" while it is not."""
+    _signal: ExitCode | None = None
+    _trouble: HamrError | None = None
+    _lost_at: float | None = None
+    """Since when the journal can't be looked at, on the monotonic clock; None while it can."""
 
     async def run(self) -> ExitCode:
         """Bring every pair that needs it; gives the worst exit code.
@@ -264,9 +260,8 @@ class Drive:
             except HamrError as error:  # whoever journals next meets the same trouble, and stops
                 if self._lost_at is None:
                     self._lost_at = self._crew.clock.monotonic()
-                    logger().warning(
-                        "the fleet's journal can't be looked at; it is tried again", error=error.message
-                    )
+                    said = "the fleet's journal can't be looked at; it is tried again"
+                    logger().warning(said, error=error.message)
             else:
                 if self._lost_at is not None:
                     logger().warning("the fleet's journal is there again")

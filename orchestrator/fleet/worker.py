@@ -77,13 +77,7 @@ class Lane(Struct, frozen=True, eq=False):
 
 
 class Worker:
-    """One worker; `work` is its life.
-
-    Args:
-        gear: what it works with.
-        jobs: where it finds out what to do.
-        at_once: how many pairs at a time.
-    """
+    """One worker, that many pairs `at_once`; `work` is its life."""
 
     def __init__(self, gear: Gear, jobs: Jobs, at_once: int) -> None:
         self._gear, self._jobs, self._at_once = gear, jobs, at_once

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Protocol, Self
@@ -80,7 +81,8 @@ class Channel(Protocol):
         """Let go of whatever is open."""
 
 
-class Poster(Struct, eq=False):
+@dataclass(eq=False, repr=False)
+class Poster:
     """Posts to a pair's orgs, over connections that its run has, too; whoever gave them closes them."""
 
     pair: Pair
@@ -183,31 +185,24 @@ class Notices:
         await asyncio.gather(*(queue.close(within) for queue in self._queues))
 
 
+@dataclass(eq=False, repr=False)
 class Queue:
     """What is still to be sent over one channel."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        head: Callable[[], Awaitable[Head]],
-        note: Callable[[Event], Awaitable[None]],
-    ) -> None:
-        self._channel = channel
-        self._head = head
-        self._note = note
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
-        self._posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
-        """What came of each, if it were given up now; None once that is known, and being journalled."""
-        self._dropped: list[Notice] = []
-        self._warned = False
+    _channel: Channel
+    _head: Callable[[], Awaitable[Head]]
+    _note: Callable[[Event], Awaitable[None]]
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+    _posts: dict[asyncio.Task[None], NoticeFailed | None] = field(default_factory=dict)
+    """What came of each, if it were given up now; None once that is known, and being journalled."""
+    _dropped: list[Notice] = field(default_factory=list)
+    _warned: bool = False
 
     def add(self, notice: Notice, at: datetime) -> None:
         """Have it sent, where the channel wants it. Never waits."""
         if not self._channel.wants(notice):
             return
-        waiting = [
-            post for post, came in self._posts.items() if came is not None and came.reason == _NOT_SENT
-        ]
+        waiting = [post for post, came in self._posts.items() if came and came.reason == _NOT_SENT]
         if len(waiting) >= MOST_WAITING:
             waiting[0].cancel()
             self._posts[waiting[0]] = None
