@@ -53,11 +53,7 @@ _MOST_ERRORS = 5
 
 
 def parse_json(body: bytes) -> JSON:
-    """The JSON value of a body.
-
-    Raises:
-        ValueError: it is not JSON, or uses NaN or Infinity, or is nested beyond all measure.
-    """
+    """The JSON value of a body; a ValueError where it is not JSON, or uses NaN or Infinity, or is nested beyond all measure."""
     try:
         return cast("JSON", json.loads(body, parse_constant=_no_constant))
     except RecursionError:
@@ -155,13 +151,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """How many seconds to wait after a 429, or None where the server does not say so that it can be read.
 
     `X-RateLimit-Reset` is a delta in seconds [doc] and `Retry-After` seconds or an HTTP date; either has been seen as
-    a Unix time, in seconds or milliseconds, too, and may come as an ISO date, or more than once. A time is counted
-    from the server's own `Date` where there is one. The longest one counts, however long it is: whoever waits has a bound
-    of their own, and whoever is told hears what the server said.
-
-    Args:
-        headers: the answer's; repeated ones joined with commas.
-        now: our clock, for want of a `Date`.
+    a Unix time, in seconds or milliseconds, too, and may come as an ISO date, or more than once (then joined with commas). A time is
+    counted from the server's own `Date`, for want of one from `now`, by our clock. The longest one counts, however long it is: whoever
+    waits has a bound of their own, and whoever is told hears what the server said.
     """
     since = http_date(header(headers, "date")) or now
     found = (header(headers, name) for name in ("x-ratelimit-reset", "retry-after"))

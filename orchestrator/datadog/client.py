@@ -139,11 +139,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         return answer_of(exchanged, taken, self.clock.now(), self.redactor)
 
     async def fetch_keys(self, *, app_key: bool = True) -> dict[str, str]:
-        """The key headers, both keys fetched at the same time.
-
-        Raises:
-            KeyUnavailable: one cannot be had.
-        """
+        """The key headers, both keys fetched at the same time; a KeyUnavailable where one cannot be had."""
         wanted = [(self.org, which) for which in ("api", "app")[: 1 + app_key]]
         found = await _fetched(self.keys, wanted)
         return {_KEY_HEADERS[which]: key.reveal() for (_, which), key in zip(wanted, found, strict=True)}
@@ -159,19 +155,10 @@ class OrgClient(Struct, frozen=True, eq=False):
         anew: bool = False,
         leave_by: float | None = None,
     ) -> Exchanged:
-        """One exchange, bounded as a whole.
+        """One exchange, bounded as a whole: `within` seconds, fetching keys included; a KeyUnavailable where there are none, and nothing was sent.
 
-        Args:
-            method: GET or POST.
-            path: what is asked.
-            within: a deadline in seconds, fetching keys included.
-            content: the body; only a POST has one.
-            app_key: whether the application key goes along.
-            anew: whether a new connection must be used.
-            leave_by: on our monotonic clock, when the request must have left; otherwise it is not sent (law 6).
-
-        Raises:
-            KeyUnavailable: there is no key to ask with; nothing was sent.
+        With `anew` a new connection must be used. `leave_by`, on our monotonic clock, is when the request must have left; otherwise it is
+        not sent (law 6).
         """
         if within is not None and within <= 0:
             return Exchanged(failure="no time was left for it")
@@ -274,14 +261,9 @@ class _Asking(Struct):
         return into
 
     async def until_answered(self, keys: Mapping[str, str], end: float, *, anew: bool) -> Exchanged:
-        """Put it, and once more on a new connection where one that stood already gives no answer.
+        """Put it, and once more on a new connection where one that stood already gives no answer; with `anew`, the first one is new, too.
 
-        The first is not given up meanwhile: whichever answers first counts.
-
-        Args:
-            keys: the key headers.
-            end: on the loop's clock, when it is to be over.
-            anew: whether the first one must use a new connection, too.
+        The first is not given up meanwhile: whichever answers first counts. On the loop's clock, all is over at `end`.
         """
         left = end - asyncio.get_running_loop().time()
         asking = [asyncio.create_task(self.once(keys, anew=anew))]
@@ -306,17 +288,8 @@ class _Asking(Struct):
 class _PairClient:
     """A pair's orgs, each over its own connections and with its own keys.
 
-    Args:
-        pair: whose orgs.
-        timeouts: for connecting, for each wait for data, and for one whole exchange.
-        keys: where keys come from.
-        redactor: cleans every text that leaves here.
-        clock: what readings are dated with.
-        transports: in the place of the network, for tests; closed with this client.
-        trust: what certificates are verified with; None loads them anew.
-
-    Raises:
-        PreparationError: the certificates or the proxy of this machine cannot be used.
+    `transports` stand in the place of the network, for tests, and are closed with this client; `trust` None loads certificates anew. A
+    PreparationError where the certificates or the proxy of this machine cannot be used.
     """
 
     _reads_only: ClassVar[bool]
@@ -351,11 +324,7 @@ class _PairClient:
         return await self._orgs[role].identify(within)
 
     async def require_keys(self) -> None:
-        """Fetch all four keys now, at the same time.
-
-        Raises:
-            KeyUnavailable: one or more cannot be used; names all of them.
-        """
+        """Fetch all four keys now, at the same time; a KeyUnavailable names all that cannot be used."""
         wanted = [(client.org, which) for client in self._orgs for which in client.org.keys]
         await _fetched(self._orgs.primary.keys, wanted)
 

@@ -111,9 +111,8 @@ class Network(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to whichever of a host's addresses answers first.
 
-        Raises:
-            ConnectTimeout: none did in time, or the name was not found in time.
-            ConnectError: none can be reached, or there is no such name.
+        A ConnectTimeout where none did in time, or the name was not found in time; a ConnectError where none can be reached, or there is
+        no such name.
         """
         options = None if socket_options is None else list(socket_options)
 
@@ -181,11 +180,7 @@ def _in_turn(found: list[str]) -> list[str]:
 async def _first(
     addresses: list[str], connect: Callable[[str], Awaitable[httpcore.AsyncNetworkStream]]
 ) -> httpcore.AsyncNetworkStream:
-    """The first connection that stands; the others are given up.
-
-    Raises:
-        ConnectError: none came about; the first address's reason.
-    """
+    """The first connection that stands; the others are given up. Where none comes about, the first address's error says why."""
     waiting = list(addresses)
     trying: list[asyncio.Future[httpcore.AsyncNetworkStream]] = []
     standing: asyncio.Future[httpcore.AsyncNetworkStream] | None = None
@@ -240,14 +235,9 @@ class _Generation(Struct):
 class Pool(httpx.AsyncBaseTransport):
     """Connections to one host. A request that is marked ANEW, and all after it, go over connections that are new.
 
-    With `urgent`, what is asked at other paths (probes, events, whose keys they are) goes one by one over a connection that
+    With `urgent`, a path, what is asked at others (probes, events, whose keys they are) goes one by one over a connection that
     stands, leaving one free for what is urgent: a handshake takes two round trips, an answer that is waited for one at
-    most. But none waits for more than RATHER_WAIT: one that is slow holds up no other.
-
-    Args:
-        open_connections: opens a set of them.
-        proxy: what they go through, which a failure to connect is then told of.
-        urgent: the path that never waits; None where nothing does.
+    most. But none waits for more than RATHER_WAIT: one that is slow holds up no other. A failure to connect is told of the proxy.
     """
 
     def __init__(
@@ -351,22 +341,14 @@ class Trust:
             threading.Thread(target=load, name="certificates", daemon=True).start()
 
     def verifying(self, ca: str | None) -> ssl.SSLContext | Hampered:
-        """What verifies an org's certificate, or why its `ca` cannot be used.
-
-        Raises:
-            PreparationError: the machine's own certificates cannot be used.
-        """
+        """What verifies an org's certificate, or why its `ca` cannot be used; a PreparationError where the machine's own certificates can't be."""
         with self._mutex:
             if ca not in self._loaded:
                 self._loaded[ca] = _verifying(ca)
             return self._loaded[ca]
 
     def of_machine(self) -> ssl.SSLContext:
-        """What verifies the certificate of a web page.
-
-        Raises:
-            PreparationError: the machine's own certificates cannot be used.
-        """
+        """What verifies the certificate of a web page; a PreparationError where the machine's own certificates cannot be used."""
         found = self.verifying(None)
         assert isinstance(found, ssl.SSLContext)  # noqa: S101 - only an org's own certificates are hampered
         return found
@@ -395,14 +377,8 @@ def open_transport(
     simulator) never is, since a proxy would read them. SSLKEYLOGFILE is not obeyed: it would write down what decrypts
     the keys. A `ca` that cannot be used is this org's trouble alone: then every request to it fails, and says so.
 
-    Args:
-        org: what is asked.
-        environ: where the proxy is found; None for this process's own.
-        trust: what its certificate is verified with; None loads it anew.
-        network: what looks its name up; None for one of its own.
-
-    Raises:
-        PreparationError: the machine's own certificates or the proxy cannot be used.
+    `environ` None is this process's own, `trust` None loads certificates anew, `network` None looks names up by itself. A
+    PreparationError where the machine's own certificates or the proxy cannot be used.
     """
     environ = os.environ if environ is None else environ
     if not _is_secure(org.base_url):
@@ -418,11 +394,7 @@ LONGEST_POLITE = 10.0
 
 
 class Sites:
-    """What the connections of many pairs have in common: one resolver, and which sites have asked to be left alone.
-
-    Args:
-        clock: for how long they have.
-    """
+    """What the connections of many pairs have in common: one resolver, and which sites have asked to be left alone, for how long by the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -453,11 +425,7 @@ _UNSAID = 1.0
 class SharedConnections:
     """Connections that one pair's orgs after the other use: one set for each address, opened when first needed.
 
-    Each org's client brings its own keys, and closes nothing here.
-
-    Args:
-        trust: what certificates are verified with.
-        sites: what they have in common with other such connections; None for nothing.
+    Each org's client brings its own keys, and closes nothing here. `sites` is what they have in common with other such connections.
     """
 
     def __init__(self, trust: Trust, sites: Sites | None = None) -> None:
@@ -466,11 +434,7 @@ class SharedConnections:
         self._opened: dict[tuple[str, str | None], Transport] = {}
 
     def to(self, orgs: Both[Org]) -> Both[Transport]:
-        """Connections to both orgs' APIs.
-
-        Raises:
-            PreparationError: as `open_transport`.
-        """
+        """Connections to both orgs' APIs, raising as `open_transport`."""
         primary, secondary = (_Lent(self._to(org), org.base_url, self._sites) for org in orgs)
         return Both(primary, secondary)
 
@@ -505,8 +469,7 @@ class _Lent(httpx.AsyncBaseTransport):
 def open_page_transport(url: str, environ: Mapping[str, str], trust: Trust) -> Transport:
     """Connections to a web page's host, through the proxy for its URL if there is one. No keys go over them.
 
-    Raises:
-        PreparationError: the certificates or the proxy cannot be used.
+    A PreparationError where the certificates or the proxy cannot be used.
     """
     context = trust.of_machine() if _is_secure(url) else _unused()
     return _opened(url, context, proxy_for(url, environ))

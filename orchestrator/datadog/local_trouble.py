@@ -42,13 +42,7 @@ class Way(Struct, frozen=True):
 
 
 def trouble_of(error: Exception, why: str, way: Way) -> Hampered | None:
-    """What stood in the way of connecting, on this machine or in its network, or None where it may as well be the org.
-
-    Args:
-        error: what ended it.
-        why: that in words.
-        way: how far it came.
-    """
+    """What stood in the way of connecting, on this machine or in its network, or None where it may as well be the org; `why` is the error in words."""
     root = _root_of(error)
     at_proxy = bool(way.proxy) and not way.tunnelling
     if isinstance(root, ssl.SSLCertVerificationError):
@@ -134,13 +128,8 @@ _REMEDY = (
 def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, said: str) -> Hampered | None:
     """Who answered in the place of the API, where that can be told: it speaks JSON, and never redirects.
 
-    A 5xx is no sign: the API's own edge answers those with HTML, too.
-
-    Args:
-        status: the answer's.
-        headers: its headers, names in lower case.
-        body: what was read of it.
-        said: all that in a few words, clean.
+    A 5xx is no sign: the API's own edge answers those with HTML, too. Headers have names in lower case; `said` is all of it in a few
+    words, clean.
     """
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return Hampered(f"a proxy answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX)

@@ -22,13 +22,7 @@ _RIGHTS = {Metric: "timeseries_query", Monitor: "monitors_read"}
 
 
 async def ask_org(kind: Metric | Monitor, client: OrgClient, within: float) -> Measured | Unmeasured:
-    """What the org says of a metric or a monitor.
-
-    Args:
-        kind: what is asked.
-        client: the org's connections and keys.
-        within: seconds for everything, fetching keys included.
-    """
+    """What the org says of a metric or a monitor, within so many seconds, fetching keys included."""
     path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else f"/api/v1/monitor/{kind.id}"
     try:
         exchanged = await client.ask("GET", path, within=within)

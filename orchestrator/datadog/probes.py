@@ -75,10 +75,7 @@ class Probes(Struct, eq=False):
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """Read one probe. Never raises for what the world does: that is the reading.
 
-        Args:
-            probe: what to read.
-            within: a deadline in seconds, where that is less than the probe's own; everything counts against it,
-                fetching keys included.
+        `within` is a deadline in seconds, where that is less than the probe's own; everything counts against it, fetching keys included.
         """
         began = self.clock.monotonic()
         own = probe.kind.timeout.total_seconds()
@@ -288,11 +285,7 @@ class NoValue(Exception):
 
 
 def find(document: JSON, pointer: str) -> JSON:
-    """The value at a pointer; the whole document for "".
-
-    Raises:
-        NoValue: nothing stands there.
-    """
+    """The value at a pointer, the whole document for ""; a NoValue where nothing stands there."""
     found = document
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")  # in this order: RFC 6901, section 4
@@ -309,9 +302,8 @@ def find(document: JSON, pointer: str) -> JSON:
 def value_at(document: JSON, pointer: str) -> Value:
     """The number, text or boolean at a pointer.
 
-    Raises:
-        NoValue: nothing stands there, or something that is no value: null, a list, an object, a text beyond all
-            measure, a number that is not finite.
+    A NoValue where nothing stands there, or something that is no value: null, a list, an object, a text beyond all measure, a number
+    that is not finite.
     """
     found = find(document, pointer)
     where = pointer or "its top"

@@ -27,12 +27,7 @@ _LONGEST_NAME = 40
 
 
 class Unpacker:
-    """Takes a body piece by piece.
-
-    Args:
-        encoding: its Content-Encoding: where it is one that cannot be unpacked, nothing is taken.
-        largest: bytes that it may have, unpacked.
-    """
+    """Takes a body piece by piece, `largest` bytes of it unpacked at most; nothing where its Content-Encoding is one that cannot be unpacked."""
 
     def __init__(self, encoding: str, largest: int) -> None:
         names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in _AS_IT_IS]
@@ -184,11 +179,7 @@ class Departure(Struct):
         self._over_at(min(self.end, asyncio.get_running_loop().time() + left))
 
     def leave(self) -> None:
-        """Let its first byte go.
-
-        Raises:
-            TooLate: not any more.
-        """
+        """Let its first byte go; TooLate where it may not any more."""
         if self.clock.monotonic() > self.by or self.clock.now().timestamp() > self.by_wall:
             raise TooLate
         self._over_at(self.end)
@@ -205,11 +196,7 @@ class ReadOnly(httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a GET on.
-
-        Raises:
-            RuntimeError: it is not a GET: a mistake in this program, so it is loud.
-        """
+        """Pass a GET on; anything else is a mistake in this program, so it is loud: a RuntimeError."""
         if request.method != "GET":
             raise RuntimeError(f"a plan reads only: {request.method} {request.url} was not sent")
         return await self._inner.handle_async_request(request)
@@ -242,18 +229,9 @@ async def exchange(
 ) -> None:
     """Send one request and read its answer into `into`. Only cancellation is raised, a deadline's included.
 
-    What is not known to have stayed here counts as sent.
-
-    Args:
-        transport: the connections.
-        method: GET or POST.
-        url: what is asked.
-        headers: all that are sent, beside those that HTTP itself needs.
-        content: the body, if any.
-        timeouts: for connecting, and for each wait for data.
-        into: filled while it goes on.
-        anew: whether it must go over a new connection.
-        departure: bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent.
+    What is not known to have stayed here counts as sent. The headers are all that are sent, beside those that HTTP itself needs; with
+    `anew` it must go over a new connection. `departure` bounds connecting, and is asked just before the request leaves; where it
+    says no, nothing is sent.
     """
     connect, read = timeouts.connect.total_seconds(), timeouts.read.total_seconds()
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
@@ -305,11 +283,7 @@ class _Trail(Struct):
     connection: Any = None
 
     async def follow(self, event: str, details: Mapping[str, object]) -> None:
-        """Take note of a step: connecting proves that the request is still here, its headers leaving end that.
-
-        Raises:
-            TooLate: its headers may not leave any more.
-        """
+        """Take note of a step: connecting proves that the request is still here, its headers leaving end that; TooLate where they may not leave any more."""
         if event.endswith("send_request_headers.started"):
             if getattr(details.get("request"), "method", b"") == b"CONNECT":
                 self.tunnelling = True  # asking a proxy for a tunnel is not yet the request

@@ -201,10 +201,7 @@ def encode_draft(draft: Draft) -> JSON:
     """The body of the POST, in the draft's casing: the whole record, except `modified_at`, which is the server's.
 
     Snake holds the six documented attributes and what is carried over; Pascal the recorded ones, `OrgDatacenter`
-    where it is known.
-
-    Raises:
-        ValueError: the draft's casing is AUTO, which nobody can write.
+    where it is known. A ValueError for a draft whose casing is AUTO, which nobody can write.
     """
     attributes: dict[str, JSON] = {
         "hamr_status": int(draft.status),

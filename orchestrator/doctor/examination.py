@@ -81,16 +81,10 @@ async def examine(
 ) -> tuple[Readiness, ...]:
     """How ready each pair is, for a planned run and for an emergency. AT_ONCE of them after the other, all questions at the same time.
 
-    Sends the orgs nothing but GETs, and writes nothing but what `keep` is given.
-
-    Args:
-        sessions: one for each pair, all on the same journal.
-        unopened: why the journal could not be opened, where that is so; the sessions' stores are empty then.
-        tell: whether people are sent a test over each of the pairs' channels; to the orgs nothing is sent even then.
-        keep: adds what was found to the journal; None where nothing is to be kept.
-
-    Raises:
-        PreparationError: the certificates or the proxy of this machine cannot be used.
+    Sends the orgs nothing but GETs, and writes nothing but what `keep` is given, None where nothing is to be kept. The sessions, one
+    for each pair, are all on the same journal; `unopened` is why that could not be opened, where their stores are empty. With `tell`,
+    people are sent a test over each of the pairs' channels; to the orgs nothing is sent even then. A PreparationError where the
+    certificates or the proxy of this machine cannot be used.
     """
     found: list[Readiness] = []
     for begin in range(0, len(sessions), AT_ONCE):
@@ -106,11 +100,7 @@ async def examine(
 
 
 def keeper(sources: Sources) -> Keep:
-    """Adds to the journal that is named there; where there is none, it is made.
-
-    Raises:
-        UsageError: the place cannot be right.
-    """
+    """Adds to the journal that is named there; where there is none, it is made. A UsageError where the place cannot be right."""
 
     def keep(looks: Sequence[Entry]) -> None:
         # Opened anew: what a look reads is open for reading only, which works on a journal that can't be written, too.
@@ -307,12 +297,7 @@ async def _probes(session: Session, prober: Prober) -> Mapping[str, ProbeReading
 
 
 def _look_at_journals(sessions: Sequence[Session], unopened: HamrError | None) -> tuple[JournalFound, ...]:
-    """What the journal says of each pair. Blocks: meant for a thread of its own.
-
-    Args:
-        sessions: one for each pair; those that share a store verify it once.
-        unopened: why the journal could not be opened at all, where that is so.
-    """
+    """What the journal says of each pair, or why it could not be opened at all. Blocks: meant for a thread of its own."""
     believed: list[object] = []
     found: list[JournalFound] = []
     for session in sessions:
@@ -359,14 +344,10 @@ def unwritable(
     access: Callable[[Path, int], bool] = os.access,
     free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
 ) -> str:
-    """Why a run could not write the journal, without trying; "" where nothing speaks against it.
+    """Why a run could not write the journal's file, there or not, without trying; "" where nothing speaks against it.
 
-    SQLite keeps its rollback journal beside the file during a transaction, so the folder has to be writable too.
-
-    Args:
-        place: the journal's file, whether it is there or not.
-        access: os.access, or what a test puts in its place.
-        free: how many bytes are free on a folder's disk.
+    SQLite keeps its rollback journal beside the file during a transaction, so the folder has to be writable too. `access` and `free`
+    (bytes on a folder's disk) are the system's, or what a test puts in their place.
     """
     folder = place.parent.absolute()
     while not folder.exists() and folder != folder.parent:

@@ -57,8 +57,7 @@ async def demonstrate(
 ) -> ExitCode:
     """Fail a simulated pair over and bring it home; inventory and journal are left in the folder.
 
-    Raises:
-        HamrError: a port, the folder or the journal could not be used.
+    A HamrError where a port, the folder or the journal could not be used.
     """
     clock = SystemClock()
     config = SimulatorConfig(latency=Both(ROUND_TRIP, ROUND_TRIP))

@@ -155,13 +155,10 @@ def laws_of(
     names: frozenset[str],
     died: frozenset[str] = frozenset(),
 ) -> tuple[Expectation, ...]:
-    """Each law, and whether it held, by both witnesses of a rehearsal.
+    """Each law, and whether it held, by both witnesses: the pair's records, and the `modified_by` of every write that a region has seen.
 
-    Args:
-        records: the journal's, of this drill's pair.
-        stamps_sent: the `modified_by` of every write that a region has seen.
-        names: whose names may stand in a record without being a stranger's: who set the pair up, the server itself.
-        died: runs whose process was killed, and that nobody has taken up again.
+    `names` may stand in a record without being a stranger's: who set the pair up, the server itself. `died` are runs whose process was
+    killed, and that nobody has taken up again.
     """
     by_run: dict[str, _Journalled] = {}
     for record in records:

@@ -272,11 +272,7 @@ def _not_home(
 
 
 def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
-    """The open drill of that id, or the one that a run of that id belongs to, or the open one of that pair.
-
-    Raises:
-        UsageError: there is none, or it is closed.
-    """
+    """The open drill of that id, or the one that a run of that id belongs to, or the open one of that pair; a UsageError where there is none, or it is closed."""
     drills = {drill.drill: drill for history in histories.values() for drill in history.drills.values()}
     by_leg = {leg: drill for drill in drills.values() for leg in drill.legs}
     found = drills.get(name) or by_leg.get(name)
@@ -297,11 +293,7 @@ def drill_named(histories: Mapping[str, History], name: str) -> DrillHistory:
 
 
 def close_rehearsed(store: Store, operator: Operator, drill: DrillHistory, notes: str) -> None:
-    """Close a drill on simulated regions, which are gone: there is nothing to bring home. The notes hold no keys.
-
-    Raises:
-        JournalUnavailable: it cannot be written.
-    """
+    """Close a drill on simulated regions, which are gone: there is nothing to bring home. The notes hold no keys. A JournalUnavailable where it cannot be written."""
     closed = DrillClosed(notes)
     entry = Entry(drill.drill, drill.pair, closed.kind, operator.name, operator.host, encode(closed))
     store.append(entry)

@@ -84,9 +84,8 @@ _AT_ONCE = 0.001
 def scenario_of_story(playbook: Playbook, found: Counterexample, file: str) -> Scenario:
     """The scenario of a counterexample; `file` names its playbook.
 
-    Raises:
-        UsageError: a fault in it has no counterpart on the simulator, no expectation stands for its law, or its route
-            cannot be drilled; by name.
+    A UsageError, by name, where a fault in it has no counterpart on the simulator, no expectation stands for its law, or its route
+    cannot be drilled.
     """
     if found.broken.law not in _TOLD_BY:
         raise UsageError(f"no expectation of a scenario stands for the law {found.broken.law.value}")

@@ -145,10 +145,8 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Two regions as the scenario has them, for as long as the block lasts; nothing of it reaches Datadog.
 
-    The journal calls the pair by `name`; `faults` go wrong beside the scenario's own.
-
-    Raises:
-        HamrError: a port or a folder for temporary files cannot be had.
+    The journal calls the pair by `name`; `faults` go wrong beside the scenario's own. A HamrError where a port or a folder for
+    temporary files cannot be had.
     """
     config = _config(scenario.regions, name)
     with tempfile.TemporaryDirectory(prefix="hamr-drill-") as folder:

@@ -190,11 +190,7 @@ class ProcessStore:
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """As `append`: where one of them is that moment, what comes after it does not become durable any more.
-
-        Raises:
-            ProcessDied: the moment has come, or had come before.
-        """
+        """As `append`: where one of them is that moment, what comes after it does not become durable any more."""
         self._must_live(*entries)
         before = len(self.records_written)
         dies = _index(self._dies, [*self._kinds(), *(entry.kind for entry in entries)])

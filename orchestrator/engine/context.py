@@ -126,8 +126,7 @@ class RunContext(Struct):
     async def intend(self, event: Event) -> None:
         """Journal an intent with all that was told before it, durably, and only then learn from it (law 6).
 
-        Raises:
-            HamrError: it could not be journalled; nothing may be done on it.
+        A HamrError where it could not be journalled: nothing may be done on it.
         """
         self.observer.tell(event)
         try:

@@ -70,10 +70,8 @@ class PairReader(Struct):
     async def read_both(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.
 
-        Args:
-            purpose: what the look is for, as `SituationRead` lists it.
-            journal: False while polling: then the look is journalled only where it shows something new.
-            once: False where something is concluded from this very look: then silence is asked again (law 21).
+        `purpose` is as `SituationRead` lists it. Without `journal`, while polling, the look is journalled only where it shows something
+        new. `once` is False where something is concluded from this very look: then silence is asked again (law 21).
         """
         began = self.run.moment()
         first = self.identities is None

@@ -76,12 +76,8 @@ class Writer(Struct):
     ) -> None:
         """Bring one org to a status, and return when a reading shows it.
 
-        Args:
-            role: the org.
-            status: what to set.
-            transition: the transition that it belongs to, or "".
-            purpose: transition, repair, deliver or adopt, as `Attempt` has it.
-            explained_by: the transition that has to explain how the pair would stand after this write (law 11).
+        It belongs to a `transition`, or to none (""); `purpose` is as `Attempt` has it; the transition of `explained_by` has to explain how
+        the pair would stand after this write (law 11).
         """
         flight = _Flight(role, status, transition, purpose, explained_by)
         try:

@@ -38,21 +38,14 @@ async def bring_pair(
     *,
     controls: RunControl | None = None,
 ) -> PairOutcome:
-    """Bring the session's pair to the fleet's goal, and journal what came of it.
+    """Bring the session's pair to the fleet's goal, and journal what came of it; a JournalUnavailable or JournalDamaged where that could not be.
 
     What the fleet's last taking up has already brought to an end is left at that. A run of this fleet that is open is resumed,
     by whomever it was begun; else one begins, as the fleet was asked for. Where another process is at this very pair for
     this very fleet, or is to go on with it, the outcome says `elsewhere` and is not journalled: ask again later. So it does
     where the end of its run could not be journalled.
 
-    Args:
-        session: the pair's, with the playbook of the fleet's own record.
-        fleet: as the journal has it; it may be a little old.
-        controls: how a person reaches the pair's run, and who is told what happens.
-
-    Raises:
-        JournalUnavailable: what came of it could not be journalled.
-        JournalDamaged: as above.
+    The session goes by the playbook of the fleet's own record; `fleet` may be a little old.
     """
     session.fleet, moved = fleet.fleet, session.moved
     try:
@@ -109,8 +102,7 @@ def _move_since(
 ) -> None:
     """Go on in this machine's own journal (law 9), unless that was done since, by a resume whose run it does not know.
 
-    Raises:
-        JournalUnavailable: this is no emergency, there is none to move to, or it had moved already.
+    A JournalUnavailable where this is no emergency, there is none to move to, or it had moved already.
     """
     if fleet.started.mode is not Mode.EMERGENCY:
         raise error
@@ -218,8 +210,7 @@ def refuse_busy(session: Session, history: History, mode: Mode) -> None:
 async def _refuse_whole(session: Session, goal: Status) -> None:
     """An emergency begins nothing on a pair that has both orgs when its turn comes, whatever it had when that was planned.
 
-    Raises:
-        Refused: both answer, and are not at the goal.
+    Refused where both answer, and are not at the goal.
     """
     standing = await read_status(session, needed=session.playbook.survivors_towards(goal), settle=False)
     if all(reading.status is goal for reading in standing.readings):

@@ -31,11 +31,7 @@ from orchestrator.system.redaction import Redactor
 class Crew:
     """What every pair of a fleet shares: the journal, the keys, the certificates, the resolver and the playbook.
 
-    Args:
-        prepared: the pairs, by name; one at least.
-        store: the open journal.
-        redactor: learns every key.
-        clock: of the fleet itself.
+    `prepared` are the pairs by name, one at least; the redactor learns every key; the clock is the fleet's own.
     """
 
     def __init__(
@@ -231,13 +227,7 @@ def fleet_named(
 ) -> FleetView:
     """The fleet that a person means: by its id, the beginning of one, or `last`; None is the only one that is not finished.
 
-    Args:
-        store: the journal.
-        name: what was typed.
-        onward: what is to be typed with the whole id, where several may be meant.
-
-    Raises:
-        UsageError: there is none, or there are several.
+    `onward` is what is to be typed with the whole id, where several may be meant. A UsageError where there is none, or there are several.
     """
     begun = [record.run for record in store.records(pair="", kinds=(events.FleetStarted.kind,))]
     if not begun:
@@ -302,12 +292,9 @@ class Sweep(Struct, frozen=True):
 
 
 def sweep(wanted: Collection[Hint], jobs: Iterable[QueuedJob], dropped: Collection[int] = ()) -> Sweep:
-    """Find what is to be mended.
+    """Find what is to be mended of all `jobs`: `wanted` are the pairs that fleet runs have still to bring to their goals, in order.
 
-    Args:
-        wanted: the pairs that fleet runs have still to bring to their goals, in the order in which they are to be.
-        jobs: all that there are.
-        dropped: jobs that this very worker has taken, and is not at.
+    `dropped` are jobs that this very worker has taken, and is not at.
     """
     lost: list[int] = []
     there: set[Hint] = set()
@@ -323,11 +310,7 @@ _ENDS = (events.FleetStopped.kind, events.FleetFinished.kind)
 
 
 class OpenFleets:
-    """All fleet runs that were neither stopped nor finished, as the journal has them; `look` reads what is new.
-
-    Args:
-        store: the journal.
-    """
+    """All fleet runs that were neither stopped nor finished, as the journal has them; `look` reads what is new."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -336,12 +319,7 @@ class OpenFleets:
         self._why_not: dict[str, str] = {}
 
     def look(self) -> None:
-        """Take note of what was journalled since.
-
-        Raises:
-            JournalUnavailable: it cannot be read.
-            JournalDamaged: as above.
-        """
+        """Take note of what was journalled since; a JournalUnavailable or JournalDamaged where it cannot be read."""
         for record in self._store.records(pair="", kinds=KINDS, after=self._upto):
             if record.kind in _ENDS:
                 self._open.pop(record.run, None)

@@ -80,13 +80,7 @@ class Rehearsed(Struct, frozen=True):
 
 
 class FleetRehearsal:
-    """As many made-up pairs as there are names, out and home again, in waves.
-
-    Args:
-        context: the journal of drills, and whoever drills.
-        what: is to be rehearsed.
-        audience: who is told how a fleet goes.
-    """
+    """As many made-up pairs as there are names, out and home again, in waves; `audience` gives who is told how a fleet goes."""
 
     def __init__(
         self, context: DrillContext, what: Rehearsed, audience: Callable[[FleetView], Audience]

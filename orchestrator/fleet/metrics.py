@@ -90,14 +90,10 @@ def text_of(registry: CollectorRegistry) -> bytes:
 
 
 def serve(address: str, read: Callable[[], Iterable[ReadinessHistory]]) -> Callable[[], None]:
-    """Serve the metrics to Prometheus, read anew at each look; gives what ends that.
+    """Serve the metrics to Prometheus at HOST:PORT, or :PORT for every address of this machine; gives what ends that.
 
-    Args:
-        address: HOST:PORT, or :PORT for every address of this machine.
-        read: the pairs' readiness now; called in a thread of the server's.
-
-    Raises:
-        UsageError: the address can't be one, or can't be listened on; or the library is not installed.
+    `read` gives the pairs' readiness at each look, in a thread of the server's. A UsageError where the address can't be one, or can't
+    be listened on, or the library is not installed.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():

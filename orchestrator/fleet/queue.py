@@ -126,11 +126,7 @@ class Chores(Struct, frozen=True, eq=False):
 
 
 def lay_out_jobs(address: Address) -> tuple[bool, tuple[str, ...]]:
-    """Lay the tables of jobs out; whether they were not there, and what gives a role the rights that a worker needs.
-
-    Raises:
-        JournalUnavailable: it cannot be done.
-    """
+    """Lay the tables of jobs out; whether they were not there, and what gives a role the rights that a worker needs; a JournalUnavailable where it can't be done."""
     schema = _schema(address)
     return lay_out_beside(address, schema, _MADE_BY, SchemaManager.get_schema() + _IN_ORDER), (
         f"GRANT USAGE ON SCHEMA {schema} TO ROLE;",
@@ -165,8 +161,7 @@ def _reason(error: Exception) -> str:
 async def open_jobs(address: Address) -> AsyncIterator[Jobs]:
     """The jobs beside a team's journal, which was opened before: that tells best what is wrong with its server.
 
-    Raises:
-        JournalUnavailable: they cannot be reached, or their tables are missing, or another version's.
+    A JournalUnavailable where they cannot be reached, or their tables are missing, or another version's.
     """
     schema = _schema(address)
     _quiet()
@@ -222,11 +217,7 @@ class Jobs:
         """Its jobs that it was not at when it swept last."""
 
     async def defer(self, hints: Iterable[Hint]) -> None:
-        """Tell workers to bring these pairs on; where one waits to be taken for the same fleet run already, that will do.
-
-        Raises:
-            JournalUnavailable: they cannot be told.
-        """
+        """Tell workers to bring these pairs on; where one waits to be taken for the same fleet run already, that will do. A JournalUnavailable where they can't be told."""
         await self._defer([_bringing(hint, 0) for hint in hints])
 
     async def _defer(self, wanted: Sequence[jobs.Job]) -> None:
@@ -274,8 +265,7 @@ class Jobs:
     async def sweep(self, wanted: Collection[Hint]) -> Sweep:
         """Take away what nobody is at any more, and tell workers of what is to be done and has no job; gives what that was.
 
-        Raises:
-            JournalUnavailable: the jobs cannot be reached.
+        A JournalUnavailable where the jobs cannot be reached.
         """
         listed = await self.listed()
         idle = frozenset(
@@ -292,10 +282,7 @@ class Jobs:
     async def work(self, chores: Chores, at_once: int, duties: Mapping[str, str]) -> None:
         """Do jobs until this is cancelled, so many at once; those under way are then waited for.
 
-        Args:
-            chores: what is done for them.
-            at_once: how many.
-            duties: what is to be done when, by the duty's name: an expression as cron has them, in UTC.
+        `duties` say what is to be done when, by the duty's name: an expression as cron has them, in UTC.
         """
         self._take_up(chores, duties)
         asyncio.get_running_loop().set_exception_handler(_say)

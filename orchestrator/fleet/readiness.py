@@ -51,18 +51,9 @@ def read_readiness(
     since: datetime,
     now: datetime,
 ) -> Sequence[ReadinessHistory]:
-    """How ready each of the pairs is and was, in their order.
+    """How ready each of the pairs is and was, in their order, by the looks since then; a JournalDamaged where a record cannot be read.
 
-    Args:
-        store: where the pairs' runs are journalled.
-        beside: where drills on the simulator are; those that `store` has count, too.
-        pairs: their names.
-        playbook: theirs.
-        since: when the time begins whose looks are read.
-        now: by our wall clock.
-
-    Raises:
-        JournalDamaged: a record cannot be read.
+    Their runs are journalled in `store`; drills on the simulator that `beside` has count, too.
     """
     return ReadinessOverTime(store, pairs, playbook, now - since, beside).read(now)
 
@@ -83,14 +74,8 @@ _SINCE_FOR = timedelta(days=1)
 class ReadinessOverTime:
     """The same of the pairs of one journal, as often as it is asked for: only what was journalled since is read.
 
-    The time whose looks count begins where it did at first, and for a day: it says how long it is.
-
-    Args:
-        store: where the pairs' runs, and drills on the simulator, are journalled.
-        pairs: their names.
-        playbook: theirs.
-        span: how long the time is, at least.
-        beside: where drills on the simulator are journalled otherwise; None for nowhere.
+    The time whose looks count, `span` at least, begins where it did at first, and for a day: it says how long it is. Drills on the
+    simulator are in `beside`, where that is another journal, as well as in `store`.
     """
 
     def __init__(

@@ -35,8 +35,7 @@ class Selection(Struct, frozen=True):
 def select(inventory: Inventory, asked: Selection) -> tuple[Pair, ...]:
     """The pairs that are meant, in the inventory's order.
 
-    Raises:
-        UsageError: nothing was said, or both all and some; a name, a label or a value is nobody's; or no pair is left.
+    A UsageError where nothing was said, or both all and some; a name, a label or a value is nobody's; or no pair is left.
     """
     if not asked.everything and not asked.names and not asked.labels:
         raise UsageError(

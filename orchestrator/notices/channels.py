@@ -215,12 +215,7 @@ class _Webhook:
         return exchanged
 
     async def address(self) -> tuple[str, Secret]:
-        """Its URL and secret.
-
-        Raises:
-            PreparationError: the URL is none that may be used.
-            KeyUnavailable: one of them cannot be had.
-        """
+        """Its URL and secret; a PreparationError where the URL is none that may be used, a KeyUnavailable where one of them cannot be had."""
         found = await self._services.resolve(self._channel)
         url = found["address"].reveal()
         usage = "an https:// URL is wanted (http:// on loopback alone), without a name or password"
@@ -284,12 +279,7 @@ class _Apprise:
         return None if code == 0 else Failed(one_line(output.last_line(redactor), redactor))
 
     async def address(self) -> str:
-        """Its address.
-
-        Raises:
-            PreparationError: Apprise is not installed, or no address is so long.
-            KeyUnavailable: it cannot be had.
-        """
+        """Its address; a PreparationError where Apprise is not installed, or no address is so long, a KeyUnavailable where it cannot be had."""
         if find_spec("apprise") is None:
             raise PreparationError(f"{NO_APPRISE}.")
         address = (await self._services.resolve(self._channel))["address"].reveal()

@@ -192,10 +192,8 @@ async def resume(
 ) -> RunResult:
     """Take up an open run, with the playbook of its own `run.started`; without one, only deliver what is owed.
 
-    `mode` None keeps the run's, as it made its last write; the overrides hold for the rest of it, beside those that it began with.
-
-    Raises:
-        HamrError: nothing more was intended; the error says why.
+    `mode` None keeps the run's, as it made its last write; the overrides hold for the rest of it, beside those that it began with. A
+    HamrError says why nothing more was intended.
     """
     going_on = mode or (run.resumes_as if run is not None else Mode.PLANNED)
     if going_on is Mode.EMERGENCY:

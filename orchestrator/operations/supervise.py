@@ -267,12 +267,10 @@ async def _unkept(
 
 
 def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]:
-    """A run that found nothing to do has moved nothing: what earlier runs still owe after their transitions stays owed.
+    """What stays owed, "transition/hook" by the run that owes it; those runs are no longer closed by this one.
 
-    Only of those that ended owing: one that stopped for somebody else's write would, resumed, stop for it for ever.
-
-    Returns:
-        "transition/hook" of what stays owed, by the run that owes it; those runs are no longer closed by this one.
+    A run that found nothing to do has moved nothing: what earlier runs still owe after their transitions stays owed. Only of those
+    that ended owing: one that stopped for somebody else's write would, resumed, stop for it for ever.
     """
     if ending.end is not End.DONE or active.state.intended:
         return {}

@@ -78,11 +78,7 @@ class SimulatedOrg(Struct, frozen=True):
 
 
 def simulated_orgs(seed: int = 0) -> Both[SimulatedOrg]:
-    """Both orgs of a simulated pair: readable, and the same for the same seed.
-
-    Args:
-        seed: 0 to 9999; pairs with different seeds share no uuid and no key.
-    """
+    """Both orgs of a simulated pair: readable, and the same for the same seed, 0 to 9999; pairs of different seeds share no uuid and no key."""
     return Both(_org(Role.PRIMARY, "us1", 1, seed), _org(Role.SECONDARY, "eu1", 2, seed))
 
 

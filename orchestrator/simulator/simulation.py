@@ -67,11 +67,7 @@ class Simulation:
         # By the occasion's id; the occasion is kept, so that its id stays its own.
 
     async def __aenter__(self) -> Self:
-        """Start both regions; on return both accept connections.
-
-        Raises:
-            UsageError: a port cannot be had.
-        """
+        """Start both regions; on return both accept connections. A UsageError where a port cannot be had."""
         try:
             for role in Role:
                 app = region_app(self.regions, role, self._align)
@@ -344,15 +340,10 @@ _REGIONS = ("eu1", "us1", "ap1")
 
 
 class ManySimulations:
-    """Their regions, which share two loopback ports, and live in the clock's time.
+    """Their regions, which share two loopback ports (those of the first config), and live in the clock's time.
 
-    What goes wrong does so for one pair alone: where its region is dark, a connection that another pair may need, too, is
-    made and then reset, and not refused.
-
-    Args:
-        configs: what each pair is like; the first one's ports are those of all.
-        faults: what goes wrong at each pair, by its number from 0.
-        clock: the system's, where none is given.
+    What goes wrong at each pair, `faults` says by its number from 0. It does so for one pair alone: where its region is dark, a
+    connection that another pair may need, too, is made and then reset, and not refused.
     """
 
     def __init__(
@@ -371,11 +362,7 @@ class ManySimulations:
         self._listeners: dict[Role, Listener] = {}
 
     async def __aenter__(self) -> Self:
-        """Start both listeners.
-
-        Raises:
-            UsageError: a port cannot be had.
-        """
+        """Start both listeners; a UsageError where a port cannot be had."""
         try:
             for role in Role:
                 ports = self.configs[0].ports

@@ -213,8 +213,7 @@ class RegionProtocol(H11Protocol):
 class Listener:
     """One region's port (0: a free one): ours from the beginning to the end, open only while the region is there.
 
-    Raises:
-        UsageError: the port cannot be had.
+    A UsageError where the port cannot be had.
     """
 
     def __init__(self, app: ASGIApp, port: int, label: str) -> None:

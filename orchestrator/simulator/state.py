@@ -399,11 +399,7 @@ class Timeline(Generic[V]):
 
 
 class Telemetry:
-    """The metrics and monitors of one pair. What is set at the start holds for all that was before, too.
-
-    Raises:
-        ValueError: a metric's value or a monitor's state is none.
-    """
+    """The metrics and monitors of one pair. What is set at the start holds for all that was before, too; a ValueError for no value or state."""
 
     def __init__(
         self, metrics: Both[Mapping[str, MetricValue]], monitors: Both[Mapping[int, str | None]], start: float

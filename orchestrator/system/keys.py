@@ -59,12 +59,9 @@ def together(problems: Sequence[KeyUnavailable]) -> KeyUnavailable:
 
 
 class KeyRing:
-    """Fetches keys by reference, each once, and once more where an org denied it.
+    """Fetches keys by reference, each once, and once more where an org denied it: a command's after `refetch_after` seconds at the soonest.
 
-    Args:
-        environ: the environment variables; commands are run with them too.
-        redactor: learns every key.
-        refetch_after: seconds between two runs of a command whose key is denied.
+    Commands are run with the environment variables, too; the redactor learns every key.
     """
 
     def __init__(

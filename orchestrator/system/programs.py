@@ -30,11 +30,7 @@ _INVISIBLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060
 
 
 class Capture:
-    """Takes whatever a program prints, and keeps the first and the last of it.
-
-    Args:
-        keep: bytes that are kept of each.
-    """
+    """Takes whatever a program prints, and keeps so many bytes of the first and as many of the last of it."""
 
     def __init__(self, keep: int = KEPT_BYTES) -> None:
         self._keep = keep
@@ -141,22 +137,14 @@ async def run_to_end(
     grace: float = GRACE,
     given: bytes = b"",
 ) -> int | None:
-    """Run a program; its exit code, negative for a signal, or None where its time was up and it was ended.
+    """Run a program; its exit code, negative for a signal, or None where its time was up and it was ended; a NotStarted where it could not be started.
 
     What it leaves running when it ends by itself is left alone, and not waited for. Should anything go wrong meanwhile,
     cancellation included, its process group is ended.
 
-    Args:
-        argv: the program and its arguments.
-        environ: its whole environment.
-        output: takes its stdout; its stderr too, where there are no `errors`.
-        errors: takes its stderr.
-        within: seconds that it may take.
-        grace: seconds that its process group has to end by itself when its time is up.
-        given: what it reads from its stdin; few enough bytes for a pipe to hold them (64 KiB).
-
-    Raises:
-        NotStarted: it could not be started.
+    `environ` is its whole environment. `output` takes its stdout, and its stderr where there are no `errors`. It has `within` seconds,
+    and when they are over its process group has `grace` to end by itself. `given` is what it reads from its stdin: few enough bytes
+    for a pipe to hold them (64 KiB).
     """
     pipes: list[Pipe] = []
     try:

@@ -38,16 +38,9 @@ def sources_of(
     journal: str = "",
     operator: str = "",
 ) -> Sources:
-    """Where everything comes from: arguments, else hamr_pairs, hamr_playbook, … of the configuration.
+    """Where everything comes from: arguments, else hamr_pairs, hamr_playbook, … of the experiment's configuration.
 
-    Args:
-        configuration: the experiment's.
-        secrets: the activity's: each is an environment variable to whatever names it, such as {env: NAME} in the
-            inventory.
-        pairs: the inventory's file.
-        playbook: a playbook's file or name.
-        journal: the journal's file.
-        operator: NAME@HOST.
+    Each of the activity's secrets is an environment variable to whatever names it, such as {env: NAME} in the inventory.
     """
     given = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
     named = {name: text or _configured(configuration, f"hamr_{name}") for name, text in given.items()}
