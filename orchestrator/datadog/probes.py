@@ -64,10 +64,8 @@ class Probes(Struct, eq=False):
     transports: Both[Transport] | None = None
     """To the orgs; in the place of the network, for tests. Closed with these probes, as the others are."""
     trust: Trust = field(default_factory=Trust)
-    page_transport: Transport | None = None
-    """To web pages, likewise."""
     pages: dict[str, Transport] = field(default_factory=dict)
-    """Connections to each host of a page that was asked."""
+    """Connections to each host of a page that was asked, likewise."""
 
     def __repr__(self) -> str:
         return f"Probes({self.pair.name})"
@@ -169,8 +167,6 @@ class Probes(Struct, eq=False):
 
     def _reach(self, url: str) -> Transport:
         """Connections for one page; each host has its own, opened when it is first asked."""
-        if self.page_transport is not None:
-            return ReadOnly(self.page_transport)
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self.pages:
@@ -186,10 +182,7 @@ class Probes(Struct, eq=False):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        opened = [*self.pages.values(), *(self.transports or ())]
-        if self.page_transport is not None:
-            opened.append(self.page_transport)
-        for transport in opened:
+        for transport in (*self.pages.values(), *(self.transports or ())):
             await transport.aclose()
 
     async def __aenter__(self) -> Self:

@@ -66,7 +66,7 @@ def _decode(body: JSON) -> HamrRecord:
     return HamrRecord(
         org_uuid=uuid,
         status=_status(attributes),
-        is_primary=_flag(attributes, "is_primary"),
+        is_primary=_is_primary(attributes),
         modified_by=_text(attributes, "modified_by") or "",
         modified_at=_moment(attributes),
         target_uuid=_text(attributes, "target_org_uuid") or "",
@@ -94,11 +94,11 @@ def _status(attributes: Mapping[str, JSON]) -> int:
     return number
 
 
-def _flag(attributes: Mapping[str, JSON], name: str) -> bool | None:
-    value = _attribute(attributes, name)
+def _is_primary(attributes: Mapping[str, JSON]) -> bool | None:
+    value = _attribute(attributes, "is_primary")
     if value is None or isinstance(value, bool):
         return value
-    raise _Unreadable(f"its {name} is {_kind(value)}, not true or false")
+    raise _Unreadable(f"its is_primary is {_kind(value)}, not true or false")
 
 
 def _text(attributes: Mapping[str, JSON], name: str) -> str | None:

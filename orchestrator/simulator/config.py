@@ -101,7 +101,6 @@ class RateLimit(Struct, frozen=True):
     limit: int
     period: float
     """Seconds."""
-    name: str = "hamr"
 
     def __post_init__(self) -> None:
         if self.limit < 1 or self.period <= 0:

@@ -340,7 +340,7 @@ _REGIONS = ("eu1", "us1", "ap1")
 
 
 class ManySimulations:
-    """Their regions, which share two loopback ports (those of the first config), and live in the clock's time.
+    """Their regions, which share two loopback ports (those of the first config).
 
     What goes wrong at each pair, `faults` says by its number from 0. It does so for one pair alone: where its region is dark, a
     connection that another pair may need, too, is made and then reset, and not refused.
@@ -351,12 +351,10 @@ class ManySimulations:
         configs: Sequence[SimulatorConfig],
         *,
         faults: Callable[[int], Iterable[Fault]] = lambda _: (),
-        clock: Clock | None = None,
     ) -> None:
-        self.configs = tuple(configs)
-        ours = SystemClock() if clock is None else clock
+        self.configs, clock = tuple(configs), SystemClock()
         self.regions = {
-            config.pair: Regions(config, ours, faults(number)) for number, config in enumerate(configs)
+            config.pair: Regions(config, clock, faults(number)) for number, config in enumerate(configs)
         }
         """By the pair's name."""
         self._listeners: dict[Role, Listener] = {}

@@ -338,7 +338,7 @@ class Allowance(Struct, frozen=True):
             "X-RateLimit-Period": f"{self.limit.period:g}",
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": str(math.ceil(self.reset)),
-            "X-RateLimit-Name": self.limit.name,
+            "X-RateLimit-Name": "hamr",
         }
 
 

@@ -296,7 +296,7 @@ async def test_law_02_probes_send_nothing_but_gets() -> None:
         timeouts=Timeouts(),
         environ={},
         transports=Both(transport, transport),
-        page_transport=transport,
+        pages={"http://example.com": transport},
     ) as taker:
         for role in Role:
             asker = taker._client(Metric(role, "q"))
