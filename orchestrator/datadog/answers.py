@@ -13,27 +13,9 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orchestrator.model import reading
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import KeysSaid
-from orchestrator.model.reading import (
-    Absent,
-    Accepted,
-    Answer,
-    Denied,
-    Exchange,
-    Hampered,
-    HamrRecord,
-    Identity,
-    Lost,
-    NotSent,
-    Present,
-    Rejected,
-    Sight,
-    Throttled,
-    Unreachable,
-    Unreadable,
-    Unrecognised,
-)
 from orchestrator.model.status import Role, Status
 from orchestrator.system.redaction import Redactor
 
@@ -198,13 +180,13 @@ _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 
 
-def trace_of(exchanged: Exchanged, taken: float, redactor: Redactor) -> Exchange:
+def trace_of(exchanged: Exchanged, taken: float, redactor: Redactor) -> reading.Exchange:
     """What an exchange leaves for the journal: no keys, and of the body no more than an unusable one's beginning."""
     found = next((exchanged.headers[name] for name in _REQUEST_IDS if exchanged.headers.get(name)), None)
     unusable = exchanged.status is not None and not (
         _accepted(exchanged.status) and _record(exchanged, redactor)
     )
-    return Exchange(
+    return reading.Exchange(
         seconds=taken,
         http_status=exchanged.status,
         server_date=http_date(exchanged.headers.get("date")),
@@ -213,33 +195,33 @@ def trace_of(exchanged: Exchanged, taken: float, redactor: Redactor) -> Exchange
     )
 
 
-def sight_of(exchanged: Exchanged, redactor: Redactor) -> Sight:
+def sight_of(exchanged: Exchanged, redactor: Redactor) -> reading.Sight:
     """What a GET of an org's record showed."""
     status = exchanged.status
     hampered = hampered_by(exchanged, redactor)
     if hampered is not None:
         return hampered
     if status is None:
-        return Unreachable(one_line(exchanged.failure, redactor))
+        return reading.Unreachable(one_line(exchanged.failure, redactor))
     said = said_of(exchanged, redactor)
     if status in DENIALS:
-        return Denied(said)
+        return reading.Denied(said)
     if _unable(status) or status == _TOO_MANY_REQUESTS:
-        return Unreachable(said)
+        return reading.Unreachable(said)
     if exchanged.failure:
-        return Unreachable(f"{said}, and then {one_line(exchanged.failure, redactor)}")
+        return reading.Unreachable(f"{said}, and then {one_line(exchanged.failure, redactor)}")
     if exchanged.refused:
-        return Unreadable(f"{said}: {exchanged.refused}")
+        return reading.Unreadable(f"{said}: {exchanged.refused}")
     if status == HTTPStatus.NOT_FOUND:
         if is_api_error(exchanged.body):
-            return Absent()
-        return Unreadable(f"{said}, which is not how the API says that there is no connection")
+            return reading.Absent()
+        return reading.Unreadable(f"{said}, which is not how the API says that there is no connection")
     if status != HTTPStatus.OK:
-        return Unreadable(said)
+        return reading.Unreadable(said)
     return _sight_of_body(exchanged, redactor)
 
 
-def hampered_by(exchanged: Exchanged, redactor: Redactor) -> Hampered | None:
+def hampered_by(exchanged: Exchanged, redactor: Redactor) -> reading.Hampered | None:
     """What on this machine or in its network kept the org's own answer from us, if anything did."""
     if exchanged.status is None:
         found = exchanged.trouble
@@ -251,30 +233,32 @@ def hampered_by(exchanged: Exchanged, redactor: Redactor) -> Hampered | None:
     return replace(found, reason=one_line(found.reason, redactor), remedy=one_line(found.remedy, redactor))
 
 
-def _sight_of_body(exchanged: Exchanged, redactor: Redactor) -> Sight:
+def _sight_of_body(exchanged: Exchanged, redactor: Redactor) -> reading.Sight:
     record = _decoded(exchanged, redactor)
     if isinstance(record, str):
-        return Unreadable(f"the answer is not a HAMR record: {one_line(record, redactor)}")
+        return reading.Unreadable(f"the answer is not a HAMR record: {one_line(record, redactor)}")
     known = Status.of(record.status)
-    return Unrecognised(record) if known is None else Present(record, known)
+    return reading.Unrecognised(record) if known is None else reading.Present(record, known)
 
 
-def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redactor) -> Answer:
+def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redactor) -> reading.Answer:
     """What a POST of an org's record came to. What is not certain is Lost."""
     left = trace_of(exchanged, taken, redactor)
     failure = one_line(exchanged.failure, redactor)
     status = exchanged.status
     if status is None:
-        return Lost(left, failure) if exchanged.sent else NotSent(left, failure)
+        return reading.Lost(left, failure) if exchanged.sent else reading.NotSent(left, failure)
     if status == _TOO_MANY_REQUESTS:
-        return Throttled(left, retry_after(exchanged.headers, now))
+        return reading.Throttled(left, retry_after(exchanged.headers, now))
     if _accepted(status):
         if exchanged.failure:
-            return Lost(left, f"HTTP {status}, but the answer did not end: {failure}")
-        return Accepted(left, _record(exchanged, redactor))
+            return reading.Lost(left, f"HTTP {status}, but the answer did not end: {failure}")
+        return reading.Accepted(left, _record(exchanged, redactor))
     said = said_of(exchanged, redactor)
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else Lost(left, said)
+    return (
+        reading.Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else reading.Lost(left, said)
+    )
 
 
 def may_pass(exchanged: Exchanged) -> bool:
@@ -283,24 +267,24 @@ def may_pass(exchanged: Exchanged) -> bool:
     return status is None or bool(exchanged.failure) or _unable(status) or status == _TOO_MANY_REQUESTS
 
 
-def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> Identity:
+def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> reading.Identity:
     """Which org `GET /api/v2/validate` says that the key belongs to."""
     unanswered = _unanswered(exchanged, redactor)
     if unanswered is not None:
-        return Identity(role, None, unanswered)
+        return reading.Identity(role, None, unanswered)
     said = said_of(exchanged, redactor)
     if exchanged.failure:
-        return Identity(role, None, f"{said}, and then {one_line(exchanged.failure, redactor)}")
+        return reading.Identity(role, None, f"{said}, and then {one_line(exchanged.failure, redactor)}")
     if exchanged.status != HTTPStatus.OK or exchanged.refused:
-        return Identity(role, None, f"{said}: {exchanged.refused}" if exchanged.refused else said)
+        return reading.Identity(role, None, f"{said}: {exchanged.refused}" if exchanged.refused else said)
     body = body_of(exchanged, redactor)
     if isinstance(body, NoBody):
-        return Identity(role, None, f"the answer to validate cannot be used: {body.reason}")
+        return reading.Identity(role, None, f"the answer to validate cannot be used: {body.reason}")
     data = body.get("data") if isinstance(body, dict) else None
     uuid = data.get("id") if isinstance(data, dict) else None
     if not isinstance(uuid, str) or not uuid or uuid != one_line(uuid, redactor):
-        return Identity(role, None, "the answer to validate does not name an org")
-    return Identity(role, uuid)
+        return reading.Identity(role, None, "the answer to validate does not name an org")
+    return reading.Identity(role, uuid)
 
 
 def keys_said(role: Role, exchanged: Exchanged, redactor: Redactor) -> KeysSaid:
@@ -342,14 +326,14 @@ def body_of(exchanged: Exchanged, redactor: Redactor) -> JSON | NoBody:
         return NoBody("it is not JSON")
 
 
-def _decoded(exchanged: Exchanged, redactor: Redactor) -> HamrRecord | str:
+def _decoded(exchanged: Exchanged, redactor: Redactor) -> reading.HamrRecord | str:
     body = body_of(exchanged, redactor)
     return body.reason if isinstance(body, NoBody) else decode_record(body)
 
 
-def _record(exchanged: Exchanged, redactor: Redactor) -> HamrRecord | None:
+def _record(exchanged: Exchanged, redactor: Redactor) -> reading.HamrRecord | None:
     record = _decoded(exchanged, redactor) if exchanged.whole else None
-    return record if isinstance(record, HamrRecord) else None
+    return record if isinstance(record, reading.HamrRecord) else None
 
 
 def _accepted(status: int) -> bool:

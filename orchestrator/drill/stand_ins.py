@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from datetime import datetime
@@ -103,14 +103,11 @@ class RehearsedSession(Session):
     """Whether the scenario scripts metrics or monitors of the regions."""
 
     @asynccontextmanager
-    async def _agreed(self, over: Both[Transport] | None) -> AsyncIterator[Prober]:
+    async def prober(self, over: Both[Transport] | None = None) -> AsyncIterator[Prober]:
+        """Probes that say what was agreed."""
         real = Session.prober(self, over) if self.scripted else nullcontext(RecordedProbes(self.clock))
         async with real as asked:
             yield StubProber(self.stubs, self.clock, asked, self.scripted)
-
-    def prober(self, over: Both[Transport] | None = None) -> AbstractAsyncContextManager[Prober]:
-        """Probes that say what was agreed."""
-        return self._agreed(over)
 
     def programs(self) -> Programs:
         """Programs that are not started."""

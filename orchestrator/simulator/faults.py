@@ -5,26 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
-from orchestrator.config.faults import (
-    RECORD_PATH,
-    AnswerLost,
-    AppliedLate,
-    ClientError,
-    ConnectionRefused,
-    ConnectionReset,
-    Drip,
-    Fault,
-    FaultKind,
-    ForeignWriter,
-    RegionDark,
-    ServerError,
-    Silence,
-    Slow,
-    StaleRead,
-    Throttle,
-    TruncatedBody,
-    WrongBody,
-)
+from orchestrator.config import faults
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
@@ -32,13 +13,13 @@ from orchestrator.model.status import Role, Status
 class Faults:
     """The script in force. Deterministic: each fault counts the requests that match it, and nothing else matters."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._seen: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
+    def __init__(self, script: Iterable[faults.Fault] = ()) -> None:
+        self._seen: list[tuple[faults.Fault, int]] = [(fault, 0) for fault in script]
         self._listeners: list[Callable[[], None]] = []
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *more: faults.Fault) -> None:
         """Put more faults in force; each counts from now on."""
-        self._seen += [(fault, 0) for fault in faults]
+        self._seen += [(fault, 0) for fault in more]
         self._changed()
 
     def clear(self) -> None:
@@ -46,19 +27,19 @@ class Faults:
         self._seen = []
         self._changed()
 
-    def pending(self) -> tuple[Fault, ...]:
+    def pending(self) -> tuple[faults.Fault, ...]:
         """The faults that can still strike."""
         return tuple(
             fault for fault, seen in self._seen if fault.times is None or seen + 1 < fault.at + fault.times
         )
 
-    def match(self, role: Role, method: str, path: str) -> tuple[Fault, ...]:
+    def match(self, role: Role, method: str, path: str) -> tuple[faults.Fault, ...]:
         """Count one request, and give the faults that strike it, in the order in which they were added."""
         struck = self.due(role, method, path)
         self._seen = [(fault, seen + fault.concerns(role, method, path)) for fault, seen in self._seen]
         return struck
 
-    def due(self, role: Role, method: str, path: str) -> tuple[Fault, ...]:
+    def due(self, role: Role, method: str, path: str) -> tuple[faults.Fault, ...]:
         """The faults that would strike such a request just now. Nothing is counted."""
         return tuple(
             fault
@@ -66,28 +47,28 @@ class Faults:
             if fault.concerns(role, method, path) and fault.strikes(seen + 1)
         )
 
-    def refusing(self, role: Role) -> Fault | None:
+    def refusing(self, role: Role) -> faults.Fault | None:
         """The fault that refuses the next connection to this org, whatever is asked; None where there is none.
 
         On real sockets a request over an open connection cannot be refused, so its listener is closed ahead of it. One for another path has to see the request first, as one for a method has.
         """
         for fault, seen in self._seen:
             if (
-                isinstance(fault.kind, ConnectionRefused)
+                isinstance(fault.kind, faults.ConnectionRefused)
                 and fault.method is None
-                and fault.path in (None, RECORD_PATH)
+                and fault.path in (None, faults.RECORD_PATH)
                 and fault.role in (None, role)
                 and fault.strikes(seen + 1)
             ):
                 return fault
         return None
 
-    def spend(self, fault: Fault) -> None:
+    def spend(self, fault: faults.Fault) -> None:
         """Count one request for a fault that struck before the request could be seen."""
         self.struck(fault)
         self._changed()
 
-    def struck(self, fault: Fault) -> None:
+    def struck(self, fault: faults.Fault) -> None:
         """Count once more for a fault that struck without a request."""
         self._seen = [(each, seen + 1 if each is fault else seen) for each, seen in self._seen]
 
@@ -103,23 +84,25 @@ class Faults:
 class Timetable:
     """When each fault that has its own time is due, counted from when it was added; follows the script when that is changed."""
 
-    def __init__(self, faults: Faults, monotonic: Callable[[], float]) -> None:
-        self._faults = faults
+    def __init__(self, script: Faults, monotonic: Callable[[], float]) -> None:
+        self._faults = script
         self._monotonic = monotonic
-        self._entries: list[tuple[float, Fault]] = []
-        faults.on_change(self._follow)
+        self._entries: list[tuple[float, faults.Fault]] = []
+        script.on_change(self._follow)
         self._follow()
 
-    def due(self, monotonic: float) -> Iterator[tuple[float, Fault]]:
+    def due(self, monotonic: float) -> Iterator[tuple[float, faults.Fault]]:
         """Take out, in the order of their times, the faults whose time has come, each with that time."""
         while self._entries and self._entries[0][0] <= monotonic:
             due, fault = self._entries.pop(0)
             self._faults.struck(fault)
             yield due, fault
 
-    def darkening(self) -> tuple[tuple[float, Fault], ...]:
+    def darkening(self) -> tuple[tuple[float, faults.Fault], ...]:
         """The faults that will make a region go dark, each with its time."""
-        return tuple((due, fault) for due, fault in self._entries if isinstance(fault.kind, RegionDark))
+        return tuple(
+            (due, fault) for due, fault in self._entries if isinstance(fault.kind, faults.RegionDark)
+        )
 
     def _follow(self) -> None:
         timed = [fault for fault in self._faults.pending() if fault.after is not None]
@@ -137,33 +120,33 @@ class Timetable:
 
 _WRONG: tuple[JSON, ...] = (None, "<html></html>", {"data": []}, {"data": {"id": "x"}})
 
-_DRAWN: tuple[Callable[[Random], FaultKind], ...] = (
-    lambda _: ConnectionRefused(),
-    lambda random: Slow(round(random.uniform(0.1, 20.0), 1)),
-    lambda random: Drip(round(random.uniform(0.01, 0.5), 2)),
-    lambda random: Silence(applied=random.random() < 0.5),  # noqa: PLR2004 - as often as not
-    lambda _: AnswerLost(),
-    lambda random: AppliedLate(round(random.uniform(0.1, 30.0), 1)),
-    lambda _: ConnectionReset(),
-    lambda random: ClientError(random.choice((400, 401, 403, 404))),
-    lambda random: Throttle(reset=random.randint(1, 10)),
-    lambda random: ServerError(random.choice((500, 502, 503, 504)), applied=random.random() < 0.5),  # noqa: PLR2004 - as above
-    lambda _: TruncatedBody(),
-    lambda random: WrongBody(random.choice(_WRONG)),
-    lambda random: StaleRead(random.choice((None, 1.0, 5.0))),
-    lambda random: ForeignWriter(
+_DRAWN: tuple[Callable[[Random], faults.FaultKind], ...] = (
+    lambda _: faults.ConnectionRefused(),
+    lambda random: faults.Slow(round(random.uniform(0.1, 20.0), 1)),
+    lambda random: faults.Drip(round(random.uniform(0.01, 0.5), 2)),
+    lambda random: faults.Silence(applied=random.random() < 0.5),  # noqa: PLR2004 - as often as not
+    lambda _: faults.AnswerLost(),
+    lambda random: faults.AppliedLate(round(random.uniform(0.1, 30.0), 1)),
+    lambda _: faults.ConnectionReset(),
+    lambda random: faults.ClientError(random.choice((400, 401, 403, 404))),
+    lambda random: faults.Throttle(reset=random.randint(1, 10)),
+    lambda random: faults.ServerError(random.choice((500, 502, 503, 504)), applied=random.random() < 0.5),  # noqa: PLR2004 - as above
+    lambda _: faults.TruncatedBody(),
+    lambda random: faults.WrongBody(random.choice(_WRONG)),
+    lambda random: faults.StaleRead(random.choice((None, 1.0, 5.0))),
+    lambda random: faults.ForeignWriter(
         random.choice((Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)),
         after=random.random() < 0.5,  # noqa: PLR2004 - as above
     ),
-    lambda random: RegionDark(round(random.uniform(1.0, 60.0), 1), silent=random.random() < 0.5),  # noqa: PLR2004 - as above
+    lambda random: faults.RegionDark(round(random.uniform(1.0, 60.0), 1), silent=random.random() < 0.5),  # noqa: PLR2004 - as above
 )
 
 
-def random_faults(seed: int, *, count: int = 3, within: int = 8) -> tuple[Fault, ...]:
+def random_faults(seed: int, *, count: int = 3, within: int = 8) -> tuple[faults.Fault, ...]:
     """Faults of any kind, the same for the same seed; each begins within so many matching requests."""
     random = Random(seed)  # noqa: S311 - a replayable draw is the point
     return tuple(
-        Fault(
+        faults.Fault(
             random.choice(_DRAWN)(random),
             at=random.randint(1, within),
             role=random.choice((Role.PRIMARY, Role.SECONDARY)),
