@@ -15,6 +15,7 @@ from orchestrator.model.events import DrillClosed, Event, encode
 from orchestrator.model.journal import Entry
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
+from orchestrator.model.plain import EMPTY
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
@@ -88,22 +89,16 @@ class OpenDrill(Struct):
         return await start(session, request, controls=self.controls, drill=self.drill)
 
     async def resume(
-        self, *, mode: Mode | None = None, reason: str = "", overrides: Mapping[str, str] | None = None
+        self, overrides: Mapping[str, str], *, mode: Mode | None = None, reason: str = ""
     ) -> RunResult:
         """As `hamr resume`."""
-        return await resume(
-            self.session,
-            self.session.history().open_run,
-            mode=mode,
-            reason=reason,
-            overrides=dict(overrides or {}),
-            controls=self.controls,
-        )
+        session, controls = self.session, self.controls
+        run = session.history().open_run
+        return await resume(session, run, mode=mode, reason=reason, overrides=overrides, controls=controls)
 
-    async def adopt(self, truth: Role, reason: str, overrides: Mapping[str, str] | None = None) -> RunResult:
+    async def adopt(self, truth: Role, reason: str, overrides: Mapping[str, str] = EMPTY) -> RunResult:
         """As `hamr adopt`."""
-        over = dict(overrides or {})
-        return await adopt(self.session, truth, reason, overrides=over, controls=self.controls)
+        return await adopt(self.session, truth, reason, overrides=overrides, controls=self.controls)
 
     def tell(self, event: Event) -> None:
         """Tell those who watch."""
@@ -141,7 +136,7 @@ class _Move(enum.Enum):
 
 
 async def bring_home(
-    opened: OpenDrill, drill: DrillHistory, *, overrides: Mapping[str, str] | None = None
+    opened: OpenDrill, drill: DrillHistory, *, overrides: Mapping[str, str] = EMPTY
 ) -> FailbackResult:
     """Bring the pair to where it stood when the drill began; it sends nothing where it stands there already.
 
@@ -169,7 +164,7 @@ async def bring_home(
         _refuse_undrillable(session, drill)
         tried.add((move, standing.phase.label))
         try:
-            results.append(await _do(move, opened, drill, overrides or {}))
+            results.append(await _do(move, opened, drill, overrides))
         except HamrError as error:
             trouble = error
         else:
@@ -217,7 +212,7 @@ def _moves(history: History, standing: Standing, *, simulated: bool) -> tuple[_M
 async def _do(move: _Move, opened: OpenDrill, drill: DrillHistory, overrides: Mapping[str, str]) -> RunResult:
     match move:
         case _Move.RESUME:
-            return await opened.resume(overrides=overrides)
+            return await opened.resume(overrides)
         case _Move.ADOPT:
             return await opened.adopt(Role.SECONDARY, f"clean-up of drill {drill.drill}")
         case _Move.RUN | _Move.ONWARD:
@@ -319,7 +314,8 @@ async def close(
         Incomplete: it can't be brought home; the drill stays open.
         HamrError: the journal or the orgs could not be used at all.
     """
-    check_overrides(overrides or {}, session.playbook)
+    overrides = overrides or {}
+    check_overrides(overrides, session.playbook)
     _refuse_other_orgs(session, drill)
     _refuse_held(session, drill)
     opened = OpenDrill(session, drill.drill, controls or RunControl())

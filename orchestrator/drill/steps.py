@@ -160,7 +160,7 @@ async def _type(command: Command, opened: OpenDrill) -> Ended:
                 return await opened.run(to, overrides, mode=mode, reason=reason)
             case DoResume(emergency=emergency, reason=reason, overrides=overrides):
                 chosen = Mode.EMERGENCY if emergency else None
-                return await opened.resume(mode=chosen, reason=reason, overrides=overrides)
+                return await opened.resume(overrides, mode=chosen, reason=reason)
             case DoAdopt(truth=truth, reason=reason, overrides=overrides):
                 return await opened.adopt(truth, reason, overrides)
             case _ as never:
