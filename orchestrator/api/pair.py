@@ -138,8 +138,7 @@ class OpenPair:
     async def status(self) -> Standing:
         """Where the pair stands: both orgs, the phase, what is owed or unknown, the lock. Reads, and writes nothing.
 
-        Raises:
-            HamrError: the journal cannot be read. What the orgs answer, or that they don't, is the result.
+        A HamrError where the journal cannot be read. What the orgs answer, or that they don't, is the result.
         """
         with self._session() as session:
             return await read_status(session)
@@ -224,9 +223,7 @@ class OpenPair:
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
         """Run a plan that was made before, exactly, once, and within a quarter of an hour.
 
-        Raises:
-            Moved: it is spent or expired, or the playbook, the inventory's orgs or their records have changed since.
-            HamrError: as `run` says.
+        Moved where it is spent or expired, or the playbook, the inventory's orgs or their records have changed since; else raises as `run`.
         """
         emergency = plan.request.mode is Mode.EMERGENCY
         async with self._at_work(listener, emergency=emergency) as (session, controls):
@@ -305,12 +302,9 @@ class OpenPair:
             return await close(session, found, notes, overrides=overrides, controls=controls)
 
     def stop(self) -> bool:
-        """Ask a run of this object to stop before its next write, from any thread; it can be resumed then.
+        """Ask a run of this object to stop before its next write, from any thread; it can be resumed then. Whether there was a run to ask.
 
         Asked a second time, it gives up waiting: a write in flight is journalled as unknown.
-
-        Returns:
-            Whether there was a run to ask.
         """
         return self._under_way.stop()
 

@@ -16,37 +16,23 @@ from .arguments import as_text
 
 
 def load_inventory(path: str | os.PathLike[str] | None = None) -> Inventory:
-    """All pairs of an inventory.
+    """All pairs of an inventory: its file, or None for HAMR_PAIRS, then ./pairs.yaml.
 
-    Args:
-        path: its file; None looks at HAMR_PAIRS, then for ./pairs.yaml.
-
-    Raises:
-        UsageError: there is none.
-        DocumentError: it has problems; with all of them at once.
+    A UsageError where there is none, a DocumentError where it has problems; with all of them at once.
     """
     return Sources(pairs=as_text(path)).inventory()
 
 
 def load_playbook(name: str | os.PathLike[str] | None = None) -> Playbook:
-    """A playbook.
+    """A playbook: its file, or the name of one that ships with hamr; None looks at HAMR_PLAYBOOK, then takes the default.
 
-    Args:
-        name: its file, or the name of one that ships with hamr; None looks at HAMR_PLAYBOOK, then takes the default.
-
-    Raises:
-        UsageError: there is none of that name.
-        DocumentError: it has problems; with all of them at once.
+    A UsageError where there is none of that name, a DocumentError where it has problems; with all of them at once.
     """
     return Sources(playbook=as_text(name)).load_playbook()
 
 
 def open_journal(path: str | os.PathLike[str] | None = None) -> Journal:
-    """A journal, to be read.
-
-    Args:
-        path: its file; None looks at HAMR_JOURNAL, then in ~/.local/state/hamr/journal.db.
-    """
+    """A journal, to be read: its file, or None for HAMR_JOURNAL, then ~/.local/state/hamr/journal.db."""
     return Journal(Sources(journal=as_text(path)))
 
 
@@ -75,15 +61,9 @@ class Journal:
     def records(
         self, run: str | None = None, *, pair: str | None = None, after: int = 0
     ) -> tuple[Record, ...]:
-        """Records in order: of one run, of one pair, or all; none where there is no journal yet.
+        """Records in order, those after a sequence number: of one run, of one pair, or all; none where there is no journal yet.
 
-        Args:
-            run: only this run's.
-            pair: only this pair's.
-            after: only those that come after this sequence number.
-
-        Raises:
-            UsageError: the journal knows no such run.
+        A UsageError where the journal knows no such run.
         """
         with self._sources.store(writes=False) as store:
             found = tuple(store.records(run=run, pair=pair, after=after))
@@ -92,23 +72,15 @@ class Journal:
             return found
 
     def head(self) -> Head:
-        """The newest record's number and hash: copied elsewhere, it anchors all records up to it.
-
-        Raises:
-            JournalUnavailable: there is no journal.
-        """
+        """The newest record's number and hash: copied elsewhere, it anchors all records up to it. A JournalUnavailable where there is no journal."""
         with self._sources.existing_store() as store:
             return store.head()
 
     def verify(self, anchor: Head | str | None = None) -> Verification:
         """Whether every record's hash is right, and each follows on the one before: Verified, or Broken.
 
-        Args:
-            anchor: a head that was kept elsewhere, or its text SEQ:HASH: the journal has to contain it still.
-
-        Raises:
-            JournalUnavailable: there is no journal: an auditor must not be told that an empty one holds.
-            UsageError: the anchor's text is none.
+        The journal has to contain the anchor still, a head that was kept elsewhere, or its text SEQ:HASH; a UsageError where the text is
+        none. A JournalUnavailable where there is no journal: an auditor must not be told that an empty one holds.
         """
         head = parse_anchor(anchor) if isinstance(anchor, str) else anchor
         with self._sources.existing_store() as store:

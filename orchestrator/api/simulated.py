@@ -127,11 +127,9 @@ class SimulatedRegions:
         return OpenPair(sources, sources.prepare(self.pair), embed(), self._stand_ins)
 
     def agree(self, probe: str, value: Value | Unknown) -> None:
-        """What a probe says from now on to a pair that `open_pair` gave.
+        """What a probe, by its name in the playbook, says from now on to a pair that `open_pair` gave.
 
-        Args:
-            probe: its name in the playbook.
-            value: a number or a text; True or False for what has no value but passes or fails; `Unknown(reason)`.
+        A number or a text; True or False for what has no value but passes or fails; `Unknown(reason)`.
         """
         self._agreed[probe] = value
 

@@ -137,11 +137,7 @@ REACHED: frozenset[ExitCode] = frozenset({ExitCode.DONE, ExitCode.OWING})
 
 
 def reached(result: RunResult, pair: Pair) -> RunResult:
-    """The result of a run that came to its goal.
-
-    Raises:
-        HamrError: it did not; the error has the run's own exit code and words, and its `result` is the run's.
-    """
+    """The result of a run that came to its goal; else a HamrError with the run's own exit code and words, whose `result` is the run's."""
     if result.exit_code in REACHED:
         return result
     error = _error(result, None if result.ending.org is None else str(pair[result.ending.org]))

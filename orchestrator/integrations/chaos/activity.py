@@ -67,11 +67,9 @@ def opened_to_act(pair: str, configuration: Values, secrets: Values, *, live: bo
 
 
 def refuse_live(pair: Pair, *, live: bool) -> None:
-    """Make sure that an experiment acts on a real pair only where it says so.
+    """Refused where an experiment would act on a real pair and does not say so: neither simulated, nor for drills, nor meant in so many words.
 
-    Raises:
-        UsageError: `live` is neither true nor false: a text such as "no" would count as true.
-        Refused: the pair is neither simulated, nor for drills, nor meant in so many words.
+    A UsageError where `live` is neither true nor false: a text such as "no" would count as true.
     """
     require_flags(live=live)
     if live or pair.drill or is_simulated(pair):
@@ -121,10 +119,7 @@ def supervised(pair: OpenPair, act: Callable[[], T]) -> T:
     """Act in a thread of its own, so that no signal strikes in the middle of a write.
 
     The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
-    to stop before its next write, and waited for; `resume` takes it up.
-
-    Raises:
-        HamrError: what the act raised, with all that a person wants to know in its text.
+    to stop before its next write, and waited for; `resume` takes it up. A HamrError has all that a person wants to know in its text.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="hamr") as pool:
         future = pool.submit(act)

@@ -28,11 +28,7 @@ def before_experiment_control(
 ) -> None:
     """Note the head before anything is done, with the experiment, for the end of it.
 
-    Args:
-        context: the experiment.
-        journal: the journal's file; else hamr_journal of the configuration, else HAMR_JOURNAL.
-        configuration: the experiment's.
-        _others: what else the toolkit offers.
+    The journal is this file, else hamr_journal of the configuration, else HAMR_JOURNAL.
     """
     sources = sources_of(configuration, journal=journal)
     try:
@@ -51,15 +47,7 @@ def after_experiment_control(
     configuration: dict[str, Any] | None = None,
     **_others: object,
 ) -> None:
-    """Write into the experiment's journal, under "hamr": both heads, whether the chain holds, and the runs made between.
-
-    Args:
-        context: the experiment.
-        state: its journal.
-        journal: see `before_experiment_control`.
-        configuration: see there.
-        _others: see there.
-    """
+    """Write into the experiment's journal, its `state`, under "hamr": both heads, whether the chain holds, and the runs made between."""
     if state is None:
         return
     before = next(
