@@ -176,8 +176,6 @@ _REQUEST_IDS = ("dd-request-id", "x-request-id", "x-datadog-trace-id", "x-amzn-r
 _LONGEST_ID = 100
 
 DENIALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_REQUEST_TIMEOUT = 408
-_TOO_MANY_REQUESTS = 429
 
 
 def trace_of(exchanged: Exchanged, taken: float, redactor: Redactor) -> reading.Exchange:
@@ -206,7 +204,7 @@ def sight_of(exchanged: Exchanged, redactor: Redactor) -> reading.Sight:
     said = said_of(exchanged, redactor)
     if status in DENIALS:
         return reading.Denied(said)
-    if _unable(status) or status == _TOO_MANY_REQUESTS:
+    if _unable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:
         return reading.Unreachable(said)
     if exchanged.failure:
         return reading.Unreachable(f"{said}, and then {one_line(exchanged.failure, redactor)}")
@@ -248,7 +246,7 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
     status = exchanged.status
     if status is None:
         return reading.Lost(left, failure) if exchanged.sent else reading.NotSent(left, failure)
-    if status == _TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return reading.Throttled(left, retry_after(exchanged.headers, now))
     if _accepted(status):
         if exchanged.failure:
@@ -257,14 +255,18 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
     said = said_of(exchanged, redactor)
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return (
-        reading.Rejected(left, said) if refused and status != _REQUEST_TIMEOUT else reading.Lost(left, said)
+        reading.Rejected(left, said)
+        if refused and status != HTTPStatus.REQUEST_TIMEOUT
+        else reading.Lost(left, said)
     )
 
 
 def may_pass(exchanged: Exchanged) -> bool:
     """Whether the same question may well be answered a moment later, on another connection."""
     status = exchanged.status
-    return status is None or bool(exchanged.failure) or _unable(status) or status == _TOO_MANY_REQUESTS
+    return (
+        status is None or bool(exchanged.failure) or _unable(status) or status == HTTPStatus.TOO_MANY_REQUESTS
+    )
 
 
 def identity_of(role: Role, exchanged: Exchanged, redactor: Redactor) -> reading.Identity:
@@ -341,7 +343,7 @@ def _accepted(status: int) -> bool:
 
 
 def _unable(status: int) -> bool:
-    return status == _REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def said_of(exchanged: Exchanged, redactor: Redactor) -> str:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
+from http import HTTPStatus
 from itertools import chain, zip_longest
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -185,7 +186,7 @@ async def _first(
     trying: list[asyncio.Future[httpcore.AsyncNetworkStream]] = []
     standing: asyncio.Future[httpcore.AsyncNetworkStream] | None = None
     try:
-        while standing is None:
+        while standing is None and (waiting or not all(attempt.done() for attempt in trying)):
             if waiting:
                 trying.append(asyncio.ensure_future(connect(waiting.pop(0))))
             pending = [attempt for attempt in trying if not attempt.done()]
@@ -194,8 +195,6 @@ async def _first(
                     pending, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
                 )
             standing = next((one for one in trying if one.done() and one.exception() is None), None)
-            if standing is None and not waiting and all(one.done() for one in trying):
-                break
     finally:
         await _give_up([attempt for attempt in trying if attempt is not standing])
     return (standing or trying[0]).result()
@@ -359,8 +358,7 @@ def open_transports(
 ) -> Both[Transport]:
     """Connections to both orgs' APIs, apart from each other; certificates are loaded once. As `open_transport`."""
     trust = trust or Trust()
-    primary, secondary = (open_transport(org, environ, trust) for org in orgs)
-    return Both(primary, secondary)
+    return Both(*(open_transport(org, environ, trust) for org in orgs))
 
 
 def open_transport(
@@ -404,7 +402,7 @@ class Sites:
 
     def heard(self, address: str, response: httpx.Response) -> None:
         """Take note of a 429."""
-        if response.status_code == _TOO_MANY:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             asked = retry_after(response.headers, self._clock.now())
             seconds = min(LONGEST_POLITE, _UNSAID if asked is None else asked)
             self._until[address] = max(self._until.get(address, 0.0), self._clock.monotonic() + seconds)
@@ -417,7 +415,6 @@ class Sites:
             await self._clock.sleep(left)
 
 
-_TOO_MANY = 429
 _UNSAID = 1.0
 """Seconds, where a 429 does not say for how long."""
 
@@ -435,8 +432,7 @@ class SharedConnections:
 
     def to(self, orgs: Both[Org]) -> Both[Transport]:
         """Connections to both orgs' APIs, raising as `open_transport`."""
-        primary, secondary = (_Lent(self._to(org), org.base_url, self._sites) for org in orgs)
-        return Both(primary, secondary)
+        return Both(*(_Lent(self._to(org), org.base_url, self._sites) for org in orgs))
 
     def _to(self, org: Org) -> Transport:
         address = (org.base_url, org.ca)

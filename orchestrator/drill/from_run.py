@@ -244,19 +244,15 @@ class _Telling(Struct):
 
     def _mirrors(self) -> bool:
         """Whether a write to one org was seen on the other."""
-        return (
-            self._any_change(Change.ECHO)
-            or self._any_change(Change.REVERTED)
-            or any(
-                (isinstance(event, events.MirrorFound) and event.mirrors)
-                or (isinstance(event, events.SituationRead) and show_one_write(event.readings, self.run))
-                for event in self.told
-            )
+        return self._any_change(Change.ECHO, Change.REVERTED) or any(
+            (isinstance(event, events.MirrorFound) and event.mirrors)
+            or (isinstance(event, events.SituationRead) and show_one_write(event.readings, self.run))
+            for event in self.told
         )
 
-    def _any_change(self, change: Change) -> bool:
+    def _any_change(self, *changes: Change) -> bool:
         return any(
-            isinstance(event, events.ChangeSeen | events.WriteConfirmed) and event.change is change
+            isinstance(event, events.ChangeSeen | events.WriteConfirmed) and event.change in changes
             for event in self.told
         )
 
