@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from orchestrator.drill import DrillContext, drill, refuse_undrillable
 from orchestrator.errors import ExitCode, HamrError, Refused, UsageError, worst_of
 from orchestrator.fleet.drill import FleetRehearsal, Rehearsed
 from orchestrator.fleet.selection import Selection
-from orchestrator.model.fleet import FleetView
 from orchestrator.model.next_step import MANY
 from orchestrator.model.org import Pair
 from orchestrator.model.result import DrillResult
@@ -49,14 +49,11 @@ def _on_simulator(
     """Rehearse with as many made-up pairs."""
     wanted, playbook = waves_of(invocation, waves, Mode.PLANNED), invocation.load_playbook()
     console = invocation.console
-
-    def board(view: FleetView) -> Board:
-        return Board(console.aside, view)
-
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
         context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
         names = tuple(pair.name for pair in pairs)
-        rehearsal = FleetRehearsal(context, Rehearsed(names, playbook, goal, wanted, at_once), board)
+        rehearsed = Rehearsed(names, playbook, goal, wanted, at_once)
+        rehearsal = FleetRehearsal(context, rehearsed, partial(Board, console.aside))
 
         def interrupt(code: ExitCode) -> bool:
             stops = rehearsal.interrupt(code)

@@ -167,11 +167,8 @@ class _Progress:
         if stream is None or explored.seconds < self._told + (EVERY if stream.redraws else SELDOM):
             return
         self._told = explored.seconds
-        page = (progress_line(len(done), self._routes, explored),)
-        if stream.redraws:
-            stream.passing(page)
-        else:
-            stream.page(page)
+        show = stream.passing if stream.redraws else stream.page
+        show((progress_line(len(done), self._routes, explored),))
 
 
 def _seconds(text: str) -> float:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import chain, groupby, zip_longest
+from itertools import accumulate, chain, groupby, takewhile, zip_longest
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -137,13 +137,8 @@ def cut(text: str, width: int) -> str:
     """The beginning of a text, in so many cells; an ellipsis where something is missing."""
     if cells(text) <= width:
         return text
-    kept, used = [], 0
-    for character in text:
-        used += _cells(character)
-        if used > width - 1:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
+    fitting = takewhile(lambda used: used < width, accumulate(map(_cells, text)))
+    return text[: len([*fitting])] + "…"
 
 
 def padded(text: str, width: int) -> str:
@@ -254,15 +249,13 @@ def table(
     way, but not the first `whole`: there stands what is to be copied.
     """
     titled = [[Span(title, "heading") for title in header], *rows]
-    widths = [
-        min(limit, max(cells(row[number].text) for row in titled)) for number, limit in enumerate(limits)
-    ]
-    words = [
-        [word for row in titled for word in row[number].text.split(" ")] for number in range(len(limits))
-    ]
+    columns = [[span.text for span in column] for column in zip(*titled, strict=True)]
+    needed = [max(map(cells, texts)) for texts in columns]
+    widths = [*map(min, limits, needed)]
+    longest = [max(cells(word) for text in texts for word in text.split(" ")) for texts in columns]
     while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
         # What folds at a space gives way first: an id that is cut in two cannot be copied.
-        folds = [number for number, width in enumerate(widths) if width > max(map(cells, words[number]))]
+        folds = [number for number, width in enumerate(widths) if width > longest[number]]
         wide = folds if folds and most > 1 else range(whole, len(widths))
         widths[max(wide, key=widths.__getitem__)] -= 1
     margin = line(" " * indent)

@@ -164,53 +164,52 @@ def _title(standing: Standing, playbook: Playbook) -> Page:
     return folded_line((*name, Span(f", {utc(standing.at)}"), Span(about, "dim")), "")
 
 
-_ROWS = ("", "name", "site", "status", "because", "changed at", "changed by", "keys", "answered in")
-
 SIDE_BY_SIDE = 90
 """Cells that a page has for both orgs side by side; on a narrower one they stand one below the other."""
 
 
 def _orgs(standing: Standing) -> Page:
-    columns = [_column(standing, role) for role in Role]
+    first, second = (_said(standing, role) for role in Role)
     if page_width() < SIDE_BY_SIDE:
-        return (*_stacked(columns[0]), line(), *_stacked(columns[1]))
+        return (*_stacked(first), line(), *_stacked(second))
     width = (page_width() - 2 - LABEL) // 2 - GAP
+    most = {"because": REASON // width + 2}
     return tuple(
         spans
-        for label, *both in zip(_ROWS, *columns, strict=True)
-        if any(span.text for span in both)
-        for spans in beside(label, both, width=width, most=REASON // width + 2 if label == "because" else 3)
+        for label, fact in first.items()
+        if fact.text or second[label].text
+        for spans in beside(label, (fact, second[label]), width=width, most=most.get(label, 3))
     )
 
 
-def _stacked(column: tuple[Span, ...]) -> Page:
+def _stacked(said: dict[str, Span]) -> Page:
     """One org in lines of its own: its name and site beside its role, its round trip beside its keys."""
-    role, name, site, *facts, keys, answered = column
-    title = f"{shortened(name.text, LONGEST_NAME)}, {shortened(site.text, 120)}"
-    said = zip(_ROWS[3:-2], facts, strict=True)
-    took = "" if answered.text == "-" else f"; answered in {answered.text}"
+    title = f"{shortened(said['name'].text, LONGEST_NAME)}, {shortened(said['site'].text, 120)}"
+    facts = ((label, said[label]) for label in ("status", "because", "changed at", "changed by"))
+    keys, answered = said["keys"], said["answered in"].text
+    took = "" if answered == "-" else f"; answered in {answered}"
     return (
-        *labelled(role.text, title, "org"),
-        *(spans for label, fact in said for spans in labelled(label, shortened(fact.text), fact.style)),
+        *labelled(said[""].text, title, "org"),
+        *(spans for label, fact in facts for spans in labelled(label, shortened(fact.text), fact.style)),
         *labelled("keys", f"{keys.text}{took}", keys.style),
     )
 
 
-def _column(standing: Standing, role: Role) -> tuple[Span, ...]:
-    """What is said of one org, line by line."""
+def _said(standing: Standing, role: Role) -> dict[str, Span]:
+    """What is said of one org, by its labels."""
     org, reading = standing.pair[role], standing.readings[role]
     record, why_not = reading.record, reading.reason or ""
-    return (
-        Span(role.value, "heading"),
-        Span(org.name, "org"),
-        Span(f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"),
-        _status(reading),
-        Span(shortened(why_not, REASON), "warn"),
-        Span(_changed_at(record, standing.at)),
-        Span("-" if record is None else shortened(author(record.modified_by), 120)),
-        _keys(org, standing.identities[role], reading),
-        Span(_round_trip(reading)),
-    )
+    return {
+        "": Span(role.value, "heading"),
+        "name": Span(org.name, "org"),
+        "site": Span(f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"),
+        "status": _status(reading),
+        "because": Span(shortened(why_not, REASON), "warn"),
+        "changed at": Span(_changed_at(record, standing.at)),
+        "changed by": Span("-" if record is None else shortened(author(record.modified_by), 120)),
+        "keys": _keys(org, standing.identities[role], reading),
+        "answered in": Span(_round_trip(reading)),
+    }
 
 
 _HAMPERED: Mapping[Trouble, str] = {
