@@ -20,28 +20,26 @@ from .document import MOST_FINDINGS, Document, Finding, Steps, items, mapping_in
 from .fields import MONITOR_STATES, choice_of
 from .messages import found, meant, one_of, shown, written
 from .playbook_form import PROBE_KINDS, WEEKDAYS, PlaybookForm
-from .source import is_path, named_file, read_text, shipped_files
+from .source import named_file, read_text, shipped_files
 from .table_checks import is_whole, stops_of, table_findings
 from .validate import read_as
 
 
-def load_playbook(name_or_path: str, *, folder: Path = Path()) -> Playbook:
-    """Read a playbook from a file, or by a bare name.
-
-    That is NAME.yaml in `folder`, else the playbook of that name that ships with hamr: a copy that was edited goes before
-    the original. Raises a UsageError where there is none of that name, and a DocumentError with all its problems at once.
-    """
-    path = find_playbook(name_or_path, folder)
+def load_playbook(name_or_path: str) -> Playbook:
+    """Read a playbook from a file, or by a bare name; see `find_playbook`. A DocumentError has all its problems at once."""
+    path = find_playbook(name_or_path)
     return parse_playbook(read_text(path), str(path))
 
 
-def find_playbook(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means, see `load_playbook`; a UsageError where there is no playbook of that name."""
-    if is_path(name_or_path):
-        return folder / name_or_path
-    places, where = (folder / f"{name_or_path}.yaml", folder / name_or_path), "this folder"
-    shipped, instead = shipped_playbooks(), next_step.init()
-    return named_file("playbook", name_or_path, places, shipped, where=where, instead=instead)
+def find_playbook(name_or_path: str) -> Path:
+    """The file that a path means, or a bare name; a UsageError where there is no playbook of that name.
+
+    That is NAME.yaml in this folder, else the one of that name that ships with hamr: a copy that was edited goes before it.
+    """
+    places, shipped = (f"{name_or_path}.yaml", name_or_path), shipped_playbooks()
+    return named_file(
+        "playbook", name_or_path, places, shipped, where="this folder", instead=next_step.init()
+    )
 
 
 def shipped_playbooks() -> Mapping[str, Path]:
@@ -227,9 +225,8 @@ def _bounds(steps: Steps, compared: dict[str, Any]) -> Iterator[Finding]:
             f"equals and {listed(others)} stand together: equals alone is enough",
             at_key=True,
         )
-    values = (
-        (place, (isinstance(value, bool), value)) for place, value in items(compared, "one_of")
-    )  # 1 is not true
+    # 1 is not true.
+    values = ((place, (isinstance(value, bool), value)) for place, value in items(compared, "one_of"))
     for place, (_, value) in repeated(values):
         yield Finding((*steps, *place), f"{found(value)} stands twice here")
 

@@ -37,28 +37,23 @@ from .scenario import (
     Unknown,
 )
 from .schema import Form, Noun, in_words, keys_in, keys_of
-from .source import is_path, named_file, read_text, shipped_files
+from .source import named_file, read_text, shipped_files
 from .validate import read_as
 
 
-def load_scenario(name_or_path: str, *, folder: Path = Path()) -> Scenario:
+def load_scenario(name_or_path: str) -> Scenario:
     """Read a scenario from a file, or by a bare name.
 
-    That is scenarios/NAME.yaml or NAME.yaml in `folder`, else the scenario of that name that ships with hamr. Raises a
+    That is scenarios/NAME.yaml or NAME.yaml in this folder, else the scenario of that name that ships with hamr. Raises a
     UsageError where there is none of that name, and a DocumentError with all its problems at once.
     """
-    path = find_scenario(name_or_path, folder)
+    places, shipped = (f"scenarios/{name_or_path}.yaml", f"{name_or_path}.yaml"), shipped_scenarios()
+    where, instead = (
+        "this folder or its folder scenarios",
+        NextStep("drill list", why="see which scenarios there are"),
+    )
+    path = named_file("scenario", name_or_path, places, shipped, where=where, instead=instead)
     return parse_scenario(read_text(path), str(path))
-
-
-def find_scenario(name_or_path: str, folder: Path = Path()) -> Path:
-    """The file that a name or path means, see `load_scenario`; a UsageError where there is no scenario of that name."""
-    if is_path(name_or_path):
-        return folder / name_or_path
-    places = (folder / "scenarios" / f"{name_or_path}.yaml", folder / f"{name_or_path}.yaml")
-    where, shipped = "this folder or its folder scenarios", shipped_scenarios()
-    instead = NextStep("drill list", why="see which scenarios there are")
-    return named_file("scenario", name_or_path, places, shipped, where=where, instead=instead)
 
 
 def shipped_scenarios() -> Mapping[str, Path]:
@@ -66,9 +61,9 @@ def shipped_scenarios() -> Mapping[str, Path]:
     return shipped_files("scenarios/*.yaml")
 
 
-def named_scenarios(folder: Path = Path()) -> Mapping[str, Path]:
-    """The scenarios that have a name here: those that come with hamr, and those of the folder's own folder scenarios."""
-    own = {path.stem: path for path in sorted((folder / "scenarios").glob("*.yaml"))}
+def named_scenarios() -> Mapping[str, Path]:
+    """The scenarios that have a name here: those that come with hamr, and those of the folder scenarios here."""
+    own = {path.stem: path for path in sorted(Path("scenarios").glob("*.yaml"))}
     return dict(sorted({**shipped_scenarios(), **own}.items()))
 
 

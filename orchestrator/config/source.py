@@ -116,31 +116,22 @@ def read_text(path: Path) -> str:
 
 
 def named_file(
-    what: str,
-    name: str,
-    places: Iterable[Path],
-    shipped: Mapping[str, Path],
-    *,
-    where: str,
-    instead: NextStep,
+    what: str, name: str, places: Iterable[str], shipped: Mapping[str, Path], *, where: str, instead: NextStep
 ) -> Path:
-    """The file that a bare name means: the first of these places that is one, else what ships with hamr.
+    """The file that a path means, or a bare name: the first of these places that is a file, else what ships with hamr.
 
-    A UsageError says `what` there is none of, and `where` it was looked for.
+    A UsageError says `what` there is none of by that name, and `where` it was looked for.
     """
-    found = next((path for path in places if name and _is_file(path)), None) or shipped.get(name)
-    if found is not None:
-        return found
-    raise UsageError(
-        f"There is no {what} {shown(name)}: no {shown(name + '.yaml')} in {where}, and none of that name "
-        f"ships with hamr{did_you_mean(name, shipped) or '.'} Shipped: {', '.join(shipped)}.",
-        next_steps=(instead,),
-    )
-
-
-def is_path(name_or_path: str) -> bool:
-    """Whether a playbook or scenario is named by its file's path, and not by a bare name."""
-    return "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+    if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
+        return Path(name)
+    found = next((Path(place) for place in places if name and _is_file(Path(place))), None)
+    if found is None and name not in shipped:
+        raise UsageError(
+            f"There is no {what} {shown(name)}: no {shown(name + '.yaml')} in {where}, and none of that name "
+            f"ships with hamr{did_you_mean(name, shipped) or '.'} Shipped: {', '.join(shipped)}.",
+            next_steps=(instead,),
+        )
+    return found or shipped[name]
 
 
 def _is_file(path: Path) -> bool:

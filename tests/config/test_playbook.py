@@ -289,32 +289,27 @@ def test_a_playbook_is_found_by_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(PLAYBOOK)
     assert load_playbook(str(path)).name == "small"
-    assert load_playbook("mine.yml", folder=tmp_path).path == str(path)
 
 
-def test_a_copy_in_this_folder_goes_before_the_shipped_one(tmp_path: Path) -> None:
-    (tmp_path / "regional-failover.yaml").write_text(PLAYBOOK)
-    assert load_playbook("regional-failover", folder=tmp_path).name == "small"
-    (tmp_path / "mine.yaml").write_text(PLAYBOOK)
-    assert load_playbook("mine", folder=tmp_path).name == "small"
-
-
-def test_bare_names_are_looked_for_in_the_working_folder(
+def test_bare_names_are_looked_for_in_this_folder_before_the_shipped_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine.yaml").write_text(PLAYBOOK)
     monkeypatch.chdir(tmp_path)
-    assert load_playbook("mine").name == "small"
+    for name in ("mine.yml", "mine.yaml", "regional-failover.yaml"):
+        Path(name).write_text(PLAYBOOK)
+    assert load_playbook("mine.yml").path == "mine.yml"
+    assert load_playbook("mine").path == "mine.yaml"
+    assert load_playbook("regional-failover").name == "small"
 
 
 @pytest.mark.parametrize("name", ["regional-failovr", "", "x" * 5000, "a\0b"])
-def test_an_unknown_name_lists_the_shipped_ones(name: str, tmp_path: Path) -> None:
+def test_an_unknown_name_lists_the_shipped_ones(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        load_playbook(name, folder=tmp_path)
+        load_playbook(name)
     assert "Shipped: onboarding, regional-failover." in caught.value.message
     assert ('did you mean "regional-failover"?' in caught.value.message) == (name == "regional-failovr")
 
 
-def test_a_path_that_leads_nowhere_is_said_so(tmp_path: Path) -> None:
+def test_a_path_that_leads_nowhere_is_said_so() -> None:
     with pytest.raises(DocumentError, match="there is no such file"):
-        load_playbook("./none.yaml", folder=tmp_path)
+        load_playbook("./none.yaml")

@@ -31,7 +31,7 @@ from orchestrator.config.scenario import (
     Unknown,
     Waits,
 )
-from orchestrator.config.scenarios import find_scenario, load_scenario, parse_scenario, shipped_scenarios
+from orchestrator.config.scenarios import load_scenario, parse_scenario, shipped_scenarios
 from orchestrator.errors import DocumentError, UsageError
 from orchestrator.model.org import Mirrors
 from orchestrator.model.status import Role, Status
@@ -297,18 +297,21 @@ def test_everything_is_said_at_once() -> None:
     ]
 
 
-def test_a_name_is_looked_for_here_and_then_among_those_that_ship(tmp_path: Path) -> None:
-    assert find_scenario("happy-way", tmp_path) == shipped_scenarios()["happy-way"]
-    (tmp_path / "scenarios").mkdir()
-    mine = tmp_path / "scenarios" / "happy-way.yaml"
-    mine.write_text("schema: 1\nname: mine\n")
-    assert load_scenario("happy-way", folder=tmp_path).name == "mine"
-    assert find_scenario("other.yaml", tmp_path) == tmp_path / "other.yaml"
+def test_a_name_is_looked_for_here_and_then_among_those_that_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_scenario("happy-way").path == str(shipped_scenarios()["happy-way"])
+    Path("scenarios").mkdir()
+    Path("scenarios/happy-way.yaml").write_text("schema: 1\nname: mine\n")
+    assert load_scenario("happy-way").name == "mine"
+    with pytest.raises(DocumentError, match="there is no such file"):
+        load_scenario("happy-way.yaml")
     with pytest.raises(UsageError, match='did you mean "two-people"'):
-        find_scenario("two-peple", tmp_path)
+        load_scenario("two-peple")
     for name in ("", "x" * 300, "nul\0"):  # no file can have such a name
         with pytest.raises(UsageError, match="There is no scenario"):
-            find_scenario(name, tmp_path)
+            load_scenario(name)
 
 
 def test_what_the_inventory_says_of_mirrors_is_read_as_there() -> None:
