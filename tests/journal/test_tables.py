@@ -20,7 +20,6 @@ from orchestrator.drill import DrillContext, rehearse
 from orchestrator.errors import JournalDamaged, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.journal.store import _PAGE, _want_lock
-from orchestrator.model.journal import Head
 from orchestrator.model.run import Operator
 from orchestrator.operations.finding import all_histories, outlines, summaries
 
@@ -115,18 +114,6 @@ def test_a_lock_is_not_handed_to_another_pair(store: JournalStore) -> None:
     assert store.holder("orders") is None
 
 
-def test_law_06_an_intent_without_the_lock_is_not_recorded_and_names_the_present_holder(
-    store: JournalStore,
-) -> None:
-    store.take_lock(replace(holder("lock-b"), operator="bob", host="bastion", pid=12))
-    with pytest.raises(Locked) as caught:
-        store.append(entry("write.intended"), holding="lock-a")
-    assert "bob on bastion (process 12)" in caught.value.message
-    assert "lock-b" in caught.value.message
-    assert caught.value.sent == "The record was not written, and nothing more is sent without it."
-    assert store.head() == Head(0, "0" * 64)
-
-
 def test_law_06_a_broken_lock_is_not_ours_either(store: JournalStore) -> None:
     store.take_lock(holder())
     store.release("lock-a")
@@ -165,13 +152,6 @@ def test_a_lock_that_nobody_can_read_is_damage(store: JournalStore, place: Path,
         store.holder("payments")
     with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
         store.append(entry(), holding="lock-a")
-
-
-def test_ids_are_found_by_how_they_begin_the_last_first(mixed: JournalStore) -> None:
-    assert mixed.ids("", 9) == ("r4", "r3", "r2", "r1")
-    assert mixed.ids("r", 2) == ("r4", "r3")
-    assert mixed.ids("r2", 9) == ("r2",)
-    assert mixed.ids("q", 9) == mixed.ids("s", 9) == mixed.ids("\udc80", 9) == ()
 
 
 def test_an_id_that_is_the_beginning_of_another_is_itself(store: JournalStore) -> None:

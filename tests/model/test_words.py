@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orchestrator.model.words import age, author, counted, span, utc
+from orchestrator.model.words import age, ago, author, counted, span, utc
 
 NOON = datetime(2026, 5, 28, 12, 0, 0, tzinfo=UTC)
 
@@ -55,6 +55,20 @@ def test_a_span_may_be_a_timedelta() -> None:
 )
 def test_an_age_is_said_and_so_is_a_clock_that_is_ahead(seconds_ago: float, said: str) -> None:
     assert age(NOON - timedelta(seconds=seconds_ago), NOON) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (0.9, "just now"),
+        (1.0, "1 s ago"),
+        (9.9, "9 s ago"),
+        (timedelta(hours=1, minutes=20, seconds=59), "1 h 20 min ago"),
+        (float("inf"), "inf s ago"),
+    ],
+)
+def test_how_long_ago_is_said_in_whole_seconds(length: timedelta | float, said: str) -> None:
+    assert ago(length) == said
 
 
 def test_a_count_has_its_noun() -> None:
