@@ -76,10 +76,9 @@ def read_inventory(document: Document, *, here: bool = False) -> Inventory:
     checks = (inventory_findings, machine_findings) if here else (inventory_findings,)
     inventory: Inventory = read_as(InventoryForm, document, *checks)
     folder = Path(document.file).parent
-    everyones = frozenset().union(
-        *(pair.own_keys for pair in inventory.pairs)
-    )  # one set, which all pairs share
-    pairs = (
+    # One set, which all pairs share.
+    everyones = frozenset().union(*(pair.own_keys for pair in inventory.pairs))
+    pairs = tuple(
         replace(
             pair,
             orgs=Both(*(_placed(org, folder) for org in pair.orgs)),
@@ -88,7 +87,7 @@ def read_inventory(document: Document, *, here: bool = False) -> Inventory:
         )
         for pair in inventory.pairs
     )
-    return Inventory(document.file, tuple(pairs), inventory.waves, inventory.schedule)
+    return replace(inventory, path=document.file, pairs=pairs)
 
 
 def _placed(org: Org, folder: Path) -> Org:

@@ -192,8 +192,10 @@ class Walk(Struct):
     def take(self, link: Link) -> Broken | None:
         """None where the link is the next one and is whole; else what is wrong with it."""
         expected = self.good + 1
-        if link.seq != expected:
-            return self.broken(_misnumbered(expected, link.seq))
+        if link.seq > expected:
+            return self.broken(f"it is missing: the next record that is there is {link.seq}")
+        if link.seq < expected:
+            return self.broken(f"a record numbered {link.seq} stands where {expected} was expected")
         fault = fault_of(link, forms=self.forms)
         if fault is None and link.prev != self.head:
             before = f"record {self.good}'s" if self.good else "64 zeros"
@@ -213,12 +215,6 @@ class Walk(Struct):
     def verified(self) -> Verified:
         """All that was taken holds."""
         return Verified(self.good, Head(self.good, self.head))
-
-
-def _misnumbered(expected: int, found: int) -> str:
-    if found > expected:
-        return f"it is missing: the next record that is there is {found}"
-    return f"a record numbered {found} stands where {expected} was expected"
 
 
 _KINDS = (*(str,) * 9, int)

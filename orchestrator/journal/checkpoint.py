@@ -63,11 +63,8 @@ def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
     """
     begun = (run.run for run in reversed(history.runs.values()) if run.started and not run.elsewhere)
     own = next(begun, None)
-    since = (
-        0
-        if own is None
-        else max((run.seq for run in store.records(run=own, kinds=(RunStarted.kind,))), default=0)
-    )
+    beginnings = () if own is None else store.records(run=own, kinds=(RunStarted.kind,))
+    since = max((run.seq for run in beginnings), default=0)
     runs = store.newest_that_names(pair.uuids.primary, RunStarted.kind, since)
     found = next(reversed([run for run in runs if run.pair != pair.name and _is_of(run, pair)]), None)
     if found is None:
@@ -107,10 +104,8 @@ def _whole_history(store: Store, pair: str) -> History:
     history = _from_checkpoint(store, pair) or History(pair)
     brought = brought_in(store, history.upto)
     if brought and any(record.seq in brought for record in store.records(pair=pair, after=history.upto)):
-        history, brought = (
-            History(pair),
-            brought_in(store, 0),
-        )  # some of it may have happened before the checkpoint
+        # Some of it may have happened before the checkpoint.
+        history, brought = History(pair), brought_in(store, 0)
     fold(history, in_time(store.records(pair=pair, kinds=KINDS, after=history.upto), brought))
     return history
 
@@ -182,9 +177,8 @@ def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[Ru
     return tuple(
         run
         for run in runs
-        if (
-            run.started is not None and run.finished is None
-        )  # superseded, but its process may say its end yet
+        # Superseded, its process may say its end yet.
+        if (run.started is not None and run.finished is None)
         or run.left_open
         or run.unknown
         or run.unseen

@@ -91,7 +91,7 @@ def bring_in(store: JournalStore, records: Sequence[Record]) -> None:
 
 def remade(store: JournalStore, event: JournalMerged, prev: str) -> Iterator[Record]:
     """The other journal's records, made again from what was brought in; `prev` is the hash of the one before the first."""
-    here = {record.seq: record for record in store.numbered(event.numbers)}
+    here = {record.seq: record for record in store.numbered(sorted(event.numbers))}
     for seq, number in enumerate(event.numbers, event.after + 1):
         ours = here[number]
         kind = CHECKPOINT if ours.kind == _FOREIGN_CHECKPOINT else ours.kind

@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, Self, TypeVar, cast
+from contextlib import closing
+from typing import Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
@@ -131,12 +132,6 @@ class PostgresDatabase:
             self._open = False
             self._line.let_go()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class _Line:
     """The one connection of this process to a team's database, and the thread that alone uses it."""
@@ -144,23 +139,19 @@ class _Line:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.attended: set[str] = set()
-        """The locks whose witness the session is."""
         self._changed = threading.Condition()
         self._users = 0
         self._jobs: deque[Job] = deque()
         self._worker: _Worker | None = None
 
     def another(self) -> _Line:
-        """One with a connection of its own."""
         return _Line(self.address)
 
     def take_up(self) -> None:
-        """Somebody uses the line from now on."""
         with self._changed:
             self._users += 1
 
     def let_go(self) -> None:
-        """Somebody does not use it any more; the last one hangs up."""
         with self._changed:
             self._users -= 1
             worker, last = self._worker, self._users == 0
@@ -171,7 +162,6 @@ class _Line:
             worker.thread.join(CONNECT_SECONDS)
 
     def ask(self, work: Callable[[Statements], T], *, writes: bool, seconds: float) -> T:
-        """What the work gave, within so many seconds."""
         waits = max(seconds, CONNECT_SECONDS * self.address.hosts)
         job = Job(work, writes, waits, threading.Event())
         with self._changed:
@@ -244,7 +234,7 @@ def _line_to(address: Address) -> _Line:
 
 def lay_out_team(address: Address) -> LaidOut:
     """Lay a team's journal out, in one transaction; a JournalUnavailable where we can't or may not, or another version did."""
-    with PostgresDatabase(_Line(address), writes=True, patience=BUSY_SECONDS) as database:
+    with closing(PostgresDatabase(_Line(address), writes=True, patience=BUSY_SECONDS)) as database:
         return database.write(lambda statements: lay_out(statements, address))
 
 
@@ -271,5 +261,5 @@ def lay_out_beside(address: Address, schema: str, made_by: str, sql: str) -> boo
         return True
 
     beside = replace(address, schema=schema)
-    with PostgresDatabase(_Line(beside), writes=True, patience=BUSY_SECONDS) as database:
+    with closing(PostgresDatabase(_Line(beside), writes=True, patience=BUSY_SECONDS)) as database:
         return database.write(work)

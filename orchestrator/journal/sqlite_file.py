@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from orchestrator.model.journal import Witness
 
@@ -113,12 +113,6 @@ class SqliteFile:
         """Close the file."""
         with self._mutex:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @contextmanager
     def _reading(self, *, sent: str = UNSENT) -> Iterator[sqlite3.Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -76,7 +76,7 @@ class Database(Protocol):
     def write(self, work: Work[T]) -> T:
         """Do work in one durable transaction, all of it or nothing, while nobody else writes."""
 
-    def afresh(self) -> AbstractContextManager[Database]:
+    def afresh(self) -> Database:
         """The same tables through a fresh handle, opened by the journal's name, to be looked at."""
 
     def check_whole(self) -> str:
@@ -220,7 +220,7 @@ class JournalStore:
         """Which of these records a fresh handle, opened by the journal's name, does not show; see the protocol."""
         if not kept:
             return None
-        with self._database.afresh() as fresh:
+        with closing(self._database.afresh()) as fresh:
             return fresh.read(lambda statements: _first_missing(statements, kept))
 
     def wait_at_most(self, seconds: float) -> None:
@@ -244,7 +244,7 @@ class JournalStore:
             return
         run, pair = (text if text is None else storable_text(text) for text in (run, pair))
         found, values = selection(run, pair, kinds)
-        yield from self._numbered(
+        yield from self.numbered(
             self._numbers(f"{found} AND seq > ? AND seq <= ? ORDER BY seq", (*values, after, newest))
         )
 
@@ -260,7 +260,7 @@ class JournalStore:
         numbers = {*self._numbers(f"{found} AND seq <= ?", (*values, newest))}
         of_pair = () if pair is None else (pair,)
         numbers |= {*self._numbers(first_of_each_run(begins, of_pair), (*of_pair, *begins))}
-        for record in self._numbered(array("q", sorted(numbers))):
+        for record in self.numbered(sorted(numbers)):
             if pair in (None, record.pair) and record.seq <= newest:
                 yield record
 
@@ -275,16 +275,12 @@ class JournalStore:
             lambda statements: array("q", (seq for (seq,) in statements.execute(query, values)))
         )
 
-    def _numbered(self, numbers: array[int]) -> Iterator[Record]:
-        """Those records, a page at a time."""
+    def numbered(self, numbers: Sequence[int]) -> Iterator[Record]:
+        """The records of these numbers, which ascend; a page at a time."""
         for begin in range(0, len(numbers), _PAGE):
             part = numbers[begin : begin + _PAGE]
             query = _SELECT.format(f"seq IN ({places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
-
-    def numbered(self, numbers: Sequence[int]) -> Iterator[Record]:
-        """The records of these numbers, in ascending order."""
-        yield from self._numbered(array("q", sorted(numbers)))
 
     def newest(self, pair: str, kind: str) -> Record | None:
         """A pair's newest record of a kind, whose own hash holds; see `Store.newest`."""
@@ -299,7 +295,7 @@ class JournalStore:
 
     def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
         """Of each pair the newest record of a kind; see `Store.newest_that_names`."""
-        return self._numbered(self._numbers(NEWEST_THAT_NAMES, (kind, after, f"%{uuid.lower()}%")))
+        return self.numbered(self._numbers(NEWEST_THAT_NAMES, (kind, after, f"%{uuid.lower()}%")))
 
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""
@@ -551,8 +547,7 @@ def _want_lock(statements: Statements, pair: str, lock: str) -> None:
     now_held = (
         "nobody holds it now"
         if present is None
-        else f"{present.operator} on {present.host} (process {present.pid}) holds it since"
-        f" {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
+        else f"{present} holds it since {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
     )
     raise Locked(
         f"The lock {lock} on {pair} is no longer ours: {now_held}.",

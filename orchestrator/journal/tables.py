@@ -190,8 +190,7 @@ def take(statements: Statements, holder: Holder) -> Holder | None:
             f"INSERT INTO locks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant columns
             _row(holder),
         )
-        return None
-    return None if present.lock == holder.lock else present
+    return None if present is None or present.lock == holder.lock else present
 
 
 def replace(statements: Statements, old: str, holder: Holder, beat_at: datetime | None = None) -> bool:

@@ -249,10 +249,8 @@ class Pair(Struct, frozen=True):
     def own_keys(self) -> frozenset[str]:
         """Environment variables that hold keys of this pair."""
         holders = (*self.orgs, *self.tell)
-        references = (reference for holder in holders for reference in holder.keys.values())
-        return frozenset(
-            reference.variable for reference in references if isinstance(reference, EnvironmentKey)
-        )
+        references = (each for holder in holders for each in holder.keys.values())
+        return frozenset(each.variable for each in references if isinstance(each, EnvironmentKey))
 
 
 class Wave(Struct, frozen=True):

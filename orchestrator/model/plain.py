@@ -111,10 +111,8 @@ def _restorer(kind: Any) -> _Restorer:
     if target in (tuple, list, frozenset):
         item_of = _restorer(arguments[0])
         return lambda data: target(map(item_of, data))
-    if target in (
-        dict,
-        Mapping,
-    ):  # a dict can be added to, as what is still growing is; any other mapping cannot
+    if target in (dict, Mapping):
+        # A dict can be added to, as what is still growing is; any other mapping cannot.
         made = dict if target is dict else types.MappingProxyType
         key_of, value_of = int if arguments[0] is int else _restorer(arguments[0]), _restorer(arguments[1])
         return lambda data: made({key_of(key): value_of(item) for key, item in data.items()})

@@ -132,15 +132,12 @@ class Plan(Struct, frozen=True):
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         """All writes, in order."""
-        return tuple(write for transition in self.transitions for write in transition.writes)
+        return tuple(write for each in self.transitions for write in each.writes)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """All verdicts, in order: those before the first transition, then each transition's."""
-        return (
-            *self.before,
-            *(verdict for transition in self.transitions for verdict in transition.verdicts),
-        )
+        return (*self.before, *(verdict for each in self.transitions for verdict in each.verdicts))
 
     @property
     def refused(self) -> bool:
@@ -148,28 +145,21 @@ class Plan(Struct, frozen=True):
         return not self.reachable or bool(self.stops)
 
     @property
-    def refusing_guards(self) -> tuple[str, ...]:
-        """The guards that a run would be refused for, before its first transition or on the way, each once."""
-        on_the_way = (guard for transition in self.transitions for guard in transition.refused_by)
-        return tuple(dict.fromkeys([*self.refused_before, *on_the_way]))
-
-    @property
     def refusing(self) -> tuple[Verdict, ...]:
         """What a run would be refused for, in order: before its first transition, then by each transition's guards."""
         before = (verdict for verdict in self.before if verdict.guard in self.refused_before)
-        return (*before, *(verdict for transition in self.transitions for verdict in transition.refusing))
+        return (*before, *(verdict for each in self.transitions for verdict in each.refusing))
 
     @property
     def stopping_hooks(self) -> tuple[str, ...]:
         """The hooks that would stop a run, since their programs are not on this machine, as "transition/hook"."""
-        return tuple(
-            f"{transition.name}/{hook}" for transition in self.transitions for hook in transition.stopped_by
-        )
+        return tuple(f"{each.name}/{hook}" for each in self.transitions for hook in each.stopped_by)
 
     @property
     def stops(self) -> tuple[str, ...]:
         """All that would stop a run, in words: guards by their names, then hook transition/hook."""
-        return (*self.refusing_guards, *(f"hook {hook}" for hook in self.stopping_hooks))
+        guards = dict.fromkeys(verdict.guard for verdict in self.refusing)
+        return (*guards, *(f"hook {hook}" for hook in self.stopping_hooks))
 
     @property
     def refused_before(self) -> tuple[str, ...]:

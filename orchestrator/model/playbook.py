@@ -227,17 +227,12 @@ class Playbook(Struct, frozen=True, dict=True):
 
     def transition(self, name: str) -> Transition | None:
         """The transition of that name, or None."""
-        return next((transition for transition in self.transitions if transition.name == name), None)
+        return next((each for each in self.transitions if each.name == name), None)
 
     def between(self, source: Status, target: Status) -> Transition | None:
         """The transition from one status to another, or None; there is at most one."""
         return next(
-            (
-                transition
-                for transition in self.transitions
-                if (transition.source, transition.target) == (source, target)
-            ),
-            None,
+            (each for each in self.transitions if (each.source, each.target) == (source, target)), None
         )
 
     def survivors_at(self, goal: Status) -> frozenset[Role]:

@@ -36,9 +36,8 @@ class Role(enum.Enum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
 
-    __hash__ = (
-        object.__hash__
-    )  # a member is only ever equal to itself; an Enum's own hashes its name, in Python
+    # A member is only ever equal to itself; an Enum's own hashes its name, in Python.
+    __hash__ = object.__hash__
 
     @property
     def other(self) -> "Role":

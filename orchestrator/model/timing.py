@@ -126,18 +126,12 @@ class _Fold(Struct):
     def _follow(self, event: Event) -> None:
         """What the run is doing from this event on."""
         match event:
-            case events.PersonAsked():
-                self.asking = True
-            case events.PersonAnswered():
-                self.asking = False
-            case events.WaitBegan():
-                self.waiting = True
-            case events.WaitEnded():
-                self.waiting = False
-            case events.HookIntended():
-                self.hooked = True
-            case events.HookEnded():
-                self.hooked = False
+            case events.PersonAsked() | events.PersonAnswered():
+                self.asking = isinstance(event, events.PersonAsked)
+            case events.WaitBegan() | events.WaitEnded():
+                self.waiting = isinstance(event, events.WaitBegan)
+            case events.HookIntended() | events.HookEnded():
+                self.hooked = isinstance(event, events.HookIntended)
             case events.WriteIntended():
                 self.writing = True
             case (

@@ -296,10 +296,6 @@ def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
     )
 
 
-def _as_role(approval: Approval) -> str:
-    return f" (role {approval.role})" if approval.role else ""
-
-
 def approved(kind: Approved, situation: Situation) -> Finding:
     """Have so many people agreed to exactly this, none of them whoever runs it?"""
     asker = situation.operator.casefold()
@@ -321,7 +317,7 @@ def approved(kind: Approved, situation: Situation) -> Finding:
 
 def _agreed(approvals: Iterable[Approval], situation: Situation) -> str:
     return ", ".join(
-        f"{each.operator}@{each.host}{_as_role(each)} {span(situation.at - each.at)} ago"
+        f"{each.operator}@{each.host}{f' (role {each.role})' if each.role else ''} {span(situation.at - each.at)} ago"
         for each in approvals
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from orchestrator import __version__
 from orchestrator.fleet.readiness import ReadinessOverTime, first_at, read_readiness
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import PlaybookProven, encode
-from orchestrator.model.journal import Entry
+from orchestrator.model.journal import Entry, Record
 from orchestrator.model.readiness_history import Arrival, Stands, Turned, quantile
 from orchestrator.model.status import Status
 
@@ -194,14 +195,14 @@ def kept(store: JournalStore, *records: object) -> None:
 def looks_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of doctor's looks, as they are read from a journal."""
     read: list[int] = []
-    numbered = JournalStore._numbered
+    numbered = JournalStore.numbered
 
-    def noted(store: JournalStore, numbers: object) -> object:
-        found = [*numbered(store, numbers)]  # type: ignore[arg-type]
+    def noted(store: JournalStore, numbers: Sequence[int]) -> Iterator[Record]:
+        found = [*numbered(store, numbers)]
         read.extend(each.seq for each in found if each.kind == "doctor.checked")
         return iter(found)
 
-    monkeypatch.setattr(JournalStore, "_numbered", noted)
+    monkeypatch.setattr(JournalStore, "numbered", noted)
     return read
 
 
