@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
 __all__ = ["main"]
@@ -39,7 +40,7 @@ def main() -> NoReturn:
     from .outlets import hold_standard_streams
 
     for number in heard:
-        signal.signal(number, _ENDING[number])
+        signal.signal(number, _interrupt)
     hold_standard_streams()
     try:
         hamr.main(prog_name="hamr")
@@ -52,12 +53,20 @@ def _end_early(number: int, _: object) -> NoReturn:
     os._exit(_SIGNALLED + number)
 
 
-def _terminate(number: int, _: object) -> NoReturn:
-    """SIGTERM while no run listens to it: as Ctrl-C, with its own exit code."""
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Ctrl-C or SIGTERM while no run listens to it, each with its exit code."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING:
+            _end(
+                _SIGNALLED + number
+            )  # an exception would leave half a module, which the next import stumbles over
+        frame = frame.f_back
     raise KeyboardInterrupt(_SIGNALLED + number)
 
 
-_ENDING = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+_IMPORTING = "<frozen importlib._bootstrap>"
 
 _SIGNALLED = 128
 """Where a shell's exit codes of what a signal has ended begin: 130 is Ctrl-C, 143 SIGTERM."""

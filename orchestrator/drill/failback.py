@@ -323,7 +323,7 @@ async def close(
     if not failback.at_home and not failback.left_alone:
         raise Incomplete(
             f"pair {session.pair.name} is not at home ({drill.started.home}): it stands at {failback.phase}. "
-            f"{failback.why[:1].upper()}{failback.why[1:]}. Drill {drill.drill} stays open",
+            f"{failback.why[:1].upper()}{failback.why[1:].rstrip('.')}. Drill {drill.drill} stays open",
             sent=failback.results[-1].ending.sent if failback.results else "Nothing was sent.",
             next_steps=failback.next_steps,
         )

@@ -159,6 +159,7 @@ class _Live(Struct):
             ends = ("run.finished", "transition.refused")
             records = self.opened.session.store.records(run=result.run, kinds=ends)
             seqs = tuple(record.seq for record in records)
+        self.opened.controls.unattended = True
         held = code is ExitCode.DONE
         found = f"exit code {int(code)}: {words}"
         self.played.expectations.append(Expectation(f"{name}: exit code 0", held, found, seqs))

@@ -57,6 +57,8 @@ class RunControl(Struct, eq=False):
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
+    unattended: bool = False
+    """Whether no person has looked since the run before it: then what somebody else wrote meanwhile stops it."""
     run: str = ""
     """The id of the run that it reaches, once that holds its lock."""
     watchers: Sequence[Watcher] = ()

@@ -100,7 +100,8 @@ async def start(
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = prepare(active, purpose, RunState(run, mode=request.mode), history)
-        return await supervise(active, drive(engine, request, plan, cancelled))
+        unattended = active.controls.unattended
+        return await supervise(active, drive(engine, request, plan, cancelled, unattended=unattended))
 
 
 async def _enter(

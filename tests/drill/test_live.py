@@ -19,15 +19,17 @@ from orchestrator.model.events import (
     Event,
     RunFinished,
     TransitionMade,
+    WriteAnswered,
     WriteIntended,
 )
 from orchestrator.model.guard import Guard, Not
 from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
+from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.operations.run import start
+from orchestrator.operations.run import adopt, start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import Fault, ServerError
 from tests.e2e.pairs import Bench, quick_playbook, simulated
@@ -270,6 +272,46 @@ async def test_a_drill_does_not_go_home_over_an_emergency_that_came_between(tmp_
         assert "20260528-160000-real" in result.score.expectations[1].found
         assert result.exit_code is ExitCode.DRILL_MISSED
         assert result.closed
+
+
+class StrangerAfter(Struct):
+    """Somebody else writes as soon as so many transitions were made, or runs have ended."""
+
+    bench: Bench
+    kind: type[Event]
+    left: int
+
+    def tell(self, event: Event) -> None:
+        self.left -= isinstance(event, self.kind)
+        if not self.left:
+            self.left = -1
+            self.bench.sim.foreign_write(Role.PRIMARY, Status.FAILOVER, "bob@example.com")
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [(RunFinished, 1), (RunFinished, 2), (WriteAnswered, 1), (WriteAnswered, 6)],
+    ids=["after the way out", "at home", "on the way out", "on the way home"],
+)
+async def test_law_03_a_drill_never_goes_on_over_somebody_else_until_a_person_says_so(
+    tmp_path: Path, kind: type[Event], count: int
+) -> None:
+    async with drillable(tmp_path) as bench:
+        stranger = StrangerAfter(bench, kind, count)
+        result = await drill(bench.session, Status.ACTIVE, controls=RunControl(watchers=[stranger]))
+        assert bench.sim.record(Role.PRIMARY).modified_by == "bob@example.com"  # type: ignore[union-attr]
+        assert (result.exit_code, result.closed) == (ExitCode.DRILL_MISSED, False)
+        assert "changed by somebody else: FAILOVER by bob@example.com" in result.score.expectations[-1].found
+        drilled = result.score.drill
+        steps = typed(result.next_steps)
+        assert (steps[0], steps[-1]) == ("hamr status sim", f"hamr drill close {drilled} --notes TEXT")
+        held = bench.session.history().drills[drilled]
+        if (await read_status(bench.session)).phase.name is PhaseName.DIVERGED:
+            with pytest.raises(Incomplete, match=r"once\. Drill") as error:
+                await close(bench.session, held, "bob was asked")
+            assert "hamr adopt sim --truth secondary --reason TEXT" in typed(error.value.next_steps)
+            await adopt(bench.session, Role.SECONDARY, "bob was asked")
+        assert (await close(bench.session, held, "bob was asked")).at_home
 
 
 async def test_a_drill_begins_only_where_nothing_is_left_over(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -287,3 +288,39 @@ async def test_a_look_that_nobody_wanted_is_broken_off() -> None:
     await asyncio.sleep(0)
     await look.close()
     assert all(task.cancelled() for task in tasks)
+
+
+SIGNALLED_IN_AN_IMPORT = """
+import os, signal, sys
+
+number, module, *sys.argv[1:] = sys.argv[1:]
+
+class Signalling:
+    def find_spec(self, name, *_):
+        if name == module and module not in sys.modules:
+            os.kill(os.getpid(), int(number))
+
+sys.meta_path.insert(0, Signalling())
+from orchestrator.cli import main
+main()
+"""
+"""hamr that is signalled in the middle of loading a module."""
+
+RUN = ("run", "sim", "--to", "ACTIVE", "--yes")
+
+
+@pytest.mark.parametrize("module", ["asyncio.locks", "orchestrator.operations.preflight"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_law_19_a_signal_while_a_verb_is_loaded_has_its_own_exit_code(
+    tmp_path: Path, module: str, number: signal.Signals
+) -> None:
+    with laboratory(tmp_path) as lab:
+        ended = subprocess.run(
+            [sys.executable, "-c", SIGNALLED_IN_AN_IMPORT, str(int(number)), module, *RUN],
+            env={**os.environ, **lab.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 128 + number
