@@ -59,7 +59,7 @@ from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
-from .tape import Answered, Appended, Asked, Happened
+from .tape import Answered, Appended, Asked, Happened, kind_of
 from .team_invariants import TEAM_INVARIANTS
 from .witness import (
     SEND_SECONDS,
@@ -345,9 +345,22 @@ def guards_bind(played: Played) -> Iterator[str]:
 
 
 def locked(played: Played) -> Iterator[str]:
+    """Of a write that was intended right before a person broke the lock, it is asked by its intent (`intends-locked`).
+
+    "Still ours" is of one transaction with the intent (law 6), and no lock stops bytes that are about to leave; whoever comes
+    next finds that attempt open, and accepts it by name (law 5). Once somebody else holds the pair, it is asked again.
+    """
+    intended: dict[str, str] = {}
+    broken: set[str] = set()
     for note, holding in holders(played):
-        if isinstance(note, Asked) and note.posts:
-            whys = laws.locked(note.role, note.status, note.process.name, holding.get(note.machine))
+        if kind_of(note) == "write.intended" and isinstance(note, Appended):
+            intended[note.machine] = attempt_of(note.record)["stamp"]
+        elif kind_of(note) == "lock.broken" and isinstance(note, Appended) and note.machine in intended:
+            broken.add(intended[note.machine])
+        elif isinstance(note, Asked) and note.posts:
+            whose = note.process.name
+            holder = holding.get(note.machine) or (whose if note.stamp in broken else None)
+            whys = laws.locked(note.role, note.status, whose, holder)
             yield from (f"{note.number}: {why}" for why in whys)
 
 
