@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.chain import canonical
@@ -37,13 +38,22 @@ def kept(played: Played) -> Iterator[str]:
 
 
 def told_once(played: Played) -> Iterator[str]:
+    """In one journal: what was merged is set aside, and the next emergency's begins with its run as the team's tells it (law 9)."""
     if played.incident.team is None:
         return
     told = Counter(_content(note.record) for note in played.tape.notes if isinstance(note, Told))
-    for name, records in played.records.items():
+    for name, records in _journals(played):
         for content, times in Counter(_content(record) for record in records).items():
             if times > max(1, told[content]):
                 yield f"{name} holds {times} times what was told {told[content]} times: {content[:160]!r}"
+
+
+def _journals(played: Played) -> Iterator[tuple[str, list[Record]]]:
+    """Each journal by itself: a computer may have begun several, one after the other."""
+    for name, records in played.records.items():
+        begins = [index for index, record in enumerate(records) if record.seq == 1]
+        for begin, end in pairwise([*begins, len(records)]):
+            yield name, records[begin:end]
 
 
 def merged(played: Played) -> Iterator[str]:
