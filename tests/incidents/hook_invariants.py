@@ -130,9 +130,9 @@ def done_once(played: Played) -> Iterator[str]:
 class Course(Struct):
     """One run, as its journal tells it."""
 
-    begun: dict[str, None] = field(default_factory=dict)
-    """Transitions that were begun, and not refused."""
-    made: dict[str, None] = field(default_factory=dict)
+    begun: dict[str, bool] = field(default_factory=dict)
+    """Transitions that were begun, and not refused; whether in an emergency, as one that was killed before it did anything is not."""
+    made: dict[str, bool] = field(default_factory=dict)
     ended: dict[Key, str] = field(default_factory=dict)
     emergency: bool = False
     superseded: bool = False
@@ -150,13 +150,13 @@ def _courses(  # noqa: C901 - one branch per kind of record
         course, data = courses[note.record.run], data_of(note)
         match note.record.kind:
             case "run.started" | "run.resumed":
-                course.emergency |= data["mode"] == "EMERGENCY"
+                course.emergency = data["mode"] == "EMERGENCY"
             case "transition.intended":
-                course.begun[data["transition"]] = None
+                course.begun[data["transition"]] = course.emergency
             case "transition.refused":
                 course.begun.pop(data["transition"], None)
             case "transition.made":
-                course.made[data["transition"]] = None
+                course.begun[data["transition"]] = course.made[data["transition"]] = course.emergency
             case "hook.ended":
                 course.ended[_key(note.record)] = data["outcome"]
             case "run.superseded":
@@ -171,15 +171,15 @@ def _courses(  # noqa: C901 - one branch per kind of record
     return courses
 
 
-def _owed(played: Played, run: str, course: Course, transitions: dict[str, None]) -> list[str]:
+def _owed(played: Played, run: str, course: Course, transitions: dict[str, bool]) -> list[str]:
     """Transition and hook, as "transition/hook", of the `after` hooks of these transitions that did not end well."""
     return [
         f"{transition.name}/{hook.name}"
-        for transition in (played.scene.playbook.transition(name) for name in transitions)
-        if transition is not None
+        for name, emergency in transitions.items()
+        if (transition := played.scene.playbook.transition(name)) is not None
         for hook in transition.after
         if course.ended.get((run, transition.name, "AFTER", hook.name)) not in ENDED_WELL
-        and not (course.emergency and hook.emergency is InEmergency.SKIP)
+        and not (emergency and hook.emergency is InEmergency.SKIP)
     ]
 
 
