@@ -127,7 +127,10 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
 
 
 def newest_is_newest(played: Played) -> Iterator[str]:
-    """Where somebody else wrote, or two clocks did, something newer by its time may be known to be old."""
+    """Where somebody else wrote, or two clocks did, something newer by its time may be known to be old.
+
+    To a journal another one's runs are somebody else: what its own mirror brings over theirs is no newer for its time (law 3).
+    """
     config = played.incident.config
     crossed = config.mirror is not None and any(config.skew)
     if (
@@ -136,9 +139,14 @@ def newest_is_newest(played: Played) -> Iterator[str]:
         or any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
     ):
         return
+    writers = Writers.of(played)
+    runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
     for note, journals in seen_by_then(played):
         if isinstance(note, Appended) and note.record.data.get("change") in ("STALE", "REVERTED"):
             for role, seen in records_in(note.record.data.get("record")):
+                others = journals[note.machine].versions[role] - {seen}
+                if any(writers.strange(other, runs[note.machine]) for other in others):
+                    continue
                 if seen == journals[note.machine].newest.get(role):
                     yield f"{note.number}: {note.process.name} calls old what is the newest of the {role}: {_said(seen)}"
 
@@ -157,6 +165,7 @@ def _below(note: Answered, newest: Version | None) -> Version | None:
 
 
 def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - who may write over what
+    """What a run begins with on one org, it begins with on the other, too, once the mirror of the pair has brought it there."""
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
         return  # nobody can tell strangers from us there
@@ -189,10 +198,9 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
         whose = writers.moved.get(what, what)
         if what not in seen.versions[note.role] or not writers.strange(whose, runs[note.machine]):
             continue
-        if (
-            seen.bases[note.run].get(note.role) in (what, whose)
-            or Status.of(truth.status) in open_statuses[note.run]
-        ):
+        bases = seen.bases[note.run]
+        begins = {bases.get(note.role), bases.get(note.role.other) if config.mirror is not None else None}
+        if begins & {what, whose} or Status.of(truth.status) in open_statuses[note.run]:
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
