@@ -129,7 +129,8 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
 def newest_is_newest(played: Played) -> Iterator[str]:
     """Where somebody else wrote, or two clocks did, something newer by its time may be known to be old.
 
-    To a journal another one's runs are somebody else: what its own mirror brings over theirs is no newer for its time (law 3).
+    To a journal another one's runs are somebody else: what its own mirror brings over theirs is no newer for its time (law 3). Nor is
+    what turns up on an org once a person has said in that run that it has no record: the run goes by that word.
     """
     config = played.incident.config
     crossed = config.mirror is not None and any(config.skew)
@@ -141,9 +142,17 @@ def newest_is_newest(played: Played) -> Iterator[str]:
         return
     writers = Writers.of(played)
     runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
+    gone: set[tuple[str, Role]] = set()
     for note, journals in seen_by_then(played):
-        if isinstance(note, Appended) and note.record.data.get("change") in ("STALE", "REVERTED"):
-            for role, seen in records_in(note.record.data.get("record")):
+        if not isinstance(note, Appended):
+            continue
+        data: Any = note.record.data
+        if data.get("accepted") and data["record"] is None:
+            gone.add((note.record.run, Role[data["role"]]))
+        if data.get("change") in ("STALE", "REVERTED"):
+            for role, seen in records_in(data["record"]):
+                if (note.record.run, role) in gone:
+                    continue
                 others = journals[note.machine].versions[role] - {seen}
                 if any(writers.strange(other, runs[note.machine]) for other in others):
                     continue
