@@ -20,7 +20,7 @@ from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import HamrRecord, Identity, Reading
-from orchestrator.model.situation import LeftByHand, Phase, Standing
+from orchestrator.model.situation import LeftByHand, Phase, PhaseName, Standing
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import phase_of
 from orchestrator.situation.guards import strangers
@@ -136,6 +136,9 @@ def standing_of(
         floors=history.floors,
         given_up=tuple(each.attempt for each in history.given_up),
     )
+    owed = history.owed
+    if owed is not None and phase.name is PhaseName.BEHIND and phase.status is not None:
+        owed = replace(owed, status=phase.status)  # what the survivor shows now, not what it was told first
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
     standing = Standing(
         pair=session.pair,
@@ -143,7 +146,7 @@ def standing_of(
         readings=readings,
         identities=identities,
         phase=phase,
-        owed=history.owed,
+        owed=owed,
         open_run=open_run,
         unknown=history.unknown,
         given_up=tuple(

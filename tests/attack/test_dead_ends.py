@@ -305,6 +305,19 @@ def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ev
         laws.hold(anna, accepted=(strangers,))
 
 
+def test_what_is_said_to_be_owed_is_in_every_place_what_the_survivor_shows_now(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    assert emergency(anna)[0] == 8
+    pair.primary.down = False
+    pair.stranger("secondary", RECOVERY)
+    facts = anna.facts()
+    assert "is owed RECOVERY since" in facts["sentence"]
+    assert facts["owed"]["status"] == "RECOVERY"
+    assert any("Tell Attack primary (primary) RECOVERY" in each["text"] for each in facts["left_to_do"])
+
+
 def test_an_emergency_home_that_was_killed_at_its_goal_is_finished_though_another_way_there_names_the_other_org(
     tmp_path: Path,
 ) -> None:
