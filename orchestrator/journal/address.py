@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,7 +88,15 @@ def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
 
 
 def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    if environ.get("HOME"):
+        return Path(environ["HOME"])
+    try:  # Path.home() takes a HOME that is empty for the root of all folders
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise UsageError(
+            f"There is no home folder for a journal: HOME is not set, and user {os.getuid()} has no entry on this machine. "
+            "Name a file with --journal or HAMR_JOURNAL."
+        ) from None
 
 
 def parse_address(text: str, source: str) -> Address:

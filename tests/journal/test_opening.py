@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import shutil
 import sqlite3
 import stat
@@ -44,8 +45,20 @@ def test_the_option_comes_before_the_variable_and_both_before_the_state_folder(
     assert default_place(option, environ) == Path(expected)
 
 
-def test_without_a_home_variable_the_users_own_home_is_taken() -> None:
-    assert default_place(None, {}) == Path.home() / ".local/state/hamr/journal.db"
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
+def test_without_a_home_variable_the_users_own_home_is_taken(environ: dict[str, str]) -> None:
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert default_place(None, environ) == Path(home, ".local/state/hamr/journal.db")
+    assert default_place("~/mine.db", environ) == Path(home, "mine.db")
+
+
+def test_a_user_whom_this_machine_does_not_know_is_asked_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 4_242_424)
+    with pytest.raises(
+        UsageError, match=r"user 4242424 has no entry on this machine. Name a file with --journal"
+    ):
+        default_place(None, {"HOME": ""})
+    assert default_place("mine.db", {"HOME": ""}) == Path("mine.db")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "a\0b", "sqlite:///j.db", "https://example.com/j"])
