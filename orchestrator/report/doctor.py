@@ -26,6 +26,8 @@ from .layout import (
     line,
     next_commands,
     padded,
+    page_width,
+    paragraph,
     shortened,
     table,
     within,
@@ -46,9 +48,10 @@ _COULD_NOT_LOOK = "UNKNOWN: doctor could not look"
 _NAMED = 3
 """How many checks the first line names."""
 _GROUP = 24
+_NARROW_GROUP = 18
+"""So narrow is the column of names where texts stand under it: with both verdicts that is a page of 40 columns."""
 _LEVEL = 9
 _INDENT = 6
-_TEXT = OF_MANY - _GROUP - 2 * (_LEVEL + GAP)
 
 _Verdicts = tuple[Level | None, Level | None]
 """For a planned run, and for an emergency."""
@@ -127,8 +130,9 @@ def doctor_page(found: Sequence[Readiness], *, everything: bool) -> Page:
     With `everything`, what is well is said in full, too.
     """
     style = LEVEL_STYLES[_worst(found)]
-    pairs = (_pair(readiness, everything=everything) for readiness in found)
-    return (*(line(text, style) for text in fold(first_line(found), OF_MANY)), *chain.from_iterable(pairs))
+    with within(OF_MANY):
+        pairs = (_pair(readiness, everything=everything) for readiness in found)
+        return (*paragraph(first_line(found), style), *chain.from_iterable(pairs))
 
 
 def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> Page:
@@ -148,8 +152,6 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
     counts = Counter(each.level for each in found)
     not_well = (each for each in ordered[:MOST_STEPS] if each.level is not Level.OK)
     steps = [step for each in not_well for step in each.next_steps[:1]]
-    if first:
-        steps = [*first, *(step for step in steps if step.verb != "resume")]
     said = ", ".join(f"{counts[level]} {level.name}" for level in reversed(Level) if counts[level])
     level = _worst(found)
     with within(OF_MANY):
@@ -157,8 +159,14 @@ def doctors_page(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> 
             line(f"HAMR {level.name} - {counted(len(found), 'pair')}: {said}", LEVEL_STYLES[level]),
             line(),
             *table(("pair", "planned", "emergency", "what is wrong"), rows, (32, 9, 9, 60), most=2),
-            *next_commands(each_once(steps)),
+            *next_commands(each_once(_together(first, steps))),
         )
+
+
+def _together(first: Sequence[NextStep], steps: Iterable[NextStep]) -> Iterator[NextStep]:
+    """The steps behind what goes on with many pairs at once, where there is that: it is each one's resume."""
+    yield from first
+    yield from (step for step in steps if not first or step.verb != "resume")
 
 
 def _verdict_word(level: Level) -> Span:
@@ -177,7 +185,7 @@ def _pair(readiness: Readiness, *, everything: bool) -> Iterator[Line]:
     name = Span(shortened(readiness.pair, 60), "bold")
     looked = Span(f", {utc(readiness.at)}, in {readiness.seconds:.1f} s")
     yield from (line(), (Span("Pair ", "heading"), name, looked), line())
-    yield (Span(padded("", _GROUP)), _cell("PLANNED", "heading"), _cell("EMERGENCY", "heading"))
+    yield (Span(padded("", _names())), _cell("PLANNED", "heading"), _cell("EMERGENCY", "heading"))
     for group, checks in groupby(readiness.checks, key=lambda check: check.group):
         yield from _group(group, tuple(checks), everything=everything)
     yield from next_commands(readiness.next_steps)
@@ -199,20 +207,24 @@ def _group(group: Group, checks: Sequence[Check], *, everything: bool) -> Iterat
 
 
 def _text(text: str, style: str = "") -> Page:
-    lines = fold(shortened(text, 1200), OF_MANY - _INDENT)
-    return tuple((Span(" " * _INDENT), Span(part, style)) for part in lines)
+    return paragraph(shortened(text, 1200), style, indent=_INDENT)
+
+
+def _names() -> int:
+    return _NARROW_GROUP if page_width() < OF_MANY else _GROUP
 
 
 def _row(name: str, checks: Sequence[Check], text: str = "", style: str = "") -> Page:
-    """A name and both of its checks' worst verdicts, with a folded text beside them; a long name is folded, too."""
+    """A name and both of its checks' worst verdicts, with a folded text beside them, on a narrow page under them; a long name is folded, too."""
     verdicts = worst(check.planned for check in checks), worst(check.emergency for check in checks)
-    indent = len(name) - len(name.lstrip())
-    names = [" " * indent + part for part in fold(name.strip(), _GROUP - indent - GAP)]
+    indent, group, narrow = len(name) - len(name.lstrip()), _names(), page_width() < OF_MANY
+    names = [" " * indent + part for part in fold(name.strip(), group - indent - GAP)]
+    texts = () if narrow else fold(text, page_width() - group - 2 * (_LEVEL + GAP))
     lines: list[Line] = []
-    for name_part, text_part in zip_longest(names, fold(text, _TEXT), fillvalue=""):
+    for name_part, text_part in zip_longest(names, texts, fillvalue=""):
         cells = [_cell("") if lines else _verdict(level) for level in verdicts]
-        lines.append((Span(padded(name_part, _GROUP), style), *cells, Span(text_part)))
-    return tuple(lines)
+        lines.append((Span(padded(name_part, group), style), *cells, Span(text_part)))
+    return (*lines, *(_text(text) if narrow else ()))
 
 
 def _verdict(level: Level | None) -> Span:
@@ -224,15 +236,15 @@ def _cell(text: str, style: str = "") -> Span:
     return Span(padded(text, _LEVEL + GAP), style)
 
 
-def doctor_json(found: Sequence[Readiness]) -> dict[str, JSON]:
-    """The same as a document: hamr/doctor/1."""
-    code = doctor_code(found)
+def doctor_json(found: Sequence[Readiness], first: Sequence[NextStep] = ()) -> dict[str, JSON]:
+    """The same as a document: hamr/doctor/1; what goes `first` is as for `doctors_page`."""
+    code, steps = doctor_code(found), (step for readiness in found for step in readiness.next_steps)
     fields = {
         "level": _worst(found),
         "exit_code": code,
         "exit_meaning": MEANINGS[code],
         "summary": first_line(found),
-        "next": each_once(step for readiness in found for step in readiness.next_steps),
+        "next": each_once(_together(first, steps)),
         "pairs": map(_pair_fact, found),
     }
     return document("hamr/doctor/1", fields)

@@ -70,8 +70,11 @@ def plain_text(page: Page) -> str:
 COLUMNS = 100
 """How wide a page is at most. Commands, URLs and request bodies are never broken: they are there to be copied."""
 
-LEAST_COLUMNS = 60
+LEAST_COLUMNS = 40
 """A page is made no narrower; where a terminal is, its lines are folded once more."""
+
+LEAST_BESIDE = 60
+"""On a narrower page a text stands under its name, not beside it: in columns that are narrower than words nobody could read it."""
 
 OF_MANY = 80
 """How wide a page of many pairs is at most: it is for narrow terminals, and mails from cron, too."""
@@ -246,14 +249,17 @@ def table(
     """Rows under a header, columns as wide as they need and at most their limit; longer texts are folded.
 
     A text has `most` lines at most: what is left of it then ends in an ellipsis. On a narrow page the widest columns give
-    way, but not the first `whole`: there stands what is to be copied.
+    way, but not the first `whole`: there stands what is to be copied. Where nothing fits beside anything any more, each
+    row is a list, if it may have several lines.
     """
     titled = [[Span(title, "heading") for title in header], *rows]
     columns = [[span.text for span in column] for column in zip(*titled, strict=True)]
     needed = [max(map(cells, texts)) for texts in columns]
     widths = [*map(min, limits, needed)]
+    if page_width() < indent + min(LEAST_BESIDE, sum(widths) + GAP * (len(widths) - 1)) and most > 1:
+        return tuple(chain.from_iterable(_listed(header, row, indent) for row in rows))
     longest = [max(cells(word) for text in texts for word in text.split(" ")) for texts in columns]
-    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
+    while indent + sum(widths) + GAP * (len(widths) - 1) > max(LEAST_BESIDE, page_width()):
         # What folds at a space gives way first: an id that is cut in two cannot be copied.
         folds = [number for number, width in enumerate(widths) if width > longest[number]]
         wide = folds if folds and most > 1 else range(whole, len(widths))
@@ -262,6 +268,13 @@ def table(
     return tuple(
         (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
     )
+
+
+def _listed(header: Sequence[str], row: Sequence[Span], indent: int) -> Iterator[Line]:
+    """A row as a list: its first text, and the others under it, each beside what its column is called."""
+    yield from paragraph(row[0].text, row[0].style, indent=indent)
+    for title, span in zip(header[1:], row[1:], strict=True):
+        yield from labelled(title, span.text, span.style, indent=indent + 2)
 
 
 def _side_by_side(columns: Sequence[tuple[Span, int]], most: int) -> Iterator[Line]:
@@ -276,7 +289,7 @@ def _side_by_side(columns: Sequence[tuple[Span, int]], most: int) -> Iterator[Li
 
 def heading(text: str) -> Page:
     """An empty line, and a heading."""
-    return (line(), line(shortened(text, page_width()), "heading"))
+    return (line(), *paragraph(shortened(text), "heading"))
 
 
 def listed_under(title: str, texts: Iterable[str], *, longest: int | None = None) -> Page:

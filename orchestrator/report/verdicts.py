@@ -9,7 +9,19 @@ from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.next_step import override_flag
 from orchestrator.model.words import span
 
-from .layout import Line, Page, Span, fold, labelled, line, padded, page_width, paragraph, shortened
+from .layout import (
+    LEAST_BESIDE,
+    Line,
+    Page,
+    Span,
+    fold,
+    labelled,
+    line,
+    padded,
+    page_width,
+    paragraph,
+    shortened,
+)
 
 OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "warn"}
 
@@ -33,6 +45,8 @@ def verdict_lines(verdict: Verdict, note: str = "", *, indent: int = 4) -> Page:
     margin = " " * indent
     outcome = Span(margin + padded(verdict.outcome.value, _OUTCOME), OUTCOME_STYLES[verdict.outcome])
     name = shortened(verdict.guard, 60)
+    if page_width() < LEAST_BESIDE:
+        return ((outcome, Span(name, "bold")), *paragraph(words, indent=indent + _OUTCOME))
     first, *others = map(Span, fold(words, page_width() - left))
     if len(name) >= _NAME:  # a line of its own, so that the reasons stay in their column
         others = [first, *others]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 from msgspec.structs import replace
 
@@ -18,6 +20,7 @@ from orchestrator.report.doctor import (
     first_line,
     nagios_line,
 )
+from orchestrator.report.layout import fit
 from tests.steps import next_of, step
 
 from .scenes import NOW, lines, standing
@@ -240,4 +243,34 @@ def test_what_could_not_be_looked_at_is_unknown_in_every_form() -> None:
         "",
         "Next",
         "  hamr runs",
+    ]
+
+
+def test_on_a_narrow_terminal_what_was_found_stands_under_both_verdicts() -> None:
+    def narrow() -> list[str]:
+        fit(40)
+        found = readiness(KEY, check("link", OK, OK, brief="linked, agreed(PASSIVE), primary 41 ms"), CLOCK)
+        return lines(doctor_page([found], everything=False))
+
+    assert copy_context().run(narrow) == [
+        "HAMR CRITICAL - payments: planned run",
+        "CRITICAL, emergency OK (primary API key,",
+        "primary clock)",
+        "",
+        "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
+        "",
+        "                  PLANNED    EMERGENCY",
+        "Keys              CRITICAL   ok",
+        "      0 of 1 fine",
+        "  primary API     CRITICAL   ok",
+        "  key",
+        "      What API key found.",
+        "Orgs              WARNING    ok",
+        "      1 of 2 fine: linked,",
+        "      agreed(PASSIVE), primary 41 ms",
+        "  primary clock   WARNING    -",
+        "      The clocks differ.",
+        "",
+        "Next",
+        "  export API=…",
     ]

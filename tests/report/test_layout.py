@@ -7,6 +7,7 @@ from contextvars import copy_context
 
 import pytest
 
+from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.org import Secret
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, document, to_json
@@ -19,6 +20,7 @@ from orchestrator.report.layout import (
     fit,
     fold,
     folded_line,
+    heading,
     labelled,
     line,
     line_text,
@@ -30,6 +32,7 @@ from orchestrator.report.layout import (
     shortened,
     table,
 )
+from orchestrator.report.verdicts import verdict_lines
 from tests.steps import step
 
 from .scenes import CANARY, lines
@@ -155,7 +158,7 @@ def test_pages_are_as_wide_as_the_terminal_and_never_wider_than_100() -> None:
         fit(300)
         assert page_width() == 100
         fit(10)
-        assert page_width() == 60
+        assert page_width() == 40
 
     copy_context().run(narrow)
     assert page_width() == 100
@@ -191,3 +194,35 @@ def test_law_17_a_secret_cannot_get_into_a_document() -> None:
     with pytest.raises(TypeError) as refusal:
         document("hamr/status/1", {"keys": [Secret(CANARY)]})
     assert CANARY not in str(refusal.value)
+
+
+def test_on_a_page_too_narrow_for_columns_each_row_is_a_list_and_a_reason_stands_under_its_guard() -> None:
+    def narrow() -> list[str]:
+        fit(40)
+        run = [Span("20260528-163000-k3f9"), Span("payments"), Span("what came of it, in many words")]
+        verdict = Verdict(
+            "both_answer", Outcome.PASS, "both orgs answer, within the time-outs that they have"
+        )
+        page = (
+            *table(("run", "pair", "end"), [run], (20, 20, 60)),
+            *table(("a", "b"), [[Span("short"), Span("row")]], (20, 60)),
+            *heading("Transition 1 of 2: recover, ACTIVE → RECOVERY"),
+            *verdict_lines(verdict),
+        )
+        return [line_text(spans).rstrip() for spans in page]
+
+    assert copy_context().run(narrow) == [
+        "20260528-163000-k3f9",
+        "  pair          payments",
+        "  end           what came of it, in many",
+        "                words",
+        "a      b",
+        "short  row",
+        "",
+        "Transition 1 of 2: recover, ACTIVE →",
+        "RECOVERY",
+        "    pass     both_answer",
+        "             both orgs answer, within",
+        "             the time-outs that they",
+        "             have",
+    ]
