@@ -116,7 +116,7 @@ def run(invocation: Invocation, **flags: Any) -> ExitCode:
 def resume(invocation: Invocation, **flags: Any) -> ExitCode:
     """Go on with a fleet that stopped, or whose process died.
 
-    FLEET is an id, the beginning of one, or last; without it, the only one that has not tried all of its pairs. Pairs that have arrived are left;
+    FLEET is an id, the beginning of one, or last; without it, the only one that has not tried all of its pairs, nor left them to one that began later. Pairs that have arrived are left;
     runs that are open are resumed, what is owed is delivered, and the others begin, with the playbook, the waves and the
     goal that the fleet began with.
     """
@@ -213,7 +213,7 @@ def doctor(invocation: Invocation, which: Selection, record: bool | None) -> Nag
     if any(step.verb == "resume" for each in found for step in each.next_steps[:1]):
         with invocation.store(writes=False) as store:
             first = with_a_fleet(store, pairs, ExitCode.INCOMPLETE)
-    invocation.console.facts(doctors_page(found, first), doctor_json(found))
+    invocation.console.facts(doctors_page(found, first), doctor_json(found, first))
     return doctor_code(found)
 
 

@@ -222,7 +222,8 @@ def report_fleet(
 
         write_file(invocation, fleet_junit(view), junit, JUNIT)
     if invocation.json or (html is None and junit is None):
-        _show(invocation, view, view.exit_code)
+        facts = fleet_facts(view, view.exit_code, datetime.now(UTC), label="fleet's exit")
+        invocation.console.facts(*facts)
 
 
 def _show(

@@ -229,7 +229,8 @@ def fleet_named(
 
     `onward` is what is to be typed with the whole id, where several may be meant. A UsageError where there is none, or there are several.
     """
-    begun = [record.run for record in store.records(pair="", kinds=(events.FleetStarted.kind,))]
+    begun_as = {record.run: record for record in store.records(pair="", kinds=(events.FleetStarted.kind,))}
+    begun = [*begun_as]
     if not begun:
         raise UsageError(
             f"The journal {store.place} holds no fleet run yet.",
@@ -238,10 +239,13 @@ def fleet_named(
     if name is None:
         done = {record.run for record in store.records(pair="", kinds=(events.FleetFinished.kind,))}
         begun = [fleet for fleet in begun if fleet not in done]
+        goes_on, left = onward is next_step.fleet_resume, ""
+        if goes_on and begun:
+            begun = [*_not_superseded(store, begun, begun_as)]
+            left = "" if begun else ", or left them to one that began later"
         if not begun:
-            goes_on = onward is next_step.fleet_resume
             raise UsageError(
-                f"Every fleet run in {store.place} has tried all of its pairs, whether they arrived or not."
+                f"Every fleet run in {store.place} has tried all of its pairs, whether they arrived or not{left}."
                 + (" To go on with one all the same, name it." if goes_on else ""),
                 next_steps=(next_step.fleet_report(LAST), *((onward(LAST),) if goes_on else ())),
             )
@@ -259,6 +263,29 @@ def fleet_named(
             next_steps=(next_step.fleet_report(LAST),),
         )
     return view
+
+
+def _not_superseded(store: Store, unfinished: Sequence[str], started: Mapping[str, Record]) -> Iterator[str]:
+    """Those fleets of which some pair is left that no fleet begun later moves: going on with another would undo what that one did.
+
+    Args:
+        store: the journal.
+        unfinished: their ids, the oldest first.
+        started: how each fleet of the journal began, in that order.
+    """
+    order = [*started]
+    for fleet in unfinished:
+        later = order[order.index(fleet) + 1 :]
+        view = read_fleet(store, fleet) if later else None
+        left = set() if view is None else {each.pair for each in view.members.values() if not each.settled}
+        for each in later if left else ():
+            event = events.decode(events.FleetStarted.kind, started[each].data)
+            assert isinstance(event, events.FleetStarted)  # noqa: S101 - of that kind
+            left.difference_update(*event.waves)
+            if not left:
+                break
+        else:
+            yield fleet
 
 
 class Hint(Struct, frozen=True, order=True):

@@ -36,9 +36,9 @@ def meaning(code: int) -> str:
     return MEANINGS[ExitCode(code)] if code in set(ExitCode) else "not known to this version"
 
 
-def exit_lines(code: int, style: str = "") -> Page:
-    """The exit code, and what it says."""
-    return labelled("exit code", f"{int(code)}: {meaning(code)}", style)
+def exit_lines(code: int, style: str = "", *, label: str = "exit code") -> Page:
+    """The exit code, and what it says; the `label` says whose it is, where it is not this command's."""
+    return labelled(label, f"{int(code)}: {meaning(code)}", style)
 
 
 def exit_fact(code: int) -> dict[str, JSON]:

@@ -186,8 +186,15 @@ def needs_person(member: Member) -> bool:
     return member.outcome is not None and not member.settled
 
 
-def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[NextStep, ...] = ()) -> Facts:
-    """What became of each pair, and what to type next, these first: hamr/fleet/1."""
+def fleet_facts(
+    view: FleetView,
+    code: ExitCode,
+    now: datetime,
+    first: tuple[NextStep, ...] = (),
+    *,
+    label: str = "exit code",
+) -> Facts:
+    """What became of each pair, and what to type next, these first: hamr/fleet/1; the `label` is the code's."""
     started, members = view.started, view.members.values()
     needing = [each for each in members if needs_person(each)]
     ended = (  # of those that have arrived and owe something, the fleet delivers it
@@ -197,6 +204,7 @@ def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[Nex
     go_on = going_on(view) if any(not each.settled for each in members) else ()
     if go_on:  # it takes up the runs that are open, all of them
         steps = tuple(step for step in steps if step.verb != "resume" or step.options)
+    steps = each_once((*first, *go_on, *steps))
     with within(OF_MANY):
         page = (
             line(),
@@ -206,8 +214,8 @@ def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[Nex
             *_members(view, {}, now),
             line(),
             *paragraph(", ".join(_counts(view, {}))),
-            *exit_lines(code, "dim"),
-            *next_commands(each_once((*first, *go_on, *steps))),
+            *exit_lines(code, "dim", label=label),
+            *next_commands(steps),
         )
     fields = {
         "fleet": view.fleet,
@@ -219,6 +227,7 @@ def fleet_facts(view: FleetView, code: ExitCode, now: datetime, first: tuple[Nex
         "stopped": view.stopped or None,
         "arrived": sum(each.arrived for each in members),
         "need_person": [each.pair for each in needing],
+        "next": steps,
         "pairs": [_member_fact(each) for each in members],
     }
     return page, document("hamr/fleet/1", fields)

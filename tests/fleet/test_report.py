@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from orchestrator.model.status import Role, Status
+from tests.steps import next_of
 
 from .lab import FleetLab
 
@@ -55,10 +57,13 @@ def test_the_report_is_of_the_newest_fleet_where_none_is_named(lab: FleetLab) ->
     fleet = fleet_with_a_refusal(lab)
     found = lab.json("fleet", "report")
     assert (found["fleet"], found["exit_code"], found["need_person"]) == (fleet, 6, ["pay-2"])
+    assert next_of(found) == [f"hamr fleet resume {fleet}", "hamr status pay-2 --watch"]
     states = {each["pair"]: (each["arrived"], each["exit_code"]) for each in found["pairs"]}
     assert states == {"pay-1": (True, 0), "pay-2": (False, 3), "web-1": (False, None)}
     shown = lab.run("fleet", "report", fleet[:15], code=0).stdout
     assert "1 of 3 pairs arrived, 1 not begun, 1 needs a person" in shown
+    assert "\n  fleet's exit  6: incomplete: it can be resumed\n" in shown
+    assert "exit code" not in shown, "it is not this command's own"
     assert all(len(text) <= 80 for text in shown.splitlines())
 
 
@@ -113,3 +118,27 @@ def test_status_of_those_that_are_meant(lab: FleetLab) -> None:
         "pay-2",
     ]
     assert sum(lab.writes().values()) == 0
+
+
+def test_doctor_of_many_offers_the_fleet_in_the_place_of_each_pairs_resume_in_both_forms(
+    slow: FleetLab,
+) -> None:
+    process = slow.start("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "2")
+    slow.wait_for(lambda: min(slow.writes()[pair] for pair in ("pay-1", "pay-2")) == 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    onward = next_of(slow.json("fleet", "doctor", "pay-*", code=1))
+    assert onward[0] == f"hamr fleet resume {slow.fleet().fleet}"
+    assert not [step for step in onward if step.startswith("hamr resume")]
+
+
+def test_a_pair_that_the_inventory_calls_by_another_name_comes_first_among_all(lab: FleetLab) -> None:
+    lab.run("run", "pay-2", "--to", "ACTIVE", "--yes", code=0)
+    pairs = lab.folder / "pairs.yaml"
+    pairs.write_text(pairs.read_text().replace("\n  pay-2:\n", "\n  shop:\n"))
+    found = lab.json("status")
+    assert found["need_person"] == ["shop"]
+    assert {each["pair"]: each["known_as"] for each in found["pairs"]}["shop"] == "pay-2"
+    (row,) = [text for text in lab.run("status", code=0).stdout.splitlines() if " shop " in text]
+    assert row.split()[1:4] == ["shop", "ACTIVE", "0"] or "renamed" in row
+    assert "renamed" in row

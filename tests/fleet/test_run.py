@@ -248,6 +248,22 @@ def test_where_several_may_be_meant_each_is_told_by_goal_time_and_who(lab: Fleet
         assert [step["verb"] for step in onward] == [f"fleet {verb}"] * 2
 
 
+def test_a_fleet_whose_pairs_a_later_one_took_is_gone_on_with_by_name_alone(lab: FleetLab) -> None:
+    lab.of("pay-2").do(lambda: lab.sims["pay-2"].foreign_write(Role.PRIMARY, Status.PASSIVE))
+    both = ("fleet", "run", "pay-2", "web-1", "--to", "ACTIVE", "--yes")
+    lab.run(*both, "--waves", "1,1", "--stop-after", "1", code=6)
+    first = lab.fleet().fleet
+    lab.run("fleet", "run", "web-1", "pay-1", "--to", "ACTIVE", "--yes", code=0)
+    assert lab.json("fleet", "resume", "--yes", code=6)["fleet"] == first, "nobody else has taken pay-2"
+    lab.run(*both, code=3)
+    refused = " ".join(lab.run("fleet", "resume", "--yes", code=2).stderr.split())
+    assert (
+        "has tried all of its pairs, whether they arrived or not, or left them to one that began later."
+        in refused
+    )
+    assert lab.json("fleet", "resume", first, "--yes", code=6)["fleet"] == first
+
+
 def test_a_pair_whose_run_was_taken_up_by_itself_needs_nobody_any_more(slow: FleetLab) -> None:
     process = slow.start("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "2")
     slow.wait_for(lambda: min(slow.writes()[pair] for pair in ("pay-1", "pay-2")) >= 1)
