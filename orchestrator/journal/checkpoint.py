@@ -7,7 +7,7 @@ used (another version's) is passed over: then everything is read, as before the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from msgspec import Struct
@@ -73,6 +73,18 @@ def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
     left = "" if there.open_run is None else there.open_run.run
     by, holder = f"{found.by}@{found.host}", store.holder(found.pair)
     return KnownAs(found.pair, found.run, by, left, there.owed, holder)
+
+
+def called_otherwise(store: Store, pairs: Sequence[Pair]) -> frozenset[str]:
+    """The names of those pairs whose very orgs were run under a name that is none of theirs: of these `known_as` tells more.
+
+    Of many pairs this is read at once, and nothing is where the journal knows no other names.
+    """
+    names = {pair.name for pair in pairs}
+    if names.issuperset(store.pairs()):
+        return frozenset()
+    others = [run for run in store.newest_that_names("", RunStarted.kind, 0) if run.pair not in names]
+    return frozenset(pair.name for pair in pairs if any(_is_of(run, pair) for run in others))
 
 
 def _is_of(record: Record, pair: Pair) -> bool:

@@ -252,6 +252,11 @@ class KnownAs(Struct, frozen=True):
         return show(self.run).so_that(f"what was done last with these orgs, as pair {self.pair}")
 
     @property
+    def again(self) -> str:
+        """What a person can do about it."""
+        return f"Call the pair {self.pair} in pairs.yaml again"
+
+    @property
     def sentence(self) -> str:
         """What that means for a run under the name that they have now."""
         left = (

@@ -149,12 +149,15 @@ def to_resume(store: Store, name: str | None, pairs: Sequence[Pair]) -> tuple[Re
         UsageError: there is nothing to resume, or there are several and none was named.
         DocumentError: this version cannot read the playbook.
     """
-    from orchestrator.journal.checkpoint import read_histories  # noqa: PLC0415 - the other verbs read it otherwise
+    from orchestrator.journal.checkpoint import known_as, read_histories  # noqa: PLC0415 - the other verbs read it otherwise
 
     histories = read_histories(store)
     for pair in pairs:
         if pair.name in histories:
             histories[pair.name].of(pair)
+        if pair.name == name:
+            history = histories.setdefault(name, History(name))
+            history.known_as = known_as(store, pair, history)
     found = _to_resume(histories, name, [pair.name for pair in pairs], store)
     history, run = histories[found.pair], found.run
     if run is None and history.owed is not None:
@@ -196,9 +199,13 @@ def _to_resume(
             "under a pair of their own, to bring it to its end."
             for run in left
         )
+        known = None if name not in histories else histories[name].known_as
+        other = "" if known is None else f" But {known.sentence}. {known.again}."
+        steps = [] if known is None else [known.last]
+        steps += [] if name is None or name not in pairs else [next_step.status(name)]
         raise UsageError(
-            f"{what}: there is nothing to resume in {store.place}.{elsewhere}",
-            next_steps=(next_step.runs(),) if name is None else (next_step.status(name), next_step.runs()),
+            f"{what}: there is nothing to resume in {store.place}.{elsewhere}{other}",
+            next_steps=(*steps, next_step.runs()),
         )
     raise UsageError(
         "There is more than one thing to resume: " + "; ".join(resumable.words for resumable in found) + ".",

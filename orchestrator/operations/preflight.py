@@ -123,7 +123,7 @@ def _judge(history: History, playbook: Playbook, clock: Clock, request: RunReque
 
 
 def _judge_name(known: KnownAs) -> _Judged:
-    why = f"Call the pair {known.pair} in pairs.yaml again; overriding goes on without all that."
+    why = f"{known.again}; overriding goes on without all that."
     return _Judged(Verdict("renamed", Outcome.FAIL, known.sentence, why=why), known.last)
 
 

@@ -13,6 +13,7 @@ from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice
 from orchestrator.errors import HamrError
+from orchestrator.journal.checkpoint import called_otherwise
 from orchestrator.journal.history import History
 from orchestrator.model.events import OrgAnswered, OrgAsked
 from orchestrator.model.floor import Floors, under_floor
@@ -109,9 +110,13 @@ async def read_status(
     needed: frozenset[Role] = BOTH_NEEDED,
     settle: bool = True,
     shared: SharedConnections | None = None,
+    by_name: bool = True,
 ) -> Standing:
-    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too."""
-    history = session.history_by_name() if shared is None else session.history()
+    """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too.
+
+    Without `by_name` nobody asks whether its orgs go by another name: what looks at many pairs has asked of all at once.
+    """
+    history = session.history_by_name() if by_name else session.history()
     async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
@@ -189,6 +194,7 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
     first.verify()
     for session in others:
         session.verified = True
+    renamed = called_otherwise(first.store, [session.pair for session in sessions])
     waiting = iter(sessions)
     found: dict[str, Standing | HamrError] = {}
 
@@ -196,8 +202,11 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
         # Connections for each that reads, not one large pool, which takes longer to search than an answer takes to come.
         async with SharedConnections(first.trust) as shared:
             for session in waiting:
+                by_name = session.pair.name in renamed
                 try:
-                    found[session.pair.name] = await read_status(session, settle=settle, shared=shared)
+                    found[session.pair.name] = await read_status(
+                        session, settle=settle, shared=shared, by_name=by_name
+                    )
                 except HamrError as error:  # this pair's answer; the others have theirs
                     found[session.pair.name] = error
 

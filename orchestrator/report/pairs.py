@@ -35,7 +35,7 @@ Looks = Mapping[str, Standing | HamrError]
 
 NOT_READ = "not read"
 
-_WHY_FIRST = "not agreed, or something is open, owed or locked"
+_WHY_FIRST = "not agreed, or something is open, owed, locked or renamed"
 
 _HEADER = ("", "pair", "stands at", "for", "open or owed", "next")
 _LIMITS = (1, 40, 30, 12, 30, 40)
@@ -156,6 +156,7 @@ def _marks(standing: Standing) -> Iterable[str]:
         "hooks owed": owes_hooks(standing),
         "open": standing.open_run or standing.elsewhere,
         "drill": standing.open_drill,
+        "renamed": standing.known_as,
         "stranger": standing.strangers,
         "late write": standing.given_up,
         "locked": standing.holder,

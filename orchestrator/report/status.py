@@ -86,7 +86,7 @@ def _at_work(stranger: Stranger, org: Callable[[Role], str]) -> str:
     ago = "of a time that is not told" if stranger.seconds is None else f"of {span(stranger.seconds)} ago"
     return (
         f"{org(stranger.role)} carries the stamp of run {stranger.run} by {shortened(stranger.who, 120)} {ago}, which "
-        "this journal does not know: somebody is moving this pair; ask them"
+        "this journal does not know as this pair's: somebody is moving it; ask them"
     )
 
 

@@ -73,7 +73,7 @@ def test_what_one_pair_lacks_is_that_pairs_line(lab: Lab, many: ManyPairs) -> No
         "pair-6": "unrecognised",
     }
     assert list(found)[:5] == ["pair-3", "pair-4", "pair-5", "pair-6", "pair-0"]
-    assert "4 of 40 come first: not agreed, or something is open, owed or locked." in shown
+    assert "4 of 40 come first: not agreed, or something is open, owed, locked or renamed." in shown
 
 
 def test_the_document_has_each_pairs_own_as_when_it_is_asked_alone(lab: Lab, many: ManyPairs) -> None:

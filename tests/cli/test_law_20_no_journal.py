@@ -89,7 +89,7 @@ def test_law_20_a_young_stamp_that_this_journal_does_not_know_is_somebody_at_wor
     run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
     page = lab.run("status", "sim", env=other, code=0).stdout
     assert f"carries the stamp of run {run} by alice@laptop of" in said(page)
-    assert "which this journal does not know: somebody is moving this pair; ask them" in said(page)
+    assert "which this journal does not know as this pair's: somebody is moving it; ask them" in said(page)
     first, *more = next_of(page)
     assert first == "hamr status sim --watch"
     assert all("--override alone=REASON" in step for step in more if step.startswith("hamr run"))

@@ -87,3 +87,27 @@ def test_law_12_whoever_holds_a_pair_under_its_other_name_holds_it(lab: Lab) -> 
         assert store.take_lock(held) is None
     typed = ("run", "pay", "--to", "PASSIVE", "--yes", "--override", "renamed=we know")
     assert f"bob on {ThisHost().name} (process {pid}) holds them there" in lab.told(*typed, code=5)
+
+
+def test_resume_by_the_new_name_says_under_which_one_there_is_something_to_resume(lab: Lab) -> None:
+    run = owing(lab)
+    call(lab, "sim", "pay")
+    said = lab.json("resume", "pay", "--yes", code=2)
+    assert f"as pair sim: run {run} of alice@laptop was their last" in said["message"]
+    assert "the primary is owed ACTIVE there. Call the pair sim in pairs.yaml again." in said["message"]
+    assert next_of(said) == [f"hamr show {run}", "hamr status pay", "hamr runs"]
+    lab.run("resume", "sim", "--yes", code=2)
+
+
+def test_nothing_of_a_pair_that_the_inventory_does_not_name_is_offered(lab: Lab) -> None:
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    call(lab, "sim", "pay")
+    assert next_of(lab.json("resume", "sim", "--yes", code=2)) == ["hamr runs"]
+
+
+def test_a_stamp_of_a_run_under_the_other_name_is_not_said_to_be_unknown(lab: Lab) -> None:
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
+    call(lab, "sim", "pay")
+    page = " ".join(lab.run("status", "pay").stdout.split())
+    assert "which this journal does not know as this pair's" in page
+    assert "which this journal does not know:" not in page

@@ -100,7 +100,7 @@ def test_all_pairs_are_a_line_each_and_those_that_need_a_person_come_first() -> 
         "   billing-of-the…  PASSIVE          1 d 7 h  -                 plan --to ACTIVE",
         "",
         "2 PASSIVE, 1 behind(primary), 1 midway(declare), 1 not read, 1 dark",
-        "4 of 6 come first: not agreed, or something is open, owed or locked.",
+        "4 of 6 come first: not agreed, or something is open, owed, locked or renamed.",
         "",
         "Not read",
         "  - mail: The journal /var/lib/hamr/journal.db is damaged: record 7: its hash",
