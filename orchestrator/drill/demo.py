@@ -117,7 +117,8 @@ def _left_in(folder: Path) -> Page:
     return (
         (),
         *paragraph(
-            f"The demo left its inventory and its journal in {folder}. The regions are gone, so look back:"
+            f"The demo left its inventory and its journal in {folder}, which stays until you remove it. The regions are "
+            "gone, so look back:"
         ),
         (Span("  "), Span(f"hamr runs --journal {journal}", "command")),
         (Span("  "), Span(f"hamr audit verify --journal {journal}", "command")),

@@ -67,7 +67,9 @@ def run_verdict(run: RunView) -> Span:
 
 def run_move(run: RunView) -> str:
     """Where it was to go: PASSIVE → ACTIVE."""
-    return "a run without a beginning" if run.goal is None else move(run.start, run.goal)
+    if run.goal is not None:
+        return move(run.start, run.goal)
+    return "a run without a beginning" if run.finished is None else "a run that began no move"
 
 
 def upper(text: str) -> str:
@@ -90,9 +92,11 @@ def _what(run: RunView) -> tuple[str, ...]:
     if run.superseded_by:
         taken = f"Run {run.superseded_by} took its place; look there for what came of the pair."
         return (f"This run was closed before it came to its goal. {taken}",)
-    if run.finished is None or run.goal is None:
+    if run.finished is None:
         nothing = "This journal holds no end of this run: it is still going on, or its process died."
         return (f"{nothing} What it did until then is below.",)
+    if run.goal is None:  # an adoption that found nothing to adopt, or was refused
+        return (run.finished.ending.message, *(() if run.writes else ("Nothing was sent.",)))
     return _ended(run, run.finished.ending, run.goal)
 
 

@@ -259,3 +259,13 @@ def test_what_cannot_be_right_is_said_before_a_terminal_is_wanted(
     assert words in said
     assert "there is no terminal" not in said
     assert not lab.journal.exists()
+
+
+def test_a_report_of_an_adoption_that_found_nothing_to_adopt_says_how_it_ended(lab: Lab) -> None:
+    lab.run("adopt", "sim", "--truth", "secondary", "--reason", "to be sure", "--yes", code=0)
+    report = lab.json("report", "last")
+    assert (report["title"], report["verdict"]) == ("sim: a run that began no move", "Done")
+    assert report["summary"][:2] == [
+        "Both orgs of sim show PASSIVE already; nothing to adopt.",
+        "Nothing was sent.",
+    ]
