@@ -173,6 +173,11 @@ class Ended(Struct, frozen=True):
         """Whether the last look showed both orgs: what was refused then is not for a look that failed."""
         return self.readings is not None and all(reading.answered for reading in self.readings)
 
+    @property
+    def refused_alone(self) -> bool:
+        """Whether somebody else's work refused it."""
+        return any(verdict.guard == "alone" for verdict in self.refused_by)
+
 
 def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - one case per kind of end
     """Resuming, going back, switching to emergency (law 14), or what the end itself calls for."""
@@ -182,7 +187,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     again = next((step for step in steps if step.command == ended.again.command), ended.again)
     stopped = ending.end in (End.INCOMPLETE, End.UNKNOWN, End.MOVED, End.INTERRUPTED, End.REFUSED)
     if state.intended and not ended.left_to_others and stopped:
-        match ending.change:
+        match Change.FOREIGN if _met_somebody(ended) else ending.change:
             case _ if _out_of_reach(ended):
                 steps = (look, *steps)
             case Change.STALE:
@@ -200,7 +205,7 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
             ):
                 # For where the pair stands: resumed, it would be refused again until that is settled.
                 steps = (*steps, look, again, *_ways_back(ended))
-            case _ if any(verdict.guard == "alone" for verdict in ended.refused_by):
+            case _ if ended.refused_alone:
                 # Somebody else is at work: until then, resuming would be refused again.
                 steps = (*steps, again, *_ways_back(ended))
             case _:
@@ -244,6 +249,13 @@ def _over_what_refuses(ended: Ended) -> tuple[NextStep, ...]:
         return ()
     guards = tuple(verdict.guard for verdict in refused)
     return (ended.again.overriding(*guards).so_that(f"go over {' and '.join(guards)}, by name"),)
+
+
+def _met_somebody(ended: Ended) -> bool:
+    """Whether the last look showed a stamp that nobody went over by name, though the run ended for something else: resumed, it would stop for that."""
+    stopped_short = ended.ending.end in (End.INCOMPLETE, End.UNKNOWN, End.INTERRUPTED)
+    met = bool(ended.strangers) and "alone" not in ended.state.overrides
+    return stopped_short and ended.ending.change is None and met and not ended.refused_alone
 
 
 def _out_of_reach(ended: Ended) -> bool:

@@ -295,3 +295,17 @@ def test_law_15_a_run_and_its_pair_are_not_both_to_be_resumed() -> None:
 def test_law_05_while_something_given_up_may_still_come_a_run_that_is_done_leads_to_a_look_first() -> None:
     done = replace(ended(Ending(End.DONE, "stands"), midway(), BOTH), may_come_late=True)
     assert typed(after_a_run(done))[0] == "hamr status payments"
+
+
+@pytest.mark.parametrize("end", [End.UNKNOWN, End.INCOMPLETE, End.INTERRUPTED])
+def test_law_15_a_run_that_met_somebody_while_it_looked_for_its_write_asks_them_before_anything(
+    end: End,
+) -> None:
+    """Resumed, it would stop for their write, and say no more than this."""
+    seen = Both(shows(Role.PRIMARY, Status.ACTIVE), reading(Role.SECONDARY, Unreachable("timed out")))
+    carol = Stranger(Role.PRIMARY, "r", "carol@desk", 12.0)
+    of = ended(Ending(end, "no answer", org=Role.SECONDARY), midway(), seen, strangers=(carol,))
+    assert typed(after_a_run(of)) == (WATCH, "hamr status payments", f"hamr show {RUN}")
+    went_over = midway()
+    went_over.overrides = {"alone": "carol agrees"}
+    assert typed(after_a_run(replace(of, state=went_over)))[0] == f"hamr resume {RUN}"
