@@ -137,7 +137,8 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
     from orchestrator.journal import check_anchor, parse_anchor
     from orchestrator.model.journal import Verified
     from orchestrator.report.documents import document
-    from orchestrator.report.layout import Page, Span, line
+    from orchestrator.report.journal import chain_holds
+    from orchestrator.report.layout import Span, line
 
     kept = None if anchor is None else parse_anchor(anchor)
     try:
@@ -148,8 +149,7 @@ def verify(invocation: Invocation, anchor: str | None) -> ExitCode:
         raise
     if isinstance(found, Verified):
         anchored = "" if kept is None else f" The head {kept.seq} that was kept elsewhere is in it."
-        held = Span(f": {found.records:,} records in {store.place}.{anchored}")
-        page: Page = ((Span("The chain holds", "good"), held), line(f"head {found.head}"))
+        page = chain_holds(found, store.place, anchored)
         fields = {"holds": True, "records": found.records, "head": found.head}
         code = ExitCode.DONE
     else:

@@ -8,7 +8,7 @@ Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
 from .check import Kind, check_file, missing_pages, schema_of
-from .inventory import find_inventory, load_inventory, load_pair, pair_names, parse_inventory
+from .inventory import find_inventory, load_inventory, load_pair, pair_named, pair_names, parse_inventory
 from .inventory_form import wave
 from .messages import did_you_mean, duration
 from .playbook import find_playbook, load_playbook, parse_playbook, shipped_playbooks
@@ -24,6 +24,7 @@ __all__ = [
     "load_pair",
     "load_playbook",
     "missing_pages",
+    "pair_named",
     "pair_names",
     "parse_inventory",
     "parse_playbook",

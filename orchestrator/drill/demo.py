@@ -21,6 +21,7 @@ from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
+from orchestrator.report.journal import chain_holds
 from orchestrator.report.layout import Page, Span, heading, paragraph
 from orchestrator.report.plan import plan_page
 from orchestrator.report.run import result_page
@@ -108,7 +109,7 @@ def _verified(store: JournalStore) -> Page:
     found = store.verify()
     if not isinstance(found, Verified):
         raise HamrError(f"the demo's own journal does not verify: record {found.seq}: {found.reason}")
-    return ((Span("The chain holds", "good"), Span(f": {found.records} records, head {found.head}.")),)
+    return chain_holds(found, store.place)
 
 
 def _left_in(folder: Path) -> Page:

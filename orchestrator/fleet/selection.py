@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from orchestrator.config import did_you_mean, wave
+from orchestrator.config import did_you_mean, pair_named, wave
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.org import Inventory, Pair, Wave
@@ -89,10 +89,7 @@ def _require_name(inventory: Inventory, name: str) -> None:
         raise UsageError(
             f"No pair of {inventory.path} is called like {name[:60]!r}. {_there_are(names, 'pair')}"
         )
-    raise UsageError(
-        f"There is no pair {name[:60]!r} in {inventory.path}{did_you_mean(name, names) or '.'} "
-        f"{_there_are(names, 'pair')}"
-    )
+    pair_named(inventory, name)
 
 
 def _require_label(pairs: Sequence[Pair], label: str, value: str) -> None:

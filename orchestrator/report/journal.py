@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
-from orchestrator.model.journal import Record
+from orchestrator.model.journal import Record, Verified
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON, moment
 from orchestrator.model.run import Mode
@@ -35,6 +35,12 @@ from .layout import (
     table,
 )
 from .status import unjournalled_lines
+
+
+def chain_holds(found: Verified, place: str, more: str = "") -> Page:
+    """What `hamr audit verify` says of a journal that holds; `more` ends its sentence."""
+    held = Span(f": {found.records:,} records in {place}.{more}")
+    return ((Span("The chain holds", "good"), held), line(f"head {found.head}"))
 
 
 class RunSummary(Struct, frozen=True):

@@ -190,7 +190,9 @@ def test_a_demo_that_is_interrupted_ends_with_what_can_be_typed_without_its_regi
         assert person.end() == 130
     left = " ".join(" ".join(shown_by(person.seen)).split()).split("INTERRUPTED.")[1]
     journal = lab.folder / "shown" / "journal.db"
-    assert "The regions are gone, so look back:" in left
+    assert (
+        f"in {journal.parent}, which stays until you remove it. The regions are gone, so look back:" in left
+    )
     assert f"hamr runs --journal {journal}" in left
     lab.run("runs", "--journal", str(journal), code=0)
 

@@ -52,7 +52,7 @@ def test_the_pairs_that_are_meant_in_the_order_of_the_inventory(asked: Selection
     [
         (Selection(), "It is not said which pairs are meant"),
         (Selection(("pay-1",), (), True), "--all is every pair: leave it out"),
-        (Selection(("pay1",)), 'There is no pair \'pay1\' in pairs.yaml; did you mean "pay-1"?'),
+        (Selection(("pay1",)), 'There is no pair "pay1" in pairs.yaml; did you mean "pay-1"? Its pairs: pay-1, pay-2, web-1, db-1.'),
         (Selection(("mail-*",)), "No pair of pairs.yaml is called like 'mail-*'. There are: pay-1, pay-2, web-1 and db-1."),
         (Selection((), ("teir=gold",)), "no pair has the label 'teir'; did you mean \"tier\"?"),
         (Selection((), ("tier=bronze",)), "no pair's tier is 'bronze'. There are: gold and silver."),
