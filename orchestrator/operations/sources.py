@@ -118,9 +118,9 @@ class Sources(Struct, frozen=True, eq=False):
 
     def named_operator(self) -> Operator:
         """Who is at work; a UsageError where the name is not fit for a record."""
-        return operator_named(
-            self.operator if self.operator is not None else self.environ.get("HAMR_OPERATOR") or None
-        )
+        if self.operator is not None:
+            return operator_named(self.operator)
+        return operator_named(self.environ.get("HAMR_OPERATOR") or None, "HAMR_OPERATOR")
 
     def place(self) -> Path | Address:
         """The journal's file or address, as named, else HAMR_JOURNAL, else in the user's state folder; a UsageError where it is neither."""
@@ -193,8 +193,8 @@ class Sources(Struct, frozen=True, eq=False):
             yield store
 
 
-def operator_named(text: str | None) -> Operator:
-    """The operator that a text names: NAME@HOST, or NAME on this machine; None is whoever is logged in here.
+def operator_named(text: str | None, source: str = "--operator") -> Operator:
+    """The operator that a text names, and its `source`: NAME@HOST, or NAME on this machine; None is whoever is logged in here.
 
     It becomes a part of `modified_by` in every record that is written (NAME+hamr-RUN-ATTEMPT@HOST), so a UsageError refuses
     what is not safe in an address.
@@ -209,7 +209,7 @@ def operator_named(text: str | None) -> Operator:
         host = _fitting(host_name(), "localhost")
     if re.fullmatch(_NAME, name) is None or re.fullmatch(_HOST, host) is None:
         raise UsageError(
-            f"--operator {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
+            f"{source} {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
             next_steps=(next_step.shell("--operator alice@laptop"),),
         )

@@ -56,6 +56,14 @@ def test_what_is_not_safe_in_a_stamp_is_refused_by_name(text: str) -> None:
         operator_named(text)
 
 
+def test_a_name_that_is_refused_is_said_to_come_from_where_it_was_given() -> None:
+    given = Sources(environ={"HAMR_OPERATOR": "a b"})
+    with pytest.raises(UsageError, match=r"^HAMR_OPERATOR 'a b': NAME or NAME@HOST is wanted"):
+        given.named_operator()
+    with pytest.raises(UsageError, match=r"^--operator 'c d': NAME or NAME@HOST is wanted"):
+        Sources(environ={"HAMR_OPERATOR": "a b"}, operator="c d").named_operator()
+
+
 @pytest.mark.parametrize(
     ("login", "host", "operator"),
     [
