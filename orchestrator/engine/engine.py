@@ -195,7 +195,7 @@ class Delivery(Struct):
             return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
         survivor = phase.name is PhaseName.BEHIND and phase.role is other
         if told and not survivor and phase.name not in ADOPTABLE:
-            raise stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
+            raise stopped(End.REFUSED, phase.sentence, org=phase.trouble, next_steps=phase.next_steps)
         if status is None or status in NOTHING_TO_TELL:
             raise stopped(
                 End.REFUSED,

@@ -215,7 +215,7 @@ def _require_route(run: RunContext, start: Status, goal: Status) -> tuple[Transi
 
 
 def _refused(phase: Phase) -> Stopped:
-    return stopped(End.REFUSED, phase.sentence, org=phase.role, next_steps=phase.next_steps)
+    return stopped(End.REFUSED, phase.sentence, org=phase.trouble, next_steps=phase.next_steps)
 
 
 def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goal: Status) -> Entry:

@@ -139,6 +139,13 @@ class Phase(Struct, frozen=True):
     """BEHIND: the org that is owed. LAGGING: the one whose reads are old. HALF_SEEN: the org that answers. Else the org that is the trouble."""
 
     @property
+    def trouble(self) -> Role | None:
+        """The org that is the trouble, where it is one: of a pair that is seen by half, the one that does not answer."""
+        if self.name is PhaseName.HALF_SEEN and self.role is not None:
+            return self.role.other
+        return self.role
+
+    @property
     def label(self) -> str:
         """The name with what it is about: agreed(PASSIVE), midway(declare), behind(primary)."""
         detail: object = {

@@ -269,3 +269,9 @@ def test_a_report_of_an_adoption_that_found_nothing_to_adopt_says_how_it_ended(l
         "Both orgs of sim show PASSIVE already; nothing to adopt.",
         "Nothing was sent.",
     ]
+
+
+def test_a_run_that_is_refused_since_an_org_does_not_answer_is_about_that_org(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.set_dark(P, True))
+    refused = lab.json("run", "sim", "--to", "ACTIVE", "--yes", code=3)
+    assert (refused["phase"], refused["org"]) == ("half-seen(PASSIVE)", "primary")
