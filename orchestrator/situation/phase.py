@@ -271,7 +271,9 @@ def _hampered(view: View, hampered: tuple[Role, ...], living: Role | None) -> Ph
 
 
 def _resumable(view: View) -> tuple[NextStep, ...]:
-    return (commands.resume(view),) if view.open_run is not None or view.owed is not None else ()
+    """To take up what is left, unless it would stop for that same write of somebody else's again."""
+    left = view.open_run is not None or view.owed is not None
+    return (commands.resume(view),) if left and view.stopped_for not in STOPS_AGAIN else ()
 
 
 def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
@@ -318,10 +320,11 @@ def _way_on(view: View, living: Role | None) -> _WayOn:
             (),
             waiting,
         )
-    debt = ""
+    debt, again = "", view.stopped_for in STOPS_AGAIN
     if view.owed is not None:
-        debt = f"{gone} is owed {status} since {utc(view.owed.since)}: once it answers, resume tells it. "
-    if view.open_run is not None and commands.can_finish_alone(view, living):
+        told = "adopt" if again else "resume"
+        debt = f"{gone} is owed {status} since {utc(view.owed.since)}: once it answers, {told} tells it. "
+    if view.open_run is not None and not again and commands.can_finish_alone(view, living):
         return _WayOn(
             f"{debt}Run {view.open_run.run} to {view.open_run.goal} is open, "
             f"and can be finished as an emergency with {here} alone.",
@@ -336,7 +339,9 @@ def _way_on(view: View, living: Role | None) -> _WayOn:
             f"{debt}No transition leads on from {status} with {here} alone: wait for {gone}.", (), waiting
         )
     urgent = tuple(
-        next_step.run(view.pair.name, goal).as_emergency(why=f"go to {goal} with the {living} alone")
+        commands.accepting(view, next_step.run(view.pair.name, goal)).as_emergency(
+            why=f"go to {goal} with the {living} alone"
+        )
         for goal in goals
     )
     names = " or ".join(str(goal) for goal in goals)

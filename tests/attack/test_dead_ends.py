@@ -330,3 +330,18 @@ def test_an_emergency_home_that_was_killed_at_its_goal_is_finished_though_anothe
         pair.secondary.down = False
         anna.follow(anna.resume(), [HOME], turns=2, fine=(0,))
         laws.hold(anna)
+
+
+def test_a_survivor_that_somebody_else_moved_while_the_other_region_is_dead_is_not_a_resume_for_ever(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    anna.killed_run("ACTIVE", "--emergency", "--reason", "attack", at_post=2, applied=True)
+    pair.stranger("secondary", PASSIVE)
+    strangers = pair.shown("secondary")
+    assert anna.resume("--emergency", "--reason", "attack").code == 4, str(anna.said[-1])
+    assert "once it answers, adopt tells it" in anna.status().words
+    anna.follow(anna.status(), [(PASSIVE, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY])
+    laws.hold(anna, accepted=(strangers,))
