@@ -36,7 +36,9 @@ def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
     if view.owed is not None and view.status(view.owed.role.other) not in NOTHING_TO_TELL:
         return _behind(view, view.owed)
     if view.set_back is not None and view.open_run is None:
-        return _set_back(view, *view.set_back)
+        role, attempt = view.set_back
+        if view.status(role.other) not in NOTHING_TO_TELL:
+            return _set_back(view, role, attempt)
     half = half_made(view)
     if half is not None:
         return _midway(view, half, doubts)
