@@ -325,9 +325,11 @@ class _Shown(Struct, frozen=True):
         if not known.mirrors or _since(record, known.began):
             return None
         stamp = Stamp.parse(record.modified_by)
-        # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
+        # A stamp's run may be of the same second as this one, on another machine, or may still be going on there. Where there
+        # was no record, none went back to an older one, unless a person has said that there was none.
         from_before = (
             stamp is not None
+            and (self.expected is not None or self.role in known.reverted)
             and stamp.run[:_BEGAN] < known.run[:_BEGAN]
             and _by_time(record, operator.lt, self.expected)
         )

@@ -133,6 +133,8 @@ ATTACKED: dict[int, str] = {
     2400400: "what was taken for a lost write, by its mirror, was a stranger's: the run that is offered accepts that by name",
     2401105: "a replica showed a stranger's record from before ours, which stopped the run: a person went on from it",
     2431651: "a replica lags and shows our write of before a stranger's, both seen since it was sent: that is old, no 'done'",
+    2514526: "a given-up write came late, and the other org has no record yet: the transition is offered, not to adopt none",
+    2515195: "another machine's run went on, and created the records that this one had not found: nothing went back",
     2110138: "a stranger took an emergency's pair where it has no way on: adopt is offered, not resume once more",
 }
 """The same for seeds that are attacked."""
