@@ -29,6 +29,7 @@ from orchestrator.operations.preflight import check_overrides
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
+from orchestrator.situation.next_steps import in_drill
 
 
 def refuse_undrillable(pair: Pair) -> None:
@@ -246,7 +247,7 @@ def _not_home(
 ) -> FailbackResult:
     """What stopped it last; a way home that a guard refused is open to whoever overrides that guard by name."""
     again = next_step.close_drill(drill.drill)
-    steps: tuple[NextStep, ...]
+    steps: Sequence[NextStep]
     match trouble:
         case RunResult(ending=ending, refused_by=refused):
             unsaid = [f"{each.guard}: {each.reason}" for each in refused if each.reason not in ending.message]
@@ -254,7 +255,8 @@ def _not_home(
             if not results[-1].resumable:
                 again = again.overriding(*(each.guard for each in refused))
         case HamrError():
-            why, steps = trouble.message, trouble.next_steps
+            again, *steps = in_drill(drill.drill, trouble.next_steps)
+            why = trouble.message
         case None:
             why, steps = standing.phase.sentence, standing.phase.next_steps
         case _ as never:

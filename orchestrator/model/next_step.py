@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,16 +57,18 @@ class NextStep(Struct, frozen=True):
         """Whether it begins a new run that is no emergency."""
         return self.verb == "run" and not self.is_emergency
 
-    def overrides(self, guard: str) -> bool:
-        """Whether it goes over that guard."""
-        return any(word.startswith(f"{guard}=") for word in self.options)
+    @property
+    def goes_over(self) -> dict[str, str]:
+        """The guards that it goes over, each with the reason."""
+        words = (word.partition("=") for flag, word in pairwise(self.options) if flag == "--override")
+        return {guard: reason for guard, _, reason in words}
 
     def overriding(self, *guards: str, reason: str = ANY_REASON) -> NextStep:
         """The same, going over these guards by name; those that it goes over already once."""
         words = [
             word
             for guard in dict.fromkeys(guards)
-            if not self.overrides(guard)
+            if guard not in self.goes_over
             for word in ("--override", f"{guard}={reason}")
         ]
         return replace(self, options=(*self.options, *words))

@@ -41,10 +41,17 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     if standing.left_a_run and holder is not None:
         steps = _after_unlocking(steps, pair, holder)
     steps, drill = each_once(steps), standing.open_drill
-    if drill is None:
-        return steps
-    allowed = [step for step in steps if step.verb not in ("plan", "run") or step.is_emergency]
-    return (next_step.close_drill(drill.drill), *allowed)
+    return steps if drill is None else in_drill(drill.drill, steps)
+
+
+def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
+    """While a drill is open no other run is begun: what the first of these would go over is gone over by closing it."""
+    steps = tuple(steps)
+    moving = (step for step in steps if step.verb in ("run", "resume", "adopt") and not step.is_emergency)
+    close = next_step.close_drill(drill)
+    for guard, reason in next((step.goes_over for step in moving), {}).items():
+        close = close.overriding(guard, reason=reason)
+    return (close, *(step for step in steps if step.verb != "plan" and not step.begins_anew))
 
 
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:

@@ -280,12 +280,14 @@ class StrangerAfter(Struct):
     bench: Bench
     kind: type[Event]
     left: int
+    role: Role = Role.PRIMARY
+    status: Status = Status.FAILOVER
 
     def tell(self, event: Event) -> None:
         self.left -= isinstance(event, self.kind)
         if not self.left:
             self.left = -1
-            self.bench.sim.foreign_write(Role.PRIMARY, Status.FAILOVER, "bob@example.com")
+            self.bench.sim.foreign_write(self.role, self.status, "bob@example.com")
 
 
 @pytest.mark.parametrize(
@@ -412,3 +414,18 @@ async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path
 def test_a_drill_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UsageError, match=r"the journal knows no drill 'abc'\. None is open\."):
         drill_named({}, "abc")
+
+
+async def test_closing_a_drill_goes_over_by_name_what_it_would_be_refused_for(tmp_path: Path) -> None:
+    async with drillable(tmp_path, Fault(ServerError(), role=Role.SECONDARY, method="POST", at=2)) as bench:
+        stranger = StrangerAfter(bench, WriteIntended, 3, Role.SECONDARY, Status.ACTIVE)
+        result = await drill(bench.session, Status.ACTIVE, controls=RunControl(watchers=[stranger]))
+        drilled = result.score.drill
+        closing = f"hamr drill close {drilled} --notes TEXT --override unknown=REASON"
+        assert typed(result.next_steps) == ("hamr status sim", closing)
+        assert typed((await read_status(bench.session)).next_steps)[0] == closing
+        held = bench.session.history().drills[drilled]
+        with pytest.raises(Incomplete, match="nobody knows whether attempt 3") as error:
+            await close(bench.session, held, "bob was asked")
+        assert typed(error.value.next_steps) == ("hamr status sim", closing)
+        assert (await close(bench.session, held, "bob was asked", overrides={"unknown": "we looked"})).at_home

@@ -14,7 +14,7 @@ from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run
+from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
 from orchestrator.situation.state import RunState
 from tests.report.scenes import (
     ACTIVATE,
@@ -133,6 +133,10 @@ def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_beca
         "hamr resume payments",
         "hamr run payments --to ACTIVE --emergency --reason TEXT",
     )
+    closing = "hamr drill close 20260528-150000-abcd --notes TEXT --override unknown=REASON --override alone=because"
+    over = "hamr run payments --to PASSIVE --override unknown=REASON --override alone=because"
+    steps = in_drill(drill.drill, [step("hamr status payments"), step(over)])
+    assert typed(steps) == (closing, "hamr status payments")
 
 
 def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_where_one_can_not_be() -> None:
