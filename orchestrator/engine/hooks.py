@@ -186,6 +186,9 @@ class Hooks(Struct):
     async def _by_program(self, due: _Due, program: Program) -> tuple[HookOutcome, str]:
         run = self.run
         refusal = await self._may_not_repeat(due)
+        before = run.state.hooks.get(due.key)
+        if before is not None and self._is_settled(due):  # another process ended it while a person was asked
+            return before, ""
         if refusal:
             if self._emergency and not self.at_leisure and due.when is When.AFTER:
                 self.put_off.append((due, program))

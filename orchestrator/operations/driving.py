@@ -187,6 +187,8 @@ class LockReleasingPrompter(Struct):
                 f"run {known.superseded_by} took the place of this run while it waited for an answer",
                 next_steps=(next_step.show(known.superseded_by), next_step.status(session.pair.name)),
             )
+        for event in await session.calls(lock.hooks_settled):
+            active.state.apply(event)
         # Whoever began a run meanwhile, and waits for an answer in their turn: this one goes on first.
         active.recorder.will_supersede(history.open_beside(run))
         if reply is None:

@@ -11,8 +11,16 @@ from msgspec.structs import replace
 from orchestrator.errors import HamrError, Locked, Moved, UsageError
 from orchestrator.journal.history import History, event_of
 from orchestrator.model import next_step
-from orchestrator.model.events import LockBroken, LockReleased, LockTaken, LockTakenOver, RunResumed
+from orchestrator.model.events import (
+    HookEnded,
+    LockBroken,
+    LockReleased,
+    LockTaken,
+    LockTakenOver,
+    RunResumed,
+)
 from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
+from orchestrator.model.playbook import SETTLED
 from orchestrator.model.situation import OpenRun, UnderWay
 from orchestrator.model.words import doing, leave_it, utc
 from orchestrator.situation.next_steps import at_work
@@ -55,6 +63,11 @@ class Lock(Struct):
         found = next(iter(resumed), None)
         self.is_anothers = found is not None
         return found
+
+    def hooks_settled(self) -> list[HookEnded]:
+        """How hooks of this run ended well, also those that another process of it had begun, and ended meanwhile."""
+        ended = (event_of(each) for each in self.session.store.records(run=self.run, kinds=(HookEnded.kind,)))
+        return [each for each in ended if isinstance(each, HookEnded) and each.outcome in SETTLED]
 
     def take_again(self, lock: Lock) -> None:
         """Hold the pair again, by a lock that was just taken for this run."""

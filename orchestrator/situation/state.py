@@ -230,7 +230,8 @@ class RunState(Struct):
                 self.intended = True
                 self.hooks[transition, when, hook] = None
             case events.HookEnded(transition=transition, when=when, hook=hook, outcome=outcome):
-                self.hooks[transition, when, hook] = outcome
+                if self.hooks.get((transition, when, hook)) not in SETTLED:  # two processes may have ended it
+                    self.hooks[transition, when, hook] = outcome
                 if outcome is HookOutcome.LEFT_TO_PERSON:
                     self.left_to_person.append(event.reason)
             case events.WaitBegan():

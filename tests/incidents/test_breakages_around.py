@@ -229,6 +229,7 @@ def _lock_is_not_taken_again(patch: Patch) -> None:
 
 def _goes_on_with_what_it_knows(patch: Patch) -> None:
     patch.setattr(Lock, "taken_up_meanwhile", lambda *_: None)
+    patch.setattr(Lock, "hooks_settled", lambda *_: [])
 
 
 def _never_cools_down(patch: Patch) -> None:

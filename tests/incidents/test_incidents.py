@@ -62,6 +62,8 @@ SURROUNDED: dict[int, str] = {
     1309370: "after a suspension a slow probe is read anew, and the quick one beside it so late that they come together",
     2422115: "a mirror brings an adoption's write to the other org when the next run has begun: that is nobody's change",
     2422310: "the same where orgs keep the stamps",
+    2452292: "a hook ended while whoever took its run up asked whether it may be run again: it is not",
+    2550038: "a machine woke, and said of a hook that it was done, while somebody else was asked about it: it stays done",
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
 """The same for seeds whose pair has something around it."""
