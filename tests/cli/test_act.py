@@ -14,7 +14,7 @@ from orchestrator.journal import JournalStore, host_name
 from orchestrator.journal.processes import this_process
 from orchestrator.model.journal import Holder
 from orchestrator.model.status import Role, Status
-from orchestrator.simulator import AnswerLost, Fault, ServerError
+from orchestrator.simulator import Fault, ServerError
 
 from .lab import Lab
 
@@ -121,12 +121,6 @@ def test_an_empty_reason_is_none(lab: Lab) -> None:
     lab.run("adopt", "sim", "--truth", "primary", "--reason", "", "--yes", code=2)
     lab.run("run", "sim", "--to", "ACTIVE", "--emergency", "--yes", code=2)
     lab.run("resume", "--emergency", "--yes", code=2)
-
-
-def test_an_answer_that_was_lost_is_recovered_by_reading(lab: Lab) -> None:
-    lab.fault(Fault(AnswerLost(), role=S, method="POST"))
-    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
-    assert lab.writes() == 4
 
 
 def left_unknown(lab: Lab) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
 from orchestrator.model.org import Secret
-from tests.steps import next_of, step
 
 from .lab import Lab
 
@@ -221,6 +219,7 @@ def _kept_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("error", "code"),
     [
         (UsageError("x"), 2),
+        (HamrError("x"), 1),
         (PreparationError("x"), 1),
         (Locked("x"), 5),
         (Interrupted("x", code=ExitCode.TERMINATED), 143),
@@ -246,19 +245,6 @@ def test_an_interrupt_before_any_run_is_under_way_says_that_nothing_was_sent(
     invocation.console.follow(lambda: "20261122-031500-abcd")
     report_failure(invocation, KeyboardInterrupt())
     assert "What was sent, if anything, stands in the journal" in capsys.readouterr().err
-
-
-def test_with_json_the_error_is_a_document_on_stdout_and_words_on_stderr(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    report_failure(
-        Invocation(json=True), Locked("pair payments is locked", next_steps=(step("hamr show RUN"),))
-    )
-    written = capsys.readouterr()
-    document = json.loads(written.out)
-    assert (document["schema"], document["error"], document["exit_code"]) == ("hamr/error/1", "Locked", 5)
-    assert next_of(document) == ["hamr show RUN"]
-    assert "pair payments is locked" in written.err
 
 
 def bug() -> None:
@@ -303,11 +289,6 @@ def test_once_the_work_has_ended_trouble_with_printing_does_not_change_its_code(
     written = capsys.readouterr()
     assert written.out == ""
     assert "exit code     1" not in written.err
-
-
-def test_an_error_of_no_kind_is_still_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report_failure(Invocation(), HamrError("it failed")) == 1
-    assert "it failed" in capsys.readouterr().err
 
 
 def test_ctrl_c_that_a_library_wraps_while_it_is_loaded_is_no_bug() -> None:

@@ -157,10 +157,6 @@ def test_a_bug_of_doctor_is_unknown_too(lab: Lab, monkeypatch: pytest.MonkeyPatc
     assert result.stdout.startswith("HAMR UNKNOWN - hamr has a bug, and stopped: ZeroDivisionError: oops")
 
 
-def test_other_verbs_keep_their_own_exit_codes(lab: Lab) -> None:
-    assert "2: bad usage" in lab.run("status", "smi", code=2).stderr
-
-
 def test_a_journal_that_is_something_else_is_critical_and_the_orgs_are_asked_all_the_same(lab: Lab) -> None:
     lab.journal.write_text("these are my notes, and a good many of them\n" * 100)
     document = lab.json("doctor", "sim", code=2)
@@ -181,12 +177,6 @@ def test_what_is_owed_is_told_with_the_command_that_settles_it(lab: Lab) -> None
     assert checks(document, "owed") == [(None, "critical", "warning")]
     assert "hamr resume sim" in next_of(document)
     assert lab.statuses() == (Status.PASSIVE, Status.ACTIVE)
-
-
-def test_commands_under_next_repeat_the_options_that_were_typed(lab: Lab) -> None:
-    lab.do(lambda: lab.sim.set_dark(P, True))
-    page = lab.run("doctor", "sim", "--journal", "other.db", code=2).stdout
-    assert "\n  hamr status sim --journal other.db\n" in page
 
 
 def test_no_key_is_shown(lab: Lab) -> None:

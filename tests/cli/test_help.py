@@ -45,7 +45,7 @@ def test_the_shortest_answers_load_click_and_what_dispatches(arguments: list[str
     code = (
         "import sys; from orchestrator.cli.group import hamr\n"
         f"try: hamr.main({arguments!r}, prog_name='hamr')\n"
-        "except SystemExit: print(sorted(m for m in sys.modules if m.startswith('orchestrator.')))"
+        "except SystemExit: print(sorted(m for m in sys.modules if m.startswith(('orchestrator.', 'msgspec'))))"
     )
     ours = ["orchestrator.cli", "orchestrator.cli.group", "orchestrator.cli.invocation"]
     assert printed_last(code) == str(ours)
@@ -58,11 +58,6 @@ def test_no_verbs_flags_need_a_heavy_library() -> None:
         f"print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
     )
     assert printed_last(code) == "loaded: []"
-
-
-def test_the_first_help_makes_no_noun() -> None:
-    code = "import sys; from orchestrator.cli.group import hamr\ntry: hamr.main(['--help'], prog_name='hamr')\nexcept SystemExit: print('msgspec' in sys.modules)"
-    assert printed_last(code) == "False"
 
 
 NEVER = (
@@ -153,17 +148,3 @@ def test_h_is_help_and_the_version_is_one_line() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Usage: hamr run [OPTIONS] PAIR")
     assert CliRunner().invoke(hamr, ["--version"]).stdout == "hamr 0.1.0\n"
-
-
-def test_python_m_orchestrator_is_hamr() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "--version"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "hamr 0.1.0\n"
-
-
-def test_an_unknown_option_names_the_help_of_its_verb() -> None:
-    result = CliRunner().invoke(hamr, ["run", "payments", "--force"], prog_name="hamr")
-    assert result.exit_code == 2
-    assert "No such option" in result.stderr
-    assert "hamr run --help" in result.stderr

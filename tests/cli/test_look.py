@@ -28,15 +28,6 @@ def test_status_shows_both_orgs_the_phase_and_what_to_type_next(lab: Lab) -> Non
     assert "\n\n\n" not in result.stdout
 
 
-def test_status_as_json_is_one_document(lab: Lab) -> None:
-    document = lab.json("status", "sim")
-    assert (document["schema"], document["pair"], document["phase"]) == (
-        "hamr/status/1",
-        "sim",
-        "agreed(PASSIVE)",
-    )
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -80,12 +71,6 @@ def test_law_15_a_region_that_is_dark_is_a_phase_not_an_error(lab: Lab) -> None:
     assert status["phase"] == "half-seen(PASSIVE)"
     lab.do(lambda: lab.sim.set_dark(S, True))
     assert lab.json("status", "sim")["phase"] == "dark"
-
-
-def test_a_plan_shows_the_requests_and_sends_none(lab: Lab) -> None:
-    document = lab.json("plan", "sim", "--to", "ACTIVE")
-    assert [transition["name"] for transition in document["transitions"]] == ["declare", "activate"]
-    assert lab.posts() == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import pytest
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import RunStarted, encode
 from orchestrator.model.journal import Entry
-from orchestrator.model.plain import JSON
 from orchestrator.simulator import Fault, ServerError
 from tests.report.happened import STARTED
 from tests.steps import next_of
@@ -34,16 +33,10 @@ OLDER, OLD, NEW, NEWER = (
 
 def journalled(place: Path, *runs: str) -> None:
     """Runs that began, a minute apart, in this order."""
-    data = encode(STARTED)
-    assert isinstance(data, dict)
     with JournalStore.open(place, now=lambda: BEGAN) as store:
         for minutes, run in enumerate(runs):
             at = BEGAN + timedelta(minutes=minutes)
-            store.append(Entry(run, "payments", RunStarted.kind, "alice", "laptop", _data(data), at))
-
-
-def _data(data: dict[str, JSON]) -> dict[str, JSON]:
-    return {**data, "drill": ""}
+            store.append(Entry(run, "payments", RunStarted.kind, "alice", "laptop", encode(STARTED), at))
 
 
 def shown(lab: Lab, name: str) -> str:

@@ -94,12 +94,6 @@ def test_a_folder_is_no_plan(lab: Lab) -> None:
     refused(lab, lab.folder, "is a directory")
 
 
-def test_a_cut_plan_says_so(lab: Lab, saved: Path) -> None:
-    text = saved.read_text()
-    saved.write_text(text[: len(text) // 2])
-    refused(lab, saved, "it was cut short")
-
-
 def test_a_plan_is_applied_once(lab: Lab, saved: Path) -> None:
     result = lab.json("apply", str(saved), "--yes")
     assert result["end"] == "done"
@@ -149,11 +143,6 @@ def test_a_plan_for_other_orgs_is_refused(lab: Lab, saved: Path) -> None:
     lab.edit("pairs.yaml", "22222222-2222-4222-8222-000000000000", "22222222-2222-4222-8222-000000000001")
     lab.run("apply", str(saved), "--yes", code=4)
     assert lab.posts() == 0
-
-
-def test_a_plan_is_not_written_over_a_folder_or_into_nowhere(lab: Lab) -> None:
-    lab.run("plan", "sim", "--to", "ACTIVE", "--out", str(lab.folder), code=2)
-    lab.run("plan", "sim", "--to", "ACTIVE", "--out", str(lab.folder / "no" / "plan"), code=1)
 
 
 def test_an_assumed_plan_is_not_saved(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.requests import at_named, expected, overrides_from, request_from, since_named
+from orchestrator.cli.requests import at_named, overrides_from, request_from, since_named
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
@@ -251,11 +251,3 @@ def test_a_time_ahead_in_any_of_its_forms(text: str, moment: datetime) -> None:
 def test_what_is_no_time_ahead_is_refused(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         at_named(text, NOW)
-
-
-@pytest.mark.parametrize(("at", "text", "flag"), [("2h", None, "--at"), (None, "PASSIVE", "--expect")])
-def test_an_emergency_waits_for_nothing_and_expects_nothing(
-    at: str | None, text: str | None, flag: str
-) -> None:
-    with pytest.raises(UsageError, match=f"{flag} is for planned moves"):
-        expected(text, emergency=True, at=at)

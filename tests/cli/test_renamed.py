@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from orchestrator.journal import JournalStore, ThisHost
 from orchestrator.model.journal import Holder
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Status
 from orchestrator.system.clock import SystemClock
 from tests.steps import next_of
 
 from .lab import Lab
 
 
-def owing(lab: Lab) -> str:
-    """The run that left a debt, under the name that the pair had."""
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, True))
-    emergency = ("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes")
-    run = str(lab.json(*emergency, code=8)["run"])
-    lab.do(lambda: lab.sim.set_dark(Role.PRIMARY, False))
-    return run
-
-
 def call(lab: Lab, old: str, new: str) -> None:
-    pairs = lab.folder / "pairs.yaml"
-    pairs.write_text(pairs.read_text().replace(f"\n  {old}:\n", f"\n  {new}:\n"))
+    lab.edit("pairs.yaml", f"\n  {old}:\n", f"\n  {new}:\n")
 
 
 def test_law_12_nobody_writes_a_renamed_pair_unseen(lab: Lab) -> None:
-    run = owing(lab)
+    run = lab.left_owing()["run"]
     call(lab, "sim", "pay")
     before = lab.writes()
     for typed in (
@@ -51,7 +41,7 @@ def test_law_12_nobody_writes_a_renamed_pair_unseen(lab: Lab) -> None:
 
 
 def test_status_plan_and_doctor_say_that_a_pair_was_renamed(lab: Lab) -> None:
-    run = owing(lab)
+    run = lab.left_owing()["run"]
     call(lab, "sim", "pay")
     status = lab.json("status", "pay")
     assert status["known_as"] == "sim"
@@ -90,7 +80,7 @@ def test_law_12_whoever_holds_a_pair_under_its_other_name_holds_it(lab: Lab) -> 
 
 
 def test_resume_by_the_new_name_says_under_which_one_there_is_something_to_resume(lab: Lab) -> None:
-    run = owing(lab)
+    run = lab.left_owing()["run"]
     call(lab, "sim", "pay")
     said = lab.json("resume", "pay", "--yes", code=2)
     assert f"as pair sim: run {run} of alice@laptop was their last" in said["message"]
