@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -22,9 +23,9 @@ from orchestrator.model.guard import (
     Value,
 )
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, ProgramEnded, Question, Reply
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 
-from .fake import PLAYBOOK, FakeClock, FakeWorld, P, S, record
+from .fake import PLAYBOOK, Bench, FakeClock, FakeWorld, S, bench, record
 
 AGENTS = Probe("agents", Metric(S, "sum:datadog.agent.running{*}"))
 
@@ -115,11 +116,22 @@ class Beside:
     def around(self) -> RunServices:
         return RunServices(self.prober, self.programs, self.people, NobodyAgreed())
 
+    def bench(self, playbook: Playbook, *, world: FakeWorld | None = None, **settings: Any) -> Bench:
+        """An engine beside which they stand; its pair is passive where no world is given."""
+        return bench(world=world or passive(self), playbook=playbook, around=self.around, **settings)
 
-def world(beside: Beside, status: Status = Status.PASSIVE) -> FakeWorld:
-    """A pair of that status, by the clock of what stands beside it."""
+
+def measuring(*values: Value | None) -> Beside:
+    """Where probe agents gives these values, one after the other."""
+    beside = Beside()
+    beside.prober.values["agents"] = [*values]
+    return beside
+
+
+def passive(beside: Beside) -> FakeWorld:
+    """A pair that is passive, by the clock of what stands beside it."""
     made = FakeWorld(beside.clock)
-    made.records = {P: record(P, status), S: record(S, status)}
+    made.records = {role: record(role, Status.PASSIVE) for role in Role}
     return made
 
 

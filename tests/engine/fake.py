@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -51,7 +51,7 @@ from orchestrator.model.reading import (
     Unreachable,
     Unrecognised,
 )
-from orchestrator.model.run import Mode, Operator
+from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, replay
@@ -376,6 +376,12 @@ class Bench:
     notes: Notes
     engine: Engine
 
+    async def drive(self, goal: Status, end: End, org: Role | None = None) -> Ending:
+        """A run to a goal, which ends so, and for what stands at this org, where one is named."""
+        ending = await self.engine.drive(goal)
+        assert (ending.end, org and ending.org) == (end, org), ending
+        return ending
+
 
 def bench(
     start: Status = Status.PASSIVE,
@@ -391,11 +397,20 @@ def bench(
     open_run: OpenRun | None = None,
     operator: Operator = Operator("alice", "laptop"),  # noqa: B008 - frozen
     around: RunServices | None = None,
+    dark: Role | None = None,
+    script: Mapping[Role, list[str]] | None = None,
+    mirrored: bool = False,
+    renames: str | None = None,
 ) -> Bench:
+    """`script`, `mirrored` and `renames` are the world's; an org that is dark refuses connections."""
     clock = world.clock if world else FakeClock()
     if world is None:
         world = FakeWorld(clock)
         world.records = {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}
+    world.script |= script or {}
+    world.mirrored, world.renames = mirrored or world.mirrored, renames or world.renames
+    if dark is not None:
+        world.sights[dark] = DARK
     notes = notes or Notes()
     memory = memory or RunState(RUN)
     memory.mode = mode
@@ -445,11 +460,10 @@ def resumed(
     dead: Bench,
     *,
     mode: Mode | None = None,
-    playbook: Playbook = PLAYBOOK,
     mirrors: Mirrors | None = None,
     around: RunServices | None = None,
 ) -> Bench:
-    """A new process on the same world, with what the journal of the dead one holds, and nothing else."""
+    """A new process on the same world, by the same playbook, with what the journal of the dead one holds, and nothing else."""
     records = dead.notes.records(dead.clock.now())
     history = histories_of(records)["payments"]
     known = (mirrors or dead.engine.run.pair.mirrors).known
@@ -462,13 +476,13 @@ def resumed(
         world=dead.world,
         mirrors=mirrors or dead.engine.run.pair.mirrors,
         mode=mode,
-        playbook=playbook,
+        playbook=dead.engine.run.playbook,
         memory=memory,
         notes=Notes(events=[*dead.notes.events]),
         owed=history.owed,
         open_run=open_run,
         operator=Operator("bea", "desk"),
-        around=around,
+        around=around or dead.engine.run.services,
     )
     event = RunResumed(mode)
     again.notes.tell(event)

@@ -140,7 +140,7 @@ async def test_a_pair_that_owes_and_whose_survivor_was_moved_is_settled_by_adopt
     b = bench(mode=Mode.EMERGENCY)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.sights[P] = DARK
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     b.world.sights.clear()
     b.world.foreign(S, RECOVERY)
     owed = histories_of(b.notes.records(START))["payments"].owed

@@ -26,11 +26,10 @@ ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Bench:
     """After an emergency with the primary dark: the secondary at ACTIVE, the primary back with its old record."""
-    b = bench(mode=Mode.EMERGENCY, mirrors=mirrors)
-    b.world.renames = renames
+    b = bench(mode=Mode.EMERGENCY, mirrors=mirrors, renames=renames)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.sights[P] = DARK
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     b.world.sights.clear()
     b.world.log.clear()
     b.clock.advance(3600)
@@ -151,7 +150,7 @@ async def test_law_09_a_returned_org_that_somebody_else_moved_stops() -> None:
     b = bench(mode=Mode.EMERGENCY)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.script[P] = ["black-hole"] * 9
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     b.world.foreign(P, Status.RECOVERY)
     again = back(b)
     posts = len(again.world.posts())
@@ -181,8 +180,7 @@ async def test_law_03_nor_is_it_by_a_run_that_stopped_for_it_and_is_taken_up_onc
     b = back(dead)
     assert (await deliver(b)).end is End.MOVED
     again = resumed(b, mode=Mode.EMERGENCY)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED, ending
+    await again.drive(ACTIVE, End.MOVED)
     assert again.world.posts() == []
 
 
@@ -192,13 +190,12 @@ async def test_law_03_nor_by_the_transitions_that_an_emergency_has_left_which_th
     b = bench(mode=Mode.EMERGENCY)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.sights[P] = DARK
-    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    await b.drive(FAILOVER, End.OWING)
     b.world.sights.clear()
     b.clock.advance(3600)
     b.world.foreign(P, Status.RECOVERY)
     again = resumed(b, mode=Mode.EMERGENCY)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.OWING, ending
+    await again.drive(ACTIVE, End.OWING)
     assert again.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
@@ -219,7 +216,7 @@ async def test_law_09_an_old_write_of_the_emergency_that_lands_after_the_return_
     b = bench(mode=Mode.EMERGENCY)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.script[P] = ["lost-late"]
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     b.world.arrive_late()
     b.clock.advance(3600)
     again = back(b)

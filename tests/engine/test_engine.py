@@ -11,15 +11,14 @@ from orchestrator.model.reading import Change, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 
-from .fake import DARK, SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
+from .fake import SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_planned_run_writes_the_secondary_then_the_primary_transition_by_transition() -> None:
     b = bench()
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts() == WAY_OUT
     assert b.world.statuses() == (Status.ACTIVE, Status.ACTIVE)
 
@@ -33,25 +32,20 @@ async def test_two_transitions_with_two_writes_take_one_look_and_four_round_trip
 
 async def test_a_pair_that_is_there_already_is_done_without_a_write() -> None:
     b = bench(Status.ACTIVE)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts() == []
 
 
 async def test_a_pair_that_mirrors_is_written_once_a_transition() -> None:
-    b = bench(mirrors=Mirrors.YES)
-    b.world.mirrored = True
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(mirrors=Mirrors.YES, mirrored=True)
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
 @pytest.mark.parametrize("mirrored", [True, False])
 async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> None:
-    b = bench(mirrors=Mirrors.AUTO)
-    b.world.mirrored = mirrored
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(mirrors=Mirrors.AUTO, mirrored=mirrored)
+    await b.drive(Status.ACTIVE, End.DONE)
     (found,) = b.notes.of(MirrorFound)
     assert isinstance(found, MirrorFound)
     assert found.mirrors is mirrored
@@ -72,7 +66,7 @@ async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_
             b.world.glitches[S] = [lags.pop()]
 
     b.clock.on_sleep.append(lag)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     (found,) = b.notes.of(MirrorFound)
     assert found.mirrors is False
     assert len(b.world.posts()) == 4
@@ -95,15 +89,14 @@ async def test_a_mirror_with_a_delay_is_found_and_waited_for() -> None:
             b.world.mirror(due.pop(0)[1])  # type: ignore[arg-type]
 
     b.clock.on_sleep.append(deliver)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
 async def test_the_whole_cycle_comes_home() -> None:
     b = bench()
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
-    assert (await b.engine.drive(Status.PASSIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
+    await b.drive(Status.PASSIVE, End.DONE)
     assert [event.transition for event in b.notes.of(TransitionMade)] == [
         "declare",
         "activate",
@@ -113,19 +106,14 @@ async def test_the_whole_cycle_comes_home() -> None:
 
 
 async def test_a_server_that_renames_the_author_is_learned_from_its_answer() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(renames="svc@example.com")
+    await b.drive(Status.ACTIVE, End.DONE)
     assert [e.name for e in b.notes.of(NameLearned)] == ["svc@example.com"]
 
 
 async def test_a_lost_answer_under_another_name_is_in_effect_but_unproven() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
-    b.world.script[S] = ["lost-applied"]
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(renames="svc@example.com", script={S: ["lost-applied"]})
+    await b.drive(Status.ACTIVE, End.DONE)
     first = b.notes.of(WriteConfirmed)[0]
     assert isinstance(first, WriteConfirmed)
     assert first.change is Change.UNPROVEN
@@ -143,8 +131,7 @@ async def test_moves_that_the_server_makes_are_waited_for_and_not_written(author
                 b.world.foreign(each, Status.ACTIVE, held.modified_by if author is None else author)
 
     b.clock.on_sleep.append(advance)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
 
 
@@ -152,16 +139,13 @@ async def test_law_03_another_run_that_makes_the_servers_move_is_not_taken_for_t
     b = bench(playbook=SERVER_ADVANCES)
     theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
     b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.ACTIVE, theirs))
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(Status.ACTIVE, End.MOVED)
     assert "carol@bastion in run 20261122-025900-zzzz" in ending.message
 
 
 async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other() -> None:
-    b = bench(mode=Mode.EMERGENCY)
-    b.world.sights[P] = DARK
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.OWING, ending
+    b = bench(mode=Mode.EMERGENCY, dark=P)
+    await b.drive(Status.ACTIVE, End.OWING)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
     assert b.world.log.count("GET primary within 2") == 1
     assert b.engine.run.state.owed == {P: Status.ACTIVE}
@@ -169,15 +153,12 @@ async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other(
 
 async def test_an_emergency_whose_other_org_lives_tells_it_too() -> None:
     b = bench(mode=Mode.EMERGENCY)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.world.posts()[:2] == ["POST secondary FAILOVER", "POST primary FAILOVER"]
     assert b.world.statuses() == (Status.ACTIVE, Status.ACTIVE)
 
 
 async def test_a_planned_run_with_a_dark_region_is_refused_before_any_write() -> None:
-    b = bench()
-    b.world.sights[P] = DARK
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    b = bench(dark=P)
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert b.world.posts() == []

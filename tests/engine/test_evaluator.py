@@ -114,8 +114,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     b = bench(playbook=GUARDED)
     b.world.foreign(P, PLAYBOOK.stops[0])
     b.world.foreign(S, PLAYBOOK.stops[0], "carol+hamr-20261122-025900-zzzz-1@bastion")
-    ending = await b.engine.drive(PLAYBOOK.stops[1])
-    assert ending.end is End.REFUSED
+    ending = await b.drive(PLAYBOOK.stops[1], End.REFUSED)
     assert b.world.posts() == []
     (refused,) = b.notes.of(TransitionRefused)
     assert refused.guards == ("alone", "settled")
@@ -131,8 +130,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
 async def test_law_10_an_override_is_journalled_with_its_reason() -> None:
     b = bench(playbook=GUARDED, gate=GuardPolicy({"settled": "CHG-1"}))
     b.world.records[P] = record(P, PLAYBOOK.stops[0], at=b.clock.now())
-    ending = await b.engine.drive(PLAYBOOK.stops[1])
-    assert ending.end is End.DONE, ending
+    await b.drive(PLAYBOOK.stops[1], End.DONE)
     (overridden,) = b.notes.of(GuardOverridden)
     assert (overridden.verdict.guard, overridden.reason) == ("settled", "CHG-1")
 

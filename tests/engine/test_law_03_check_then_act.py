@@ -40,8 +40,7 @@ def once(b: Bench, when: Callable[[], bool], act: Callable[[], None]) -> None:
 async def test_law_03_a_stranger_between_two_writes_stops_the_run(role: Role) -> None:
     b = bench()
     once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.foreign(role, RECOVERY))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert ending.org is role
     assert "RECOVERY by bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER"]
@@ -61,8 +60,7 @@ async def test_law_03_a_stranger_before_the_first_write_stops_the_run_with_nothi
             b.world.foreign(role, FAILOVER)
 
     b.notes.on_tell = slow
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.world.posts() == []
     assert [seen.role for seen in b.notes.of(ChangeSeen)] == [role]
 
@@ -76,8 +74,7 @@ async def test_law_03_a_stranger_over_our_write_before_it_was_read_back_stops_th
             b.world.foreign(draft.role, status)
 
     b.world.after_write = over
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
@@ -85,21 +82,17 @@ async def test_law_03_a_stranger_over_our_write_before_it_was_read_back_stops_th
 async def test_law_03_a_stranger_on_the_other_org_while_ours_is_read_back_stops_the_run() -> None:
     b = bench()
     b.world.after_write = lambda draft: b.world.foreign(draft.role.other, RECOVERY)
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.MOVED, P)
+    await b.drive(ACTIVE, End.MOVED, P)
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
 @pytest.mark.parametrize(("answer", "end"), [("lost-late", End.MOVED), ("lost", End.UNKNOWN)])
 async def test_law_03_a_stranger_who_was_seen_for_a_moment_is_not_forgotten(answer: str, end: End) -> None:
     """Seen on the other org while ours was looked for, and written over by our own late write's mirror."""
-    b = bench(mirrors=Mirrors.YES)
-    b.world.mirrored = True
-    b.world.script[S] = [answer]
+    b = bench(mirrors=Mirrors.YES, mirrored=True, script={S: [answer]})
     b.world.after_write = lambda _draft: b.world.foreign(P, RECOVERY)
     b.clock.on_sleep.append(b.world.arrive_late)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is end
+    ending = await b.drive(ACTIVE, end)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER"]
     assert b.notes.of(ChangeSeen)[0].change is Change.FOREIGN
@@ -108,16 +101,14 @@ async def test_law_03_a_stranger_who_was_seen_for_a_moment_is_not_forgotten(answ
 async def test_law_03_a_stranger_after_the_last_transition_but_one_stops_the_run() -> None:
     b = bench()
     once(b, lambda: len(b.world.posts()) == 3, lambda: b.world.foreign(P, PASSIVE))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.world.posts()[-1] == "POST secondary ACTIVE"
 
 
 async def test_law_03_a_record_that_vanished_stops_the_run() -> None:
     b = bench()
     once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.records.pop(P))  # type: ignore[arg-type]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert "404" in ending.message
 
 
@@ -128,8 +119,7 @@ async def test_law_03_another_target_stops_the_run_and_is_never_written() -> Non
         lambda: len(b.world.posts()) == 1,
         lambda: b.world.records.update({P: replace(record(P, PASSIVE), target_uuid=UUIDS.primary)}),
     )
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.notes.changes()[-1] is Change.MISLINKED
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
@@ -138,8 +128,7 @@ async def test_law_03_another_run_with_a_stamp_is_a_stranger() -> None:
     b = bench()
     theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
     once(b, lambda: len(b.world.posts()) == 1, lambda: b.world.foreign(P, FAILOVER, theirs))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert "carol@bastion in run 20261122-025900-zzzz" in ending.message
 
 
@@ -147,23 +136,20 @@ async def test_law_03_another_run_with_a_stamp_is_a_stranger() -> None:
 
 
 async def test_law_03_a_name_is_not_learned_from_a_2xx_that_shows_another_status() -> None:
-    b = bench()
-    b.world.script[S] = ["wrong-body"]
+    b = bench(script={S: ["wrong-body"]})
     await b.engine.drive(ACTIVE)
     assert b.notes.of(NameLearned) == []
 
 
 async def test_law_03_another_runs_stamp_is_never_learned_as_a_name() -> None:
-    b = bench()
-    b.world.renames = "carol+hamr-20261122-025900-zzzz-1@bastion"
+    b = bench(renames="carol+hamr-20261122-025900-zzzz-1@bastion")
     ending = await b.engine.drive(ACTIVE)
     assert b.notes.of(NameLearned) == []
     assert ending.end is End.MOVED
 
 
 async def test_law_03_the_name_of_whoever_made_a_foreign_change_is_never_learned() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
+    b = bench(renames="svc@example.com")
     b.engine.run.state.strangers.add("svc@example.com")
     ending = await b.engine.drive(ACTIVE)
     assert b.notes.of(NameLearned) == []
@@ -171,40 +157,36 @@ async def test_law_03_the_name_of_whoever_made_a_foreign_change_is_never_learned
 
 
 async def test_law_03_a_renamed_author_raises_no_alarm_in_the_whole_cycle() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
-    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    b = bench(renames="svc@example.com")
+    await b.drive(ACTIVE, End.DONE)
+    await b.drive(PASSIVE, End.DONE)
     assert b.notes.changes() == []
 
 
 async def test_law_03_a_renamed_author_with_whole_seconds_raises_no_alarm() -> None:
     b = bench()
     b.world.renames, b.world.whole_seconds = "svc@example.com", True
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
 
 
 async def test_law_03_a_stranger_with_another_name_is_seen_although_we_are_renamed() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
+    b = bench(renames="svc@example.com")
 
     def over(draft: Draft) -> None:
         if len(b.world.posts()) == 1:
             b.world.foreign(draft.role, FAILOVER)
 
     b.world.after_write = over
-    assert (await b.engine.drive(ACTIVE)).end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
 
 
 # In effect, author unproven
 
 
 async def test_law_03_an_unproven_author_is_settled_by_the_next_answer_that_shows_the_same_name() -> None:
-    b = bench()
-    b.world.renames = "svc@example.com"
-    b.world.script[S] = ["lost-applied"]
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    b = bench(renames="svc@example.com", script={S: ["lost-applied"]})
+    await b.drive(ACTIVE, End.DONE)
     assert [event.change for event in b.notes.of(WriteConfirmed)][:2] == [Change.UNPROVEN, Change.OURS]
     assert b.engine.run.state.unproven == {}
 
@@ -225,19 +207,16 @@ def instead_of_ours(b: Bench, *, mirrored: bool = False) -> None:
 async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_keeps_our_stamp() -> None:
     b = bench()
     instead_of_ours(b)
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.MOVED, S)
+    ending = await b.drive(ACTIVE, End.MOVED, S)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
 
 
 async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_names_us_otherwise() -> None:
     """A server that puts the caller's name there: once it has told which, the other name was somebody else's."""
-    b = bench()
-    b.world.renames = "svc@example.com"
+    b = bench(renames="svc@example.com")
     instead_of_ours(b)
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.MOVED, S)
+    ending = await b.drive(ACTIVE, End.MOVED, S)
     assert "bob@example.com" in ending.message
     assert "svc@example.com" in ending.message
     assert [late.number for late in b.engine.run.state.may_come_late()] == [1], "nothing has shown it"
@@ -247,19 +226,16 @@ async def test_law_03_an_unproven_author_was_a_stranger_where_the_next_answer_na
 
 async def test_law_03_an_unproven_author_of_one_org_is_not_settled_by_the_name_that_the_other_gives() -> None:
     """Each org has keys of its own, and their owners may be two."""
-    b = bench()
-    b.world.script[S] = ["lost-applied", "lost-applied"]
+    b = bench(script={S: ["lost-applied", "lost-applied"]})
     b.world.renamed = {S: "svc-s@example.com", P: "svc-p@example.com"}
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
 
 
 async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() -> None:
     """The answer that tells of the stranger is that of the write over it: it is said, and not "done"."""
-    b = bench(mirrors=Mirrors.YES)
-    b.world.mirrored = True
+    b = bench(mirrors=Mirrors.YES, mirrored=True)
     instead_of_ours(b, mirrored=True)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED, ending
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
     again = resumed(b)
@@ -267,14 +243,12 @@ async def test_law_03_an_unproven_author_is_settled_after_the_very_last_write() 
 
 
 async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_write() -> None:
-    b = bench(mirrors=Mirrors.YES)
-    b.world.mirrored = True
+    b = bench(mirrors=Mirrors.YES, mirrored=True)
     b.notes.crash_at = lambda event: isinstance(event, WriteConfirmed) and event.change is Change.OURS
     instead_of_ours(b, mirrored=True)
     await dies(b, ACTIVE)
     b.world.after_write = None
-    ending = await resumed(b).engine.drive(ACTIVE)
-    assert ending.end is End.MOVED, ending
+    ending = await resumed(b).drive(ACTIVE, End.MOVED)
     assert "bob@example.com" in ending.message
 
 
@@ -286,8 +260,8 @@ async def test_law_03_an_unproven_author_is_settled_where_nothing_is_left_to_wri
 async def test_law_03_echoes_raise_no_alarm(mirrors: Mirrors, renames: str | None) -> None:
     b = bench(mirrors=mirrors)
     b.world.mirrored, b.world.renames = True, renames
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
-    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
+    await b.drive(PASSIVE, End.DONE)
     assert set(b.notes.changes()) == {Change.ECHO}
     assert len(b.world.posts()) == 4
 
@@ -298,8 +272,7 @@ async def test_law_03_a_mirror_that_healed_old_over_new_is_named_and_stops_the_r
     b.world.records = {role: record(role, PASSIVE, older) for role in (P, S)}
     healed = {role: record(role, PASSIVE, older, START - timedelta(days=31)) for role in (P, S)}
     once(b, lambda: bool(b.world.posts()), lambda: b.world.records.update(healed))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.notes.changes()[-1] is Change.REVERTED
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
@@ -318,8 +291,7 @@ async def test_law_03_a_stale_read_is_read_again_and_never_written_on(role: Role
             b.world.glitches[role] = [Present(old, PASSIVE)] * 3
 
     b.notes.on_tell = lag
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.posts() == WAY_OUT
 
 
@@ -332,8 +304,7 @@ async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_tim
             b.world.sights[P] = Present(record(P, PASSIVE), PASSIVE)
 
     b.notes.on_tell = lag
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.MOVED, P)
+    ending = await b.drive(ACTIVE, End.MOVED, P)
     assert "which is older than what this journal has seen of it" in ending.message
     assert len(b.world.posts()) == 2
 
@@ -343,11 +314,9 @@ async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_tim
 
 async def test_law_03_a_late_write_of_our_own_is_put_right_once() -> None:
     """Attempt 1 is lost and turns up after FAILOVER was sent again and ACTIVE was confirmed."""
-    b = bench()
-    b.world.script[S] = ["lost-late"]
+    b = bench(script={S: ["lost-late"]})
     once(b, lambda: len(b.world.posts()) == 5, b.world.arrive_late)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
     assert b.notes.changes() == [Change.LATE]
     assert [intent.attempt.purpose for intent in b.notes.intents()] == [
@@ -361,8 +330,7 @@ async def test_law_03_a_late_write_of_our_own_is_put_right_once() -> None:
 
 
 async def test_law_03_a_second_late_write_stops_the_run() -> None:
-    b = bench()
-    b.world.script[S] = ["lost-late"]
+    b = bench(script={S: ["lost-late"]})
     held: list[Draft] = []
 
     def late_again(draft: Draft) -> None:
@@ -384,11 +352,9 @@ async def test_law_03_a_second_late_write_stops_the_run() -> None:
 
 
 async def test_law_03_a_late_write_on_the_other_org_is_put_right_before_the_next_write() -> None:
-    b = bench()
-    b.world.script[S] = ["lost-late"]
+    b = bench(script={S: ["lost-late"]})
     once(b, lambda: len(b.world.posts()) == 4, b.world.arrive_late)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
 
 
@@ -403,8 +369,7 @@ async def test_one_503_while_a_write_is_read_back_does_not_stop_the_run(role: Ro
         lambda: len(b.world.posts()) == 1,
         lambda: b.world.glitches[role].append(Unreachable("503 Service Unavailable")),
     )
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
 
 
 async def test_what_was_read_back_is_what_the_next_write_expects() -> None:

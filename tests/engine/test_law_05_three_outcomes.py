@@ -48,10 +48,8 @@ WITHIN = 10.0
 
 @pytest.mark.parametrize("answer", ["accepted-never", "lost"])
 async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str) -> None:
-    b = bench()
-    b.world.script[S] = [answer] * 2
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    b = bench(script={S: [answer] * 2})
+    ending = await b.drive(ACTIVE, End.UNKNOWN, S)
     assert "Nobody knows" in ending.message
     assert b.notes.of(WriteConfirmed) == []
     assert b.world.posts() == ["POST secondary FAILOVER"] * 2
@@ -59,11 +57,9 @@ async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str) -> No
 
 async def test_law_04_a_record_older_than_before_does_not_confirm_a_write() -> None:
     """Where its server puts a name of its own in the place of our stamp, its time is all that tells it from an old one."""
-    b = bench()
-    b.world.renames = "svc@example.com"
+    b = bench(renames="svc@example.com")
     b.world.skew[S] = -40 * 86400.0
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    await b.drive(ACTIVE, End.UNKNOWN, S)
     assert b.notes.of(WriteConfirmed) == []
     assert len(b.world.posts()) == 1, "it may be in effect, so it is not sent again over itself"
 
@@ -71,29 +67,26 @@ async def test_law_04_a_record_older_than_before_does_not_confirm_a_write() -> N
 async def test_law_04_a_stamp_confirms_a_write_though_its_regions_clock_was_set_back() -> None:
     b = bench()
     b.world.skew[S] = -40 * 86400.0
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
 
 
 async def test_law_04_a_record_as_old_as_before_to_the_second_confirms_a_write() -> None:
     b = bench()
     b.world.whole_seconds = True
     b.world.records = {role: record(role, PASSIVE, at=START) for role in (P, S)}
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
 
 
 async def test_law_04_a_2xx_that_takes_effect_later_is_waited_for() -> None:
-    b = bench()
-    b.world.script[S] = ["accepted-late"]
+    b = bench(script={S: ["accepted-late"]})
     b.clock.on_sleep.append(lambda: b.world.arrive_late() if b.clock.monotonic() > 1004 else None)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert len(b.world.posts()) == 4
 
 
 async def test_law_04_done_is_said_only_where_both_orgs_show_the_goal() -> None:
     b = bench()
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     assert [held and held.status for held in b.world.served.values()] == [4, 4]
 
 
@@ -101,30 +94,24 @@ async def test_law_04_done_is_said_only_where_both_orgs_show_the_goal() -> None:
 
 
 async def test_law_05_a_lost_answer_is_read_until_it_is_seen() -> None:
-    b = bench()
-    b.world.script[S] = ["lost-late"]
+    b = bench(script={S: ["lost-late"]})
     b.clock.on_sleep.append(lambda: b.world.arrive_late() if b.clock.monotonic() > 1005 else None)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.posts().count("POST secondary FAILOVER") == 1
     assert any("to show FAILOVER" in wait.what for wait in b.notes.of(Waiting))
 
 
 async def test_law_05_a_lost_answer_of_an_applied_write_is_confirmed_by_one_look() -> None:
-    b = bench()
-    b.world.script[S] = ["lost-applied"]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(script={S: ["lost-applied"]})
+    await b.drive(ACTIVE, End.DONE)
     assert len(b.world.posts()) == 4
 
 
 async def test_law_05_it_is_sent_again_only_after_the_confirm_time_of_reading() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"]
+    b = bench(script={S: ["lost"]})
     sent_at: list[float] = []
     b.world.before_write = lambda _draft: sent_at.append(b.clock.monotonic())
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert sent_at[1] - sent_at[0] >= WITHIN
     between = b.world.log[b.world.log.index("POST secondary FAILOVER") + 1 :]
     reads = between[: between.index("POST secondary FAILOVER")]
@@ -132,25 +119,21 @@ async def test_law_05_it_is_sent_again_only_after_the_confirm_time_of_reading() 
 
 
 async def test_law_05_it_is_sent_again_once_and_then_it_is_unknown() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"] * 5
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.UNKNOWN
+    b = bench(script={S: ["lost"] * 5})
+    await b.drive(ACTIVE, End.UNKNOWN)
     assert b.world.posts() == ["POST secondary FAILOVER"] * 2
     assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [2]
 
 
 @pytest.mark.parametrize(("resend", "posts"), [(0, 1), (1, 2), (3, 4)])
 async def test_law_05_resend_bounds_how_often(resend: int, posts: int) -> None:
-    b = bench(playbook=replace(PLAYBOOK, resend=resend))
-    b.world.script[S] = ["lost"] * 9
-    assert (await b.engine.drive(ACTIVE)).end is End.UNKNOWN
+    b = bench(playbook=replace(PLAYBOOK, resend=resend), script={S: ["lost"] * 9})
+    await b.drive(ACTIVE, End.UNKNOWN)
     assert len(b.world.posts()) == posts
 
 
 async def test_law_05_each_attempt_has_a_stamp_of_its_own() -> None:
-    b = bench()
-    b.world.script[S] = ["lost", "429", "not-sent"]
+    b = bench(script={S: ["lost", "429", "not-sent"]})
     await b.engine.drive(ACTIVE)
     stamps = [draft.modified_by for draft in b.world.drafts]
     assert len(stamps) == len(set(stamps))
@@ -160,78 +143,62 @@ async def test_law_05_each_attempt_has_a_stamp_of_its_own() -> None:
 
 async def test_law_05_it_is_not_sent_again_where_reading_can_not_tell() -> None:
     """The org went silent after the answer was lost."""
-    b = bench()
-    b.world.script[S] = ["lost"]
+    b = bench(script={S: ["lost"]})
     b.world.after_write = lambda _draft: b.world.sights.update({S: Unreachable("time-out")})
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    await b.drive(ACTIVE, End.UNKNOWN, S)
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
 async def test_law_05_it_is_not_sent_again_where_something_else_moved() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"]
+    b = bench(script={S: ["lost"]})
     b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.RECOVERY))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.UNKNOWN
+    ending = await b.drive(ACTIVE, End.UNKNOWN)
     assert "bob@example.com" in ending.message
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
 async def test_law_05_a_connection_that_was_not_made_is_tried_again_after_reading() -> None:
-    b = bench()
-    b.world.script[S] = ["not-sent", "not-sent"]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = bench(script={S: ["not-sent", "not-sent"]})
+    await b.drive(ACTIVE, End.DONE)
     posts = [n for n, line in enumerate(b.world.log) if line == "POST secondary FAILOVER"]
     assert len(posts) == 3
     assert all("GET secondary" in b.world.log[a:c] for a, c in pairwise(posts))
 
 
 async def test_law_05_a_connection_that_is_never_made_ends_as_incomplete_and_not_unknown() -> None:
-    b = bench()
-    b.world.script[S] = ["not-sent"] * 99
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    b = bench(script={S: ["not-sent"] * 99})
+    await b.drive(ACTIVE, End.INCOMPLETE)
     assert b.notes.of(WriteUnknown) == []
     assert b.clock.monotonic() - 1000 < 2 * WITHIN
 
 
 async def test_law_05_a_refusal_ends_the_run_at_once() -> None:
-    b = bench()
-    b.world.script[S] = ["400"]
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.INCOMPLETE, S)
+    b = bench(script={S: ["400"]})
+    ending = await b.drive(ACTIVE, End.INCOMPLETE, S)
     assert "refused FAILOVER: 400 Bad Request" in ending.message
     assert len(b.world.posts()) == 1
 
 
 @pytest.mark.parametrize("then", ["400", "429-long", "not-sent"])
 async def test_law_05_a_lost_write_stays_unknown_whatever_becomes_of_the_next_attempt(then: str) -> None:
-    b = bench()
-    b.world.script[S] = ["lost", *[then] * 99]
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.UNKNOWN, S)
+    b = bench(script={S: ["lost", *[then] * 99]})
+    await b.drive(ACTIVE, End.UNKNOWN, S)
     assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [1]
 
 
 async def test_law_05_a_person_who_stops_a_run_with_a_lost_write_is_told_that_it_is_unknown() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"]
+    b = bench(script={S: ["lost"]})
     b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("stopped, as asked"))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.UNKNOWN
+    ending = await b.drive(ACTIVE, End.UNKNOWN)
     assert "stopped, as asked" in ending.message
 
 
 async def test_law_05_a_429_is_waited_out_as_told() -> None:
-    b = bench()
-    b.world.script[S] = ["429"]
+    b = bench(script={S: ["429"]})
     slept: list[float] = []
     before = [b.clock.monotonic()]
     b.clock.on_sleep.append(lambda: slept.append(b.clock.monotonic() - before[0]))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert [event.seconds for event in b.notes.of(WriteThrottled)] == [2.0]
     posts = [n for n, line in enumerate(b.world.log) if line.startswith("POST")]
     assert b.world.log[posts[0] + 1 : posts[1]] == ["GET primary", "GET secondary"], (
@@ -240,27 +207,22 @@ async def test_law_05_a_429_is_waited_out_as_told() -> None:
 
 
 async def test_law_05_a_429_without_a_time_is_waited_for_as_long_as_between_two_reads() -> None:
-    b = bench()
-    b.world.script[S] = ["429-mute"]
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    b = bench(script={S: ["429-mute"]})
+    await b.drive(ACTIVE, End.DONE)
     assert [event.seconds for event in b.notes.of(WriteThrottled)] == [1.0]
 
 
 async def test_law_05_a_429_that_asks_for_too_long_is_refused_at_once() -> None:
-    b = bench()
-    b.world.script[S] = ["429-long"]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    b = bench(script={S: ["429-long"]})
+    ending = await b.drive(ACTIVE, End.INCOMPLETE)
     assert "1 h" in ending.message
     assert ending.next_steps[0].why == "go on, in 1 h at the soonest"
     assert b.clock.monotonic() - 1000 < 1.0
 
 
 async def test_law_05_429s_for_ever_end_within_the_confirm_time() -> None:
-    b = bench()
-    b.world.script[S] = ["429"] * 99
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    b = bench(script={S: ["429"] * 99})
+    await b.drive(ACTIVE, End.INCOMPLETE)
     assert b.clock.monotonic() - 1000 <= WITHIN + 1
 
 
@@ -268,17 +230,14 @@ async def test_law_05_429s_for_ever_end_within_the_confirm_time() -> None:
 async def test_law_05_a_second_attempt_that_is_not_taken_is_waited_for_as_the_first_would_be(
     word: str,
 ) -> None:
-    b = bench()
-    b.world.script[S] = ["lost", word]
-    ending = await b.engine.drive(FAILOVER)
-    assert ending.end is End.DONE, ending
+    b = bench(script={S: ["lost", word]})
+    await b.drive(FAILOVER, End.DONE)
     assert b.world.posts() == ["POST secondary FAILOVER"] * 3 + ["POST primary FAILOVER"]
 
 
 async def test_law_05_a_resend_does_not_set_back_what_the_server_moved_on() -> None:
     """The first request took effect after the confirm time, and the server went on from it: it is there."""
-    b = bench(playbook=SERVER_ADVANCES)
-    b.world.script[S] = ["lost-late"]
+    b = bench(playbook=SERVER_ADVANCES, script={S: ["lost-late"]})
 
     def before_read(role: Role) -> None:
         held = b.world.records[S]
@@ -297,8 +256,7 @@ async def test_law_05_a_resend_does_not_set_back_what_the_server_moved_on() -> N
 
 
 async def test_law_05_an_outcome_is_journalled_for_every_attempt() -> None:
-    b = bench()
-    b.world.script[S] = ["lost", "429", "not-sent"]
+    b = bench(script={S: ["lost", "429", "not-sent"]})
     await b.engine.drive(ACTIVE)
     assert [event.attempt.number for event in b.notes.of(WriteAnswered)] == [
         intent.attempt.number for intent in b.notes.intents()
@@ -310,8 +268,7 @@ async def test_law_05_an_outcome_is_journalled_for_every_attempt() -> None:
 
 @pytest.mark.parametrize("where", ["in flight", "reading back", "before the resend"])
 async def test_law_05_giving_up_waiting_journals_the_write_in_flight_as_unknown(where: str) -> None:
-    b = bench()
-    b.world.script[S] = ["lost"]
+    b = bench(script={S: ["lost"]})
     hang = asyncio.Event()
 
     async def stop_here() -> None:
@@ -367,8 +324,7 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_is_that_of_a
             b.world.script[draft.role] = ["400"]
 
     b.world.apply, b.world.before_write = cut_short, refuse  # type: ignore[method-assign]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    await b.drive(ACTIVE, End.INCOMPLETE)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
 
 
@@ -390,9 +346,8 @@ async def test_law_05_a_refusal_is_no_write_where_a_stamp_cut_short_was_there_be
 
 
 async def test_law_05_what_was_not_sent_leaves_nothing_that_may_yet_come() -> None:
-    b = bench()
-    b.world.script[S] = ["not-sent"]
-    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    b = bench(script={S: ["not-sent"]})
+    await b.drive(FAILOVER, End.DONE)
     state = b.engine.run.state
     assert [sent.attempt.number for sent in state.sent] == [2, 3]
     assert state.outstanding() is None
@@ -400,13 +355,12 @@ async def test_law_05_what_was_not_sent_leaves_nothing_that_may_yet_come() -> No
 
 
 async def test_law_05_an_unknown_write_is_none_any_more_once_its_org_has_shown_one_of_ours() -> None:
-    b = bench()
-    b.world.script[S] = ["lost"] * 2
+    b = bench(script={S: ["lost"] * 2})
     b.notes.tell(started(FAILOVER))
-    assert (await b.engine.drive(FAILOVER)).end is End.UNKNOWN
+    await b.drive(FAILOVER, End.UNKNOWN)
     again = resumed(b)
     assert [attempt.role for attempt in again.engine.run.state.unknown] == [S]
-    assert (await again.engine.drive(FAILOVER)).end is End.DONE
+    await again.drive(FAILOVER, End.DONE)
     assert again.engine.run.state.unknown == []
 
 
@@ -421,7 +375,7 @@ async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_tim
             unknown_at.append(again.clock.monotonic() - began)
 
     again.notes.on_tell = note
-    assert (await again.engine.drive(FAILOVER)).end is End.DONE
+    await again.drive(FAILOVER, End.DONE)
     (event,) = again.notes.of(WriteUnknown)
     assert (event.attempt.number, event.attempt.role) == (1, S)
     assert unknown_at[0] >= WITHIN - 1
@@ -429,8 +383,7 @@ async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_tim
 
 async def test_law_05_a_run_that_is_taken_up_beside_a_dead_region_ends_unknown_and_not_refused() -> None:
     """Exit code 3 says that nothing was sent, and a write of this run may have reached the org that was read for it."""
-    b = bench()
-    b.world.script[P] = ["lost"]
+    b = bench(script={P: ["lost"]})
     dead = await dies(b, ACTIVE, lambda event: isinstance(event, WriteAnswered) and event.attempt.role is P)
     again = resumed(dead)
     again.world.sights[S] = Unreachable("connection refused")

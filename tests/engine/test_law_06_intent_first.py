@@ -131,14 +131,14 @@ async def test_law_06_a_run_that_is_asked_to_stop_while_its_guards_are_judged_in
     b.notes.on_tell = lambda event: (
         b.engine.ask_to_stop("stopped") if isinstance(event, GuardsJudged) else None
     )
-    assert (await b.engine.drive(ACTIVE)).end is End.INTERRUPTED
+    await b.drive(ACTIVE, End.INTERRUPTED)
     assert b.notes.of(TransitionIntended) == []
 
 
 async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_write() -> None:
     b = bench()
     b.notes.on_tell = lambda event: b.clock.advance(5.5) if isinstance(event, TransitionIntended) else None
-    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    await b.drive(FAILOVER, End.DONE)
     assert [event.purpose for event in b.notes.of(SituationRead)][:2] == ["start", "before write"]
     assert b.world.log[:5] == [
         "GET primary",
@@ -153,7 +153,7 @@ async def test_law_06_a_reading_older_than_a_few_seconds_is_read_again_before_a_
 async def test_law_06_a_reading_of_a_moment_ago_is_good_enough() -> None:
     b = bench()
     b.notes.on_tell = lambda event: b.clock.advance(4.5) if isinstance(event, TransitionIntended) else None
-    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    await b.drive(FAILOVER, End.DONE)
     assert b.world.log[2] == "POST secondary FAILOVER"
 
 
@@ -169,8 +169,7 @@ async def test_law_06_nothing_is_sent_on_a_check_that_grew_old_while_the_intent_
             b.world.foreign(S, Status.RECOVERY)
 
     b.notes.on_tell = slow_disk
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.world.posts() == []
     (answered,) = b.notes.of(WriteAnswered)
     assert isinstance(answered.answer, NotSent)
@@ -179,8 +178,7 @@ async def test_law_06_nothing_is_sent_on_a_check_that_grew_old_while_the_intent_
 async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent() -> None:
     b = bench()
     b.notes.on_tell = lambda event: b.clock.advance(6) if isinstance(event, WriteIntended) else None
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    ending = await b.drive(ACTIVE, End.INCOMPLETE)
     assert "slow" in ending.message
     assert len(b.notes.intents()) == 3
     assert b.world.posts() == []
@@ -197,8 +195,7 @@ async def test_law_06_a_slow_region_is_written_all_the_same() -> None:
         return reading
 
     b.world.read = slowly  # type: ignore[method-assign]
-    ending = await b.engine.drive(FAILOVER)
-    assert ending.end is End.DONE, ending
+    await b.drive(FAILOVER, End.DONE)
 
 
 @pytest.mark.parametrize("stranger", [False, True])
@@ -242,8 +239,7 @@ async def test_law_06_where_the_org_that_is_written_is_the_slow_one_the_other_is
         return reading
 
     b.world.read = slowly  # type: ignore[method-assign]
-    ending = await b.engine.drive(FAILOVER)
-    assert (ending.end, ending.org) == (End.MOVED, S), ending
+    await b.drive(FAILOVER, End.MOVED, S)
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 

@@ -140,7 +140,7 @@ async def _lives(case: Case, arm: Callable[[Bench], None]) -> tuple[Bench, Bench
     dead.notes.crash_at = dead.world.before_write = dead.world.after_write = None
     # Later, and by somebody else: the mirror and what was under way have had their time.
     dead.clock.advance(120)
-    return dead, resumed(dead, playbook=case.playbook)
+    return dead, resumed(dead)
 
 
 def _same_end(case: Case, again: Bench, end: End, where: str) -> None:
@@ -217,7 +217,7 @@ async def test_law_07_killed_again_and_again_at_every_fifth_event(case: Case) ->
         except Died:
             b.notes.crash_at = None
             b.clock.advance(60)
-            b = resumed(b, playbook=case.playbook)
+            b = resumed(b)
         else:
             break
     _same_end(case, b, end, "again and again")
@@ -233,8 +233,7 @@ async def test_law_07_a_resumed_run_does_not_begin_from_a_stale_reading() -> Non
     for role in (P, S):
         again.world.glitches[role] = [Present(record(role, PASSIVE), PASSIVE)] * 3
     posts = len(again.world.posts())
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert len(again.world.posts()) == posts
 
 
@@ -244,14 +243,12 @@ async def test_law_07_a_stale_reading_that_stays_stops_a_resumed_run() -> None:
     for role in (P, S):
         again.world.sights[role] = Present(record(role, PASSIVE), PASSIVE)
     posts = len(again.world.posts())
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await again.drive(ACTIVE, End.MOVED)
     assert len(again.world.posts()) == posts
 
 
 async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next_process() -> None:
-    dead = bench()
-    dead.world.script[S] = ["lost-late"]
+    dead = bench(script={S: ["lost-late"]})
 
     def late(role: object) -> None:
         if len(dead.world.posts()) == 5:
@@ -261,8 +258,7 @@ async def test_law_07_a_late_write_that_set_an_org_back_is_put_right_by_the_next
     await dies(dead, ACTIVE, lambda event: isinstance(event, ChangeSeen) and event.change is Change.LATE)
     dead.world.before_read = None
     again = resumed(dead)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
 
 
@@ -271,8 +267,7 @@ async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() 
     again = resumed(dead)
     again.world.foreign(S, Status.RECOVERY)
     posts = len(again.world.posts())
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await again.drive(ACTIVE, End.MOVED)
     assert "bob@example.com" in ending.message
     assert len(again.world.posts()) == posts
 
@@ -282,11 +277,10 @@ async def test_law_03_whoever_was_called_foreign_is_never_taken_for_ours_by_a_la
     dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteIntended))
     warned = resumed(dead)
     warned.world.foreign(S, Status.RECOVERY)
-    assert (await warned.engine.drive(ACTIVE)).end is End.MOVED
+    await warned.drive(ACTIVE, End.MOVED)
     again = resumed(warned)
     again.world.foreign(S, FAILOVER)
-    ending = await again.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.MOVED, S)
+    await again.drive(ACTIVE, End.MOVED, S)
     assert again.world.posts() == []
 
 
@@ -309,19 +303,17 @@ async def test_law_07_a_write_that_lands_after_the_restart_is_waited_for() -> No
     again.clock.on_sleep.append(
         lambda: again.world.arrive_late() if again.clock.monotonic() > now + 4 else None
     )
-    ending = await again.engine.drive(FAILOVER)
-    assert ending.end is End.DONE, ending
+    await again.drive(FAILOVER, End.DONE)
     assert again.world.posts().count("POST secondary FAILOVER") == 1
 
 
 async def test_law_07_a_journal_from_a_machine_with_a_fast_clock_does_not_make_it_wait_for_an_hour() -> None:
-    dead = bench()
-    dead.world.script[S] = ["lost"]
+    dead = bench(script={S: ["lost"]})
     await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
     again.clock.wall -= timedelta(hours=1)
     began = again.clock.monotonic()
-    assert (await again.engine.drive(ACTIVE)).end is End.DONE
+    await again.drive(ACTIVE, End.DONE)
     assert again.clock.monotonic() - began < 60
 
 
@@ -329,8 +321,7 @@ async def test_law_07_a_journal_from_a_machine_with_a_fast_clock_does_not_make_i
 
 
 async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_to() -> None:
-    dead = bench(mirrors=Mirrors.YES)
-    dead.world.mirrored = True
+    dead = bench(mirrors=Mirrors.YES, mirrored=True)
     old = dict(dead.world.records)
     await dies(dead, ACTIVE, made("declare"))
     dead.world.records.update(old)
@@ -341,8 +332,7 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
     assert "--override reverted=REASON goes on from it" in ending.message
     again = resumed(again)
     again.engine.run.old_is_true = True
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     reverted = [event for event in again.notes.of(ChangeSeen) if event.change is Change.REVERTED]
     assert [event.accepted for event in reverted] == [True, True]
@@ -359,9 +349,7 @@ def test_law_03_nothing_is_put_right_over_an_old_record_that_a_run_goes_on_from(
 
 
 async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that_a_mirror_carries() -> None:
-    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
-    dead.world.mirrored = True
-    dead.world.script[S] = ["lost-late"]
+    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES, mirrored=True, script={S: ["lost-late"]})
     await dies(dead, ACTIVE, made("declare"))
     dead.world.arrive_late()
     again = resumed(dead)
@@ -371,17 +359,14 @@ async def test_law_07_what_came_late_to_both_orgs_is_put_right_by_one_write_that
         assert len(again.world.log) < began + 40, f"{role} is read without end"
 
     again.world.before_read = count
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     assert [intent.attempt.purpose for intent in again.notes.intents()].count("repair") == 1
 
 
 async def test_law_14_a_run_that_has_put_a_late_write_right_does_not_end_as_refused() -> None:
     """Refused says that nothing was sent."""
-    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES)
-    dead.world.mirrored = True
-    dead.world.script[S] = ["lost-late"]
+    dead = bench(Status.RECOVERY, mirrors=Mirrors.YES, mirrored=True, script={S: ["lost-late"]})
     await dies(dead, ACTIVE, made("declare"))
     dead.world.arrive_late()
     again = resumed(dead)
@@ -404,15 +389,14 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     dead.world.mirrored = True
     await dies(dead, PASSIVE, lambda event: isinstance(event, WriteAnswered))
     dead.world.records[P] = replace(record(P, ACTIVE), modified_at=before.modified_at)
-    again = resumed(dead, playbook=playbook)
+    again = resumed(dead)
     ending = await again.engine.drive(PASSIVE)
     assert (ending.end, ending.org, ending.change) == (End.MOVED, S, Change.STALE)
     assert "shows our status with a time older than before" in ending.message
     assert "--override reverted=REASON" in typed(ending.next_steps)[-1]
-    again = resumed(again, playbook=playbook)
+    again = resumed(again)
     again.engine.run.old_is_true = True
-    ending = await again.engine.drive(PASSIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(PASSIVE, End.DONE)
 
 
 async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
@@ -422,8 +406,7 @@ async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clock
     await dies(dead, ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.skew[P] = 7200.0
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.posts() == [
         "POST secondary FAILOVER",
         "POST primary FAILOVER",
@@ -436,8 +419,7 @@ async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_ar
     dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteConfirmed))
     again = resumed(dead)
     again.world.before_read = lambda _: again.clock.advance(11)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    ending = await again.drive(ACTIVE, End.INCOMPLETE)
     assert [event.guards for event in again.notes.of(TransitionRefused)] == [("fresh",)]
     assert typed(ending.next_steps) == (), "nothing overrides that"
     assert again.world.posts() == ["POST secondary FAILOVER"]
@@ -450,8 +432,7 @@ async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stu
     assert ending.end is End.INCOMPLETE
     again = resumed(dead)
     again.world.mirrored = True
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
 
 
@@ -466,7 +447,7 @@ async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_i
     await dies(dead, PASSIVE)
     dead.world.after_write = None
     dead.world.foreign(S, PASSIVE, "datadog")
-    again = resumed(dead, playbook=SERVER_ADVANCES)
+    again = resumed(dead)
     again.clock.on_sleep.append(
         lambda: (
             again.world.foreign(P, PASSIVE, "datadog")
@@ -474,8 +455,7 @@ async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_i
             else None
         )
     )
-    ending = await again.engine.drive(PASSIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(PASSIVE, End.DONE)
     assert again.world.posts() == ["POST secondary RECOVERY", "POST primary RECOVERY"]
     assert again.notes.of(WriteConfirmed)[0].attempt == 1
 
@@ -491,9 +471,9 @@ async def test_law_03_a_server_goes_on_from_no_write_that_a_stranger_may_have_wr
     dead.clock.on_sleep.append(
         lambda: dead.world.foreign(S, FAILOVER) if dead.world.statuses()[1] is ACTIVE else None
     )
-    assert (await dead.engine.drive(PASSIVE)).end is End.UNKNOWN
+    await dead.drive(PASSIVE, End.UNKNOWN)
     dead.world.foreign(S, PASSIVE, author)
-    again = resumed(dead, playbook=SERVER_ADVANCES)
+    again = resumed(dead)
     assert (await again.engine.drive(PASSIVE)).change is Change.FOREIGN
     assert again.world.posts() == ["POST secondary RECOVERY"]
 
@@ -516,8 +496,7 @@ async def test_law_07_a_half_done_transition_is_finished_although_a_guard_fails_
     # The names that guards know as ours are forgotten with a new run: to it, the pair has just been touched.
     again = bench(world=dead.world, playbook=SETTLED)
     again.notes.tell(started(FAILOVER))
-    ending = await again.engine.drive(FAILOVER)
-    assert ending.end is End.DONE, ending
+    await again.drive(FAILOVER, End.DONE)
     (judged,) = again.notes.of(GuardsJudged)
     assert judged.binding is False
     assert [(verdict.guard, verdict.outcome.value) for verdict in judged.verdicts][-1] == ("settled", "fail")
@@ -527,8 +506,7 @@ async def test_law_07_a_transition_that_was_not_begun_is_refused_by_the_same_gua
     b = bench(playbook=SETTLED)
     b.world.foreign(P, PASSIVE)
     b.world.foreign(S, PASSIVE)
-    ending = await b.engine.drive(FAILOVER)
-    assert ending.end is End.REFUSED
+    await b.drive(FAILOVER, End.REFUSED)
     assert b.world.posts() == []
 
 
@@ -537,6 +515,5 @@ async def test_law_07_linked_still_binds_a_half_done_transition() -> None:
     again = resumed(dead)
     again.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
     posts = len(again.world.posts())
-    ending = await again.engine.drive(FAILOVER)
-    assert ending.end is End.REFUSED
+    await again.drive(FAILOVER, End.REFUSED)
     assert len(again.world.posts()) == posts

@@ -107,8 +107,7 @@ def emergency(**settings: object) -> Bench:
 async def test_law_09_whatever_is_no_good_record_counts_as_not_seen(sight: Sight) -> None:
     b = emergency()
     b.world.sights[P] = sight
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.OWING, P), ending
+    await b.drive(ACTIVE, End.OWING, P)
     assert b.world.posts() == ALONE
     assert len(b.notes.of(OrgGivenUp)) == 1
     assert b.world.log.count("GET primary within 2") == 1
@@ -119,8 +118,7 @@ async def test_law_09_an_org_that_shows_less_than_what_was_seen_of_it_counts_as_
     b = emergency()
     newer = record(P, PASSIVE, "bob@example.com", START + timedelta(minutes=1))
     b.engine.run.state.floors[newer.org_uuid] = Floor(newer)
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.OWING, P), ending
+    await b.drive(ACTIVE, End.OWING, P)
     assert [event.reason for event in b.notes.of(OrgGivenUp)] == [
         "its record is older than what was seen of it"
     ]
@@ -130,8 +128,7 @@ async def test_law_09_an_org_that_shows_less_than_what_was_seen_of_it_counts_as_
 async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None:
     b = emergency()
     b.world.silence[P] = 3600.0
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     assert b.clock.monotonic() - 1000 < 2.0 + 0.5
     assert [within for verb, role, within in b.world.deadlines if role is P] == [2.0, 2.0]
 
@@ -139,16 +136,13 @@ async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None
 async def test_law_09_keys_of_another_org_make_the_dead_org_unseen_and_unwritten() -> None:
     b = emergency()
     b.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == ALONE
 
 
 async def test_law_09_an_org_whose_gets_answer_and_whose_posts_never_do_is_given_up_after_one_try() -> None:
-    b = emergency()
-    b.world.script[P] = ["black-hole"] * 9
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    b = emergency(script={P: ["black-hole"] * 9})
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
     assert b.clock.monotonic() - 1000 < 2.0 + 0.5
     assert ("POST", P, 2.0) in b.world.deadlines
@@ -156,10 +150,8 @@ async def test_law_09_an_org_whose_gets_answer_and_whose_posts_never_do_is_given
 
 @pytest.mark.parametrize("answer", ["not-sent", "429", "429-long", "429-mute", "400", "accepted-never"])
 async def test_law_09_a_write_that_the_other_org_does_not_take_never_stops_the_run(answer: str) -> None:
-    b = emergency()
-    b.world.script[P] = [answer] * 9
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    b = emergency(script={P: [answer] * 9})
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
     assert b.clock.monotonic() - 1000 < 4.0
 
@@ -172,8 +164,7 @@ async def test_law_09_an_org_that_dies_in_the_middle_is_left_out_from_then_on() 
             b.world.silence[P] = 3600.0
 
     b.world.before_read = die
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.statuses() == (FAILOVER, ACTIVE)
     assert b.engine.run.state.owed == {P: ACTIVE}
 
@@ -184,8 +175,7 @@ async def test_law_09_a_dead_survivor_is_refused_and_never_replaced_by_the_other
 ) -> None:
     b = emergency()
     b.world.sights.update(dict.fromkeys(dark, DARK))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    await b.drive(ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 
@@ -197,8 +187,7 @@ async def test_law_09_a_mislinked_survivor_is_refused(there_already: bool) -> No
     else:
         b.world.sights[P] = DARK
     b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    await b.drive(ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 
@@ -215,8 +204,7 @@ async def test_law_09_the_survivor_is_written_first_whatever_the_order_of_writes
 
 
 async def test_law_09_the_survivor_keeps_the_usual_timeouts() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
+    b = emergency(dark=P)
     await b.engine.drive(ACTIVE)
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
 
@@ -229,9 +217,8 @@ async def test_law_09_transitions_back_home_that_name_another_survivor_do_not_sh
         replace(transition, survivor=P) if transition.name in {"recover", "settle"} else transition
         for transition in PLAYBOOK.transitions
     )
-    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
-    b.world.sights[P] = DARK
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions), dark=P)
+    await b.drive(ACTIVE, End.OWING)
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
     assert {within is not None and within <= 2.0 for _, role, within in b.world.deadlines if role is P} == {
         True
@@ -246,7 +233,7 @@ async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_th
     b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
     b.world.records = {P: record(P, Status.FAILOVER), S: record(S, Status.FAILOVER)}
     b.world.sights[P] = DARK
-    assert (await b.engine.drive(PASSIVE)).end is End.OWING
+    await b.drive(PASSIVE, End.OWING)
     assert {within for _, role, within in b.world.deadlines if role is S} == {None}
     assert next(within for what, role, within in b.world.deadlines if (what, role) == ("GET", P)) is None
 
@@ -256,10 +243,8 @@ async def test_law_09_a_primary_that_survives_is_as_good() -> None:
         replace(transition, survivor=P) if transition.survivor else transition
         for transition in PLAYBOOK.transitions
     )
-    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions))
-    b.world.sights[S] = DARK
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING, ending
+    b = emergency(playbook=replace(PLAYBOOK, transitions=transitions), dark=S)
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == ["POST primary FAILOVER", "POST primary ACTIVE"]
     again = emergency(playbook=replace(PLAYBOOK, transitions=transitions), world=b.world)
     ending = await again.engine.drive(ACTIVE)
@@ -267,34 +252,27 @@ async def test_law_09_a_primary_that_survives_is_as_good() -> None:
 
 
 async def test_law_09_a_lost_write_to_the_survivor_is_read_back_and_sent_again() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
-    b.world.script[S] = ["lost"]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    b = emergency(dark=P, script={S: ["lost"]})
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == ["POST secondary FAILOVER", *ALONE]
 
 
 async def test_law_09_transitions_without_a_survivor_are_not_for_emergencies() -> None:
-    b = emergency(start=ACTIVE)
-    b.world.sights[P] = DARK
-    ending = await b.engine.drive(PASSIVE)
-    assert ending.end is End.REFUSED
+    b = emergency(start=ACTIVE, dark=P)
+    ending = await b.drive(PASSIVE, End.REFUSED)
     assert "names no survivor" in ending.message
     assert b.world.posts() == []
 
 
 async def test_law_09_a_move_of_the_servers_is_waited_for_on_the_survivor_alone() -> None:
-    b = emergency(playbook=SERVER_ADVANCES)
-    b.world.sights[P] = DARK
+    b = emergency(playbook=SERVER_ADVANCES, dark=P)
 
     def advance() -> None:
         if b.clock.monotonic() > 1004 and b.world.statuses()[1] is FAILOVER:
             b.world.foreign(S, ACTIVE, "datadog")
 
     b.clock.on_sleep.append(advance)
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.OWING, P), ending
+    await b.drive(ACTIVE, End.OWING, P)
     assert b.world.posts() == ["POST secondary FAILOVER"]
     assert b.engine.run.state.owed == {P: ACTIVE}
 
@@ -319,9 +297,8 @@ GUARDED = replace(
 
 
 async def test_law_09_guards_that_are_blind_because_of_the_dead_org_are_waived_and_listed() -> None:
-    b = emergency(playbook=GUARDED)
-    b.world.sights[P] = DARK
-    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    b = emergency(playbook=GUARDED, dark=P)
+    await b.drive(FAILOVER, End.OWING)
     waived = [event.verdict.guard for event in b.notes.of(GuardWaived)]
     assert waived[0] == "alone"
     assert "settled" in waived
@@ -338,22 +315,18 @@ async def test_law_09_guards_that_are_blind_because_of_the_dead_org_are_waived_a
 
 
 async def test_law_09_guards_of_the_survivor_are_not_waived() -> None:
-    b = emergency(playbook=GUARDED)
-    b.world.sights[P] = DARK
+    b = emergency(playbook=GUARDED, dark=P)
     b.world.foreign(S, PASSIVE)
-    ending = await b.engine.drive(FAILOVER)
-    assert ending.end is End.REFUSED
+    await b.drive(FAILOVER, End.REFUSED)
     (refused,) = b.notes.of(TransitionRefused)
     assert refused.guards == ("settled",)
     assert b.world.posts() == []
 
 
 async def test_law_09_a_fresh_stamp_of_an_unknown_run_on_the_survivor_still_refuses() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
+    b = emergency(dark=P)
     b.world.foreign(S, PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(ACTIVE, End.REFUSED)
     assert "alone" in ending.message
 
 
@@ -365,16 +338,14 @@ async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_tells_t
     b = emergency(gate=GuardPolicy({"alone": "carol is done"} if over else {}))
     b.world.foreign(P, FAILOVER, "carol+hamr-20261122-025900-zzzz-2@bastion")
     b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is (End.DONE if over else End.REFUSED), ending
+    await b.drive(ACTIVE, End.DONE if over else End.REFUSED)
     assert b.world.posts() == (["POST primary ACTIVE"] if over else [])
 
 
 async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_owes_the_dead_org() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
+    b = emergency(dark=P)
     b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     assert b.world.posts() == []
 
 
@@ -382,8 +353,7 @@ async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_owes_th
 
 
 async def test_law_09_each_transition_says_what_is_owed_by_then() -> None:
-    b = emergency()
-    b.world.sights[P] = DARK
+    b = emergency(dark=P)
     await b.engine.drive(ACTIVE)
     assert [(event.role, event.status) for event in b.notes.of(WriteOwed)] == [(P, FAILOVER), (P, ACTIVE)]
 
@@ -392,8 +362,7 @@ async def test_law_09_an_emergency_that_is_there_already_says_what_is_owed() -> 
     b = emergency(start=ACTIVE)
     b.world.records[P] = record(P, PASSIVE)
     b.world.sights[P] = DARK
-    ending = await b.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.OWING, P)
+    await b.drive(ACTIVE, End.OWING, P)
     assert b.notes.of(WriteOwed)[0].status is ACTIVE
     assert b.world.posts() == []
 
@@ -402,11 +371,10 @@ async def test_law_09_an_emergency_tells_an_org_that_is_back_what_an_earlier_one
     b = emergency()
     b.notes.tell(started(FAILOVER, Mode.EMERGENCY))
     b.world.sights[P] = DARK
-    assert (await b.engine.drive(FAILOVER)).end is End.OWING
+    await b.drive(FAILOVER, End.OWING)
     b.world.sights.clear()
     again = resumed(b)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     assert again.engine.run.owed_now() is None
     assert again.notes.of(OwedSettled)[-1].role is P
@@ -422,11 +390,10 @@ async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes(
 
     b.world.before_write = dies
     b.world.script[P] = ["lost"] * 3
-    assert (await b.engine.drive(ACTIVE)).end is End.UNKNOWN
+    await b.drive(ACTIVE, End.UNKNOWN)
     began = b.clock.monotonic()
     again = resumed(b, mode=Mode.EMERGENCY)
-    ending = await again.engine.drive(ACTIVE)
-    assert (ending.end, ending.org) == (End.OWING, P), ending
+    await again.drive(ACTIVE, End.OWING, P)
     assert again.world.posts()[-1] == "POST secondary ACTIVE"
     assert again.clock.monotonic() - began < 2.5
 
@@ -436,10 +403,8 @@ async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes(
 
 @pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
 async def test_law_09_an_emergency_on_a_mirroring_pair_tells_each_status_once(mirrors: Mirrors) -> None:
-    b = emergency(mirrors=mirrors)
-    b.world.mirrored = True
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    b = emergency(mirrors=mirrors, mirrored=True)
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.posts() == ALONE
     assert b.world.statuses() == (ACTIVE, ACTIVE)
 
@@ -449,8 +414,7 @@ async def test_law_09_an_emergency_gives_an_echo_no_more_than_the_deadline_befor
 ):
     """Writing both sides of a pair that mirrors could set the survivor back."""
     b = emergency(mirrors=Mirrors.AUTO)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert len(b.world.posts()) == 4
     assert 2.0 <= b.clock.monotonic() - 1000 < 2.5
     (found,) = b.notes.of(MirrorFound)
@@ -460,8 +424,7 @@ async def test_law_09_an_emergency_gives_an_echo_no_more_than_the_deadline_befor
 async def test_law_09_a_mirror_that_is_too_slow_for_an_emergency_is_owed_and_void_later() -> None:
     b = emergency(mirrors=Mirrors.YES)
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
     assert b.clock.monotonic() - 1000 < 4.0
     b.world.mirror(S)
     again = resumed(b, mode=Mode.PLANNED)

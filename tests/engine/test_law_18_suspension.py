@@ -20,14 +20,15 @@ from orchestrator.model.events import (
 from orchestrator.model.guard import Compared, Guard, Metric, Probe, Unmeasured
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 
-from .beside import AGENTS, Beside, guarded, hooked, program, world
-from .fake import Died, P, S, bench, dies, record, resumed
+from .beside import Beside, guarded, hooked, measuring, program
+from .fake import SERVER_ADVANCES, Died, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
+
+ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 
 def on_both_transitions() -> Playbook:
@@ -41,14 +42,12 @@ def on_both_transitions() -> Playbook:
 
 
 async def test_law_18_everything_is_read_again_after_an_after_hook_however_short() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
+    beside = measuring(12.0)
     beside.programs.takes = 0.5
-    playbook = hooked("declare", after=(program("short"),), playbook=on_both_transitions())
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    b = beside.bench(hooked("declare", after=(program("short"),), playbook=on_both_transitions()))
     at: list[tuple[int, int]] = []
     beside.programs.on_run = lambda _name: at.append((len(b.world.log), len(beside.prober.taken)))
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     ((requests, probes),) = at
     assert b.world.log[requests : requests + 3] == ["GET primary", "GET secondary", "POST secondary ACTIVE"]
     assert len(beside.prober.taken) > probes
@@ -59,14 +58,14 @@ async def test_law_18_everything_is_read_again_after_a_hook_that_an_earlier_proc
     beside.programs.takes = 0.5
     playbook = hooked("declare", after=(program("short"),))
     dead = await dies(
-        bench(world=world(beside), playbook=playbook, around=beside.around),
+        beside.bench(playbook),
         Status.ACTIVE,
         lambda event: event.kind == "transition.made",
     )
-    again = resumed(dead, playbook=playbook, around=beside.around)
+    again = resumed(dead)
     at: list[int] = []
     beside.programs.on_run = lambda _name: at.append(len(again.world.log))
-    assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
+    await again.drive(Status.ACTIVE, End.DONE)
     (requests,) = at
     assert again.world.log[requests : requests + 3] == [
         "GET primary",
@@ -76,20 +75,16 @@ async def test_law_18_everything_is_read_again_after_a_hook_that_an_earlier_proc
 
 
 async def test_law_18_a_probe_from_before_a_before_hook_is_not_trusted_for_the_next_transition() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0, 0.0]
-    playbook = hooked("declare", before=(program("short"),), playbook=on_both_transitions())
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    beside = measuring(12.0, 0.0)
+    b = beside.bench(hooked("declare", before=(program("short"),), playbook=on_both_transitions()))
+    ending = await b.drive(Status.ACTIVE, End.INCOMPLETE)
     assert "agents is 0; wanted above 0" in ending.message
 
 
 async def test_law_18_an_answer_that_came_in_during_a_suspension_is_asked_for_again() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0, 12.0, 0.0]
+    beside = measuring(12.0, 12.0, 0.0)
     beside.prober.takes = 6.0
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    b = beside.bench(guarded("declare"))
 
     def suspend(_probe: Probe) -> None:
         # The first answer has grown old by itself, and is not what this is about.
@@ -97,23 +92,20 @@ async def test_law_18_an_answer_that_came_in_during_a_suspension_is_asked_for_ag
             beside.clock.wall += timedelta(hours=1)
 
     beside.prober.on_take = suspend
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(Status.ACTIVE, End.REFUSED)
     assert "agents is 0; wanted above 0" in ending.message
 
 
 async def test_law_18_an_answer_that_was_there_long_before_it_was_heard_is_asked_for_again() -> None:
     """The process was stopped, and both its clocks went on: no probe takes longer than its time-out."""
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0, 0.0]
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    beside = measuring(12.0, 0.0)
+    b = beside.bench(guarded("declare"))
 
     def stop_once(_probe: Probe) -> None:
         beside.prober.takes = 60.0 if len(beside.prober.taken) == 1 else 0.1
 
     beside.prober.on_take = stop_once
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(Status.ACTIVE, End.REFUSED)
     assert "agents is 0; wanted above 0" in ending.message
     assert b.world.posts() == []
 
@@ -134,7 +126,7 @@ async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_af
             for transition in playbook.transitions
         ),
     )
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
+    b = beside.bench(playbook)
 
     def suspend(probe: Probe) -> None:
         # The first answers have grown old by themselves, and are not what this is about.
@@ -142,18 +134,16 @@ async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_af
             beside.clock.wall += timedelta(hours=1)
 
     beside.prober.on_take = suspend
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(Status.ACTIVE, End.REFUSED)
     assert "agents is 0; wanted above 0" in ending.message
     assert b.world.posts() == []
 
 
 async def test_a_probe_that_always_takes_long_is_not_asked_for_ever() -> None:
-    beside = Beside()
-    beside.prober.values[AGENTS.name] = [None]
+    beside = measuring(None)
     beside.prober.takes = 9.0
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    b = beside.bench(guarded("declare"))
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert len(beside.prober.taken) <= 3
     (*_, read) = b.notes.of(ProbesRead)
     assert isinstance(read.readings[0].sight, Unmeasured)
@@ -162,10 +152,7 @@ async def test_a_probe_that_always_takes_long_is_not_asked_for_ever() -> None:
 async def test_law_07_an_emergencys_after_hooks_survive_a_crash_though_the_other_org_is_back() -> None:
     """The transition was made by its survivor alone; its process died before it could say so."""
     beside = Beside()
-    made = world(beside)
-    made.sights[P] = Unreachable("connection refused")
-    playbook = hooked("activate", after=(program("flip"),))
-    b = bench(world=made, mode=Mode.EMERGENCY, playbook=playbook, around=beside.around)
+    b = beside.bench(hooked("activate", after=(program("flip"),)), mode=Mode.EMERGENCY, dark=P)
     confirmed: list[Event] = []
 
     def last(event: Event) -> bool:
@@ -176,32 +163,23 @@ async def test_law_07_an_emergencys_after_hooks_survive_a_crash_though_the_other
     with pytest.raises(Died):
         await b.engine.drive(Status.ACTIVE)
     assert beside.programs.run_ == []
-    del made.sights[P]
-    again = resumed(b, mode=Mode.EMERGENCY, playbook=playbook, around=beside.around)
-    ending = await again.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    del b.world.sights[P]
+    again = resumed(b, mode=Mode.EMERGENCY)
+    await again.drive(Status.ACTIVE, End.DONE)
     assert beside.programs.run_ == ["flip"]
 
 
 async def test_law_07_after_hooks_survive_a_crash_in_a_transition_that_was_found_half_made() -> None:
     """The secondary stood at the target already; the write to the primary is this run's only one."""
     beside = Beside()
-    made = world(beside)
-    made.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
-    playbook = hooked("declare", after=(program("flip"),))
-    b = bench(world=made, playbook=playbook, around=beside.around)
+    b = beside.bench(hooked("declare", after=(program("flip"),)))
+    b.world.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
     b.notes.crash_at = lambda event: event.kind == "write.confirmed"
     with pytest.raises(Died):
         await b.engine.drive(Status.ACTIVE)
-    again = resumed(b, playbook=playbook, around=beside.around)
-    ending = await again.engine.drive(Status.ACTIVE)
-    assert ending.end is End.DONE, ending
+    again = resumed(b)
+    await again.drive(Status.ACTIVE, End.DONE)
     assert beside.programs.run_ == ["flip"]
-
-
-pytestmark = pytest.mark.anyio
-
-ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 
 @pytest.mark.parametrize("jump", [3.0, 7200.0, -3.0, -7200.0], ids=["+3 s", "+2 h", "-3 s", "-2 h"])
@@ -216,8 +194,7 @@ async def test_law_18_where_the_clocks_disagree_everything_is_read_again_before_
             b.clock.wall += timedelta(seconds=jump)
 
     b.notes.on_tell = suspend
-    ending = await b.engine.drive(FAILOVER)
-    assert ending.end is End.DONE, ending
+    await b.drive(FAILOVER, End.DONE)
     (distrusted, *_) = b.notes.of(ClockDistrusted)
     assert distrusted.wall_seconds - distrusted.monotonic_seconds == pytest.approx(jump)
     assert b.world.log[:5] == [
@@ -238,8 +215,7 @@ async def test_law_18_a_stranger_during_the_suspension_is_seen_before_the_next_w
             b.world.foreign(P, Status.RECOVERY)
 
     b.notes.on_tell = suspend
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert len(b.world.posts()) == 2
 
 
@@ -258,7 +234,7 @@ async def test_law_18_no_guard_is_judged_on_a_look_during_which_the_machine_slep
             judged_after.append(b.world.log.count("GET primary"))
 
     b.world.before_read, b.notes.on_tell = suspend, count
-    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    await b.drive(FAILOVER, End.DONE)
     assert judged_after == [3]
 
 
@@ -271,8 +247,7 @@ async def test_law_18_a_stalled_step_is_distrusted_too() -> None:
             b.world.foreign(S, Status.RECOVERY)
 
     b.notes.on_tell = stall
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.notes.of(ClockDistrusted) == []
 
 
@@ -291,8 +266,7 @@ async def test_law_18_a_suspension_between_intent_and_request_sends_nothing_on_t
             b.world.foreign(S, Status.RECOVERY)
 
     b.notes.on_tell = suspend
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(ACTIVE, End.MOVED)
     assert b.world.posts() == []
     assert [type(event.answer).__name__ for event in b.notes.of(WriteAnswered)] == ["NotSent"]
 
@@ -304,7 +278,7 @@ async def test_law_18_clocks_that_agree_to_a_second_are_trusted() -> None:
         "wall",
         b.clock.wall + timedelta(seconds=1.5 if isinstance(event, TransitionIntended) else 0),
     )
-    assert (await b.engine.drive(FAILOVER)).end is End.DONE
+    await b.drive(FAILOVER, End.DONE)
     assert b.notes.of(ClockDistrusted) == []
 
 
@@ -320,13 +294,11 @@ async def test_law_11_every_write_of_a_run_is_asked_for_on_the_look_that_it_is_s
         ask(self, transition, role)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Writer, "_check_prefix", note)
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     assert asked == [(role, "GET secondary") for role in ("secondary", "primary") * 2]
 
 
 async def test_law_11_a_server_that_ran_ahead_on_the_other_org_does_not_make_it_diverge() -> None:
-    from .fake import SERVER_ADVANCES
-
     b = bench(playbook=SERVER_ADVANCES)
 
     def ahead(_draft: object) -> None:
@@ -337,15 +309,14 @@ async def test_law_11_a_server_that_ran_ahead_on_the_other_org_does_not_make_it_
     b.clock.on_sleep.append(
         lambda: b.world.foreign(P, ACTIVE, "datadog") if b.world.statuses()[0] is FAILOVER else None
     )
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
 
 
 async def test_waiting_for_a_mirror_happens_once_and_its_answer_is_kept() -> None:
     b = bench(mirrors=Mirrors.AUTO)
     began = b.clock.monotonic()
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     (found,) = b.notes.of(MirrorFound)
     assert found.mirrors is False
     assert 3.0 <= b.clock.monotonic() - began < 4.5

@@ -71,7 +71,7 @@ def shows(b: Bench, role: Role, made: HamrRecord) -> None:
 async def test_law_21_a_first_answer_that_is_none_is_asked_for_again(role: Role) -> None:
     b = bench()
     b.world.glitches[role] = [BUSY, Unreachable("connection reset"), UNTRUSTED]
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
 
 
 @pytest.mark.parametrize("bad", [BUSY, UNTRUSTED])
@@ -79,10 +79,9 @@ async def test_law_21_a_survivor_whose_first_answer_is_bad_goes_through_with_its
     bad: Sight,
 ) -> None:
     """Of many nodes behind one name, one may have an old certificate."""
-    b = bench(mode=Mode.EMERGENCY)
-    b.world.sights[P] = Unreachable("connection refused")
+    b = bench(mode=Mode.EMERGENCY, dark=P)
     b.world.glitches[S] = [bad]
-    assert (await b.engine.drive(ACTIVE)).end is End.OWING
+    await b.drive(ACTIVE, End.OWING)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ async def test_law_21_an_org_that_stays_silent_is_believed_after_a_few_seconds()
     b = bench()
     b.world.sights[S] = BUSY
     began = b.clock.monotonic()
-    assert (await b.engine.drive(ACTIVE)).end is End.REFUSED
+    await b.drive(ACTIVE, End.REFUSED)
     assert 2 < b.clock.monotonic() - began < 10
 
 
@@ -143,7 +142,7 @@ async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
             b.world.glitches[S] = [BUSY]
 
     b.world.before_read = blip
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     assert len(blips) == 12
     assert [event.passed for event in b.notes.of(WaitEnded)] == [True]
 
@@ -172,8 +171,7 @@ async def test_law_21_a_look_that_fails_while_old_readings_are_waited_out_is_no_
             b.world.glitches[S] = [BUSY]
 
     b.clock.on_sleep.append(fail_once)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(ACTIVE, End.DONE)
     assert failed
 
 
@@ -195,12 +193,11 @@ async def test_law_03_a_resumed_run_never_writes_over_a_stranger_whom_a_lagging_
             dead.world.foreign(S, RECOVERY)
 
     dead.notes.on_tell = stranger
-    assert (await dead.engine.drive(ACTIVE)).end is End.MOVED
+    await dead.drive(ACTIVE, End.MOVED)
     again = resumed(dead)
     shows(again, S, ours[0])
     posts = len(again.world.posts())
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await again.drive(ACTIVE, End.MOVED)
     assert "older than what this journal has seen of it (RECOVERY by bob@example.com" in ending.message
     assert len(again.world.posts()) == posts
 
@@ -208,8 +205,7 @@ async def test_law_03_a_resumed_run_never_writes_over_a_stranger_whom_a_lagging_
 async def test_law_03_a_new_run_is_not_done_by_readings_below_the_floor() -> None:
     newer = [record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)]
     b = bench(memory=seen(*newer))
-    ending = await b.engine.drive(PASSIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(PASSIVE, End.REFUSED)
     assert "its reads lag, or it was put back (reverted)" in ending.message
     assert typed(ending.next_steps)[0] == "hamr status payments --watch"
     assert b.world.posts() == []
@@ -219,7 +215,7 @@ async def test_law_03_a_new_run_waits_for_a_lagging_replica_and_enters_where_the
     newer = {role: record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)}
     b = bench(memory=seen(*newer.values()))
     b.clock.on_sleep.append(lambda: b.world.records.update(newer))
-    assert (await b.engine.drive(PASSIVE)).end is End.DONE
+    await b.drive(PASSIVE, End.DONE)
     assert b.world.posts()[0] == "POST secondary RECOVERY"
 
 
@@ -227,7 +223,7 @@ async def test_law_03_a_person_can_say_that_an_org_was_put_back() -> None:
     newer = record(S, ACTIVE, "x@example.com", START - timedelta(minutes=1))
     b = bench(memory=seen(newer))
     b.engine.run.old_is_true = True
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     (taken,) = b.notes.of(ChangeSeen)
     assert (taken.change, taken.accepted, taken.expected) == (Change.REVERTED, True, newer)
 
@@ -269,7 +265,7 @@ async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> N
     dead.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     old = dead.world.records[P]
     dead.world.sights[P] = Absent()
-    assert (await dead.engine.drive(ACTIVE)).end is End.OWING
+    await dead.drive(ACTIVE, End.OWING)
     again = resumed(dead, mode=Mode.PLANNED)
     again.world.sights.clear()
     again.world.records[P] = old
@@ -284,19 +280,17 @@ async def test_law_09_a_404_of_a_dead_regions_edge_is_never_expected_back() -> N
 
 @pytest.mark.parametrize("answer", ["403-applied", "429-applied"])
 async def test_law_03_a_write_that_was_refused_and_taken_is_ours_and_the_run_goes_on(answer: str) -> None:
-    b = bench()
-    b.world.script[S] = [answer]
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    b = bench(script={S: [answer]})
+    await b.drive(ACTIVE, End.DONE)
     assert b.world.posts().count("POST secondary FAILOVER") == 1
     assert Change.REFUSED in [event.change for event in b.notes.of(WriteConfirmed)]
 
 
 async def test_law_03_a_resumed_run_knows_the_stamp_of_a_write_that_was_refused() -> None:
-    dead = bench()
-    dead.world.script[S] = ["403-applied"]
+    dead = bench(script={S: ["403-applied"]})
     await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
-    assert (await again.engine.drive(ACTIVE)).end is End.DONE
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.posts().count("POST secondary FAILOVER") == 1
 
 
@@ -306,16 +300,14 @@ async def test_law_03_a_resumed_run_knows_the_stamp_of_a_write_that_was_refused(
 async def test_law_06_a_request_whose_connection_took_too_long_is_not_sent_and_everything_is_read_again() -> (
     None
 ):
-    b = bench()
-    b.world.script[S] = ["late-connection"]
+    b = bench(script={S: ["late-connection"]})
 
     def stranger(_: object) -> None:
         if len(b.world.posts()) == 1:
             b.world.foreign(S, RECOVERY)
 
     b.world.after_write = stranger
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.MOVED
+    ending = await b.drive(ACTIVE, End.MOVED)
     assert len(b.world.posts()) == 1
     assert ending.org is S
 
@@ -358,15 +350,13 @@ class RightClock(FakeClock):
 
 
 async def test_law_05_a_machine_whose_clock_is_ahead_waits_for_the_write_in_flight_all_the_same() -> None:
-    dead = bench()
-    dead.world.script[S] = ["lost-late"]
+    dead = bench(script={S: ["lost-late"]})
     await dies(dead, ACTIVE, lambda event: type(event).__name__ == "WriteAnswered")
     again = resumed(dead)
     again.world.clock = RightClock(again.clock, timedelta(days=1))
     again.clock.wall += timedelta(days=1)
     again.clock.on_sleep.append(again.world.arrive_late)
-    ending = await again.engine.drive(ACTIVE)
-    assert ending.end is End.DONE
+    await again.drive(ACTIVE, End.DONE)
     assert again.world.posts().count("POST secondary FAILOVER") == 1
 
 
@@ -378,15 +368,14 @@ async def test_law_12_a_new_run_that_finds_a_pair_midway_is_bound_by_a_young_sta
     theirs = "bea+hamr-20261122-025900-bbbb-1@desk"
     b.world.records[S] = record(S, FAILOVER, theirs, START - timedelta(seconds=20))
     for goal in (PASSIVE, ACTIVE):
-        ending = await bench(world=b.world).engine.drive(goal)
-        assert ending.end is End.REFUSED
+        ending = await bench(world=b.world).drive(goal, End.REFUSED)
         assert "alone fail" in ending.message
     assert b.world.posts() == []
 
 
 async def test_law_07_a_run_of_this_very_journal_is_not_bound_by_its_own_stamp() -> None:
     dead = await dies(bench(), ACTIVE, lambda event: isinstance(event, WriteConfirmed))
-    assert (await resumed(dead).engine.drive(ACTIVE)).end is End.DONE
+    await resumed(dead).drive(ACTIVE, End.DONE)
 
 
 def test_the_orgs_of_these_tests_are_those_of_the_floor() -> None:

@@ -151,7 +151,7 @@ async def test_the_library_takes_a_truthy_object_for_a_refusal() -> None:
 async def test_our_guards_decision_reaches_the_machine_as_a_real_bool() -> None:
     """`Decision.go` is what admit returns: a list or an object there would refuse every transition without a word."""
     b = bench()
-    assert (await b.engine.drive(ACTIVE)).end is End.DONE
+    await b.drive(ACTIVE, End.DONE)
     assert all(type(decision.go) is bool for _, decision in b.engine.evaluator.decisions)
 
 

@@ -163,23 +163,20 @@ async def test_law_01_a_plan_waits_for_the_moves_that_the_server_makes(start: St
 
 
 async def test_law_09_a_plan_of_an_emergency_leaves_the_dark_org_out() -> None:
-    b = bench(mode=Mode.EMERGENCY)
-    b.world.sights[P] = DARK
+    b = bench(mode=Mode.EMERGENCY, dark=P)
     plan = await forecast(b, ACTIVE)
     assert plan.ending.end is End.OWING
     assert [(role, status) for _, role, status, _ in plan.requests()] == [(S, FAILOVER), (S, ACTIVE)]
 
 
 async def test_law_09_a_plan_of_an_emergency_waits_for_the_servers_move_on_the_survivor() -> None:
-    b = bench(mode=Mode.EMERGENCY, playbook=SERVER_ADVANCES)
-    b.world.sights[P] = DARK
+    b = bench(mode=Mode.EMERGENCY, playbook=SERVER_ADVANCES, dark=P)
     plan = await forecast(b, ACTIVE)
     assert plan.ending.end is End.OWING, plan.ending
 
 
 async def test_a_plan_of_a_pair_that_is_dark_says_why_it_would_not_begin() -> None:
-    b = bench()
-    b.world.sights[P] = DARK
+    b = bench(dark=P)
     plan = await forecast(b, ACTIVE)
     assert plan.ending.end is End.REFUSED
     assert plan.requests() == []
@@ -261,8 +258,7 @@ def _pairs(draw: st.DrawFn) -> tuple[Bench, Status]:
             replace(transition, writes=orders[transition.name]) for transition in CREATING.transitions
         ),
     )
-    b = bench(mirrors=mirrors, mode=mode, playbook=playbook)
-    b.world.mirrored = mirrors is Mirrors.YES
+    b = bench(mirrors=mirrors, mode=mode, playbook=playbook, mirrored=mirrors is Mirrors.YES)
     for role in (P, S):
         status = draw(st.sampled_from(statuses))
         at = START - timedelta(hours=1, minutes=draw(st.integers(0, 3)))

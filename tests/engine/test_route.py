@@ -84,8 +84,7 @@ async def test_law_14_going_back_takes_the_transition_that_leads_back() -> None:
     b = standing(PASSIVE, FAILOVER, first=P)
     assert await entry_of(b, PASSIVE) == Entry(FAILOVER, TRANSITION["abort"], frozenset({P}))
     b = standing(PASSIVE, FAILOVER, first=P)
-    ending = await b.engine.drive(PASSIVE)
-    assert ending.end is End.DONE, ending
+    await b.drive(PASSIVE, End.DONE)
     assert b.world.posts() == ["POST secondary PASSIVE"]
 
 
@@ -114,7 +113,7 @@ async def test_law_14_where_a_run_began_is_known_from_its_first_transition() -> 
     b = bench()
     b.notes.tell(started(ACTIVE))
     b.world.script[P] = ["ok", "400"]
-    assert (await b.engine.drive(ACTIVE)).end is End.INCOMPLETE
+    await b.drive(ACTIVE, End.INCOMPLETE)
     open_run = histories_of(b.notes.records(START))["payments"].open_run
     assert open_run is not None
     facts = open_run.as_open_run()
@@ -122,16 +121,13 @@ async def test_law_14_where_a_run_began_is_known_from_its_first_transition() -> 
     assert (facts.start, facts.transition, facts.goal) == (PASSIVE, "activate", ACTIVE)
     assert b.world.statuses() == (FAILOVER, ACTIVE)
     again = bench(world=b.world, open_run=facts)
-    ending = await again.engine.drive(PASSIVE)
-    assert ending.end is End.REFUSED
+    await again.drive(PASSIVE, End.REFUSED)
     assert b.world.statuses() == (FAILOVER, ACTIVE)
 
 
 async def test_law_14_a_failed_step_pauses_and_rolls_nothing_back() -> None:
-    b = bench()
-    b.world.script[P] = ["400"]
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INCOMPLETE
+    b = bench(script={P: ["400"]})
+    await b.drive(ACTIVE, End.INCOMPLETE)
     assert b.world.statuses() == (PASSIVE, FAILOVER)
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
     assert b.notes.of(TransitionMade) == []
@@ -140,8 +136,7 @@ async def test_law_14_a_failed_step_pauses_and_rolls_nothing_back() -> None:
 async def test_law_14_a_person_who_stops_a_run_leaves_it_where_it_is() -> None:
     b = bench()
     b.world.after_write = lambda _draft: b.engine.ask_to_stop("stopped, as asked")
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.INTERRUPTED
+    await b.drive(ACTIVE, End.INTERRUPTED)
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
@@ -157,8 +152,7 @@ async def test_law_15_a_pair_that_nothing_explains_is_refused_with_a_next_comman
     primary: Status, secondary: Status
 ) -> None:
     b = standing(primary, secondary)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(ACTIVE, End.REFUSED)
     assert any("hamr adopt" in step for step in typed(ending.next_steps))
     assert b.world.posts() == []
 
@@ -174,8 +168,7 @@ async def test_law_09_planned_mode_needs_both_orgs(role: Role, sight: Sight) -> 
     if isinstance(sight, Unrecognised):
         sight = Unrecognised(replace(record(role, PASSIVE), status=7))
     b.world.sights[role] = sight
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(ACTIVE, End.REFUSED)
     assert typed(ending.next_steps)
     assert b.world.posts() == []
 
@@ -183,15 +176,13 @@ async def test_law_09_planned_mode_needs_both_orgs(role: Role, sight: Sight) -> 
 async def test_a_mislinked_pair_is_refused() -> None:
     b = bench()
     b.world.sights[P] = Present(replace(record(P, PASSIVE), target_uuid="x"), PASSIVE)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    await b.drive(ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 
 async def test_a_status_without_a_way_to_the_goal_is_refused() -> None:
     b = bench(start=Status.UNSPECIFIED)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    ending = await b.drive(ACTIVE, End.REFUSED)
     assert "has no way from UNSPECIFIED" in ending.message
 
 
@@ -222,8 +213,7 @@ async def test_law_09_an_emergency_may_find_the_other_org_ahead() -> None:
 
 async def test_law_09_an_emergency_on_a_diverged_pair_that_is_seen_is_refused() -> None:
     b = standing(RECOVERY, FAILOVER, mode=Mode.EMERGENCY)
-    ending = await b.engine.drive(ACTIVE)
-    assert ending.end is End.REFUSED
+    await b.drive(ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 

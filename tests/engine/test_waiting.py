@@ -12,17 +12,16 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 
-from .beside import AGENTS, Beside, guarded, world
-from .fake import P, S, bench, record, resumed
+from .beside import AGENTS, Beside, guarded, measuring
+from .fake import PLAYBOOK, P, S, record, resumed
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_guard_over_a_probe_lets_the_transition_go_when_its_value_is_as_wanted() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
-    b = bench(world=world(beside), playbook=guarded(), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    beside = measuring(12.0)
+    b = beside.bench(guarded())
+    await b.drive(Status.ACTIVE, End.DONE)
     verdict = b.notes.of(events.GuardsJudged)[1].verdicts[-1]
     assert (verdict.guard, verdict.outcome, verdict.reason) == ("seen", Outcome.PASS, "agents is 12, above 0")
     (read,) = b.notes.of(events.ProbesRead)
@@ -38,20 +37,17 @@ async def test_a_guard_over_a_probe_lets_the_transition_go_when_its_value_is_as_
     ],
 )
 async def test_law_08_a_probe_that_does_not_say_so_refuses(value: float | str | None, reason: str) -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [value]
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    beside = measuring(value)
+    b = beside.bench(guarded("declare"))
+    ending = await b.drive(Status.ACTIVE, End.REFUSED)
     assert reason in ending.message
     assert b.world.posts() == []
 
 
 async def test_probes_are_read_beside_the_read_back_before_their_transition() -> None:
     """No look, and no probe, comes between the last write of a transition and the first one of the next."""
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
-    b = bench(world=world(beside), playbook=guarded(), around=beside.around)
+    beside = measuring(12.0)
+    b = beside.bench(guarded())
     seen: list[int] = []
     beside.prober.on_take = lambda _probe: seen.append(len(b.world.log))
     await b.engine.drive(Status.ACTIVE)
@@ -64,11 +60,10 @@ async def test_probes_are_read_beside_the_read_back_before_their_transition() ->
 
 
 async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
+    beside = measuring(12.0)
     beside.prober.takes = 7.0
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    b = beside.bench(guarded("declare"))
+    await b.drive(Status.ACTIVE, End.DONE)
     verdicts = b.notes.of(events.GuardsJudged)[0].verdicts
     assert [verdict.outcome for verdict in verdicts if verdict.guard == "fresh"] == [Outcome.PASS]
     purposes = [event.purpose for event in b.notes.of(events.SituationRead)]
@@ -76,21 +71,19 @@ async def test_law_03_probes_and_orgs_are_read_anew_when_they_have_grown_old() -
 
 
 async def test_the_first_transitions_probes_are_read_beside_the_first_look() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
-    b = bench(world=world(beside), playbook=guarded("declare"), around=beside.around)
+    beside = measuring(12.0)
+    b = beside.bench(guarded("declare"))
     asked: list[str] = []
     beside.prober.on_take = lambda _probe: asked.extend(b.notes.kinds())
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     assert asked == [], "before anything was journalled, the first look included"
     assert len(beside.prober.taken) == 1
 
 
 async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0, 0.0, 3.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    beside = measuring(0.0, 0.0, 3.0)
+    b = beside.bench(guarded("declare", within=60))
+    await b.drive(Status.ACTIVE, End.DONE)
     (began,) = b.notes.of(events.WaitBegan)
     (ended,) = b.notes.of(events.WaitEnded)
     assert (began.transition, began.guards, began.seconds) == ("declare", ("seen",), 60.0)
@@ -103,10 +96,9 @@ async def test_the_run_waits_for_a_guard_that_may_be_waited_for() -> None:
 
 
 async def test_a_wait_says_what_the_guards_show_and_says_it_again_where_that_changes() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0, 0.0, -1.0, 3.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    beside = measuring(0.0, 0.0, -1.0, 3.0)
+    b = beside.bench(guarded("declare", within=60))
+    await b.drive(Status.ACTIVE, End.DONE)
     (began,), (continued,) = b.notes.of(events.WaitBegan), b.notes.of(events.WaitContinued)
     assert [verdict.reason for verdict in began.verdicts] == ["agents is 0; wanted above 0"]
     assert [verdict.reason for verdict in continued.verdicts] == ["agents is -1; wanted above 0"]
@@ -115,9 +107,9 @@ async def test_a_wait_says_what_the_guards_show_and_says_it_again_where_that_cha
 
 async def test_each_org_that_is_asked_and_each_answer_is_told_by_itself() -> None:
     beside = Beside()
-    b = bench(world=world(beside), around=beside.around)
+    b = beside.bench(PLAYBOOK)
     b.world.glitches[P] = [Unreachable("no answer for 10 s")]
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     look = b.notes.events[: b.notes.events.index(b.notes.of(events.SituationRead)[0])]
     told = [
         (event.role, "asked") if isinstance(event, events.OrgAsked) else (event.reading.role, "answered")
@@ -130,9 +122,8 @@ async def test_each_org_that_is_asked_and_each_answer_is_told_by_itself() -> Non
 
 
 async def test_law_03_everything_is_read_again_before_the_transition_fires_after_a_wait() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0, 3.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    beside = measuring(0.0, 3.0)
+    b = beside.bench(guarded("declare", within=60))
     before: list[int] = []
     b.clock.on_sleep.append(lambda: before.append(len(b.world.log)))
     await b.engine.drive(Status.ACTIVE)
@@ -140,80 +131,66 @@ async def test_law_03_everything_is_read_again_before_the_transition_fires_after
 
 
 async def test_law_03_somebody_who_writes_during_a_wait_stops_the_run() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    beside = measuring(0.0)
+    b = beside.bench(guarded("declare", within=60))
     b.clock.on_sleep.append(lambda: b.world.foreign(S, Status.RECOVERY))
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.MOVED
+    await b.drive(Status.ACTIVE, End.MOVED)
     assert b.world.posts() == []
     assert [event.passed for event in b.notes.of(events.WaitEnded)] == [False]
 
 
 async def test_a_wait_ends_as_a_refusal_when_its_time_is_up() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    beside = measuring(0.0)
+    b = beside.bench(guarded("declare", within=60))
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert [event.seconds for event in b.notes.of(events.WaitEnded)] == pytest.approx([60.0], abs=0.1)
     assert b.world.posts() == []
 
 
 async def test_nothing_is_waited_for_while_another_guard_refuses() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    beside = measuring(0.0)
+    b = beside.bench(guarded("declare", within=60))
     b.world.foreign(P, Status.PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
-    ending = await b.engine.drive(Status.ACTIVE)
-    assert ending.end is End.REFUSED
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert b.notes.of(events.WaitBegan) == []
 
 
 async def test_a_wait_can_be_interrupted_and_resumed() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around)
+    beside = measuring(0.0)
+    b = beside.bench(guarded("declare", within=60))
     b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("asked"))
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.INTERRUPTED
+    await b.drive(Status.ACTIVE, End.INTERRUPTED)
     assert b.engine.run.state.waiting is True
     b.clock.on_sleep.clear()
     beside.prober.values["agents"] = [5.0]
-    again = resumed(b, playbook=guarded("declare", within=60), around=beside.around)
-    assert (await again.engine.drive(Status.ACTIVE)).end is End.DONE
+    again = resumed(b)
+    await again.drive(Status.ACTIVE, End.DONE)
 
 
 async def test_a_person_who_wants_the_run_to_stop_does_not_wait_for_the_next_look() -> None:
     """The guard may take 10 minutes, so it is looked at every 15 seconds; the stop comes within one."""
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
-    b = bench(world=world(beside), playbook=guarded("declare", within=600), around=beside.around)
+    beside = measuring(0.0)
+    b = beside.bench(guarded("declare", within=600))
     began = b.clock.monotonic()
     b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("asked"))
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.INTERRUPTED
+    await b.drive(Status.ACTIVE, End.INTERRUPTED)
     assert b.clock.monotonic() - began == pytest.approx(1.0, abs=0.1)
 
 
 async def test_law_07_guards_of_a_half_made_transition_are_neither_waited_nor_asked_for() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [None]
-    made = world(beside)
-    made.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
-    playbook = guarded("declare", within=60, if_unknown=IfUnknown.ASK)
-    b = bench(world=made, playbook=playbook, around=beside.around)
-    ending = await b.engine.drive(Status.FAILOVER)
-    assert ending.end is End.DONE, ending
+    beside = measuring(None)
+    b = beside.bench(guarded("declare", within=60, if_unknown=IfUnknown.ASK))
+    b.world.records[S] = record(S, Status.FAILOVER, at=beside.clock.now())
+    await b.drive(Status.FAILOVER, End.DONE)
     assert b.notes.of(events.WaitBegan) == []
     assert beside.people.questions == []
 
 
 async def test_unknown_ask_asks_a_person_and_journals_the_answer() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [None]
+    beside = measuring(None)
     beside.people.replies = [Reply(True, "the dashboard shows them")]
-    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    b = beside.bench(guarded("declare", if_unknown=IfUnknown.ASK))
+    await b.drive(Status.ACTIVE, End.DONE)
     (overridden,) = b.notes.of(events.GuardOverridden)
     assert (overridden.verdict.guard, overridden.reason) == ("seen", "the dashboard shows them")
     (answered,) = b.notes.of(events.PersonAnswered)
@@ -222,23 +199,19 @@ async def test_unknown_ask_asks_a_person_and_journals_the_answer() -> None:
 
 @pytest.mark.parametrize("replies", [[], [Reply(False)]], ids=["nobody", "no"])
 async def test_law_08_without_a_yes_the_unknown_refuses(replies: list[Reply]) -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [None]
+    beside = measuring(None)
     beside.people.replies = replies
-    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    b = beside.bench(guarded("declare", if_unknown=IfUnknown.ASK))
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 
 async def test_law_08_a_guard_that_fails_after_the_question_refuses_all_the_same() -> None:
     """What was accepted is not to know; a "no" that is known by now is another thing."""
-    beside = Beside()
-    beside.prober.values["agents"] = [None, 0.0]
+    beside = measuring(None, 0.0)
     beside.people.replies = [Reply(True, "go on")]
-    playbook = guarded("declare", if_unknown=IfUnknown.ASK)
-    b = bench(world=world(beside), playbook=playbook, around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    b = beside.bench(guarded("declare", if_unknown=IfUnknown.ASK))
+    await b.drive(Status.ACTIVE, End.REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -252,44 +225,36 @@ async def test_law_09_a_probe_of_the_dead_org_has_its_deadline_and_is_waived(
     """It is asked beside the first look, before anybody knows that the org is dead, and never again."""
     probe = Probe("agents", Metric(P, "sum:datadog.agent.running{*}"))
     beside = Beside()
-    made = world(beside)
-    made.sights[P] = Unreachable("connection refused")
-    b = bench(
-        world=made, mode=Mode.EMERGENCY, playbook=guarded(transition, probe=probe), around=beside.around
-    )
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.OWING
+    b = beside.bench(guarded(transition, probe=probe), mode=Mode.EMERGENCY, dark=P)
+    await b.drive(Status.ACTIVE, End.OWING)
     assert "seen" in [event.verdict.guard for event in b.notes.of(events.GuardWaived)]
     assert beside.prober.taken == taken
 
 
 async def test_law_09_a_probe_of_the_survivor_is_not_waived() -> None:
     beside = Beside()
-    made = world(beside)
-    made.sights[P] = Unreachable("connection refused")
-    b = bench(world=made, mode=Mode.EMERGENCY, playbook=guarded("declare"), around=beside.around)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.REFUSED
+    b = beside.bench(guarded("declare"), mode=Mode.EMERGENCY, dark=P)
+    await b.drive(Status.ACTIVE, End.REFUSED)
     assert b.world.posts() == []
 
 
 async def test_an_override_is_not_waited_for() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [0.0]
+    beside = measuring(0.0)
     gate = GuardPolicy({"seen": "CHG-1"})
-    b = bench(world=world(beside), playbook=guarded("declare", within=60), around=beside.around, gate=gate)
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    b = beside.bench(guarded("declare", within=60), gate=gate)
+    await b.drive(Status.ACTIVE, End.DONE)
     assert b.notes.of(events.WaitBegan) == []
 
 
 async def test_law_18_probes_are_not_trusted_after_a_suspension() -> None:
-    beside = Beside()
-    beside.prober.values["agents"] = [12.0]
-    b = bench(world=world(beside), playbook=guarded("activate"), around=beside.around)
+    beside = measuring(12.0)
+    b = beside.bench(guarded("activate"))
 
     def suspend(event: object) -> None:
         if isinstance(event, events.TransitionMade) and event.transition == "declare":
             b.clock.wall = b.clock.wall.replace(hour=b.clock.wall.hour + 1)
 
     b.notes.on_tell = suspend
-    assert (await b.engine.drive(Status.ACTIVE)).end is End.DONE
+    await b.drive(Status.ACTIVE, End.DONE)
     assert [name for name, _ in beside.prober.taken] == [AGENTS.name, AGENTS.name]
     assert [event.transition for event in b.notes.of(events.TransitionIntended)] == ["declare", "activate"]
