@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attack import laws
 from tests.attack.hamr import Hamr
 from tests.attack.region import Pair
 
@@ -21,8 +22,12 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture
-def anna(pair: Pair, tmp_path: Path) -> Hamr:
-    return Hamr(pair, tmp_path)
+def anna(pair: Pair, tmp_path: Path) -> Iterator[Hamr]:
+    """An operator whose story is held against the laws when it has ended."""
+    told = Hamr(pair, tmp_path)
+    yield told
+    if told.accepted is not None:
+        laws.hold(told, accepted=told.accepted)
 
 
 @pytest.fixture

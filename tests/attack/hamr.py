@@ -25,7 +25,7 @@ from msgspec import Struct
 from orchestrator.cli.group import hamr as command_line
 from orchestrator.system import log
 from tests import processes
-from tests.attack.region import DATACENTER, ROLES, Answer, Pair
+from tests.attack.region import DATACENTER, ROLES, Answer, Pair, Record
 
 PLAIN = """\
 schema: 1
@@ -107,10 +107,6 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(by)
 
-    def kill_and_wait(self) -> Ended:
-        self.kill()
-        return self.wait()
-
 
 class Hamr:
     """One operator at one machine. Calling it runs a command to its end; `start` leaves a process under way."""
@@ -147,6 +143,8 @@ class Hamr:
             **self.keys,
         }
         self.said: list[Ended] = []
+        self.accepted: tuple[Record, ...] | None = ()
+        """The strangers' records that a person said yes to; None where the laws say nothing: its journal is not whole."""
 
     def write_inventory(
         self, *, keys: dict[str, str] | None = None, urls: dict[str, str] | None = None, more: str = ""
@@ -212,7 +210,14 @@ class Hamr:
             raise result.exception
         return Ended(shlex.join(("hamr", *arguments)), result.exit_code, result.stdout, result.stderr)
 
-    def __call__(self, *arguments: str) -> Ended:
+    def __call__(
+        self,
+        *arguments: str,
+        code: int | None = None,
+        stands: tuple[int, int] | None = None,
+        posted: int | None = None,
+    ) -> Ended:
+        """`code`, where the pair `stands` then, and how many POSTs have come in by then, are those that are wanted."""
         before = self.pair.count("applied", self.who)
         ended = self.start(*arguments).wait() if "LD_PRELOAD" in self.env else self._run_here(*arguments)
         self.said.append(ended)
@@ -220,10 +225,13 @@ class Hamr:
         if ended.code in {1, 2, 3}:
             assert not applied, f"exit {ended.code}, though {applied} POSTs were applied\n{ended}"
         assert "Traceback" not in ended.text, str(ended)
+        found = (ended.code, self.pair.stands, self.pair.count("posted"))
+        wanted = tuple(w if w is not None else f for w, f in zip((code, stands, posted), found, strict=True))
+        assert found == wanted, f"{ended}\n{self.pair.tell()}"
         return ended
 
-    def run(self, to: str, *more: str) -> Ended:
-        return self("run", PAIR, "--to", to, "--yes", *more)
+    def run(self, to: str, *more: str, **wanted: Any) -> Ended:
+        return self("run", PAIR, "--to", to, "--yes", *more, **wanted)
 
     def start_run(self, to: str, *more: str) -> Running:
         return self.start("run", PAIR, "--to", to, "--yes", *more)
@@ -256,8 +264,8 @@ class Hamr:
         arguments = ("run", PAIR, "--to", to, "--yes", *more)
         return self.killed(*arguments, at_post=at_post, at_get=at_get, applied=applied)
 
-    def resume(self, *more: str) -> Ended:
-        return self("resume", PAIR, "--yes", *more)
+    def resume(self, *more: str, **wanted: Any) -> Ended:
+        return self("resume", PAIR, "--yes", *more, **wanted)
 
     def status(self) -> Ended:
         return self("status", PAIR)

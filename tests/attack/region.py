@@ -306,12 +306,12 @@ class Pair:
                 assert left > 0, f"not within {within} s; the truth is {self.tell()}"
                 self.changed.wait(min(left, 0.05))
 
-    def wait_for_rest(self, within: float = 20.0) -> None:
+    def wait_for_rest(self) -> None:
         """Until nothing more is on its way to being applied or mirrored."""
-        self.wait_for(lambda: not any(timer.is_alive() for timer in self._timers), within)
+        self.wait_for(lambda: not any(timer.is_alive() for timer in self._timers))
 
-    def wait_for_posts(self, n: int, within: float = 20.0) -> None:
-        self.wait_for(lambda: self.count("posted") >= n, within)
+    def wait_for_posts(self, n: int) -> None:
+        self.wait_for(lambda: self.count("posted") >= n)
 
     def tell(self) -> str:
         """The truth, a line each, for people who read a failed test."""

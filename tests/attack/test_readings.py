@@ -42,15 +42,13 @@ def first(pair: Pair, role: str) -> Record:
 def stopped_by_a_stranger(pair: Pair, anna: Hamr) -> Record:
     """A run that a stranger's write to the secondary stopped, after two writes of ours; the record of ours below it."""
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY)), n=2)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=4)
     return pair.secondary.past[-1]
 
 
 def away(pair: Pair, anna: Hamr) -> None:
     """A pair that has been failed over."""
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 def away_and_seen_from_before(pair: Pair, anna: Hamr, who: tuple[str, ...] = ROLES) -> None:
@@ -72,7 +70,6 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_does_not_write_over_them(
     assert ended.code == 4, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") == 2, f"{ended}\n{pair.tell()}"
     assert "done." not in ended.words
-    laws.hold(anna)
 
 
 @pytest.mark.nightly
@@ -82,10 +79,8 @@ def test_a_resume_whose_replica_lags_behind_a_stranger_for_a_moment_stops_for_th
     ours = stopped_by_a_stranger(pair, anna)
     pair.secondary.shows = ours
     pair.next_gets(Answer(after=lambda: setattr(pair.secondary, "shows", None)), role="secondary")
-    ended = anna.resume()
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    ended = anna.resume(code=4)
     assert pair.count("posted") == 2, f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
 
 
 @pytest.mark.sample(1)
@@ -103,7 +98,6 @@ def test_a_run_home_on_readings_from_before_the_failover_says_neither_done_nor_a
     for role in who:
         pair.regions[role].shows = None
     anna.follow(anna.status(), [AWAY, HOME])
-    laws.hold(anna)
 
 
 def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_over_it(
@@ -113,7 +107,6 @@ def test_a_run_out_on_readings_from_before_the_failover_writes_no_older_status_o
     ended = anna.run("ACTIVE")
     assert pair.stands == AWAY, f"{ended}\n{pair.tell()}"
     assert pair.count("posted") == 4, f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
 
 
 @pytest.mark.nightly
@@ -135,9 +128,7 @@ def test_a_lag_that_ends_within_the_time_for_confirming_costs_a_run_nothing_but_
             Answer(after=lambda role=role: setattr(pair.regions[role], "shows", None)),  # type: ignore[misc]
             role=role,
         )
-    ended = anna.run("PASSIVE")
-    assert (ended.code, pair.stands) == (0, HOME), f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    anna.run("PASSIVE", code=0, stands=HOME)
 
 
 def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_them(
@@ -148,7 +139,6 @@ def test_an_adoption_whose_reading_lags_behind_a_stranger_does_not_write_over_th
         ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--yes")
     assert ended.code == 3, str(ended)
     assert pair.count("posted") == 2, f"{ours}\n{ended}\n{pair.tell()}"
-    laws.hold(anna)
 
 
 @pytest.mark.nightly
@@ -162,7 +152,7 @@ def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, a
     by_name = "reverted=the mirror went back"
     ended = anna("adopt", PAIR, "--truth", "primary", "--reason", "attack", "--override", by_name, "--yes")
     assert (ended.code, pair.stands) == (0, (FAILOVER, FAILOVER)), f"{ended}\n{pair.tell()}"
-    laws.hold(anna, accepted=(stranger,))
+    anna.accepted = (stranger,)
 
 
 @pytest.mark.nightly
@@ -173,7 +163,6 @@ def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair:
     laws.done_means_there(pair, ended, "ACTIVE")
     typed = anna.follow(ended, [AWAY, HOME])
     assert typed
-    laws.hold(anna)
 
 
 # ── the first look ──────────────────────────────────────────────────────────────────────────────────────
@@ -183,8 +172,7 @@ def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair:
 @pytest.mark.parametrize("blip", ["503", "429", "408", "reset", "early"])
 def test_one_bad_first_answer_does_not_end_a_run(pair: Pair, anna: Hamr, blip: str) -> None:
     pair.on("GET", BLIPS[blip], n=1)
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 @pytest.mark.sample(1)
@@ -198,8 +186,7 @@ def test_one_bad_first_answer_is_not_what_status_says(pair: Pair, anna: Hamr, bl
 @pytest.mark.parametrize("blip", ["503", "reset"])
 def test_one_bad_first_answer_is_not_what_a_plan_is_made_of(pair: Pair, anna: Hamr, blip: str) -> None:
     pair.on("GET", BLIPS[blip], n=1)
-    plan = anna("plan", PAIR, "--to", "ACTIVE", "--detailed-exitcode")
-    assert plan.code == 10, str(plan)
+    anna("plan", PAIR, "--to", "ACTIVE", "--detailed-exitcode", code=10)
 
 
 @pytest.mark.sample(1)
@@ -223,8 +210,7 @@ def test_one_bad_first_answer_of_the_survivor_does_not_refuse_an_emergency(
 ) -> None:
     pair.primary.down = True
     pair.on("GET", BLIPS[blip], n=1, role="secondary")
-    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
-    assert (ended.code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", "--emergency", "--reason", "attack", code=8, stands=(PASSIVE, ACTIVE))
 
 
 @pytest.mark.sample(1)
@@ -233,8 +219,7 @@ def test_a_first_answer_that_is_bad_of_who_the_keys_belong_to_refuses_nothing(
     pair: Pair, anna: Hamr, blip: str
 ) -> None:
     pair.on("GET", BLIPS[blip], n=1, path="/api/v2/validate")
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 @pytest.mark.nightly
@@ -286,9 +271,7 @@ def test_a_post_that_is_throttled_for_a_second_is_sent_once_that_is_over(
             else None
         )
     )
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 @pytest.mark.parametrize("wire", ["snake", "pascal"])
@@ -312,8 +295,7 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
     for region in pair.regions.values():
         region.idle = 1.0
     anna = Hamr(pair, tmp_path, playbook=hooked)
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
     laws.hold(anna)
 
 
@@ -321,16 +303,14 @@ def test_connections_that_are_swallowed_when_idle_do_not_end_a_run(pair: Pair, t
 @pytest.mark.parametrize("body", ["", "null", '{"data": null}'])
 def test_an_answer_that_is_no_record_is_never_written_on(pair: Pair, anna: Hamr, body: str) -> None:
     pair.on("GET", Answer(200, body), n=1, times=1000, role="primary")
-    ended = anna.run("ACTIVE")
-    assert ended.code == 3, f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=3)
     assert pair.count("posted") == 0
 
 
 def test_a_flood_of_headers_is_no_crash(pair: Pair, anna: Hamr) -> None:
     flood = tuple((f"X-Flood-{i}", "x" * 900) for i in range(200))
     pair.on("GET", Answer(headers=flood), n=1)
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 @pytest.mark.sample(1)
@@ -340,9 +320,7 @@ def test_regions_whose_clocks_differ_are_failed_over_and_brought_home(
 ) -> None:
     pair.primary.skew, pair.secondary.skew = skews
     away(pair, anna)
-    ended = anna.run("PASSIVE")
-    assert (ended.code, pair.stands) == (0, HOME), f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    anna.run("PASSIVE", code=0, stands=HOME)
 
 
 def test_a_pair_on_ipv6_is_no_different(tmp_path: Path) -> None:

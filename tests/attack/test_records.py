@@ -50,9 +50,7 @@ def test_our_own_write_is_ours_however_the_server_or_its_answer_alone_shows_its_
 ) -> None:
     anna.env["HAMR_OPERATOR"] = "Anna.Longname@Desk"
     setattr(pair, where, AUTHORS[form])
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 @pytest.mark.sample(1)
@@ -65,25 +63,20 @@ def test_a_run_killed_after_its_second_write_is_resumed_however_authors_are_show
     ended = anna.resume()
     assert "somebody else" not in ended.words, f"{ended}\n{pair.tell()}"
     anna.follow(ended, [AWAY])
-    laws.hold(anna)
 
 
 def test_a_stranger_is_a_stranger_though_the_server_shows_no_authors(pair: Pair, anna: Hamr) -> None:
     pair.author = AUTHORS["null"]
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY)), n=2)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+    anna.run("ACTIVE", code=4)
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("by", ["anna@desk", "bob+hamr-20260101-000000-aaaa-1@desk"])
 def test_a_stranger_whose_name_looks_like_ours_is_not_taken_for_us(pair: Pair, anna: Hamr, by: str) -> None:
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY, by)), n=2)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=4)
     assert pair.count("posted") == 2
-    laws.hold(anna)
 
 
 # ── times ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,20 +102,16 @@ def test_a_stranger_within_the_second_of_our_write_is_neither_stale_nor_ours(
         pair.stranger(role, status, at=at_of(pair.regions[role].record).at)
 
     pair.on("POST", Answer(after=write), n=n)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    ended = anna.run("ACTIVE", code=4)
     assert pair.count("posted") == n, f"{ended}\n{pair.tell()}"
     again = anna.resume()
     assert pair.count("posted") == n, f"{again}\n{pair.tell()}"
-    laws.hold(anna)
 
 
 def test_whole_seconds_alone_are_no_trouble_out_and_home(pair: Pair, anna: Hamr) -> None:
     pair.whole_seconds = True
     for goal, there in (("ACTIVE", AWAY), ("PASSIVE", HOME)):
-        ended = anna.run(goal)
-        assert (ended.code, pair.stands) == (0, there), f"{ended}\n{pair.tell()}"
-    laws.hold(anna)
+        anna.run(goal, code=0, stands=there)
 
 
 @pytest.mark.nightly
@@ -132,7 +121,6 @@ def test_whole_seconds_and_a_kill_after_each_write_lead_to_the_goal(pair: Pair, 
     anna.follow(anna.resume(), [AWAY])
     anna.killed_run("PASSIVE", at_post=pair.count("posted") + 2)
     anna.follow(anna.resume(), [HOME])
-    laws.hold(anna)
 
 
 @pytest.mark.sample(1)
@@ -145,10 +133,8 @@ def test_a_time_in_the_year_one_crashes_nothing(tmp_path: Path, wire: str) -> No
             )
         anna = Hamr(pair, tmp_path)
         assert "agreed(passive)" in anna.status().words
-        doctor = anna("doctor", PAIR)
-        assert doctor.code == 1, str(doctor)
-        ended = anna.run("ACTIVE")
-        assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+        anna("doctor", PAIR, code=1)
+        anna.run("ACTIVE", code=0, stands=AWAY)
         laws.hold(anna)
 
 
@@ -161,7 +147,6 @@ def test_a_server_that_never_tells_a_time_crashes_nothing_and_is_never_done_with
     ended = anna.run("ACTIVE")
     laws.done_means_there(pair, ended, "ACTIVE")
     anna.follow(ended, [AWAY, HOME])
-    laws.hold(anna)
 
 
 # ── links and statuses ──────────────────────────────────────────────────────────────────────────────────
@@ -177,8 +162,7 @@ def test_a_record_that_names_another_target_in_the_middle_of_a_run_stops_it(pair
         pair.next_gets(Answer(body=json.dumps(body)), times=1000, role="primary")
 
     pair.on("POST", Answer(after=repoint), n=2)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=4)
     assert pair.count("posted") == 2
     assert "mislinked" in anna.status().words
 
@@ -186,18 +170,14 @@ def test_a_record_that_names_another_target_in_the_middle_of_a_run_stops_it(pair
 @pytest.mark.parametrize("status", [0, 6])
 def test_a_status_that_nobody_knows_is_never_written_over(pair: Pair, anna: Hamr, status: int) -> None:
     pair.on("POST", Answer(after=lambda: pair.stranger("secondary", status)), n=1)
-    ended = anna.run("ACTIVE")
-    assert ended.code == 4, f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=4)
     assert pair.count("posted") == 1
-    again = anna.resume()
-    assert again.code == 4, str(again)
-    laws.hold(anna)
+    anna.resume(code=4)
 
 
 def test_uuids_in_capitals_are_the_same_uuids(pair: Pair, anna: Hamr) -> None:
     pair.uuid_form = str.upper
-    ended = anna.run("ACTIVE")
-    assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
+    anna.run("ACTIVE", code=0, stands=AWAY)
 
 
 # ── mirrors ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,8 +192,7 @@ def test_a_pair_that_mirrors_is_failed_over_and_brought_home(
     with Pair(mirror=delay, mirrors=mirrors, wire="pascal") as pair:
         anna = Hamr(pair, tmp_path)
         for goal, there in (("ACTIVE", AWAY), ("PASSIVE", HOME)):
-            ended = anna.run(goal)
-            assert (ended.code, pair.stands) == (0, there), f"{ended}\n{pair.tell()}"
+            anna.run(goal, code=0, stands=there)
         laws.hold(anna)
 
 
@@ -242,8 +221,7 @@ def test_a_stranger_on_one_side_of_a_mirror_is_not_an_echo(tmp_path: Path) -> No
     with Pair(mirror=0.2, mirrors="true") as pair:
         anna = Hamr(pair, tmp_path)
         pair.on("POST", Answer(after=lambda: pair.stranger("primary", RECOVERY)), n=1)
-        ended = anna.run("ACTIVE")
-        assert ended.code == 4, f"{ended}\n{pair.tell()}"
+        anna.run("ACTIVE", code=4)
         assert pair.count("posted") == 1
         laws.hold(anna)
 
