@@ -74,21 +74,6 @@ class Life(Struct, frozen=True):
     asked: int = 0
     """Killed while so many of its hooks had begun, or were over and not heard of, or its question stood."""
 
-    @property
-    def doomed(self) -> bool:
-        """Whether it may be killed."""
-        return bool(
-            self.crash_at_step
-            or self.journal_before
-            or self.journal_after
-            or self.request_before
-            or self.request_after
-            or self.request_answered
-            or self.hook_begun
-            or self.hook_done
-            or self.asked
-        )
-
 
 class Incident(Struct, frozen=True):
     """Everything about an incident, before it is played."""

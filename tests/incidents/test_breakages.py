@@ -61,6 +61,11 @@ WITHIN = 60
 """Seeds."""
 
 
+def always(of: object, name: str, says: object) -> Callable[[Patch], None]:
+    """A breakage: this part always says the same."""
+    return lambda patch: patch.setattr(of, name, lambda *_: says)
+
+
 # -- where to look ----------------------------------------------------------------------------------------------
 
 
@@ -94,7 +99,7 @@ def plain(incident: Incident, **changes: Any) -> Incident:
     return replace(incident, **{**calm, **changes})
 
 
-def _foreign_soon(incident: Incident) -> Incident:
+def foreign_soon(incident: Incident) -> Incident:
     """Somebody writes the org that comes second, and leaves the status as it was."""
     moment = 0.05 + (incident.seed % 16) * 0.03
     return plain(incident, foreign=(Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform"),))
@@ -156,7 +161,7 @@ def _relinked(incident: Incident) -> Incident:
 # -- what is broken ---------------------------------------------------------------------------------------------
 
 
-def _foreign_is_an_echo(patch: Patch) -> None:
+def foreign_is_an_echo(patch: Patch) -> None:
     compare = engine_check.compare  # type: ignore[attr-defined]
 
     def blind(*arguments: Any) -> Comparison:
@@ -236,7 +241,7 @@ def _intent_last(patch: Patch) -> None:
     patch.setattr(Writer, "_send", send)
 
 
-def _always_fresh(patch: Patch) -> None:
+def always_fresh(patch: Patch) -> None:
     patch.setattr(PairReader, "fresh_enough", lambda self: self.last is not None)
     patch.setattr(PairReader, "leave_by", lambda *_: float("inf"))
     patch.setattr(PairReader, "age", lambda _: 0.0)
@@ -270,10 +275,6 @@ def _resumed_without_the_journal(patch: Patch) -> None:
         return RunState(name, mode=found.mode, started=found.started)
 
     patch.setattr(run, "_recall", forgetful)
-
-
-def _emergency_waits(patch: Patch) -> None:
-    patch.setattr(PairReader, "deadline", lambda *_: None)
 
 
 def _owed_is_forgotten(patch: Patch) -> None:
@@ -314,11 +315,15 @@ def _no_lock(patch: Patch) -> None:
 
     patch.setattr(holding, "hold", hold)
     patch.setattr(driving, "hold", hold)
-    patch.setattr(Recorder, "_append", unfenced)
+    no_fence(patch)
+
+
+def no_fence(patch: Patch) -> None:
+    patch.setattr(Recorder, "_append", _unfenced)
     patch.setattr(Lock, "beat", lambda _: True)
 
 
-def unfenced(self: Recorder, batch: Any, *, holding: str | None, append: Any = Recorder._append) -> None:
+def _unfenced(self: Recorder, batch: Any, *, holding: str | None, append: Any = Recorder._append) -> None:
     """Whether the lock is still ours is not asked."""
     append(self, batch, holding=None)
 
@@ -365,8 +370,8 @@ BREAKAGES = (
     Breakage(
         "never-over-foreign",
         "a foreign record passes for an echo",
-        _foreign_is_an_echo,
-        _foreign_soon,
+        foreign_is_an_echo,
+        foreign_soon,
         found=1,
     ),
     Breakage(
@@ -376,7 +381,7 @@ BREAKAGES = (
     Breakage("read-between", "sent again without reading", _sent_again_unread, _lost_answers),
     Breakage("few-sends", "sent again too often", _sent_again_and_again, _lost_answers, found=1),
     Breakage("intent-first", "the intent is journalled after the request", _intent_last),
-    Breakage("read-before", "any reading is fresh", _always_fresh, _suspended, found=8),
+    Breakage("read-before", "any reading is fresh", always_fresh, _suspended, found=8),
     Breakage(
         "own-stamps", "resume does not read the journal", _resumed_under_the_same_stamps, _killed, found=9
     ),
@@ -388,7 +393,12 @@ BREAKAGES = (
         found=4,
     ),
     Breakage("guards-bind", "unknown passes for pass", _unknown_passes, _dead_primary),
-    Breakage("prompt-emergency", "an emergency waits for the dead region", _emergency_waits, _dead_primary),
+    Breakage(
+        "prompt-emergency",
+        "an emergency waits for the dead region",
+        always(PairReader, "deadline", None),
+        _dead_primary,
+    ),
     Breakage("done-is-seen", "what is owed is forgotten", _owed_is_forgotten, _dead_primary),
     Breakage("never-mislinked", "wrong keys are good enough", _anything_is_linked, _wrong_keys),
     Breakage("never-mislinked", "any record is linked", _anything_is_linked, _relinked),

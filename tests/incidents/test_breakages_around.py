@@ -24,14 +24,13 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.operations.driving import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
-from orchestrator.operations.recorder import Recorder
 from orchestrator.situation import guards
 from orchestrator.situation.guard_kinds import Finding
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
 from .draw import Dark, Incident, Life, Story
-from .test_breakages import Breakage, Patch, notice, plain, unfenced
+from .test_breakages import Breakage, Patch, always, no_fence, notice, plain
 
 YES = (Says(yes=True, after=8.0),)
 
@@ -137,14 +136,6 @@ def _just_finished(incident: Incident) -> Incident:
 # -- what is broken ---------------------------------------------------------------------------------------------
 
 
-def _after_hooks_change_nothing(patch: Patch) -> None:
-    patch.setattr(Probing, "distrust_all", lambda _self: None)
-
-
-def _waiting_changes_nothing(patch: Patch) -> None:
-    patch.setattr(PairReader, "distrust", lambda _self: None)
-
-
 def _asking_changes_nothing(patch: Patch) -> None:
     async def ask(self: Asking, question: Any) -> Any:
         self.run.tell(PersonAsked(question))
@@ -170,10 +161,6 @@ def _waits_for_ever(patch: Patch) -> None:
     patch.setattr(evaluator, "waits_for", lambda *a: None if limit(*a) is None else 600.0)
 
 
-def _nothing_is_settled(patch: Patch) -> None:
-    patch.setattr(Hooks, "_is_settled", lambda *_: False)
-
-
 def _nobody_is_asked(patch: Patch) -> None:
     async def may(*_: Any) -> str:
         return ""
@@ -183,10 +170,6 @@ def _nobody_is_asked(patch: Patch) -> None:
 
 def _failed_is_good_enough(patch: Patch) -> None:
     patch.setattr(engine_hooks, "SETTLED", SETTLED | {HookOutcome.FAILED})
-
-
-def _no_transition_is_found_made(patch: Patch) -> None:
-    patch.setattr(RouteRunner, "_find_made", lambda *_: None)
 
 
 def _debts_of_hooks_are_forgotten(patch: Patch) -> None:
@@ -223,17 +206,12 @@ def _lock_is_not_taken_again(patch: Patch) -> None:
         return None if asker is None else await asker(question)
 
     patch.setattr(LockReleasingPrompter, "ask", ask)
-    patch.setattr(Recorder, "_append", unfenced)
-    patch.setattr(Lock, "beat", lambda _: True)
+    no_fence(patch)
 
 
 def _goes_on_with_what_it_knows(patch: Patch) -> None:
     patch.setattr(Lock, "taken_up_meanwhile", lambda *_: None)
     patch.setattr(Lock, "hooks_settled", lambda *_: [])
-
-
-def _never_cools_down(patch: Patch) -> None:
-    patch.setattr(History, "cooling_down", lambda *_: None)
 
 
 def _keys_are_left_in(patch: Patch) -> None:
@@ -246,17 +224,13 @@ def _probes_are_kept(patch: Patch) -> None:
     patch.setattr(Probing, "_is_old", lambda *_: False)
 
 
-def _held_up_is_new(patch: Patch) -> None:
-    patch.setattr(probing, "_has_stalled", lambda *_: False)
-
-
 BREAKAGES = (
-    Breakage("done-once", "a hook that is done is run again", _nothing_is_settled, _twice),
+    Breakage("done-once", "a hook that is done is run again", always(Hooks, "_is_settled", False), _twice),
     Breakage("asked-again", "a hook is repeated without asking", _nobody_is_asked, _cut_off),
     Breakage(
         "after-done",
         "a made transition that nobody told of is forgotten",
-        _no_transition_is_found_made,
+        always(RouteRunner, "_find_made", None),
         _killed_late,
         found=2,
     ),
@@ -271,14 +245,35 @@ BREAKAGES = (
     Breakage(
         "intends-locked", "the lock is not taken again after asking", _lock_is_not_taken_again, _by_hand
     ),
-    Breakage("done-once", "a run goes on that somebody else took up", _goes_on_with_what_it_knows, _taken_up),
-    Breakage("cools-down", "nothing cools down", _never_cools_down, _just_finished),
+    Breakage(
+        "done-once",
+        "a run goes on that somebody else took up",
+        _goes_on_with_what_it_knows,
+        _taken_up,
+    ),
+    Breakage("cools-down", "nothing cools down", always(History, "cooling_down", None), _just_finished),
     Breakage("no-keys", "keys are left in", _keys_are_left_in, _cut_off),
-    Breakage("fresh-look", "nothing is read again after a hook", _after_hooks_change_nothing, _short_after),
+    Breakage(
+        "fresh-look",
+        "nothing is read again after a hook",
+        always(Probing, "distrust_all", None),
+        _short_after,
+    ),
     Breakage("fresh-look", "nothing is read again after a question", _asking_changes_nothing, _asked_about),
-    Breakage("fresh-look", "the orgs are not read again after a wait", _waiting_changes_nothing, _good_soon),
+    Breakage(
+        "fresh-look",
+        "the orgs are not read again after a wait",
+        always(PairReader, "distrust", None),
+        _good_soon,
+    ),
     Breakage("fresh-look", "a probe is read once for all", _probes_are_kept, _long_after),
-    Breakage("fresh-look", "an answer that a stop held up is new", _held_up_is_new, _stopped, found=14),
+    Breakage(
+        "fresh-look",
+        "an answer that a stop held up is new",
+        always(probing, "_has_stalled", False),
+        _stopped,
+        found=14,
+    ),
 )
 
 

@@ -36,7 +36,16 @@ from tests.steps import step
 
 from .attacks import Attacks, Lagging, Restored, SlowConnection, Stumble, Visits
 from .draw import Dark, Foreign, Incident, Life, Story
-from .test_breakages import Breakage, Patch, notice, plain
+from .test_breakages import (
+    Breakage,
+    Patch,
+    always,
+    always_fresh,
+    foreign_is_an_echo,
+    foreign_soon,
+    notice,
+    plain,
+)
 from .world import patient
 
 # -- where to look ----------------------------------------------------------------------------------------------
@@ -55,11 +64,6 @@ def _hidden_stranger(incident: Incident) -> Incident:
     lagging = (Lagging(2, Role.PRIMARY, 1, 20.0),)
     stranger = Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform")
     return plain(incident, foreign=(stranger,), attacks=Attacks(lagging=lagging))
-
-
-def _stranger(incident: Incident) -> Incident:
-    moment = 0.05 + (incident.seed % 16) * 0.03
-    return plain(incident, foreign=(Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform"),))
 
 
 def _slow_looks(incident: Incident) -> Incident:
@@ -160,13 +164,6 @@ def _stale_is_the_same(patch: Patch) -> None:
     _compared(patch, lambda _, found: Comparison(Change.SAME) if found.change is Change.STALE else found)
 
 
-def _foreign_is_an_echo(patch: Patch) -> None:
-    _compared(
-        patch,
-        lambda _, found: Comparison(Change.ECHO, found.reason) if found.change is Change.FOREIGN else found,
-    )
-
-
 def _ours_is_foreign(patch: Patch) -> None:
     _compared(
         patch,
@@ -201,21 +198,11 @@ def _any_orgs_will_do(patch: Patch) -> None:
     )
 
 
-def _nobody_marks_who_resumes(patch: Patch) -> None:
-    """What tells attempts apart is what the journal says of them."""
-    patch.setattr(driving, "new_mark", lambda _: "")
-
-
 def _nothing_is_written_and_nobody_waits(patch: Patch) -> None:
     async def with_both(*_: Any, **__: Any) -> None:
         return None
 
     patch.setattr(TransitionExecutor, "_with_both", with_both)
-
-
-def _always_fresh(patch: Patch) -> None:
-    patch.setattr(PairReader, "fresh_enough", lambda self: self.last is not None)
-    patch.setattr(PairReader, "leave_by", lambda *_: float("inf"))
 
 
 def _any_time_to_leave(patch: Patch) -> None:
@@ -267,10 +254,6 @@ def _once_is_enough(patch: Patch) -> None:
         patch.setattr(module, "ask_twice", ask_once)
 
 
-def _what_was_given_up_is_not_named(patch: Patch) -> None:
-    patch.setattr(RunState, "may_come_late", lambda _: ())
-
-
 def _any_attempt_may_have_come(patch: Patch) -> None:
     def newest(attempts: Iterable[Attempt], _: Role, record: HamrRecord) -> Attempt | None:
         return next((each for each in reversed([*attempts]) if each.fits(record)), None)
@@ -291,21 +274,21 @@ def _emergencies_are_refused(patch: Patch) -> None:
 BREAKAGES = (
     Breakage("above-the-floor", "what is old is the same", _stale_is_the_same, _stopped_and_lagging),
     Breakage("above-the-floor", "there is no floor", _no_floor, _hidden_stranger),
-    Breakage("never-over-seen", "a stranger passes for an echo", _foreign_is_an_echo, _stranger, found=1),
+    Breakage("never-over-seen", "a stranger passes for an echo", foreign_is_an_echo, foreign_soon, found=1),
     Breakage("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, found=1),
     Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
     Breakage(
         "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere
     ),
     Breakage("own-orgs", "any orgs will do", _any_orgs_will_do, _repointed, found=1),
-    Breakage("own-stamps", "nobody marks who resumes", _nobody_marks_who_resumes, _restored, found=5),
+    Breakage("own-stamps", "nobody marks who resumes", always(driving, "new_mark", ""), _restored, found=5),
     Breakage(
         "done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain
     ),
-    Breakage("leaves-in-time", "any reading is fresh", _always_fresh, _slow_looks),
+    Breakage("leaves-in-time", "any reading is fresh", always_fresh, _slow_looks),
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
     Breakage("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),
-    Breakage("late-is-named", "what was given up is not named", _what_was_given_up_is_not_named, _late),
+    Breakage("late-is-named", "what was given up is not named", always(RunState, "may_come_late", ()), _late),
     Breakage("late-is-named", "any may have come", _any_attempt_may_have_come, _late_and_cut_short),
     Breakage("ours-is-ours", "our own write is called foreign", _ours_is_foreign, plain),
     Breakage("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),

@@ -19,7 +19,7 @@ from tests.fake_postgres import Trouble
 
 from .draw import Dark, Incident, Life
 from .team import Outage, Snag, Team
-from .test_breakages import Breakage, Patch, notice, plain, unfenced
+from .test_breakages import Breakage, Patch, always, no_fence, notice, plain
 
 # -- where to look ----------------------------------------------------------------------------------------------
 
@@ -53,25 +53,8 @@ def _gone(trouble: Trouble, after: float = 0.0) -> Any:
 # -- what is broken ---------------------------------------------------------------------------------------------
 
 
-def _not_committed(patch: Patch) -> None:
-    patch.setattr(TeamSession, "_was_committed", lambda *_: False)
-
-
 def _committed(patch: Patch) -> None:
     patch.setattr(TeamSession, "_was_committed", lambda *_: True)
-
-
-def _told_again(patch: Patch) -> None:
-    patch.setattr(store, "_stands", lambda *_: False)
-
-
-def _no_fence(patch: Patch) -> None:
-    patch.setattr(Recorder, "_append", unfenced)
-    patch.setattr(Lock, "beat", lambda _: True)
-
-
-def _blames_its_successor(patch: Patch) -> None:
-    patch.setattr(Lock, "was_passed_on", lambda *_: False)
 
 
 def _no_refuge(patch: Patch) -> None:
@@ -88,10 +71,6 @@ def _reads_in_vain(patch: Patch) -> None:
     patch.setattr(Recorder, "ask", ask)
 
 
-def _waits_on(patch: Patch) -> None:
-    patch.setattr(PostgresDatabase, "wait_at_most", lambda *_: None)
-
-
 def _known_by_kind(patch: Patch) -> None:
     patch.setattr(merge, "_content", lambda record: record.kind.encode())
     patch.setattr(merge, "_want_chain", lambda *_: None)
@@ -101,7 +80,7 @@ BREAKAGES = (
     Breakage(
         "told-once",
         "a COMMIT without an answer is done again",
-        _not_committed,
+        always(TeamSession, "_was_committed", False),
         _at_commit(Trouble.UNANSWERED),
         found=7,
     ),
@@ -111,15 +90,15 @@ BREAKAGES = (
     Breakage(
         "told-once",
         "what was given up is told again",
-        _told_again,
+        always(store, "_stands", False),
         _at_commit(Trouble.SWALLOWED_ANSWER),
         found=15,
     ),
-    Breakage("intends-locked", "a woken holder goes on", _no_fence, _woken, found=9),
+    Breakage("intends-locked", "a woken holder goes on", no_fence, _woken, found=9),
     Breakage(
         "ours-is-ours",
         "a woken holder blames whoever took its run up",
-        _blames_its_successor,
+        always(Lock, "was_passed_on", False),
         _woken,
         found=8,
     ),
@@ -131,7 +110,13 @@ BREAKAGES = (
         _gone(Trouble.SWALLOWED, 2.2),
         found=9,
     ),
-    Breakage("unheld", "an emergency waits as others do", _waits_on, _gone(Trouble.SWALLOWED, 2.1), found=4),
+    Breakage(
+        "unheld",
+        "an emergency waits as others do",
+        always(PostgresDatabase, "wait_at_most", None),
+        _gone(Trouble.SWALLOWED, 2.1),
+        found=4,
+    ),
     Breakage(
         "merged",
         "what an emergency did alone is left out",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+
+from tests.processes import python
 
 from .draw import Incident, attacked, bare, draw, frozen, surrounded, unfrozen
 from .incident import play
@@ -225,14 +225,14 @@ def test_what_went_wrong_around_a_pair_does_not_again(seed: int) -> None:
 def test_a_seed_plays_the_same_incident_in_every_process() -> None:
     """The order of a set or a dictionary must not decide anything: another hash seed, the same trace."""
     seen = {
-        subprocess.run(
-            [sys.executable, "-m", "tests.incidents", "--only", "11"],
+        python(
+            "-m",
+            "tests.incidents",
+            "--only",
+            "11",
             cwd=Path(__file__).parents[2],
             env={"PYTHONHASHSEED": number},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        )
         for number in ("1", "2")
     }
     assert len(seen) == 1

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.journal import JournalStore
@@ -47,7 +47,6 @@ class World(Struct):
 
     played: Played
     copy: Path | None = None
-    followed: set[int] = field(default_factory=set)
 
     def take_part(self) -> None:
         """From now on."""
