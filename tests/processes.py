@@ -32,6 +32,16 @@ from orchestrator.engine import reader
 STREAMS: Mapping[str, str] = MappingProxyType({"stdin": "r", "stdout": "w", "stderr": "w"})
 
 
+def python(*words: str, code: int = 0, **options: Any) -> str:
+    """What an interpreter of its own prints that ends with this exit code; options are those of `subprocess.run`."""
+    command = [sys.executable, *words]
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
 def hamr(words: Sequence[str], *, machine: str = "", **options: Any) -> subprocess.Popen[Any]:
     """Start a command line; the options are those of Popen that have to do with streams, place and environment.
 

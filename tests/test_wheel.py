@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.processes import python
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,12 +19,7 @@ ROOT = Path(__file__).parent.parent
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel's content, and nothing of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
+    python("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
     (wheel,) = folder.glob("hamr_orchestrator-*.whl")
     site = folder / "site"
     with zipfile.ZipFile(wheel) as archive:
@@ -34,16 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hamr(installed: Path, cwd: Path, *words: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HAMR_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator", *words],
-        cwd=cwd,
-        env={**environment, "PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return python("-m", "orchestrator", *words, cwd=cwd, env={**environment, "PYTHONPATH": str(installed)})
 
 
 def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
@@ -58,15 +44,12 @@ def test_the_wheel_carries_playbooks_types_and_licence(installed: Path) -> None:
 
 
 def test_init_writes_a_start_that_checks_clean(installed: Path, tmp_path: Path) -> None:
-    place = subprocess.run(
-        [sys.executable, "-c", "import orchestrator; print(orchestrator.__file__)"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=True,
+    asks, env = (
+        "import orchestrator; print(orchestrator.__file__)",
+        {**os.environ, "PYTHONPATH": str(installed)},
     )
-    assert place.stdout.startswith(str(installed)), "this test would look at the checkout"
+    place = python("-c", asks, cwd=tmp_path, env=env)
+    assert place.startswith(str(installed)), "this test would look at the checkout"
     hamr(installed, tmp_path, "init", "drill")
     hamr(installed, tmp_path / "drill", "check")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 
 import orchestrator
 from orchestrator import HamrError, Journal, OpenPair, SimulatedRegions, api
+from tests.processes import python
 
 DOCS = Path(__file__).parents[2] / "docs"
 EMBED = (DOCS / "howto" / "embed.md").read_text("utf-8")
@@ -44,26 +43,9 @@ def test_the_tests_of_the_page_pass_as_they_stand(tmp_path: Path) -> None:
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     # Other plugins stay away: some take their time. tests/testing_plugin/ finds ours as pytest itself does.
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "orchestrator.integrations.pytest_plugin",
-            "-p",
-            "no:cacheprovider",
-            ".",
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    words = "-m pytest -q -p orchestrator.integrations.pytest_plugin -p no:cacheprovider ."
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert "5 passed" in python(*words.split(), cwd=tmp_path, env=env)
 
 
 def test_every_name_is_on_the_page_and_no_other() -> None:

@@ -22,7 +22,7 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import start
 
-from .figures import figure, least, round_trip, session
+from .figures import against, figure, least, round_trip, session
 from .regions import ROUND_TRIP, regions
 
 PROBES = 10
@@ -54,18 +54,9 @@ def run_seconds(folder: Path, begin: Status, transitions: int) -> None:
             paths.append((path.until - path.since) / (trips * trip))
     seconds, trip = min(measured)
     floor = trips * ROUND_TRIP
-    figure(
-        f"run of {transitions} transitions / {trips} injected round trips",
-        f"{seconds:.3f} s / {floor:.3f} s",
-        seconds / floor,
-        1.15,
-    )
+    against(f"run of {transitions} transitions / {trips} injected round trips", seconds, floor, 1.15)
     floor = trips * trip
-    figure(
-        f"run of {transitions} transitions / {trips} round trips as measured",
-        f"{seconds:.3f} s / {floor:.3f} s",
-        seconds / floor,
-    )
+    against(f"run of {transitions} transitions / {trips} round trips as measured", seconds, floor)
     figure("  of it from the first request to the last read-back", "", min(paths), 1.05)
 
 
@@ -107,7 +98,7 @@ def plan_seconds(folder: Path) -> None:
 
         seconds = least(5, once)
         held.store.close()
-    figure("plan / one round trip", f"{seconds:.3f} s / {ROUND_TRIP:.3f} s", seconds / ROUND_TRIP, 1.5)
+    against("plan / one round trip", seconds, ROUND_TRIP, 1.5)
 
 
 def doctor_seconds(folder: Path) -> None:
@@ -124,18 +115,8 @@ def doctor_seconds(folder: Path) -> None:
 
         seconds, slowest = min(once() for _ in range(5))
         held.store.close()
-    figure(
-        "doctor beside start-up / one injected round trip",
-        f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
-        seconds / ROUND_TRIP,
-        1.5,
-    )
-    figure(
-        "doctor beside start-up / its slowest answer as measured",
-        f"{seconds:.3f} s / {slowest:.3f} s",
-        seconds / slowest,
-        1.5,
-    )
+    against("doctor beside start-up / one injected round trip", seconds, ROUND_TRIP, 1.5)
+    against("doctor beside start-up / its slowest answer as measured", seconds, slowest, 1.5)
 
 
 def situation_seconds(folder: Path) -> None:
@@ -154,12 +135,7 @@ def situation_seconds(folder: Path) -> None:
 
         seconds = least(5, once)
         held.store.close()
-    figure(
-        f"plan with {PROBES} probes / the slowest of them",
-        f"{seconds:.3f} s / {ROUND_TRIP:.3f} s",
-        seconds / ROUND_TRIP,
-        2.0,
-    )
+    against(f"plan with {PROBES} probes / the slowest of them", seconds, ROUND_TRIP, 2.0)
 
 
 def _with_probes(playbook: Playbook) -> Playbook:

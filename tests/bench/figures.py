@@ -28,6 +28,11 @@ def figure(name: str, figure: str, ratio: float, bound: float | None = None) -> 
     print(f"{name:<58} {figure:<28} {ratio:6.2f}{kept}", flush=True)
 
 
+def against(name: str, seconds: float, other: float, bound: float | None = None) -> None:
+    """Print the line of a time that is held against another one."""
+    figure(name, f"{seconds:.3f} s / {other:.3f} s", seconds / other, bound)
+
+
 def least(runs: int, act: Callable[[], float]) -> float:
     """The least of several measurements: what the machine can do when nothing disturbs it."""
     return min(act() for _ in range(runs))

@@ -132,3 +132,10 @@ class Person:
             self.seen += data.decode("utf-8", "replace")
             return bool(data)
         return False
+
+
+def ended(lab: Lab, arguments: tuple[str, ...], env: Mapping[str, str] | None = None, *, code: int) -> Person:
+    """One command at which nobody types, to its end and this exit code."""
+    with Person(lab, arguments, env or {}) as person:
+        assert person.end() == code, person.seen
+    return person

@@ -13,7 +13,7 @@ from orchestrator.simulator import Fault, ServerError
 from tests.steps import next_of
 
 from .lab import PLAYBOOK, Lab
-from .terminal import Person
+from .terminal import ended
 
 TWO_PEOPLE = PLAYBOOK.replace(
     "transitions:",
@@ -65,8 +65,7 @@ def test_a_run_waits_until_somebody_else_agrees_and_says_what_they_type(team: La
 
 def test_whoever_asked_for_it_is_refused_before_they_are_asked_anything(team: Lab) -> None:
     team.run("plan", "sim", "--to", "ACTIVE", "--out", "plan.json", code=0)
-    with Person(team, ("approve", "plan.json")) as person:
-        assert person.end() == 3
+    person = ended(team, ("approve", "plan.json"), code=3)
     assert "alice asked for this" in person.seen
     assert "Type the pair's name" not in person.seen
 

@@ -21,7 +21,7 @@ from orchestrator.simulator import RECORD_PATH, AnswerLost, Fault
 from tests.report.happened import STARTED
 
 from .lab import Lab
-from .terminal import Person
+from .terminal import ended
 
 MISSES = """\
 schema: 1
@@ -220,8 +220,7 @@ def test_law_09_an_emergency_goes_over_an_open_drill_and_says_so(lab: Lab) -> No
 
 def test_nobody_is_asked_about_a_run_that_an_open_drill_refuses(lab: Lab) -> None:
     drill = left_open(lab, simulated=False)
-    with Person(lab, ("run", "sim", "--to", "ACTIVE")) as person:
-        assert person.end() == 3
+    person = ended(lab, ("run", "sim", "--to", "ACTIVE"), code=3)
     assert f"hamr drill close {drill} --notes TEXT" in person.seen
     assert "Type the pair's name" not in person.seen
 

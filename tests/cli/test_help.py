@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli.group import NAMES, SECTIONS, hamr
+from tests.processes import python
 
 from .lab import Lab
 
@@ -22,10 +23,7 @@ HEAVY = ("httpx", "transitions", "rich", "structlog", "yaml", "sqlite3", "starle
 
 def printed_last(code: str, env: Mapping[str, str] = os.environ) -> str:
     """The last line that a process of its own prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **env}
-    )
-    return done.stdout.splitlines()[-1]
+    return python("-c", code, env={**os.environ, **env}).splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,6 @@ def test_a_command_that_is_not_whole_shows_its_help_and_does_not_pass_for_done(t
 
 def test_h_is_help_and_the_version_is_one_line() -> None:
     # In a process of its own: click keeps a verb's help option from the first context that asked for it.
-    command = [sys.executable, "-m", "orchestrator", "run", "-h"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("Usage: hamr run [OPTIONS] PAIR")
+    helped = python("-m", "orchestrator", "run", "-h")
+    assert helped.startswith("Usage: hamr run [OPTIONS] PAIR")
     assert CliRunner().invoke(hamr, ["--version"]).stdout == "hamr 0.1.0\n"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 import stat
 import xml.etree.ElementTree as ET
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from orchestrator.journal import JournalStore, verify_export
 from orchestrator.model.journal import Entry, Verified
 from orchestrator.model.status import Role
+from tests.journal.conftest import tamper
 
 from .lab import Lab
 
@@ -62,10 +61,7 @@ def test_the_journal_verifies_and_contains_its_own_head(lab: Lab, run: str) -> N
 
 
 def test_law_16_a_record_that_was_edited_is_named(lab: Lab, run: str) -> None:
-    with sqlite3.connect(lab.journal) as connection:
-        connection.execute("DROP TRIGGER records_are_not_changed")
-        connection.execute("UPDATE records SET by = 'mallory' WHERE seq = 3")
-    connection.close()
+    tamper(lab.journal, "UPDATE records SET by = 'mallory' WHERE seq = 3")
     result = lab.run("audit", "verify", code=9)
     assert "The chain is BROKEN at record 3" in result.stdout
     document = lab.json("audit", "verify", code=9)
@@ -74,10 +70,7 @@ def test_law_16_a_record_that_was_edited_is_named(lab: Lab, run: str) -> None:
 
 def test_law_16_an_anchor_shows_a_tail_that_was_cut_off(lab: Lab, run: str) -> None:
     head = lab.run("audit", "head", code=0).stdout.strip()
-    with sqlite3.connect(lab.journal) as connection:
-        connection.execute("DROP TRIGGER records_are_not_deleted")
-        connection.execute("DELETE FROM records WHERE seq > 5")
-    connection.close()
+    tamper(lab.journal, "DELETE FROM records WHERE seq > 5")
     lab.run("audit", "verify", code=0)
     found = " ".join(lab.run("audit", "verify", "--anchor", head, code=9).stdout.split())
     assert "its end was removed, or the head that was kept is another journal's" in found
@@ -232,9 +225,7 @@ def test_the_page_and_the_test_report_are_two_files(lab: Lab, run: str) -> None:
 
 
 def test_what_a_changed_journal_tells_is_not_passed_off_as_proof(lab: Lab, run: str) -> None:
-    with closing(sqlite3.connect(lab.journal)) as kept, kept:
-        kept.execute("drop trigger records_are_not_changed")
-        kept.execute("update records set by = 'mallory' where seq = 2")
+    tamper(lab.journal, "UPDATE records SET by = 'mallory' WHERE seq = 2")
     result = lab.run("report", run, "--markdown", code=9)
     assert result.stdout.startswith("### sim: PASSIVE → ACTIVE: Done, by a journal that is broken")
     assert "chain is BROKEN at record 2" in result.stdout

@@ -15,7 +15,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Fault, MetricShows, Silence, SimulatorConfig, Slow
 
 from .lab import PLAYBOOK, Lab, laboratory
-from .terminal import Person, shown_by
+from .terminal import Person, ended, shown_by
 
 P, S = Role.PRIMARY, Role.SECONDARY
 RUN = ("run", "sim", "--to", "ACTIVE", "--yes")
@@ -51,8 +51,7 @@ def ended_frame(rows: list[str]) -> list[str]:
 def test_a_run_is_redrawn_in_place_and_leaves_each_event_and_the_last_frame_once(lab: Lab) -> None:
     lab.fault(Fault(Slow(1.5), role=S, method="POST"))
     lab.fault(Fault(Slow(0.2), role=P, method="POST"))  # so that no two events read the same
-    with Person(lab, RUN) as person:
-        assert person.end() == 0
+    person = ended(lab, RUN, code=0)
     assert person.seen.count("so far") > 4
     assert "FAILOVER sent, no answer" in person.seen
     rows = shown_by(person.seen)
@@ -80,16 +79,14 @@ def test_in_a_pipe_and_without_colour_a_run_is_plain_lines(lab: Lab) -> None:
     assert "\x1b" not in out
     assert "so far" not in out
     lab.run("run", "sim", "--to", "PASSIVE", "--yes", "--override", "settled=TEST", code=0)
-    with Person(lab, (*RUN, "--override", "settled=TEST"), {"NO_COLOR": "1"}) as person:
-        assert person.end() == 0
+    person = ended(lab, (*RUN, "--override", "settled=TEST"), {"NO_COLOR": "1"}, code=0)
     assert "\x1b[2K" not in person.seen
     assert "so far" not in person.seen
 
 
 def test_silence_ticks_and_the_org_that_answered_at_once_is_named(lab: Lab) -> None:
     lab.fault(Fault(Silence(), role=P, method="GET", times=None))
-    with Person(lab, ("status", "sim")) as person:
-        assert person.end() == 0
+    person = ended(lab, ("status", "sim"), code=0)
     assert "Simulated Primary (primary): no answer yet, 1 of 2 s" in person.seen
     assert "answered      Simulated Secondary (secondary): PASSIVE, in" in plain(person.seen)
     assert "asked again" in person.seen
@@ -171,8 +168,7 @@ def test_law_19_a_terminal_that_takes_nothing_changes_no_run(waiting: Lab) -> No
 
 def test_at_60_columns_a_run_is_redrawn_in_place_as_well(lab: Lab) -> None:
     lab.fault(Fault(Slow(1.2), role=S, method="POST"))
-    with Person(lab, RUN, {"COLUMNS": "60"}) as person:
-        assert person.end() == 0
+    person = ended(lab, RUN, {"COLUMNS": "60"}, code=0)
     rows = shown_by(person.seen)
     assert max(map(len, ended_frame(rows))) <= 60
     assert [row for row in rows if "so far" in row] == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from orchestrator.journal import JournalStore
 from orchestrator.model.events import RunStarted, encode
 from orchestrator.model.journal import Entry
 from orchestrator.simulator import Fault, ServerError
+from tests.journal.conftest import tamper
 from tests.report.happened import STARTED
 from tests.steps import next_of
 
@@ -188,14 +187,8 @@ def test_a_report_reads_and_verifies_its_own_records_alone(lab: Lab) -> None:
     second = lab.json("run", "sim", "--to", "PASSIVE", "--yes")["run"]
     with JournalStore.open(lab.journal, create=False, now=lambda: BEGAN) as store:
         numbers = [each.seq for each in store.records(run=second)]
-
-    def tamper(statement: str, seq: int) -> None:
-        with closing(sqlite3.connect(lab.journal)) as journal, journal:
-            journal.execute("DROP TRIGGER IF EXISTS records_are_not_changed")
-            journal.execute("DROP TRIGGER IF EXISTS records_are_not_deleted")
-            journal.execute(statement, (seq,))
-
-    tamper("UPDATE records SET data = '[' WHERE seq = ?", 2)  # of the first run: nobody could read it
+    # Of the first run: nobody could read it.
+    tamper(lab.journal, "UPDATE records SET data = '[' WHERE seq = 2")
     told = lab.json("report", second)
     assert told["broken"] == ""
     assert told["checked"].startswith(
@@ -203,7 +196,7 @@ def test_a_report_reads_and_verifies_its_own_records_alone(lab: Lab) -> None:
     )
     lab.run("show", second, code=0)
     lab.run("report", first, code=9)
-    tamper("DELETE FROM records WHERE seq = ?", numbers[3])
+    tamper(lab.journal, f"DELETE FROM records WHERE seq = {numbers[3]}")  # noqa: S608 - a number
     assert f"BROKEN at record {numbers[3]}: it is missing" in lab.json("report", second, code=9)["broken"]
 
 

@@ -16,7 +16,7 @@ from orchestrator.config.starter import NO_UUIDS, starter_inventory
 from orchestrator.model.status import Role
 
 from .lab import Lab
-from .terminal import Person
+from .terminal import Person, ended
 
 
 def run(*args: str, code: int = 0) -> Result:
@@ -321,7 +321,6 @@ def test_who_leaves_at_a_question_leaves_no_file(lab: Lab, keys: str) -> None:
 
 
 def test_a_person_who_says_yes_is_asked_nothing(lab: Lab) -> None:
-    with Person(lab, ("init", "new", "--yes")) as person:
-        assert person.end() == 0
+    person = ended(lab, ("init", "new", "--yes"), code=0)
     assert "[payments]" not in person.seen
     assert (lab.folder / "new" / "pairs.yaml").exists()

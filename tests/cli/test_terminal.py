@@ -19,7 +19,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Fault, Silence, SimulatorConfig, Slow
 
 from .lab import PLAYBOOK, Lab, laboratory
-from .terminal import Person, shown_by
+from .terminal import Person, ended, shown_by
 
 P, S = Role.PRIMARY, Role.SECONDARY
 PASSIVE, FAILOVER, ACTIVE = Status.PASSIVE, Status.FAILOVER, Status.ACTIVE
@@ -122,8 +122,7 @@ def test_who_adopts_where_both_agree_is_promised_no_write(lab: Lab) -> None:
 
 def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
     lab.do(lambda: lab.sim.foreign_write(P, PASSIVE, "bob@example.com"))
-    with Person(lab, RUN) as person:
-        assert person.end() == 3
+    person = ended(lab, RUN, code=3)
     assert QUESTION not in person.seen
     assert "settled would stop it" in person.seen
     assert "--override settled=REASON" in person.seen.split("Next")[1]
@@ -141,16 +140,14 @@ def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
 def test_law_15_a_word_that_stands_for_a_reason_is_found_out_before_anything_is_asked(
     lab: Lab, words: tuple[str, ...]
 ) -> None:
-    with Person(lab, words) as person:
-        assert person.end() == 2
+    person = ended(lab, words, code=2)
     assert QUESTION not in person.seen
     assert "says nothing" in person.seen
     assert lab.posts() == 0
 
 
 def test_a_preview_with_nothing_to_do_asks_nothing(lab: Lab) -> None:
-    with Person(lab, ("run", "sim", "--to", "PASSIVE")) as person:
-        assert person.end() == 0
+    person = ended(lab, ("run", "sim", "--to", "PASSIVE"), code=0)
     assert QUESTION not in person.seen
     assert lab.json("runs")["runs"] == []
 
@@ -286,8 +283,7 @@ def test_a_closed_pipe_is_quiet(lab: Lab, arguments: tuple[str, ...]) -> None:
 
 def test_what_check_remarks_on_is_folded_once(lab: Lab) -> None:
     (lab.folder / "book.yaml").write_text(PLAYBOOK.replace(", survivor: secondary", ""))
-    with Person(lab, ("check", "book.yaml"), {"COLUMNS": "80"}) as person:
-        assert person.end() == 0
+    person = ended(lab, ("check", "book.yaml"), {"COLUMNS": "80"}, code=0)
     assert shown_by(person.seen)[-2:] == [
         "note book.yaml: no transition on the way to ACTIVE names a survivor: while",
         "      a region is dead, nothing can be done with this playbook.",

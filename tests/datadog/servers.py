@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,9 @@ CA = str(TLS / "ca.pem")
 
 Talk = Callable[[bytes, asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request, and returns whether to go on listening."""
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[object, object, None]]
+"""Serves one connection."""
 
 
 class RawServer(Struct):
@@ -50,10 +53,34 @@ async def one_request(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
+async def listening(serve: Serve, certificate: str | None = None) -> AsyncIterator[str]:
+    """The URL of a free loopback port, each of whose connections is served so; with a certificate of tls/, behind TLS."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(TLS / certificate)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
+@asynccontextmanager
 async def raw_server(talk: Talk, certificate: str | None = None) -> AsyncIterator[RawServer]:
     """A server on a free loopback port; with the name of a certificate in tls/, it speaks TLS."""
     server = RawServer("")
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
@@ -69,27 +96,17 @@ async def raw_server(talk: Talk, certificate: str | None = None) -> AsyncIterato
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    context = None
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(TLS / certificate)
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    server.url = (
-        f"{'http' if context is None else 'https'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    )
-    try:
+    async with listening(serve, certificate) as server.url:
         yield server
-    finally:
-        listening.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await listening.wait_closed()
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes, to its end."""
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 @asynccontextmanager
@@ -97,13 +114,6 @@ async def slow_way(to: str, before: Callable[[], Awaitable[None]]) -> AsyncItera
     """A way to a server by which the first bytes of each connection wait for `before`; yields the URL at its beginning."""
     scheme, _, place = to.partition("://")
     host, _, port = place.partition(":")
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]
@@ -122,19 +132,8 @@ async def slow_way(to: str, before: Callable[[], Awaitable[None]]) -> AsyncItera
                 with contextlib.suppress(ConnectionError):
                     await each.wait_closed()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with listening(serve) as url:
+        yield url.replace("http", scheme, 1)
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:

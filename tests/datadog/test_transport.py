@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,8 +21,8 @@ from orchestrator.datadog.connections import (
 from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.org import EnvironmentKey, Org, Wire
-from orchestrator.model.playbook import Timeouts
 from orchestrator.model.status import Both, Role
+from tests.processes import python
 from tests.steps import typed
 
 from .orgs import SHORT, org_at, pair_at
@@ -33,36 +31,32 @@ from .servers import http, raw_server, says
 pytestmark = pytest.mark.anyio
 
 
-def run_python(code: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
 def test_importing_the_client_loads_no_command_line() -> None:
-    loaded = run_python(
-        "import sys, orchestrator.datadog; print([name for name in ('click', 'rich', 'pygments', 'structlog') if name in sys.modules])"
+    loaded = python(
+        "-c",
+        "import sys, orchestrator.datadog; print([name for name in ('click', 'rich', 'pygments', 'structlog') if name in sys.modules])",
     )
-    assert loaded == "[]"
+    assert loaded == "[]\n"
 
 
 def test_httpxs_command_line_is_still_there_for_everybody_else() -> None:
-    used = run_python(
+    used = python(
+        "-c",
         "import orchestrator.datadog, httpx, sys\n"
         "sys.argv = ['httpx', '--help']\n"
         "try: httpx.main()\n"
         "except SystemExit: pass\n"
-        "print('click' in sys.modules, 'httpx._main' in sys.modules)"
+        "print('click' in sys.modules, 'httpx._main' in sys.modules)",
     )
-    assert used.endswith("True True")
+    assert used.endswith("True True\n")
     assert "next generation HTTP client" in used
 
 
 def test_an_httpx_that_is_loaded_already_is_left_alone() -> None:
-    same = run_python(
-        "import httpx; main = httpx.main; import orchestrator.datadog; print(httpx.main is main)"
+    same = python(
+        "-c", "import httpx; main = httpx.main; import orchestrator.datadog; print(httpx.main is main)"
     )
-    assert same == "True"
+    assert same == "True\n"
 
 
 def context_of(transport: Transport) -> ssl.SSLContext:
@@ -195,12 +189,10 @@ async def test_law_17_no_netrc_adds_a_header(monkeypatch: pytest.MonkeyPatch, tm
         assert b"authorization" not in server.requests[0].lower()
 
 
-async def exchanged(transport: Transport, url: str, timeouts: Timeouts = SHORT) -> Exchanged:
-    into = Exchanged()
+async def exchanged(transport: Transport, url: str) -> Exchanged:
+    into, headers = Exchanged(), {"DD-API-KEY": "canary"}
     try:
-        await exchange(
-            transport, "GET", url, {"DD-API-KEY": "canary"}, content=None, timeouts=timeouts, into=into
-        )
+        await exchange(transport, "GET", url, headers, content=None, timeouts=SHORT, into=into)
     finally:
         await transport.aclose()
     return into

@@ -1,4 +1,4 @@
-"""README and docs/: links lead somewhere, command lines are real ones, the laws have the tests that are named."""
+"""README and docs/: links lead somewhere, command lines are real ones, the laws have the tests that are named, what is named is there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import load_playbook
+from orchestrator.config import load_playbook, parse_playbook
+from orchestrator.config.faults import Fault, tags_of
+from orchestrator.config.scenarios import parse_fault_script
+from orchestrator.config.schema import keys_in, keys_of
 from orchestrator.model.status import Status
 from orchestrator.report.graph import mermaid
+from tests.incidents.invariants import INVARIANTS
 
 from . import rooms
 from .command_lines import CommandLine, command_lines, complaint
@@ -148,3 +152,68 @@ def test_the_picture_of_the_rooms_is_drawn_from_their_imports() -> None:
     assert rooms.drawn({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == (
         "```mermaid\nflowchart TD\n    a --> b\n    b --> c\n```\n"
     )
+
+
+# The page about what a failover needs beyond the status
+
+
+BEYOND = (ROOT / "docs" / "explanation" / "beyond-the-status.md").read_text("utf-8")
+SHIPPED = (ROOT / "playbooks" / "regional-failover.yaml").read_text("utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", BEYOND, re.DOTALL)
+
+
+def test_every_part_that_a_playbook_covers_has_an_example() -> None:
+    parts = re.split(r"^## ", BEYOND, flags=re.MULTILINE)[1:]
+    with_example = [part.partition("\n")[0] for part in parts if "```yaml" in part]
+    assert with_example == [
+        "Is the secondary well?",
+        "Not by Datadog alone",
+        "The sync of resources",
+        "Traffic: Agents, DNS, integrations",
+        "Has it arrived?",
+        "Who would be paged?",
+    ]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_is_right_in_a_playbook(text: str) -> None:
+    assert parse_playbook(f"schema: 1\nname: x\n{text}", "f").transitions
+
+
+def test_the_checklists_name_guards_and_hooks_that_the_shipped_playbook_has() -> None:
+    lists = BEYOND.partition("## Checklist: out")[2]
+    named = {
+        name
+        for kind, names in re.findall(r"\((guards?|hooks?) ([^)]*)\)", lists)
+        for name in re.findall(r"`([a-z_-]+)`", names)
+        if kind
+    }
+    assert len(named) > 10
+    # Guards by their key, hooks by their `name:`, commented ones too.
+    missing = {name for name in named if f"  {name}:\n" not in SHIPPED and f"name: {name}," not in SHIPPED}
+    assert missing == set()
+
+
+# The pages about faults and about what was proven
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_fault_and_key_is_documented_and_the_example_is_read() -> None:
+    text = (DOCS / "reference" / "fault-scripts.md").read_text()
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)) == {*keys_in(keys_of(Fault))}
+    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    assert list(tags_of(*(type(each.kind) for each in parse_fault_script(example[1], "example.yaml")))) == [
+        "answer_lost",
+        "region_dark",
+        "throttle",
+        "metric",
+        "metric",
+    ]
+
+
+def test_every_invariant_is_documented() -> None:
+    text = (DOCS / "explanation" / "what-was-proven.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == list(INVARIANTS)

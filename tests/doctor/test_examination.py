@@ -29,6 +29,8 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import SimulatorConfig
 from tests.e2e.pairs import Bench, quick_playbook, simulated
+from tests.journal.conftest import tamper
+from tests.playbooks import changed
 from tests.steps import typed
 
 from .scenes import CRITICAL, OK, WARNING, answers, checks
@@ -51,13 +53,8 @@ def with_probes(*probes: Probe) -> Playbook:
     """The playbook with a guard for each of these probes, all of them on the transition declare."""
     base = quick_playbook()
     guards = {f"{probe.name}_asked": Guard(f"{probe.name}_asked", Compared(probe.name)) for probe in probes}
-    transitions = tuple(
-        replace(transition, guards=(*guards,)) if transition.name == "declare" else transition
-        for transition in base.transitions
-    )
     return replace(
-        base,
-        transitions=transitions,
+        changed(base, "declare", guards=(*guards,)),
         guards={**base.guards, **guards},
         probes={probe.name: probe for probe in probes},
     )
@@ -174,12 +171,7 @@ async def test_a_journal_that_was_changed_is_critical_and_the_orgs_are_asked_all
 ) -> None:
     async with simulated(tmp_path) as bench:
         bench.session.append("R1", MirrorFound(mirrors=False, seconds=3.0))
-        other = sqlite3.connect(tmp_path / "journal.db")
-        for (trigger,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            other.execute(f"DROP TRIGGER {trigger}")
-        other.execute("UPDATE records SET by = 'mallory' WHERE seq = 1")
-        other.commit()
-        other.close()
+        tamper(tmp_path / "journal.db", "UPDATE records SET by = 'mallory' WHERE seq = 1")
         readiness = await one(bench)
     assert found(readiness, "journal").emergency is Level.CRITICAL
     assert found(readiness, "phase").planned is Level.OK

@@ -23,6 +23,7 @@ from orchestrator.model.reading import Change, Exchange, HamrRecord, Lost, Reque
 from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
+from tests.playbooks import changed
 from tests.situation.scenes import NOW, RUN
 from tests.steps import typed
 
@@ -249,11 +250,7 @@ def test_a_disk_that_is_nearly_full_is_said_before_a_run_finds_out(tmp_path: Pat
 
 
 def hooked(transition: str, when: When, hook: Hook) -> Playbook:
-    transitions = tuple(
-        replace(each, **{when.value: (hook,)}) if each.name == transition else each
-        for each in PLAYBOOK.transitions
-    )
-    return replace(PLAYBOOK, transitions=transitions)
+    return changed(PLAYBOOK, transition, **{when.value: (hook,)})
 
 
 STOP = Hook("stop-sync", Program(("./bin/stop-sync", "now")))

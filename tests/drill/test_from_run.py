@@ -18,7 +18,7 @@ from orchestrator.errors import ExitCode, UsageError
 from orchestrator.model.events import Event, WriteAnswered
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.result import RunResult
+from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
@@ -175,12 +175,23 @@ CASES = {
 }
 
 
+def met(room: Room, body: str) -> str:
+    """Play what these lines of a scenario say; gives the first run of it."""
+    room.play(parse_scenario(HEAD + body, "met.yaml"), playbook=PLAYBOOK)
+    return next(room.store.records(kinds=("run.started",))).run
+
+
+def played(room: Room, made: FromRun, playbook: Playbook = PLAYBOOK) -> DrillResult:
+    """What comes of a run's scenario, as its file has it."""
+    text = scenario_text(made.scenario, made.left_out)
+    return room.play(parse_scenario(text, "again.yaml"), playbook=playbook)
+
+
 def play_again(room: Room, run: str, playbook: Playbook = PLAYBOOK) -> tuple[FromRun, list[Record]]:
     """The scenario of a run as its file has it, and what was journalled when that was played."""
     made = scenario_of_run(run, list(room.store.records(run=run)))
-    scenario = parse_scenario(scenario_text(made.scenario, made.left_out), "again.yaml")
     before = room.store.head().seq
-    result = room.play(scenario, playbook=playbook)
+    result = played(room, made, playbook)
     assert missed(result) == []
     assert result.exit_code is ExitCode.DONE
     after = [record for record in room.store.records(after=before) if record.run != result.score.drill]
@@ -188,15 +199,15 @@ def play_again(room: Room, run: str, playbook: Playbook = PLAYBOOK) -> tuple[Fro
 
 
 def test_another_playbook_shows_what_is_otherwise_expectation_by_expectation(room: Room) -> None:
-    room.play(parse_scenario(HEAD + CASES["refused"].body, "met.yaml"), playbook=PLAYBOOK)
-    made = scenario_of_run(first_run(room), list(room.store.records(run=first_run(room))))
+    run = met(room, CASES["refused"].body)
+    made = scenario_of_run(run, list(room.store.records(run=run)))
     gone = (
         '  page: {http: {url: "http://127.0.0.1:9/"}}\n',
         "  well: {probe: {name: page}}\n",
         "    guards: [well]\n",
     )
     mended = parse_playbook(without(TEXT, *gone), "mended.yaml")
-    result = room.play(parse_scenario(scenario_text(made.scenario), "again.yaml"), playbook=mended)
+    result = played(room, made, mended)
     assert [(each.name, each.found) for each in missed(result)] == [
         ("the run: exit code 3", f"exit code 0: pair {result.score.pair} stands at ACTIVE, on both orgs"),
         ("the run: phase agreed(PASSIVE)", "the pair stands at agreed(ACTIVE)"),
@@ -213,10 +224,6 @@ def without(text: str, *lines: str) -> str:
         assert each in text
         text = text.replace(each, "")
     return text
-
-
-def first_run(room: Room) -> str:
-    return next(room.store.records(kinds=("run.started",))).run
 
 
 def course(records: list[Record]) -> list[Any]:
@@ -240,8 +247,7 @@ def course(records: list[Record]) -> list[Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_is_met_again_as_it_was_and_ends_the_same(room: Room, name: str) -> None:
     case = CASES[name]
-    room.play(parse_scenario(HEAD + case.body, "met.yaml"), playbook=PLAYBOOK)
-    run = first_run(room)
+    run = met(room, case.body)
     records = list(room.store.records(run=run))
     ends = tuple(record.data["ending"]["end"] for record in records if record.kind == "run.finished")  # type: ignore[index,call-overload]
     assert ends[: len(case.ends)] == case.ends
@@ -257,7 +263,7 @@ def test_an_org_that_was_not_seen_at_first_stands_where_it_was_seen_later(room: 
         "  - {run: {to: ACTIVE, emergency: true, reason: us1 is dark}, name: again}\n"
         "  - back: {org: primary}\n  - resume: {}\n"
     )
-    room.play(parse_scenario(HEAD + body, "met.yaml"), playbook=PLAYBOOK)
+    met(room, body)
     second = [record.run for record in room.store.records(kinds=("run.started",))][1]
     records = list(room.store.records(run=second))
     assert ("write.settled", "PRIMARY", "ACTIVE") in course(records)
@@ -297,8 +303,7 @@ def test_a_second_ctrl_c_is_played_as_the_death_of_its_process(room: Room, tmp_p
     made = scenario_of_run(result.run, records)
     assert made.left_out == ("the second Ctrl-C, and its exit code: there its process dies",)
     assert made.scenario.steps[0].dies == Death("write.answered", 2)
-    text = scenario_text(made.scenario, made.left_out)
-    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
+    assert missed(played(room, made, playbook)) == []
 
 
 def test_of_another_signal_it_is_said_that_it_is_played_as_ctrl_c(room: Room, tmp_path: Path) -> None:
@@ -306,18 +311,15 @@ def test_of_another_signal_it_is_said_that_it_is_played_as_ctrl_c(room: Room, tm
     assert result.exit_code is ExitCode.TERMINATED
     made = scenario_of_run(result.run, records)
     assert made.left_out == ("the signal that it ended by (143): there it is Ctrl-C",)
-    text = scenario_text(made.scenario, made.left_out)
-    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=playbook)) == []
+    assert missed(played(room, made, playbook)) == []
 
 
 def test_a_run_whose_journal_failed_it_dies_before_it_lets_its_lock_go(room: Room) -> None:
-    room.play(parse_scenario(HEAD + "steps: [{run: {to: ACTIVE}}]\n", "met.yaml"), playbook=PLAYBOOK)
-    run = first_run(room)
+    run = met(room, "steps: [{run: {to: ACTIVE}}]\n")
     records = [*room.store.records(run=run, kinds=("lock.taken", "run.started", "lock.released"))]
     made = scenario_of_run(run, records)
     assert made.scenario.steps[0].dies == Death("run.started", 1)
-    text = scenario_text(made.scenario, made.left_out)
-    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=PLAYBOOK)) == []
+    assert missed(played(room, made)) == []
 
 
 @pytest.mark.parametrize("phase", ["mislinked", "hampered"])
@@ -325,21 +327,18 @@ def test_of_what_no_simulated_pair_meets_it_is_said_that_it_is_not_played_and_no
     room: Room, phase: str
 ) -> None:
     body = "probes: {page: false}\nsteps: [{run: {to: ACTIVE}}]\n"
-    room.play(parse_scenario(HEAD + body, "met.yaml"), playbook=PLAYBOOK)
-    run = first_run(room)
+    run = met(room, body)
     *records, end, released = room.store.records(run=run)
     assert end.kind == "run.finished"
     ending = {**end.data["ending"], "message": "the primary points at org 1"}  # type: ignore[dict-item]
     elsewhere = replace(end, data={**end.data, "phase": phase, "ending": ending})
     made = scenario_of_run(run, [*records, elsewhere, released])
     assert made.left_out == ("what it ended for, and so how it ended (the primary points at org 1)",)
-    text = scenario_text(made.scenario, made.left_out)
-    assert missed(room.play(parse_scenario(text, "again.yaml"), playbook=PLAYBOOK)) == []
+    assert missed(played(room, made)) == []
 
 
 def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:
-    room.play(parse_scenario(HEAD + "steps: [{run: {to: ACTIVE}}]\n", "met.yaml"), playbook=PLAYBOOK)
-    run = first_run(room)
+    run = met(room, "steps: [{run: {to: ACTIVE}}]\n")
     (locked,) = room.store.records(run=run, kinds=("lock.taken",))
     with pytest.raises(UsageError, match="killed before it began"):
         scenario_of_run(run, [locked])

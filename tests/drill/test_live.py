@@ -32,7 +32,8 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.operations.run import adopt, start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import Fault, ServerError
-from tests.e2e.pairs import Bench, quick_playbook, simulated
+from tests.e2e.pairs import Bench, exits, quick_playbook, simulated
+from tests.playbooks import changed
 from tests.report.happened import ATTEMPT, POST, STARTED
 from tests.steps import typed
 
@@ -44,12 +45,8 @@ EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
 @asynccontextmanager
 async def drillable(folder: Path, *faults: Fault, may: bool = True) -> AsyncIterator[Bench]:
     """A simulated pair that is taken for a live one, and the shipped transitions without guards over probes."""
-    shipped = quick_playbook()
-    playbook = replace(
-        shipped,
-        transitions=tuple(replace(transition, guards=()) for transition in shipped.transitions),
-        confirm=Confirm(timedelta(milliseconds=200), timedelta(milliseconds=10)),
-    )
+    quicker = Confirm(timedelta(milliseconds=200), timedelta(milliseconds=10))
+    playbook = replace(changed(quick_playbook(), guards=()), confirm=quicker)
     async with simulated(folder, faults=faults, playbook=playbook) as bench:
         bench.session.pair = replace(bench.session.pair, drill=may, events=False)
         yield bench
@@ -110,8 +107,7 @@ async def test_law_09_an_emergency_is_not_held_up_by_a_drill_and_closes_none(tmp
     async with drillable(tmp_path) as bench:
         opened(bench)
         bench.sim.set_dark(Role.PRIMARY, True)
-        result = await start(bench.session, EMERGENCY)
-        assert result.exit_code is ExitCode.OWING, result.ending
+        exits(await start(bench.session, EMERGENCY), ExitCode.OWING)
         assert bench.session.history().open_drill is not None
 
 
@@ -126,8 +122,7 @@ async def test_a_run_of_a_drill_that_was_closed_meanwhile_goes_no_further(tmp_pa
 async def test_closing_after_a_crash_brings_the_pair_home(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         name = opened(bench)
-        out = await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name)
-        assert out.exit_code is ExitCode.DONE
+        out = exits(await start(bench.session, RunRequest("sim", Status.ACTIVE), drill=name), ExitCode.DONE)
         found = drill_named({"sim": bench.session.history()}, out.run)
         assert found.drill == name
         failback = await close(bench.session, found, "the laptop's battery was empty")

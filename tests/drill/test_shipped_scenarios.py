@@ -1,17 +1,33 @@
-"""The scenarios that ship with hamr: each is green, and each fails when the behaviour that it rehearses breaks."""
+"""The scenarios that ship with hamr: each is green, and fails when what it rehearses breaks; and the pages about scenarios say what is so."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from orchestrator.config import load_playbook
 from orchestrator.config.faults import Throttle
-from orchestrator.config.scenario import Returning, Scenario
-from orchestrator.config.scenarios import load_scenario, shipped_scenarios
+from orchestrator.config.scenario import (
+    ComesBack,
+    DoAdopt,
+    DoResume,
+    DoRun,
+    Expect,
+    GoesDark,
+    RegionSettings,
+    Returning,
+    Scenario,
+    ScenarioStep,
+    SomebodyWrites,
+    Waits,
+)
+from orchestrator.config.scenarios import ScenarioFile, load_scenario, parse_scenario, shipped_scenarios
+from orchestrator.config.schema import Noun, keys_in, keys_of
 from orchestrator.drill.stand_ins import FakeHost, ProcessStore
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
@@ -19,7 +35,10 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change
 from orchestrator.model.situation import Comparison
+from orchestrator.report.drill import closed_facts, drill_json, drills_facts
 from orchestrator.situation.compare import compare
+from tests.playbooks import changed
+from tests.report.test_drill import RESULT
 
 from .rehearsals import Room, missed
 
@@ -89,8 +108,7 @@ def _locks_nobody_out(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playb
 
 
 def _asks_no_guard(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    transitions = tuple(replace(transition, guards=()) for transition in playbook.transitions)
-    return scenario, replace(playbook, transitions=transitions)
+    return scenario, changed(playbook, guards=())
 
 
 def _keeps_what_it_had(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
@@ -145,3 +163,74 @@ def test_each_fails_where_its_behaviour_is_broken(
     result = room.play(scenario, playbook=playbook)
     assert any(says in each.name for each in missed(result)), missed(result)
     assert result.exit_code is ExitCode.DRILL_MISSED
+
+
+# docs/reference/scenarios.md and docs/howto/rehearse.md
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "reference" / "scenarios.md").read_text("utf-8")
+
+
+def keys(noun: type[Noun]) -> set[str]:
+    return {*keys_in(keys_of(noun))}
+
+
+def table(title: str) -> set[str]:
+    """The keys in the first column of a section's tables."""
+    section = PAGE.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0] if title else PAGE.split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`([a-z_]+)", cell)}
+
+
+@pytest.mark.parametrize(
+    ("title", "noun"),
+    [
+        ("", ScenarioFile),
+        ("The regions", RegionSettings),
+        ("Waits", Waits),
+        ("Steps", ScenarioStep),
+        ("Expectations", Expect),
+    ],
+)
+def test_every_key_is_on_the_page_and_no_other(title: str, noun: type[Noun]) -> None:
+    headers = {"simulator", "waits", "expect"} if title in ("The regions", "Waits", "Expectations") else set()
+    assert table(title) - headers == keys(noun) - headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "noun"),
+    [
+        ("run", DoRun),
+        ("resume", DoResume),
+        ("adopt", DoAdopt),
+        ("dark", GoesDark),
+        ("back", ComesBack),
+        ("somebody_writes", SomebodyWrites),
+    ],
+)
+def test_what_a_kind_of_step_has_to_set_is_on_the_page(kind: str, noun: type[Noun]) -> None:
+    found = re.search(rf"^\| `{kind}: \{{([^}}]*)\}}` \|", PAGE, re.MULTILINE)
+    assert found is not None
+    assert set(found[1].split(", ")) == keys(noun)
+
+
+def test_the_example_is_green(room: Room) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert missed(room.play(parse_scenario(example, "scenarios.md"))) == []
+
+
+def test_every_scenario_that_ships_is_named() -> None:
+    text = (DOCS / "howto" / "rehearse.md").read_text("utf-8")
+    assert [name for name in shipped_scenarios() if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_key_of_the_documents_is_on_the_page_and_no_other() -> None:
+    page = (DOCS / "reference" / "json.md").read_text("utf-8")
+    _, closed = closed_facts("d", "sim", phase="", words="", notes="", runs=())
+    _, several = drills_facts({"mine": RESULT}, "")
+    for document in (drill_json(RESULT, ""), several, closed):
+        section = page.split(f"## `{document['schema']}`\n", 1)[1].split("\n## ", 1)[0]
+        cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+        named = {key for cell in cells for key in re.findall(r"`([a-z_]+)`", cell)}
+        assert named == set(document) - {"schema"}

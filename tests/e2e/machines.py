@@ -92,6 +92,12 @@ class Machine:
             text, _ = process.communicate(timeout=60)
         return process.returncode, text
 
+    def told(self, *words: str, code: int) -> str:
+        """What a command that ends with this exit code says."""
+        found, text = self.type(*words)
+        assert found == code, text
+        return text
+
     def json(self, *words: str) -> Any:
         """What a command prints on stdout alone."""
         with self.start(*words, "--json", stderr=subprocess.DEVNULL) as process:

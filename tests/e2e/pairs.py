@@ -9,16 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.config import load_inventory, load_playbook
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import ExitCode, JournalUnavailable
 from orchestrator.journal import JournalStore
+from orchestrator.journal.history import RunHistory
 from orchestrator.model.events import Event
 from orchestrator.model.journal import Entry, Record
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Confirm, Playbook
+from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
 from orchestrator.operations.session import Session
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
@@ -44,6 +46,14 @@ class Bench(Struct):
     sim: Simulation
     session: Session
     folder: Path
+    others: list[Session] = field(default_factory=list)
+
+    @property
+    def open_run(self) -> RunHistory:
+        """The run that the journal has open, which there has to be."""
+        found = self.session.history().open_run
+        assert found is not None
+        return found
 
     def posts(self) -> list[str]:
         """Every POST of a HAMR record that a region saw, as "secondary 3 applied"; events are none."""
@@ -63,7 +73,8 @@ class Bench(Struct):
         """The same pair for another operator."""
         held = self.session
         store = JournalStore.open(self.folder / journal, now=lambda: datetime.now(UTC))
-        return Session(held.pair, held.playbook, Operator(name, "desk"), store, os.environ)
+        self.others.append(Session(held.pair, held.playbook, Operator(name, "desk"), store, os.environ))
+        return self.others[-1]
 
 
 class On:
@@ -94,6 +105,12 @@ def before_appending(
     monkeypatch.setattr(type(store), "append_all", acting)
 
 
+def exits(result: RunResult, code: ExitCode) -> RunResult:
+    """A run's result, which has to have this exit code."""
+    assert result.exit_code is code, result.ending
+    return result
+
+
 def full_disk() -> None:
     raise JournalUnavailable("the disk is full")
 
@@ -121,4 +138,6 @@ async def simulated(
             session = Session(
                 pair, playbook or quick_playbook(), Operator("alice", "laptop"), store, os.environ
             )
-            yield Bench(sim, session, folder)
+            yield (bench := Bench(sim, session, folder))
+            for other in bench.others:
+                other.store.close()

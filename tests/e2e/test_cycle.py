@@ -28,7 +28,7 @@ from orchestrator.report.run_fold import report_of
 from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
 from tests.steps import typed
 
-from .pairs import On, quick_playbook, simulated
+from .pairs import On, exits, quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -52,11 +52,9 @@ SERVERS = {
 @pytest.mark.parametrize("server", SERVERS)
 async def test_out_and_home_again(server: str, tmp_path: Path) -> None:
     async with simulated(tmp_path, SERVERS[server], mirrors=Mirrors.AUTO) as bench:
-        out = await start(bench.session, TO_ACTIVE)
-        assert out.exit_code is ExitCode.DONE, out.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         assert [bench.sim.record(role).status for role in Role] == [4, 4]  # type: ignore[union-attr]
-        home = await start(bench.session, HOME)
-        assert home.exit_code is ExitCode.DONE, home.ending
+        exits(await start(bench.session, HOME), ExitCode.DONE)
         assert [bench.sim.record(role).status for role in Role] == [2, 2]  # type: ignore[union-attr]
         assert isinstance(bench.session.store.verify(), Verified)
         expected = 4 if "mirroring" in server else 8
@@ -77,16 +75,14 @@ async def test_law_05_a_lost_answer_is_found_by_reading_and_not_sent_again(
 ) -> None:
     faults = [Fault(kind, at=at, method="POST", role=Role.SECONDARY)]
     async with simulated(tmp_path, faults=faults) as bench:
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         assert len(bench.posts()) == 4
 
 
 async def test_a_throttled_write_waits_as_told_and_goes_on(tmp_path: Path) -> None:
     faults = [Fault(Throttle(reset=0), method="POST", role=Role.PRIMARY)]
     async with simulated(tmp_path, faults=faults) as bench:
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
 
 
 async def test_absent_orgs_are_enrolled_from_the_inventory(tmp_path: Path) -> None:
@@ -104,8 +100,7 @@ async def test_law_09_an_emergency_owes_the_dead_region_and_resume_pays_when_it_
 ) -> None:
     async with simulated(tmp_path) as bench:
         bench.sim.set_dark(Role.PRIMARY, True)
-        result = await start(bench.session, EMERGENCY)
-        assert result.exit_code is ExitCode.OWING, result.ending
+        result = exits(await start(bench.session, EMERGENCY), ExitCode.OWING)
         assert result.owed is not None
         assert result.owed.role is Role.PRIMARY
         standing = await read_status(bench.session)
@@ -113,8 +108,7 @@ async def test_law_09_an_emergency_owes_the_dead_region_and_resume_pays_when_it_
         with pytest.raises(Refused, match="still owed ACTIVE"):
             await start(bench.session, HOME)
         bench.sim.set_dark(Role.PRIMARY, False)
-        paid = await resume(bench.session, None)
-        assert paid.exit_code is ExitCode.DONE, paid.ending
+        exits(await resume(bench.session, None), ExitCode.DONE)
         assert [bench.sim.record(role).status for role in Role] == [4, 4]  # type: ignore[union-attr]
         assert bench.posts() == ["secondary 3 applied", "secondary 4 applied", "primary 4 applied"]
         assert bench.session.history().owed is None
@@ -126,12 +120,10 @@ async def test_law_09_an_emergency_that_was_refused_binds_no_later_resume(tmp_pa
     async with simulated(tmp_path) as bench:
         controls = RunControl()
         controls.watchers = (On(TransitionMade, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
-        stopped = await start(bench.session, TO_ACTIVE, controls=controls)
-        assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
+        exits(await start(bench.session, TO_ACTIVE, controls=controls), ExitCode.INTERRUPTED)
         bench.sim.set_dark(Role.SECONDARY, True)
         left = bench.session.history().open_run
-        refused = await resume(bench.session, left, mode=Mode.EMERGENCY, reason="us1 is down")
-        assert refused.exit_code is ExitCode.REFUSED, refused.ending
+        exits(await resume(bench.session, left, mode=Mode.EMERGENCY, reason="us1 is down"), ExitCode.REFUSED)
         standing = await read_status(bench.session)
         assert standing.open_run is not None
         assert standing.open_run.mode is Mode.PLANNED
@@ -144,8 +136,7 @@ async def test_law_03_a_foreign_write_between_plan_and_run_stops_it(tmp_path: Pa
     async with simulated(tmp_path) as bench:
         plan = await make_plan(bench.session, TO_ACTIVE)
         bench.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "bob@example.com")
-        result = await apply(bench.session, plan)
-        assert result.exit_code is ExitCode.MOVED
+        result = exits(await apply(bench.session, plan), ExitCode.MOVED)
         assert "bob@example.com" in result.ending.message
         assert bench.posts() == []
 
@@ -166,8 +157,7 @@ async def test_law_02_a_plan_sends_nothing_but_gets(tmp_path: Path) -> None:
 async def test_law_01_a_saved_plan_is_what_its_run_sends_to_the_byte(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         plan = restore(Plan, plain(await make_plan(bench.session, TO_ACTIVE)))
-        result = await apply(bench.session, plan)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await apply(bench.session, plan), ExitCode.DONE)
         posts = [request for request in bench.sim.requests if request.method == "POST"]
         sent = [request.body for request in posts if request.path == "/api/v2/hamr"]
         assert sent == [write.request.body for write in plan.writes]
@@ -179,7 +169,6 @@ async def test_law_12_a_second_run_is_told_who_holds_the_pair(tmp_path: Path) ->
         other = bench.other_session()
         with pytest.raises(Locked, match="alice on"):
             await start(other, TO_ACTIVE)
-        other.store.close()
         assert bench.posts() == []
         lock.release()
 
@@ -189,7 +178,6 @@ async def test_law_12_alone_refuses_beside_a_run_of_another_journal(tmp_path: Pa
         await start(bench.session, TO_ACTIVE)
         other = bench.other_session(journal="elsewhere.db")
         result = await start(other, HOME)
-        other.store.close()
         assert result.exit_code is ExitCode.REFUSED
         assert [verdict.guard for verdict in result.refused_by] == ["alone"]
 
@@ -300,7 +288,6 @@ async def test_a_held_pair_is_told_before_an_unknown_write_of_its_run(tmp_path: 
         other = bench.other_session()
         with pytest.raises(Locked):
             await start(other, TO_ACTIVE)
-        other.store.close()
         lock.release()
 
 
@@ -314,8 +301,7 @@ async def test_an_unknown_write_has_to_be_accepted_by_name_and_resume_is_offered
         timeouts=Timeouts(timedelta(seconds=1), timedelta(milliseconds=100), timedelta(milliseconds=200)),
     )
     async with simulated(tmp_path, faults=faults, playbook=playbook) as bench:
-        lost = await start(bench.session, TO_ACTIVE)
-        assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
+        lost = exits(await start(bench.session, TO_ACTIVE), ExitCode.UNKNOWN)
         assert len(bench.posts()) == 2, "once, and once again after reading"
         with pytest.raises(Refused, match="unknown") as refused:
             await start(bench.session, TO_ACTIVE)
@@ -325,6 +311,5 @@ async def test_an_unknown_write_has_to_be_accepted_by_name_and_resume_is_offered
         )
         bench.sim.faults.clear()
         accepted = RunRequest("sim", Status.ACTIVE, overrides={"unknown": "the region was rebooted"})
-        result = await start(bench.session, accepted)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, accepted), ExitCode.DONE)
         assert bench.session.history().unknown == ()

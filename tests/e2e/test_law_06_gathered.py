@@ -31,7 +31,7 @@ from orchestrator.simulator import ClientError, Fault, Slow
 from tests.journal.conftest import file_of
 from tests.steps import typed
 
-from .pairs import Bench, On, before_appending, full_disk, simulated
+from .pairs import Bench, On, before_appending, exits, full_disk, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -60,8 +60,7 @@ async def test_law_06_a_run_commits_once_for_an_intent_and_not_once_for_a_record
             commits += statement == "COMMIT"
 
         file_of(store)._connection.set_trace_callback(count)
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        result = exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         records = [
             record for record in store.records(run=result.run) if record.kind.split(".")[0] != "notice"
         ]
@@ -156,7 +155,6 @@ def taken_over_from(bench: Bench) -> None:
     assert held is not None
     theirs, taken = replace(held, lock="theirs"), events.LockTakenOver("theirs", held.lock, str(held))
     assert other.store.replace_lock(held.lock, theirs, other.entry(held.run, taken))
-    other.store.close()
 
 
 def broken_and_taken(bench: Bench, run: str | None = None) -> None:
@@ -167,7 +165,6 @@ def broken_and_taken(bench: Bench, run: str | None = None) -> None:
     bench.break_lock()
     theirs = replace(held, lock="theirs", run=run or held.run)
     assert other.store.take_lock(theirs, other.entry(theirs.run, events.LockTaken("theirs"))) is None
-    other.store.close()
 
 
 @pytest.mark.parametrize("take", [taken_over_from, broken_and_taken], ids=lambda take: take.__name__)
@@ -234,7 +231,6 @@ class Overtaken(Struct):
             broken_and_taken(self.bench, OTHER)
             other = self.bench.other_session()
             other.append(OTHER, replace(event, record=self.newer))
-            other.store.close()
 
 
 OTHER = "20261122-030000-othr"
@@ -439,15 +435,13 @@ async def test_law_05_no_stamp_is_used_twice_whatever_the_journal_has_forgotten(
     stamps: list[str] = []
     async with simulated(tmp_path) as bench:
         bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
-        stopped = await start(bench.session, TO_ACTIVE)
-        assert stopped.exit_code is ExitCode.INCOMPLETE, stopped.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.INCOMPLETE)
         place = Path(bench.session.store.place)
         keep, restore = older_copy(place)
         keep()
         for _ in range(2):
             restore()
-            open_run = bench.session.history().open_run
-            assert open_run is not None
+            open_run = bench.open_run
             bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
             await resume(bench.session, open_run)
         for record in bench.sim.requests:

@@ -33,7 +33,7 @@ from tests.cli.lab import Lab
 from tests.postgres import Cluster
 
 from .machines import Machine, read_until
-from .pairs import Bench, simulated
+from .pairs import Bench, exits, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -112,16 +112,13 @@ async def stopped_emergency(session: Session) -> RunResult:
     """One that was interrupted once its first transition was made."""
     controls = RunControl()
     controls.watchers = (Meanwhile(lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
-    stopped = await start(session, EMERGENCY, controls=controls)
-    assert stopped.exit_code is ExitCode.INTERRUPTED, stopped.ending
-    return stopped
+    return exits(await start(session, EMERGENCY, controls=controls), ExitCode.INTERRUPTED)
 
 
 async def finished_in_its_own_journal(session: Session, run: str, file: Path) -> None:
     with JournalStore.open(file, now=now) as store:
         again = Session(session.pair, session.playbook, session.operator, store, os.environ)
-        resumed = await resume(again, again.history().runs[run])
-        assert resumed.exit_code is ExitCode.DONE, resumed.ending
+        exits(await resume(again, again.history().runs[run]), ExitCode.DONE)
 
 
 @pytest.mark.parametrize("how", ["dies", "swallows"])
@@ -165,8 +162,7 @@ async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_t
     async with on_a_team(tmp_path, team) as (bench, session):
         controls = RunControl()
         controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
-        result = await start(session, EMERGENCY, controls=controls)
-        assert result.exit_code is ExitCode.INTERRUPTED, result.ending
+        result = exits(await start(session, EMERGENCY, controls=controls), ExitCode.INTERRUPTED)
         await finished_in_its_own_journal(session, result.run, tmp_path / "emergency.db")
         server.start()
         assert brought_in(team, tmp_path / "emergency.db")[0] > 0
@@ -195,8 +191,7 @@ async def test_law_09_resume_goes_on_in_its_own_journal_with_what_that_one_knows
     async with on_a_team(tmp_path, team) as (_, session):
         controls = RunControl()
         controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
-        result = await start(session, EMERGENCY, controls=controls)
-        assert result.exit_code is ExitCode.INTERRUPTED, result.ending
+        result = exits(await start(session, EMERGENCY, controls=controls), ExitCode.INTERRUPTED)
         server.start()
         with JournalStore.open(team, now=now, patience=2.0) as store:
             again = Session(
@@ -232,8 +227,7 @@ async def test_law_09_an_emergency_begins_in_its_own_journal_where_the_server_go
 ) -> None:
     async with on_a_team(tmp_path, team) as (_, session):
         server.end(signal.SIGQUIT)
-        result = await start(session, EMERGENCY)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(session, EMERGENCY), ExitCode.DONE)
         assert session.store.place == str(tmp_path / "emergency.db")
 
 
@@ -273,15 +267,12 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
         assert "NEITHER ITS LOCK NOR ITS HISTORY IS SEEN" in said
         (file,) = alice.local_journals
         assert f"hamr journal merge {file}" in said
-        code, text = alice.type("status", "sim")
-        assert code == 0, text
+        text = alice.told("status", "sim", code=0)
         assert "canary-secret" not in said + text
         typed = ("run", "sim", "--to", "PASSIVE", "--journal", url)
-        code, text = alice.type(*typed)
-        assert code == 2, text
+        text = alice.told(*typed, code=2)
         assert "canary-secret" not in text, "what was typed is said again without the password"
-        code, text = alice.type(*typed, "--yes")
-        assert code == 1, text
+        text = alice.told(*typed, "--yes", code=1)
         assert "canary-secret" not in text
         shown = alice.json("status", "sim")
         assert (shown["journal"], shown["journal_left"]) == (str(file), str(parse_address(url, "--journal")))
@@ -289,8 +280,7 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
             server.start()
             code, text = alice.type("status", "sim")
             assert f"hamr journal merge {file}" in " ".join(text.split())
-            code, text = alice.type("journal", "merge", str(file))
-            assert code == 0, text
+            alice.told("journal", "merge", str(file), code=0)
             assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
             assert alice.type("audit", "verify")[0] == 0
             assert not file.exists()
@@ -312,8 +302,7 @@ def test_law_07_an_emergency_that_was_killed_in_its_own_journal_is_taken_up_ther
     assert "journal merge" in text
     server.start()
     (file,) = alice.local_journals
-    code, text = alice.type("journal", "merge", str(file))
-    assert code == 0, text
+    alice.told("journal", "merge", str(file), code=0)
     assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
     assert alice.json("status", "sim")["phase"] == "agreed(ACTIVE)"
 
@@ -324,8 +313,7 @@ async def test_law_09_what_an_emergency_owes_is_known_after_the_merge(
     async with on_a_team(tmp_path, team) as (bench, session):
         bench.sim.set_dark(Role.PRIMARY, True)
         server.end()
-        result = await start(session, EMERGENCY)
-        assert result.exit_code is ExitCode.OWING, result.ending
+        result = exits(await start(session, EMERGENCY), ExitCode.OWING)
         server.start()
         assert history_of(team, bench).owed is None
         brought_in(team, tmp_path / "emergency.db")

@@ -19,9 +19,10 @@ from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import Lock, take_lock
 from orchestrator.operations.run import resume, start
+from tests.playbooks import changed
 from tests.steps import typed
 
-from .pairs import quick_playbook, simulated
+from .pairs import exits, quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -29,11 +30,18 @@ BUTTON = Hook("button", Manual("Press the button."))
 
 
 def with_button(transition: str = "declare") -> Playbook:
-    playbook = quick_playbook()
-    transitions = tuple(
-        replace(each, before=(BUTTON,)) if each.name == transition else each for each in playbook.transitions
+    return changed(quick_playbook(), transition, before=(BUTTON,))
+
+
+def asking(playbook: Playbook) -> Playbook:
+    """With a guard on transition declare that nobody but a person can tell the outcome of."""
+    unsure = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
+    probe = Probe("dice", Command(("sh", "-c", "exit 2")))
+    return replace(
+        changed(playbook, "declare", guards=("sure",)),
+        guards={**playbook.guards, "sure": unsure},
+        probes={**playbook.probes, "dice": probe},
     )
-    return replace(playbook, transitions=transitions)
 
 
 def asked(answer: Callable[[Question], Awaitable[Reply | None]]) -> RunControl:
@@ -54,8 +62,7 @@ async def test_law_12_the_lock_is_let_go_while_a_person_is_asked(tmp_path: Path)
             seen.append(None if open_run is None else open_run.asking)
             return Reply(yes=True)
 
-        result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert result.exit_code is ExitCode.DONE
+        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.DONE)
         asked_for = "Before transition declare (PASSIVE → FAILOVER), by hand: Press the button."
         assert seen == [None, asked_for, asked_for]
         assert bench.session.history().runs[result.run].asking == ""
@@ -73,17 +80,14 @@ async def test_law_12_another_run_that_took_the_pair_meanwhile_stops_this_one(tm
         other.playbook = quick_playbook()
 
         async def answer(_question: Question) -> Reply:
-            taken = await start(other, RunRequest("sim", Status.PASSIVE))
-            assert taken.exit_code is ExitCode.DONE, taken.ending
+            exits(await start(other, RunRequest("sim", Status.PASSIVE)), ExitCode.DONE)
             return Reply(yes=True)
 
-        result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert result.exit_code is ExitCode.INCOMPLETE
+        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
         assert "took the place of this run while it waited for an answer" in result.ending.message
         assert not result.resumable
         assert not [step for step in typed(result.ending.next_steps) if "hamr resume" in step]
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "2", "2"]
-        other.store.close()
 
 
 async def test_law_12_a_pair_that_is_held_by_somebody_else_after_the_question_stops_the_run(
@@ -97,15 +101,13 @@ async def test_law_12_a_pair_that_is_held_by_somebody_else_after_the_question_st
             locks.append(take_lock(other, "20261122-030000-othr", take_over=False))
             return Reply(yes=True)
 
-        result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert result.exit_code is ExitCode.INCOMPLETE
+        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
         assert "pair sim is locked by bob" in result.ending.message
         assert [post.split()[1] for post in bench.posts()] == ["3", "3"]
         holder = bench.session.store.holder("sim")
         assert holder is not None
         assert holder.lock == locks[0].lock
         locks[0].release()
-        other.store.close()
 
 
 async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_finish_it(
@@ -120,12 +122,10 @@ async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_f
             return Reply(yes=True)
 
         async def answer(_question: Question) -> Reply:
-            taken = await resume(other, other.history().open_run, controls=asked(done))
-            assert taken.exit_code is ExitCode.DONE, taken.ending
+            exits(await resume(other, other.history().open_run, controls=asked(done)), ExitCode.DONE)
             return Reply(yes=True)
 
-        result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert result.exit_code is ExitCode.INCOMPLETE
+        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
         assert f"took run {result.run} up while it waited for an answer here" in result.ending.message
         assert not result.resumable
         assert typed(result.ending.next_steps) == (f"hamr show {result.run}", "hamr status sim")
@@ -134,7 +134,6 @@ async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_f
         assert run.finished is not None
         assert (run.finished.ending.end, run.open) == (End.DONE, False)
         assert bench.session.store.holder("sim") is None
-        other.store.close()
 
 
 async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_does(tmp_path: Path) -> None:
@@ -152,27 +151,13 @@ async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_doe
 
         older = await start(bench.session, REQUEST, controls=asked(no))
         assert (older.exit_code, older.resumable) == (ExitCode.INCOMPLETE, True)
-        probe = Probe("dice", Command(("sh", "-c", "exit 2")))
-        guard = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
-        playbook = quick_playbook()
-        transitions = tuple(
-            replace(transition, guards=("sure",)) if transition.name == "declare" else transition
-            for transition in playbook.transitions
-        )
-        bench.session.playbook = replace(
-            playbook,
-            transitions=transitions,
-            guards={**playbook.guards, "sure": guard},
-            probes={**playbook.probes, "dice": probe},
-        )
+        bench.session.playbook = asking(quick_playbook())
         with pytest.raises(HamrError, match="the terminal is gone"):
             await start(bench.session, REQUEST, controls=asked(gone))
-        newer = bench.session.history().open_run
-        assert newer is not None
+        newer = bench.open_run
         assert newer.run != older.run
         assert bench.session.history().runs[older.run].open
-        result = await resume(bench.session, newer, controls=asked(yes))
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await resume(bench.session, newer, controls=asked(yes)), ExitCode.DONE)
         assert bench.session.history().runs[older.run].superseded_by == newer.run
         assert bench.session.history().open_run is None
 
@@ -195,18 +180,7 @@ async def test_law_12_whoever_is_answered_first_takes_the_place_of_a_run_that_be
             await first_is_done.wait()
             return Reply(yes=True)
 
-        playbook = bench.session.playbook
-        unsure = Guard("sure", Compared("dice"), if_unknown=IfUnknown.ASK)
-        probe = Probe("dice", Command(("sh", "-c", "exit 2")))
-        bench.session.playbook = other.playbook = replace(
-            playbook,
-            transitions=tuple(
-                replace(transition, guards=("sure",)) if transition.name == "declare" else transition
-                for transition in playbook.transitions
-            ),
-            guards={**playbook.guards, "sure": unsure},
-            probes={**playbook.probes, "dice": probe},
-        )
+        bench.session.playbook = other.playbook = asking(bench.session.playbook)
         going = asyncio.create_task(start(bench.session, REQUEST, controls=asked(first)))
         await stands.wait()
         late = asyncio.create_task(start(other, REQUEST, controls=asked(second)))
@@ -216,7 +190,6 @@ async def test_law_12_whoever_is_answered_first_takes_the_place_of_a_run_that_be
         with pytest.raises(Moved, match=f"run {result.run} took the place of this run"):
             await late
         assert bench.session.history().open_run is None
-        other.store.close()
 
 
 async def test_law_17_a_key_in_an_answer_is_neither_journalled_nor_shown(tmp_path: Path) -> None:
@@ -237,11 +210,7 @@ async def test_hooks_that_are_owed_are_run_by_resume(tmp_path: Path) -> None:
     """Real programs: the first time it fails, the second time it finds the file that the test has put there."""
     there = tmp_path / "there"
     hook = Hook("flip", Program(("test", "-e", str(there))))
-    playbook = quick_playbook()
-    transitions = tuple(
-        replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.transitions
-    )
-    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
+    async with simulated(tmp_path, playbook=changed(quick_playbook(), "activate", after=(hook,))) as bench:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, result.resumable) == (ExitCode.OWING, True)
         assert result.hooks_owed == ("activate/flip",)
@@ -280,8 +249,7 @@ async def test_law_12_nobody_is_asked_where_the_lock_cannot_be_let_go(
             raise AssertionError(f"asked all the same: {question.text}")
 
         monkeypatch.setattr(bench.session.store, "release", full)
-        result = await start(bench.session, REQUEST, controls=asked(answer))
-        assert result.exit_code is ExitCode.INCOMPLETE
+        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
         assert "no space left on device" in result.ending.message
         assert bench.posts() == []
 
@@ -289,50 +257,34 @@ async def test_law_12_nobody_is_asked_where_the_lock_cannot_be_let_go(
 async def test_a_run_that_finds_nothing_to_do_does_not_void_the_hooks_that_are_owed(tmp_path: Path) -> None:
     """The pair still stands where they belong: "done" here would have lost them without a word."""
     hook = Hook("flip", Program(("false",)))
-    playbook = quick_playbook()
-    transitions = tuple(
-        replace(each, after=(hook,)) if each.name == "activate" else each for each in playbook.transitions
-    )
-    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
-        first = await start(bench.session, REQUEST)
-        assert first.exit_code is ExitCode.OWING
-        again = await start(bench.session, REQUEST)
-        assert again.exit_code is ExitCode.OWING
+    async with simulated(tmp_path, playbook=changed(quick_playbook(), "activate", after=(hook,))) as bench:
+        first = exits(await start(bench.session, REQUEST), ExitCode.OWING)
+        again = exits(await start(bench.session, REQUEST), ExitCode.OWING)
         assert f"hooks are still owed: activate/flip of run {first.run}" in again.ending.message
         assert again.hooks_owed == ("activate/flip",)
         assert typed(again.ending.next_steps) == (f"hamr resume {first.run}", f"hamr show {again.run}")
         assert not again.resumable
-        open_run = bench.session.history().open_run
-        assert open_run is not None
+        open_run = bench.open_run
         assert (open_run.run, list(open_run.hooks_owed)) == (first.run, [("activate", "flip")])
-        home = await start(bench.session, RunRequest("sim", Status.PASSIVE))
-        assert home.exit_code is ExitCode.DONE
+        exits(await start(bench.session, RunRequest("sim", Status.PASSIVE)), ExitCode.DONE)
         assert bench.session.history().open_run is None
 
 
 async def test_an_override_of_one_resumption_holds_for_the_rest_of_the_run(tmp_path: Path) -> None:
     """`settled` refuses the second transition; somebody resumes past it, is interrupted, and somebody else goes on."""
-    playbook = quick_playbook()
-    transitions = tuple(
-        replace(each, guards=("settled",) if each.name == "activate" else ()) for each in playbook.transitions
-    )
+    playbook = changed(changed(quick_playbook(), guards=()), "activate", guards=("settled",))
     guards = {"settled": Guard("settled", Window("UTC", (), time(0), time(0)))}
-    async with simulated(
-        tmp_path, playbook=replace(playbook, transitions=transitions, guards=guards, probes={})
-    ) as bench:
+    async with simulated(tmp_path, playbook=replace(playbook, guards=guards, probes={})) as bench:
         result = await start(bench.session, REQUEST)
         assert (result.exit_code, [each.guard for each in result.refused_by]) == (
             ExitCode.INCOMPLETE,
             ["settled"],
         )
-        open_run = bench.session.history().open_run
-        assert open_run is not None
+        open_run = bench.open_run
         stopping = RunControl()
         stopping.interrupt(ExitCode.INTERRUPTED)
         stopped = await resume(bench.session, open_run, overrides={"settled": "CHG-1"}, controls=stopping)
         assert stopped.exit_code is ExitCode.INTERRUPTED
-        open_run = bench.session.history().open_run
-        assert open_run is not None
-        again = await resume(bench.session, open_run)
-        assert again.exit_code is ExitCode.DONE, again.ending
+        open_run = bench.open_run
+        again = exits(await resume(bench.session, open_run), ExitCode.DONE)
         assert [reason for _, reason in again.overridden] == ["CHG-1"]

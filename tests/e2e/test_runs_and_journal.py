@@ -1,29 +1,35 @@
-"""What a run owes its journal, and other runs of its pair."""
+"""What a run owes its journal, and other runs of its pair; and that a busy journal keeps none from ending."""
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, JournalDamaged, KeyUnavailable, Locked, Moved
+from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
+from orchestrator.journal import InlineCalls
 from orchestrator.journal.history import event_of
 from orchestrator.model.events import RunFinished, TransitionIntended
 from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm, Hook, Program
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.operations import supervise
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
+from tests.journal.conftest import tamper
+from tests.playbooks import changed
 from tests.steps import typed
 
-from .pairs import Bench, On, before_appending, full_disk, quick_playbook, simulated
+from .pairs import Bench, On, before_appending, exits, full_disk, quick_playbook, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +41,7 @@ SHORT = replace(quick_playbook(), confirm=Confirm(timedelta(milliseconds=300), t
 async def midway(bench: Bench) -> str:
     """A run that stopped between its two writes, and can be resumed."""
     bench.sim.faults.add(Fault(ClientError(400, "not now"), method="POST", role=Role.PRIMARY))
-    stopped = await start(bench.session, TO_ACTIVE)
-    assert stopped.exit_code is ExitCode.INCOMPLETE, stopped.ending
+    stopped = exits(await start(bench.session, TO_ACTIVE), ExitCode.INCOMPLETE)
     return stopped.run
 
 
@@ -44,11 +49,9 @@ async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: 
     async with simulated(tmp_path, playbook=SHORT) as bench:
         run = await midway(bench)
         bench.sim.set_dark(Role.PRIMARY, True)
-        refused = await start(bench.session, HOME)
-        assert refused.exit_code is ExitCode.REFUSED, refused.ending
+        exits(await start(bench.session, HOME), ExitCode.REFUSED)
         bench.sim.set_dark(Role.PRIMARY, False)
-        open_run = bench.session.history().open_run
-        assert open_run is not None
+        open_run = bench.open_run
         assert open_run.run == run
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
 
@@ -59,8 +62,7 @@ async def test_law_09_a_missing_key_of_the_dead_org_does_not_hold_an_emergency_u
         keyless = replace(pair.orgs.primary, api_key=EnvironmentKey("NOBODY_SET_THIS"))
         bench.session.pair = replace(pair, orgs=Both(keyless, pair.orgs.secondary))
         emergency = replace(TO_ACTIVE, mode=Mode.EMERGENCY, reason="us1 is down")
-        result = await start(bench.session, emergency)
-        assert result.exit_code is ExitCode.OWING, result.ending
+        exits(await start(bench.session, emergency), ExitCode.OWING)
         assert bench.posts() == ["secondary 3 applied", "secondary 4 applied"]
         with pytest.raises(KeyUnavailable, match="NOBODY_SET_THIS"):
             await adopt(bench.session, Role.SECONDARY, "so it is")
@@ -103,8 +105,7 @@ async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
         stale = bench.session.history().runs[run]
-        back = await start(bench.session, HOME)
-        assert back.exit_code is ExitCode.DONE, back.ending
+        back = exits(await start(bench.session, HOME), ExitCode.DONE)
         assert bench.session.history().runs[run].superseded_by == back.run
         with pytest.raises(Moved, match=f"run {back.run} took its place"):
             await resume(bench.session, stale)
@@ -114,13 +115,8 @@ async def test_law_16_a_journal_that_was_edited_is_not_believed_and_nothing_is_s
     async with simulated(tmp_path) as bench:
         run = await midway(bench)
         posts = len(bench.posts())
-        with sqlite3.connect(tmp_path / "journal.db") as connection:
-            for (trigger,) in connection.execute(
-                "select name from sqlite_master where type = 'trigger'"
-            ).fetchall():
-                connection.execute(f"drop trigger {trigger}")
-            connection.execute("update records set data = replace(data, 'ACTIVE', 'PASSIVE') where seq = 2")
-        connection.close()
+        other_way = "UPDATE records SET data = replace(data, 'ACTIVE', 'PASSIVE') WHERE seq = 2"
+        tamper(tmp_path / "journal.db", other_way)
         for session in (bench.other_session(), bench.other_session()):
             with pytest.raises(JournalDamaged, match="record 2"):
                 await start(session, HOME)
@@ -178,8 +174,7 @@ async def test_done_is_not_said_where_the_end_could_not_be_journalled(
         assert result.exit_code is ExitCode.INCOMPLETE
         assert "could not be journalled: the disk is full" in result.ending.message
         assert typed(result.ending.next_steps) == (f"hamr resume {result.run}",)
-        open_run = bench.session.history().open_run
-        assert open_run is not None
+        open_run = bench.open_run
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
 
 
@@ -187,13 +182,11 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
     config = SimulatorConfig(status=Both(Status.PASSIVE, Status.ACTIVE))
     faults = [Fault(ServerError(503), method="POST", times=2)]
     async with simulated(tmp_path, config, faults=faults, playbook=SHORT) as bench:
-        lost = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
-        assert lost.exit_code is ExitCode.UNKNOWN, lost.ending
+        lost = exits(await adopt(bench.session, Role.SECONDARY, "the secondary serves"), ExitCode.UNKNOWN)
         anew = "hamr adopt sim --truth secondary --reason 'the secondary serves'"
         assert typed(lost.ending.next_steps)[0] == anew
         assert {run for run, _ in bench.session.history().unknown} == {lost.run}
-        again = await adopt(bench.session, Role.SECONDARY, "the secondary serves")
-        assert again.exit_code is ExitCode.DONE, again.ending
+        exits(await adopt(bench.session, Role.SECONDARY, "the secondary serves"), ExitCode.DONE)
         assert bench.session.history().unknown == ()
 
 
@@ -208,21 +201,50 @@ async def test_law_15_an_adoption_closes_the_open_run_though_nothing_had_to_be_w
         bench.sim.foreign_write(Role.SECONDARY, Status.PASSIVE, "bob@example.com")
         assert bench.session.history().open_run is not None
         posts = bench.posts()
-        adopted = await adopt(bench.session, Role.SECONDARY, "bob has called it off")
-        assert adopted.exit_code is ExitCode.DONE, adopted.ending
+        exits(await adopt(bench.session, Role.SECONDARY, "bob has called it off"), ExitCode.DONE)
         assert bench.posts() == posts
         assert bench.session.history().open_run is None
 
 
 async def test_an_objective_ends_when_the_pair_stands_there_and_not_after_the_hooks(tmp_path: Path) -> None:
     slow = Hook("flip", Program(("sleep", "1")))
-    playbook = quick_playbook()
-    transitions = tuple(
-        replace(transition, after=(slow,)) if transition.name == "activate" else transition
-        for transition in playbook.transitions
-    )
-    async with simulated(tmp_path, playbook=replace(playbook, transitions=transitions)) as bench:
+    async with simulated(tmp_path, playbook=changed(quick_playbook(), "activate", after=(slow,))) as bench:
         result = await start(bench.session, TO_ACTIVE)
     assert result.exit_code is ExitCode.DONE, result.ending
     (objective,) = result.objectives
     assert objective.took.total_seconds() <= result.seconds - 0.9
+
+
+# A journal that is busy
+
+
+T = TypeVar("T")
+
+
+class BusyAtHeartbeats:
+    """The journal is busy for every heartbeat; a call is waited for to its end, also by whoever is cancelled meanwhile."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        if getattr(call, "__name__", "") != "beat":
+            return await InlineCalls()(call)
+        self.waits.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise JournalUnavailable("the journal is busy") from None
+        raise AssertionError("nobody waits so long")
+
+
+async def test_a_heartbeat_that_waits_for_the_journal_keeps_no_run_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "HEARTBEAT_SECONDS", 0.001)
+    async with simulated(tmp_path) as bench:
+        calls = bench.session.calls = BusyAtHeartbeats()
+        async with asyncio.timeout(20):
+            result = await start(bench.session, RunRequest("sim", Status.ACTIVE))
+    assert calls.waits.is_set()
+    assert result.exit_code is ExitCode.DONE

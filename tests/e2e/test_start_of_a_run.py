@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from orchestrator.operations.holding import FirstLook
 from orchestrator.operations.run import start
 from orchestrator.simulator import SimulatorConfig
 from tests.cli.lab import Lab, laboratory
-from tests.datadog.servers import CA, TLS
+from tests.datadog.servers import CA, listening, pump
 
-from .pairs import simulated
+from .pairs import exits, simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -48,36 +47,15 @@ class Front(Struct):
 async def front_of(url: str) -> AsyncIterator[Front]:
     """Pass everything on to a region that speaks no TLS itself."""
     host, _, port = url.partition("://")[2].partition(":")
-    front, tasks = Front(""), set[asyncio.Task[None]]()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+    front = Front("")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         front.handshakes += 1
         onward_reader, onward_writer = await asyncio.open_connection(host, int(port))
         await asyncio.gather(pump(reader, onward_writer), pump(onward_reader, writer))
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS / "server.pem")
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    front.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(serve, "server.pem") as front.url:
         yield front
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_run_shakes_hands_at_most_twice_with_each_org_its_probes_and_events_included(
@@ -91,8 +69,7 @@ async def test_a_run_shakes_hands_at_most_twice_with_each_org_its_probes_and_eve
         front = Both(*[await fronts.enter_async_context(front_of(org.base_url)) for org in pair.orgs])
         orgs = Both(*(replace(org, base_url=front[org.role].url, ca=CA) for org in pair.orgs))
         bench.session.pair = replace(pair, orgs=orgs)
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         asked = {(request.method, request.path) for request in bench.sim.requests if request.role is S}
         assert {("POST", "/api/v1/events"), ("GET", "/api/v1/query"), ("GET", "/api/v2/validate")} <= asked
         assert (front.primary.handshakes, front.secondary.handshakes) == (2, 2)
@@ -165,8 +142,7 @@ async def test_what_was_posted_costs_the_run_no_transaction_of_its_own(
             return append(entries, holding=holding)
 
         monkeypatch.setattr(bench.session.store, "append_all", noted)
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
     kinds = [kind for transaction in transactions for kind in transaction]
     assert kinds.count("notice.sent") == 4
     before_the_end = transactions[: next(i for i, each in enumerate(transactions) if "run.finished" in each)]

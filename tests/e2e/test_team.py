@@ -1,10 +1,12 @@
-"""Two operators on two machines over one team's journal: a run is watched, taken over when its machine is gone, and fenced."""
+"""Two operators on two machines over one team's journal: a run is watched, taken over, and fenced; what doctor finds is kept for all."""
 
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.cli.lab import Lab
@@ -19,8 +21,7 @@ def bob(alice: Machine, served: Lab, url: str) -> Machine:
 
 
 def test_what_one_does_the_other_sees(alice: Machine, bob: Machine, url: str) -> None:
-    code, text = alice.type("run", "sim", "--to", "ACTIVE", "--yes")
-    assert code == 0, text
+    alice.told("run", "sim", "--to", "ACTIVE", "--yes", code=0)
     shown = bob.json("status", "sim")
     assert shown["journal"].split("?")[0] == url.split("?", maxsplit=1)[0]
     assert shown["phase"] == "agreed(ACTIVE)"
@@ -61,8 +62,7 @@ def test_law_12_a_run_is_watched_and_taken_over_once_its_machine_is_gone(
     with alice.start(*holding) as process:
         read_until(process, "Hook hold (before declare)")
         assert bob.json("status", "sim")["lock"]["host"] == "alice"
-        code, text = bob.type("resume", "--yes")
-        assert code == 5, text
+        text = bob.told("resume", "--yes", code=5)
         said = " ".join(text.split())
         assert (
             "another machine or boot, which can't be looked into from here; its connection to the journal stands"
@@ -71,8 +71,7 @@ def test_law_12_a_run_is_watched_and_taken_over_once_its_machine_is_gone(
         assert "hamr unlock sim" in text
         process.send_signal(signal.SIGKILL)
         process.wait()
-    code, text = bob.type("resume", "--yes")
-    assert code == 5, text
+    text = bob.told("resume", "--yes", code=5)
     assert "was heard of a moment ago" in " ".join(text.split())
     server.execute(QUICK_WITNESSES, database=url)
     code, text = resumed(bob)
@@ -128,8 +127,7 @@ def test_a_run_on_one_machine_is_approved_on_another_and_the_server_says_by_whom
         read_until(process, "waiting for two_people")
         assert "hamr approve 2" in " ".join(bob.type("status", "sim", "--playbook", "agreed.yaml")[1].split())
         run = bob.json("status", "sim", "--playbook", "agreed.yaml")["open_run"]["run"]
-        code, text = bob.type("approve", run, "--reason", "we talked", "--yes", "--playbook", "agreed.yaml")
-        assert code == 0, text
+        bob.told("approve", run, "--reason", "we talked", "--yes", "--playbook", "agreed.yaml", code=0)
         assert process.wait(20) == 0
     (approval,) = [
         record["data"] for record in bob.json("show", run)["records"] if record["kind"] == "run.approved"
@@ -141,3 +139,52 @@ def test_a_run_on_one_machine_is_approved_on_another_and_the_server_says_by_whom
     )
     with pytest.raises(Exception, match="signed by the role that makes it"):
         server.execute(forged, database=url)
+
+
+# What doctor finds
+
+
+def writable(document: object) -> tuple[str, str, str]:
+    """What doctor's one pair says of the journal: for a planned run, for an emergency, and in words."""
+    assert isinstance(document, dict)
+    (check,) = [each for each in document["pairs"][0]["checks"] if each["check"] == "writable"]
+    return check["planned"], check["emergency"], check["sentence"]
+
+
+def test_what_one_machine_finds_another_shows(alice: Machine, served: Lab, url: str) -> None:
+    assert writable(alice.json("doctor", "sim"))[:2] == ("ok", "ok")
+    bob = Machine("bob", served, url)
+    (pair,) = bob.json("readiness")["pairs"]
+    assert (pair["looks"], pair["planned"]["ready"]) == (1, True)
+    # A look is no run: what is owed, unknown or locked is not known yet (law 20).
+    assert bob.json("status", "sim")["journal_exists"] is False
+
+
+def test_a_role_that_may_only_read_is_told_which_lines_a_dba_types(
+    alice: Machine, served: Lab, server: Cluster, url: str
+) -> None:
+    server.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
+    server.execute("GRANT SELECT ON hamr.records, hamr.locks TO reader", database=url)
+    reader = Machine("reader", served, url.replace("postgresql://postgres@", "postgresql://reader@"))
+    code, _ = reader.type("doctor", "sim")
+    assert code == 2
+    planned, emergency, sentence = writable(reader.json("doctor", "sim"))
+    assert (planned, emergency) == ("critical", "warning")
+    assert "a DBA types the GRANT lines that hamr journal init prints" in sentence
+    assert alice.json("readiness")["pairs"][0]["looks"] == 0
+
+
+def test_a_journal_that_others_keep_busy_holds_doctor_up_for_two_seconds_at_most(
+    alice: Machine, url: str
+) -> None:
+    began = time.monotonic()
+    alice.json("doctor", "sim")
+    usual = time.monotonic() - began
+    with psycopg.connect(url) as busy:
+        busy.execute("SELECT pg_advisory_xact_lock(hashtextextended('hamr journal hamr', 0))")
+        began = time.monotonic()
+        planned, emergency, sentence = writable(alice.json("doctor", "sim"))
+        took = time.monotonic() - began
+    assert (planned, emergency) == ("warning", "warning")
+    assert "This look was not kept" in sentence
+    assert took - usual < 8

@@ -24,6 +24,7 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, ProgramEnded, Question, Reply
 from orchestrator.model.status import Role, Status
+from tests.playbooks import changed
 
 from .fake import PLAYBOOK, Bench, FakeClock, FakeWorld, S, bench, record
 
@@ -146,10 +147,8 @@ def guarded(
     """The playbook with a guard `seen` on one transition: the probe's value has to be above 0."""
     span = None if within is None else timedelta(seconds=within)
     guard = Guard("seen", Compared(probe.name, above=0.0), within=span, if_unknown=if_unknown)
-    transitions = tuple(
-        replace(each, guards=("seen",)) if each.name == transition else each for each in playbook.transitions
-    )
-    return replace(playbook, transitions=transitions, guards={"seen": guard}, probes={probe.name: probe})
+    playbook = changed(playbook, transition, guards=("seen",))
+    return replace(playbook, guards={"seen": guard}, probes={probe.name: probe})
 
 
 def hooked(
@@ -160,11 +159,7 @@ def hooked(
     playbook: Playbook = PLAYBOOK,
 ) -> Playbook:
     """The playbook with hooks on one transition."""
-    transitions = tuple(
-        replace(each, before=before, after=after) if each.name == transition else each
-        for each in playbook.transitions
-    )
-    return replace(playbook, transitions=transitions)
+    return changed(playbook, transition, before=before, after=after)
 
 
 def program(name: str, **settings: object) -> Hook:

@@ -55,6 +55,7 @@ from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, replay
+from tests.playbooks import changed
 from tests.steps import step
 
 E = TypeVar("E")
@@ -123,12 +124,17 @@ def record(role: Role, status: int, by: str = "admin@example.com", at: datetime 
     )
 
 
+APPLIED = ("ok", "bodiless", "wrong-body")
+"""The words of answers to writes that take effect, beside those that say so."""
+
+
 @dataclass
 class FakeWorld:
     """Two orgs.
 
     `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
-    accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400.
+    accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400, and
+    403-applied, 429-applied, late-connection.
     """
 
     clock: FakeClock
@@ -208,52 +214,32 @@ class FakeWorld:
             self.after_write(draft)
         return answer
 
-    def _answer(self, draft: Draft, within: float | None) -> Answer:  # noqa: C901, PLR0912 - one case per word
+    def _answer(self, draft: Draft, within: float | None) -> Answer:
         what = self.script[draft.role].pop(0) if self.script[draft.role] else "ok"
-        match what:
-            case "ok":
-                return Accepted(Exchange(), self.apply(draft))
-            case "bodiless":
-                self.apply(draft)
-                return Accepted(Exchange(), None)
-            case "wrong-body":
-                self.apply(draft)
-                return Accepted(Exchange(), record(draft.role, Status.PASSIVE, "bob@example.com"))
-            case "lost":
-                return Lost(Exchange(), "no answer within 10 s")
-            case "black-hole":
-                self.clock.advance(within if within is not None else 10.0)
-                return Lost(Exchange(), "no answer in time")
-            case "403-applied":
-                self.apply(draft)
-                return Rejected(Exchange(), "403 Forbidden")
-            case "429-applied":
-                self.apply(draft)
-                return Throttled(Exchange(), 2.0)
-            case "late-connection":
-                self.clock.advance(6)
-                return NotSent(Exchange(), "the connection took longer than the check is good for")
-            case "lost-applied":
-                self.apply(draft)
-                return Lost(Exchange(), "connection reset")
-            case "lost-late":
-                self.late.append(draft)
-                return Lost(Exchange(), "no answer within 10 s")
-            case "accepted-late":
-                self.late.append(draft)
-                return Accepted(Exchange(), None)
-            case "accepted-never":
-                return Accepted(Exchange(), None)
-            case "not-sent":
-                return NotSent(Exchange(), "connection refused")
-            case "429":
-                return Throttled(Exchange(), 2.0)
-            case "429-mute":
-                return Throttled(Exchange(), None)
-            case "429-long":
-                return Throttled(Exchange(), 3600.0)
-            case _:
-                return Rejected(Exchange(), "400 Bad Request")
+        made = self.apply(draft) if what in APPLIED or what.endswith("-applied") else None
+        self.late += [draft] if what.endswith("-late") else []
+        self.clock.advance({"black-hole": within or 10.0, "late-connection": 6.0}.get(what, 0.0))
+        theirs = record(draft.role, Status.PASSIVE, "bob@example.com")
+        answers: dict[str, Answer] = {
+            "ok": Accepted(Exchange(), made),
+            "bodiless": Accepted(Exchange(), None),
+            "wrong-body": Accepted(Exchange(), theirs),
+            "accepted-late": Accepted(Exchange(), None),
+            "accepted-never": Accepted(Exchange(), None),
+            "lost": Lost(Exchange(), "no answer within 10 s"),
+            "lost-late": Lost(Exchange(), "no answer within 10 s"),
+            "lost-applied": Lost(Exchange(), "connection reset"),
+            "black-hole": Lost(Exchange(), "no answer in time"),
+            "not-sent": NotSent(Exchange(), "connection refused"),
+            "late-connection": NotSent(Exchange(), "the connection took longer than the check is good for"),
+            "429": Throttled(Exchange(), 2.0),
+            "429-applied": Throttled(Exchange(), 2.0),
+            "429-mute": Throttled(Exchange(), None),
+            "429-long": Throttled(Exchange(), 3600.0),
+            "403-applied": Rejected(Exchange(), "403 Forbidden"),
+            "400": Rejected(Exchange(), "400 Bad Request"),
+        }
+        return answers[what]
 
     def apply(self, draft: Draft) -> HamrRecord:
         self.clock.advance(0.001)
@@ -289,6 +275,12 @@ class FakeWorld:
     def foreign(self, role: Role, status: Status, by: str = "bob@example.com") -> None:
         self.clock.advance(0.001)
         self.records[role] = record(role, status, by, self.clock.now())
+
+    def held(self, role: Role) -> HamrRecord:
+        """The record that an org has, which there has to be."""
+        found = self.records[role]
+        assert found is not None
+        return found
 
     def statuses(self) -> tuple[Status | None, Status | None]:
         primary, secondary = self.records.get(P), self.records.get(S)
@@ -376,9 +368,18 @@ class Bench:
     notes: Notes
     engine: Engine
 
-    async def drive(self, goal: Status, end: End, org: Role | None = None) -> Ending:
-        """A run to a goal, which ends so, and for what stands at this org, where one is named."""
+    async def drive(self, goal: Status, end: End, org: Role | None = None, *, saying: str = "") -> Ending:
+        """A run to a goal, which ends so, for what stands at this org, where one is named, and in words with these in them."""
         ending = await self.engine.drive(goal)
+        assert (ending.end, org and ending.org) == (end, org), ending
+        assert saying in ending.message, ending
+        return ending
+
+    async def deliver(self, end: End, org: Role | None = None) -> Ending:
+        """What is owed is told, which ends so."""
+        owed = self.engine.run.owed_now()
+        assert owed is not None
+        ending = await self.engine.deliver(owed)
         assert (ending.end, org and ending.org) == (end, org), ending
         return ending
 
@@ -507,15 +508,7 @@ def made(transition: str) -> Callable[[Event], bool]:
 WAY_OUT = ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE", "POST primary ACTIVE"]
 """The writes of a whole way out."""
 
-SERVER_ADVANCES = replace(
-    PLAYBOOK,
-    transitions=tuple(
-        replace(transition, advances=Advances.SERVER)
-        if transition.name in {"activate", "settle"}
-        else transition
-        for transition in TRANSITIONS
-    ),
-)
+SERVER_ADVANCES = changed(PLAYBOOK, "activate", "settle", advances=Advances.SERVER)
 DARK = Unreachable("connection refused")
 
 

@@ -46,8 +46,7 @@ def around_a_stranger(seconds: float, gate: GuardPolicy | None = None) -> Bench:
 
 async def test_law_12_a_debt_of_a_run_that_wrote_nothing_is_bound_by_the_young_stamp_that_made_it() -> None:
     b = around_a_stranger(20)
-    ending = await deliver(b)
-    assert ending.end is End.REFUSED
+    ending = await b.deliver(End.REFUSED)
     assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message
     assert typed(ending.next_steps)[0] == "hamr status payments --watch"
     assert typed(ending.next_steps)[1].endswith(" --override alone=REASON")
@@ -61,7 +60,7 @@ async def test_law_12_it_is_delivered_when_the_stamp_is_old_or_a_person_says_so(
     seconds: float, gate: GuardPolicy | None
 ) -> None:
     b = around_a_stranger(seconds, gate)
-    assert (await deliver(b)).end is End.DONE
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST primary ACTIVE"]
     assert len(b.notes.of(GuardOverridden)) == (gate is not None)
 
@@ -79,8 +78,7 @@ async def deliver(b: Bench) -> Ending:
 @pytest.mark.parametrize("renames", [None, "svc@example.com"])
 async def test_law_09_the_returned_org_is_told_in_one_write(renames: str | None) -> None:
     b = back(await owing(renames=renames))
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST primary ACTIVE"]
     assert b.world.statuses() == (ACTIVE, ACTIVE)
     assert [(event.role, event.how) for event in b.notes.of(OwedSettled)] == [(P, "delivered")]
@@ -101,15 +99,14 @@ async def test_law_09_what_is_delivered_is_the_survivors_present_status_whatever
 async def test_law_21_an_org_that_is_back_and_fails_to_answer_once_is_told_all_the_same() -> None:
     again = resumed(await owing(), mode=Mode.PLANNED)
     again.world.glitches[P] = [DARK]
-    assert (await deliver(again)).end is End.DONE
+    await again.deliver(End.DONE)
 
 
 async def test_law_09_what_is_shown_already_is_void() -> None:
     dead = await owing()
     dead.world.mirror(S)
     b = back(dead)
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.posts() == []
     assert [event.how for event in b.notes.of(OwedSettled)] == ["void"]
 
@@ -118,8 +115,7 @@ async def test_law_09_an_org_that_is_still_dark_stays_owed() -> None:
     dead = await owing()
     dead.world.sights[P] = DARK
     b = back(dead)
-    ending = await deliver(b)
-    assert (ending.end, ending.org) == (End.OWING, P)
+    ending = await b.deliver(End.OWING, P)
     assert typed(ending.next_steps) == ("hamr resume payments",)
     assert b.engine.run.owed_now() is not None
     assert b.world.posts() == []
@@ -129,8 +125,7 @@ async def test_law_09_a_survivor_that_is_dark_now_can_not_be_passed_on() -> None
     dead = await owing()
     dead.world.sights[S] = DARK
     b = back(dead)
-    ending = await deliver(b)
-    assert (ending.end, ending.org) == (End.REFUSED, S)
+    await b.deliver(End.REFUSED, S)
     assert b.world.posts() == []
 
 
@@ -138,8 +133,7 @@ async def test_law_09_a_survivor_that_somebody_else_moved_stops_and_names_adopt(
     dead = await owing()
     dead.world.foreign(S, Status.RECOVERY)
     b = back(dead)
-    ending = await deliver(b)
-    assert (ending.end, ending.org) == (End.MOVED, S)
+    ending = await b.deliver(End.MOVED, S)
     assert "bob@example.com" in ending.message
     assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
     assert b.world.posts() == []
@@ -154,8 +148,7 @@ async def test_law_09_a_returned_org_that_somebody_else_moved_stops() -> None:
     b.world.foreign(P, Status.RECOVERY)
     again = back(b)
     posts = len(again.world.posts())
-    ending = await deliver(again)
-    assert (ending.end, ending.org) == (End.MOVED, P)
+    await again.deliver(End.MOVED, P)
     assert len(again.world.posts()) == posts
 
 
@@ -167,8 +160,7 @@ async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written
     dead = await owing()
     dead.world.foreign(P, status)
     b = back(dead)
-    ending = await deliver(b)
-    assert ending.end is end
+    ending = await b.deliver(end)
     assert b.world.posts() == []
     if end is End.MOVED:
         assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
@@ -178,7 +170,7 @@ async def test_law_03_nor_is_it_by_a_run_that_stopped_for_it_and_is_taken_up_onc
     dead = await owing()
     dead.world.foreign(P, Status.RECOVERY)
     b = back(dead)
-    assert (await deliver(b)).end is End.MOVED
+    await b.deliver(End.MOVED)
     again = resumed(b, mode=Mode.EMERGENCY)
     await again.drive(ACTIVE, End.MOVED)
     assert again.world.posts() == []
@@ -201,12 +193,10 @@ async def test_law_03_nor_by_the_transitions_that_an_emergency_has_left_which_th
 
 async def test_law_09_a_returned_org_of_another_pair_is_never_written() -> None:
     dead = await owing()
-    held = dead.world.records[P]
-    assert held is not None
+    held = dead.world.held(P)
     dead.world.records[P] = replace(held, target_uuid="770e8400-e29b-41d4-a716-446655440000")
     b = back(dead)
-    ending = await deliver(b)
-    assert ending.end is End.REFUSED
+    await b.deliver(End.REFUSED)
     assert b.world.posts() == []
 
 
@@ -220,8 +210,7 @@ async def test_law_09_an_old_write_of_the_emergency_that_lands_after_the_return_
     b.world.arrive_late()
     b.clock.advance(3600)
     again = back(b)
-    ending = await deliver(again)
-    assert ending.end is End.DONE, ending
+    await again.deliver(End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     assert again.world.posts()[-1] == "POST primary ACTIVE"
 
@@ -229,14 +218,14 @@ async def test_law_09_an_old_write_of_the_emergency_that_lands_after_the_return_
 async def test_law_09_a_lost_answer_while_delivering_is_read_back_like_any_other() -> None:
     b = back(await owing())
     b.world.script[P] = ["lost-applied"]
-    assert (await deliver(b)).end is End.DONE
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST primary ACTIVE"]
 
 
 async def test_law_09_a_delivery_that_is_never_shown_is_unknown_and_stays_owed() -> None:
     b = back(await owing())
     b.world.script[P] = ["lost"] * 5
-    assert (await deliver(b)).end is End.UNKNOWN
+    await b.deliver(End.UNKNOWN)
     assert b.engine.run.owed_now() is not None
 
 
@@ -256,8 +245,7 @@ async def test_law_09_a_mirror_that_carried_the_old_status_back_is_put_right_in_
     mirrors: Mirrors,
 ) -> None:
     b = back(await carried_back(mirrors))
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST secondary ACTIVE"]
     assert b.world.statuses() == (ACTIVE, ACTIVE)
     reverted = [event for event in b.notes.of(ChangeSeen) if event.change is Change.REVERTED]
@@ -273,23 +261,20 @@ async def test_law_03_a_survivor_that_shows_the_old_record_is_read_until_the_con
     b.world.records[S], b.world.records[P] = new, record(P, PASSIVE)
     b.world.glitches[S] = [Present(old, PASSIVE)] * 4
     began = b.clock.monotonic()
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST primary ACTIVE"]
     assert 3 < b.clock.monotonic() - began < 8
 
 
 async def test_law_09_a_separate_pair_whose_survivor_shows_an_old_record_stops() -> None:
     b = back(await carried_back(Mirrors.NO, mirrored=False))
-    ending = await deliver(b)
-    assert (ending.end, ending.org) == (End.MOVED, S)
+    await b.deliver(End.MOVED, S)
     assert b.world.posts() == []
 
 
 async def test_law_09_a_pair_that_did_not_mirror_after_all_has_both_orgs_told() -> None:
     b = back(await carried_back(Mirrors.AUTO, mirrored=False))
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.posts() == ["POST secondary ACTIVE", "POST primary ACTIVE"]
     assert b.world.statuses() == (ACTIVE, ACTIVE)
 
@@ -306,8 +291,7 @@ async def test_law_09_a_mirror_that_carries_it_back_while_it_is_delivered_is_put
             b.world.records[S] = record(S, PASSIVE)
 
     b.world.before_write = heal
-    ending = await deliver(b)
-    assert ending.end is End.DONE, ending
+    await b.deliver(End.DONE)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
 
 

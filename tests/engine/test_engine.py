@@ -54,8 +54,7 @@ async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> N
 
 async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_ones_reads_lag() -> None:
     b = bench(mirrors=Mirrors.AUTO)
-    shared = b.world.records[P]
-    assert shared is not None
+    shared = b.world.held(P)
     old = replace(shared, org_uuid=UUIDS[S], target_uuid=UUIDS[P], is_primary=False)
     b.world.records[S] = old
 
@@ -126,8 +125,7 @@ async def test_moves_that_the_server_makes_are_waited_for_and_not_written(author
     def advance() -> None:
         if all(held and held.status == Status.FAILOVER for held in b.world.records.values()):
             for each in (P, S):
-                held = b.world.records[each]
-                assert held is not None
+                held = b.world.held(each)
                 b.world.foreign(each, Status.ACTIVE, held.modified_by if author is None else author)
 
     b.clock.on_sleep.append(advance)
@@ -139,8 +137,7 @@ async def test_law_03_another_run_that_makes_the_servers_move_is_not_taken_for_t
     b = bench(playbook=SERVER_ADVANCES)
     theirs = "carol+hamr-20261122-025900-zzzz-1@bastion"
     b.clock.on_sleep.append(lambda: b.world.foreign(P, Status.ACTIVE, theirs))
-    ending = await b.drive(Status.ACTIVE, End.MOVED)
-    assert "carol@bastion in run 20261122-025900-zzzz" in ending.message
+    await b.drive(Status.ACTIVE, End.MOVED, saying="carol@bastion in run 20261122-025900-zzzz")
 
 
 async def test_an_emergency_finishes_with_the_survivor_alone_and_owes_the_other() -> None:

@@ -11,21 +11,17 @@ from orchestrator.engine.evaluator import BINDING_ALWAYS, BINDING_MIDWAY, Decisi
 from orchestrator.model.events import GuardOverridden, GuardsJudged, TransitionRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
+from tests.playbooks import changed
 from tests.steps import typed
 
 from .fake import PLAYBOOK, P, S, bench, record
 
-ACTIVE_GUARDS = ("settled", "both")
 GUARDED = replace(
-    PLAYBOOK,
+    changed(PLAYBOOK, "declare", guards=("settled", "both")),
     guards={
         "settled": Guard("settled", Quiet(timedelta(minutes=5))),
         "both": Guard("both", Reachable((P, S))),
     },
-    transitions=tuple(
-        replace(transition, guards=ACTIVE_GUARDS) if transition.name == "declare" else transition
-        for transition in PLAYBOOK.transitions
-    ),
 )
 
 

@@ -153,8 +153,7 @@ async def test_an_after_hook_that_fails_is_owed_and_resume_runs_it() -> None:
     beside = Beside()
     beside.programs.ends["flip"] = [1, 0]
     b = beside.bench(hooked("declare", after=(program("flip", again=Again.SAFE),)))
-    ending = await b.drive(Status.ACTIVE, End.OWING)
-    assert "flip (after declare)" in ending.message
+    ending = await b.drive(Status.ACTIVE, End.OWING, saying="flip (after declare)")
     assert typed(ending.next_steps) == ("hamr resume 20261122-030000-test",)
     assert b.engine.run.state.hooks_owed() == (("declare", "flip"),)
     again = resumed(b)
@@ -259,8 +258,7 @@ async def test_law_09_no_hook_stops_an_emergency_and_nobody_is_asked() -> None:
         after=(program("flip"),),
     )
     b = beside.bench(playbook, mode=Mode.EMERGENCY, dark=P)
-    ending = await b.drive(Status.ACTIVE, End.OWING)
-    assert "flip (after declare)" in ending.message
+    await b.drive(Status.ACTIVE, End.OWING, saying="flip (after declare)")
     assert beside.people.questions == []
     assert outcomes(b.notes.of(HookEnded)) == [
         ("stop-sync", HookOutcome.FAILED),

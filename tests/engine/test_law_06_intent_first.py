@@ -178,8 +178,7 @@ async def test_law_06_nothing_is_sent_on_a_check_that_grew_old_while_the_intent_
 async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent() -> None:
     b = bench()
     b.notes.on_tell = lambda event: b.clock.advance(6) if isinstance(event, WriteIntended) else None
-    ending = await b.drive(ACTIVE, End.INCOMPLETE)
-    assert "slow" in ending.message
+    await b.drive(ACTIVE, End.INCOMPLETE, saying="slow")
     assert len(b.notes.intents()) == 3
     assert b.world.posts() == []
 
@@ -248,7 +247,12 @@ async def test_law_06_where_the_org_that_is_written_is_the_slow_one_the_other_is
 
 def test_the_whole_record_is_carried_over_with_our_status_and_stamp() -> None:
     held = replace(
-        record(S, PASSIVE), wire=Wire.PASCAL, datacenter="eu1.prod.dog", extra=(("Plan", {"tier": 2}),)
+        record(S, PASSIVE),
+        wire=Wire.PASCAL,
+        datacenter="eu1.prod.dog",
+        target_name="Backup",
+        target_datacenter="us1.prod.dog",
+        extra=(("Plan", {"tier": 2}),),
     )
     made = draft(pair(), S, held, FAILOVER, "alice+hamr-20261122-030000-test-1@laptop")
     assert made == Draft(
@@ -258,8 +262,8 @@ def test_the_whole_record_is_carried_over_with_our_status_and_stamp() -> None:
         is_primary=False,
         modified_by="alice+hamr-20261122-030000-test-1@laptop",
         target_uuid="550e8400-e29b-41d4-a716-446655440000",
-        target_name="Payments",
-        target_datacenter="us1",
+        target_name="Backup",
+        target_datacenter="us1.prod.dog",
         wire=Wire.PASCAL,
         datacenter="eu1.prod.dog",
         extra=(("Plan", {"tier": 2}),),

@@ -25,6 +25,7 @@ from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
+from tests.playbooks import changed
 from tests.steps import typed
 
 from .fake import (
@@ -267,8 +268,7 @@ async def test_law_07_a_stranger_while_the_run_was_dead_stops_it_and_is_named() 
     again = resumed(dead)
     again.world.foreign(S, Status.RECOVERY)
     posts = len(again.world.posts())
-    ending = await again.drive(ACTIVE, End.MOVED)
-    assert "bob@example.com" in ending.message
+    await again.drive(ACTIVE, End.MOVED, saying="bob@example.com")
     assert len(again.world.posts()) == posts
 
 
@@ -380,10 +380,7 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     None
 ):
     """A mirror carried each org's record to the other one, and the secondary's clock is ahead."""
-    playbook = replace(
-        PLAYBOOK, transitions=tuple(replace(transition, writes=(P, S)) for transition in PLAYBOOK.transitions)
-    )
-    dead = bench(ACTIVE, mirrors=Mirrors.YES, playbook=playbook)
+    dead = bench(ACTIVE, mirrors=Mirrors.YES, playbook=changed(PLAYBOOK, writes=(P, S)))
     before = record(S, ACTIVE, at=START + timedelta(minutes=5))
     dead.world.records = {P: replace(record(P, ACTIVE), modified_at=before.modified_at), S: before}
     dead.world.mirrored = True
@@ -482,12 +479,8 @@ async def test_law_03_a_server_goes_on_from_no_write_that_a_stranger_may_have_wr
 
 
 SETTLED = replace(
-    PLAYBOOK,
+    changed(PLAYBOOK, "declare", "activate", guards=("settled",)),
     guards={"settled": Guard("settled", Quiet(timedelta(days=1)))},
-    transitions=tuple(
-        replace(transition, guards=("settled",)) if transition.name in {"declare", "activate"} else transition
-        for transition in PLAYBOOK.transitions
-    ),
 )
 
 

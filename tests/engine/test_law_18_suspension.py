@@ -22,6 +22,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from tests.playbooks import changed
 
 from .beside import Beside, guarded, hooked, measuring, program
 from .fake import SERVER_ADVANCES, Died, P, S, bench, dies, record, resumed
@@ -33,12 +34,7 @@ ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 def on_both_transitions() -> Playbook:
     """The same probe is asked for by both transitions of the way out."""
-    playbook = guarded("declare")
-    transitions = tuple(
-        replace(transition, guards=("seen",)) if transition.name == "activate" else transition
-        for transition in playbook.transitions
-    )
-    return replace(playbook, transitions=transitions)
+    return changed(guarded("declare"), "activate", guards=("seen",))
 
 
 async def test_law_18_everything_is_read_again_after_an_after_hook_however_short() -> None:
@@ -77,8 +73,7 @@ async def test_law_18_everything_is_read_again_after_a_hook_that_an_earlier_proc
 async def test_law_18_a_probe_from_before_a_before_hook_is_not_trusted_for_the_next_transition() -> None:
     beside = measuring(12.0, 0.0)
     b = beside.bench(hooked("declare", before=(program("short"),), playbook=on_both_transitions()))
-    ending = await b.drive(Status.ACTIVE, End.INCOMPLETE)
-    assert "agents is 0; wanted above 0" in ending.message
+    await b.drive(Status.ACTIVE, End.INCOMPLETE, saying="agents is 0; wanted above 0")
 
 
 async def test_law_18_an_answer_that_came_in_during_a_suspension_is_asked_for_again() -> None:
@@ -92,8 +87,7 @@ async def test_law_18_an_answer_that_came_in_during_a_suspension_is_asked_for_ag
             beside.clock.wall += timedelta(hours=1)
 
     beside.prober.on_take = suspend
-    ending = await b.drive(Status.ACTIVE, End.REFUSED)
-    assert "agents is 0; wanted above 0" in ending.message
+    await b.drive(Status.ACTIVE, End.REFUSED, saying="agents is 0; wanted above 0")
 
 
 async def test_law_18_an_answer_that_was_there_long_before_it_was_heard_is_asked_for_again() -> None:
@@ -105,8 +99,7 @@ async def test_law_18_an_answer_that_was_there_long_before_it_was_heard_is_asked
         beside.prober.takes = 60.0 if len(beside.prober.taken) == 1 else 0.1
 
     beside.prober.on_take = stop_once
-    ending = await b.drive(Status.ACTIVE, End.REFUSED)
-    assert "agents is 0; wanted above 0" in ending.message
+    await b.drive(Status.ACTIVE, End.REFUSED, saying="agents is 0; wanted above 0")
     assert b.world.posts() == []
 
 
@@ -116,15 +109,11 @@ async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_af
     beside.prober.values = {"agents": [12.0, 12.0, 0.0], "hosts": [12.0]}
     beside.prober.takes = 3.0
     hosts = Probe("hosts", Metric(S, "sum:hosts{*}"))
-    playbook = guarded("declare")
+    playbook = changed(guarded("declare"), "declare", guards=("seen", "hosted"))
     playbook = replace(
         playbook,
         probes={**playbook.probes, "hosts": hosts},
         guards={**playbook.guards, "hosted": Guard("hosted", Compared("hosts", above=0.0))},
-        transitions=tuple(
-            replace(transition, guards=(*transition.guards, "hosted") if transition.guards else ())
-            for transition in playbook.transitions
-        ),
     )
     b = beside.bench(playbook)
 
@@ -134,8 +123,7 @@ async def test_law_18_what_was_measured_before_a_suspension_is_measured_again_af
             beside.clock.wall += timedelta(hours=1)
 
     beside.prober.on_take = suspend
-    ending = await b.drive(Status.ACTIVE, End.REFUSED)
-    assert "agents is 0; wanted above 0" in ending.message
+    await b.drive(Status.ACTIVE, End.REFUSED, saying="agents is 0; wanted above 0")
     assert b.world.posts() == []
 
 

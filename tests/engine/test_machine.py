@@ -19,6 +19,7 @@ from orchestrator.engine.machine import Machine, Position, first_steps
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import End
 from orchestrator.model.status import Status
+from tests.playbooks import without
 
 from .fake import PLAYBOOK, bench, cancelled
 
@@ -100,12 +101,7 @@ async def test_law_01_the_machine_has_the_playbooks_transitions_and_no_others() 
 
 
 async def test_law_01_a_transition_that_is_taken_out_of_the_table_cannot_fire() -> None:
-    without = Playbook(
-        "short",
-        tuple(transition for transition in PLAYBOOK.transitions if transition.name != "activate"),
-        PLAYBOOK.stops,
-    )
-    machine, position = Machine(without, ACTIVE, Maker()), Position("FAILOVER")
+    machine, position = Machine(without(PLAYBOOK, "activate"), ACTIVE, Maker()), Position("FAILOVER")
     machine.place(position)
     with pytest.raises((MachineError, KeyError)):
         await machine.step(position)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -91,3 +93,22 @@ def refusal(place: Path, *, create: bool = True, patience: float | None = None) 
     assert error.sent in ("Nothing was sent.", "Nothing is sent on a journal that cannot be trusted.")
     assert any(step.startswith("--journal FILE") for step in typed(error.next_steps))
     return error
+
+
+def tamper(place: Place, *statements: str) -> None:
+    """What somebody with every right, and the tool for it, would do."""
+    if isinstance(place, Address):
+        import psycopg
+
+        with psycopg.connect(place.conninfo, autocommit=True) as server:
+            server.execute("SET search_path TO hamr")
+            server.execute("ALTER TABLE records DISABLE TRIGGER USER")
+            for statement in statements:
+                server.execute(statement)
+        return
+    file = place.path if isinstance(place, FakeServer) else place
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        for trigger in ("records_are_not_changed", "records_are_not_deleted"):
+            connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+        for statement in statements:
+            connection.execute(statement)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from contextvars import ContextVar
 
 import pytest
 
 from orchestrator.journal import InlineCalls, ThreadCalls, calls
+from tests.processes import python
 
 pytestmark = pytest.mark.anyio
 
@@ -110,5 +109,4 @@ loop.run_until_complete(asyncio.sleep(0.1))
 print("ended")
 raise SystemExit(3)
 """
-    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=30, capture_output=True)
-    assert (ended.returncode, ended.stdout) == (3, b"ended\n")
+    assert python("-c", script, code=3) == "ended\n"

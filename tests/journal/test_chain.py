@@ -15,17 +15,7 @@ from orchestrator.journal import JournalStore, check_anchor, parse_anchor
 from orchestrator.journal.chain import Link
 from orchestrator.model.journal import GENESIS, Broken, Head, Verified
 
-from .conftest import STARTED, entry, file_of, ticking
-
-
-def tamper(place: Path, *statements: str) -> None:
-    """What somebody with the rights to the file, and the sqlite3 tool, would do."""
-    connection = sqlite3.connect(place, isolation_level=None)
-    connection.execute("DROP TRIGGER records_are_not_changed")
-    connection.execute("DROP TRIGGER records_are_not_deleted")
-    for statement in statements:
-        connection.execute(statement)
-    connection.close()
+from .conftest import STARTED, entry, file_of, tamper, ticking
 
 
 def ten_records(store: JournalStore) -> None:
@@ -129,8 +119,8 @@ def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
     connection = sqlite3.connect(place, isolation_level=None)
     connection.row_factory = sqlite3.Row
     link = change(Link(**connection.execute("SELECT * FROM records WHERE seq = ?", (seq,)).fetchone()))
+    tamper(place)
     link = replace(link, hash=link.digest())
-    connection.execute("DROP TRIGGER records_are_not_changed")
     connection.execute("UPDATE records SET data = ?, hash = ? WHERE seq = ?", (link.data, link.hash, seq))
     connection.close()
 

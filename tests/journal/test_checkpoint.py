@@ -26,8 +26,7 @@ from tests.engine.fake import pair
 from tests.incidents.draw import draw
 from tests.incidents.incident import play
 
-from .conftest import entry
-from .test_chain import tamper
+from .conftest import entry, tamper
 
 PAIR = pair()
 INDEXES = ("records_of_a_run", "records_of_a_pair", "runs_of_a_pair")

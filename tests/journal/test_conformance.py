@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import io
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,8 +16,9 @@ from orchestrator.journal import Address, JournalStore, check_anchor, export, ve
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
 from orchestrator.model.plain import JSON
 from tests.fake_postgres import FakeServer
+from tests.processes import python
 
-from .conftest import RUN, STARTED, Place, entry, holder, name_of, opened
+from .conftest import RUN, STARTED, Place, entry, holder, name_of, opened, tamper
 
 
 @pytest.fixture(params=["file", "server", "fake"])
@@ -38,23 +35,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 def store(place: Place) -> Iterator[JournalStore]:
     with opened(place) as ready:
         yield ready
-
-
-def tamper(place: Place, statement: str) -> None:
-    """What somebody with every right does."""
-    if isinstance(place, Address):
-        import psycopg
-
-        with psycopg.connect(place.conninfo, autocommit=True) as connection:
-            connection.execute("SET search_path TO hamr")
-            connection.execute("ALTER TABLE records DISABLE TRIGGER USER")
-            connection.execute(statement)
-        return
-    file = place.path if isinstance(place, FakeServer) else place
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection_:
-        connection_.execute("DROP TRIGGER records_are_not_changed")
-        connection_.execute("DROP TRIGGER records_are_not_deleted")
-        connection_.execute(statement)
 
 
 def test_both_write_the_same_chain_to_the_letter(store: JournalStore) -> None:
@@ -314,14 +294,7 @@ def test_law_11_a_process_that_dies_between_two_statements_leaves_nothing_half_d
     with opened(place) as store:
         store.take_lock(holder("lock-a"))
         store.append(entry())
-    died = subprocess.run(
-        [sys.executable, "-c", DYING, name_of(place)],
-        check=False,
-        timeout=60,
-        capture_output=True,
-        text=True,
-    )
-    assert died.stdout.split() == ["9"] * 4, died.stderr
+    assert python("-c", DYING, name_of(place)).split() == ["9"] * 4
     with opened(place) as store:
         assert store.verify() == Verified(1, store.head())
         assert store.append(entry(), holding="lock-a").seq == 2

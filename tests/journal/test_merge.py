@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from orchestrator.model.journal import GENESIS, Entry, Head, Verified
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Operator
 
-from .conftest import entry, holder, opened
+from .conftest import entry, holder, opened, tamper
 
 BOB = Operator("bob", "desk")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -125,10 +124,7 @@ def test_a_chain_that_does_not_hold_is_refused(
     store: JournalStore, other: JournalStore, tmp_path: Path
 ) -> None:
     other.append(entry("lock.taken", lock="b"))
-    with sqlite3.connect(tmp_path / "emergency.db") as connection:
-        connection.execute("DROP TRIGGER records_are_not_changed")
-        connection.execute("UPDATE records SET by = 'mallory'")
-    connection.close()
+    tamper(tmp_path / "emergency.db", "UPDATE records SET by = 'mallory'")
     with pytest.raises(JournalDamaged, match=r"emergency\.db can't be merged: record 1: .* was changed"):
         merged(store, other)
     assert store.head().seq == 1

@@ -7,7 +7,6 @@ import itertools
 import os
 import random
 import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from orchestrator.journal.store import _PAGE, _want_lock
 from orchestrator.model.run import Operator
 from orchestrator.operations.finding import all_histories, outlines, summaries
 
-from .conftest import STARTED, entry, file_of, holder, ticking
+from .conftest import STARTED, entry, file_of, holder, tamper, ticking
 
 PAIRS = ("payments", "orders", "")
 RUNS = ("", "r1", "r2", "r3", "r4")
@@ -169,16 +168,13 @@ def test_records_that_were_left_alone_hold(mixed: JournalStore) -> None:
 def test_law_16_of_some_records_the_first_that_does_not_hold_is_found_and_no_other(
     mixed: JournalStore, place: Path
 ) -> None:
-    with closing(sqlite3.connect(place)) as file, file:
-        file.execute("DROP TRIGGER records_are_not_changed")
-        file.execute("DROP TRIGGER records_are_not_deleted")
-        file.execute("UPDATE records SET by = 'mallory' WHERE seq = 700")
-        file.execute("DELETE FROM records WHERE seq = 900")
+    changed = "UPDATE records SET by = 'mallory' WHERE seq = 700"
+    tamper(place, changed, "DELETE FROM records WHERE seq = 900")
     assert mixed.first_broken([*range(1, 700), *range(702, 900), 902]) is None
-    changed = mixed.first_broken([5, 700, 901])
-    assert changed is not None
-    assert changed.seq == 700
-    assert "it was changed after it was written" in changed.reason
+    broken = mixed.first_broken([5, 700, 901])
+    assert broken is not None
+    assert broken.seq == 700
+    assert "it was changed after it was written" in broken.reason
     for numbers in ([899, 901], [899, 900, 950]):
         missing = mixed.first_broken(numbers)
         assert missing is not None
@@ -197,9 +193,7 @@ def test_records_are_found_up_to_a_number(mixed: JournalStore) -> None:
 def test_an_outline_of_one_pair_reads_nothing_of_another(store: JournalStore, place: Path) -> None:
     store.append_all([entry("run.started", run="r1", pair="payments")])
     store.append_all([entry("run.started", run="r2", pair="orders")])
-    with closing(sqlite3.connect(place)) as file, file:
-        file.execute("DROP TRIGGER records_are_not_changed")
-        file.execute("UPDATE records SET data = '[' WHERE run = 'r1'")
+    tamper(place, "UPDATE records SET data = '[' WHERE run = 'r1'")
     outlined = store.outline(("run.finished",), begins=("run.started",), pair="orders")
     assert [record.run for record in outlined] == ["r2"]
     with pytest.raises(JournalDamaged):

@@ -18,6 +18,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, event_body
 from orchestrator.system.redaction import Redactor
+from tests.playbooks import changed
 from tests.report.happened import SAID
 from tests.steps import step
 
@@ -268,12 +269,8 @@ def test_a_planned_run_tells_the_org_that_the_last_transition_of_its_way_writes_
 
 
 def test_the_last_transition_of_the_way_counts_and_not_the_first() -> None:
-    transitions = tuple(
-        replace(transition, writes=(P, S)) if transition.name == "activate" else transition
-        for transition in shipped().transitions
-    )
     looked = read(shows(Status.PASSIVE), shows(Status.PASSIVE))
-    assert about(started(), looked, playbook=replace(shipped(), transitions=transitions)).org is P
+    assert about(started(), looked, playbook=changed(shipped(), "activate", writes=(P, S))).org is P
 
 
 def test_where_one_org_is_silent_a_planned_run_does_not_say_where_the_pair_stands() -> None:
@@ -289,11 +286,7 @@ def test_a_planned_run_that_finds_its_orgs_apart_goes_by_the_first_transition_th
 
 
 def test_law_09_the_survivor_of_an_emergency_is_told_whatever_the_order_of_writes() -> None:
-    transitions = tuple(
-        replace(transition, writes=(P, S)) if transition.name in ("declare", "activate") else transition
-        for transition in shipped().transitions
-    )
-    playbook = replace(shipped(), transitions=transitions)
+    playbook = changed(shipped(), "declare", "activate", writes=(P, S))
     emergency, looked = started(mode=Mode.EMERGENCY), read(DARK, shows(Status.PASSIVE))
     assert about(started(), read(*[shows(Status.PASSIVE)] * 2), playbook=playbook).org is P
     assert about(emergency, playbook=playbook).org is S

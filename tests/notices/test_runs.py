@@ -1,8 +1,12 @@
-"""Whole runs, and who was told what: real sockets, a real journal, the simulator's events."""
+"""Whole runs, and who was told what, by events and by channels: real sockets, a real journal; no receiver is ever in the way."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,15 +14,20 @@ from msgspec.structs import replace
 
 from orchestrator.errors import ExitCode, JournalUnavailable, Locked
 from orchestrator.journal import check_anchor, parse_anchor
-from orchestrator.model.events import Event, NoticeFailed, NoticeSent, WriteIntended
+from orchestrator.model.events import Event, NoticeFailed, NoticeSent, RunFinished, WriteIntended
 from orchestrator.model.journal import Entry, Record, Verified
+from orchestrator.model.org import Channel, EnvironmentKey, Occasion, Webhook
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
-from tests.e2e.pairs import Bench, simulated
+from orchestrator.system.keys import KeyRing
+from tests.datadog.servers import http
+from tests.e2e.pairs import Bench, exits, simulated
+
+from .receivers import Receiver, answering, channel, receiver, silent
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +49,7 @@ async def test_a_planned_run_tells_the_org_that_takes_over_its_start_each_status
     tmp_path: Path,
 ) -> None:
     async with simulated(tmp_path) as bench:
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        result = exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         assert titles(bench.sim, S) == [
             "hamr: sim PASSIVE → ACTIVE begins",
             "hamr: sim stands at FAILOVER",
@@ -76,8 +84,7 @@ async def test_law_16_every_head_that_was_told_or_printed_is_in_the_journal_that
 async def test_law_09_an_emergency_tells_the_survivor_alone_and_what_is_owed(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         bench.sim.set_dark(P, True)
-        result = await start(bench.session, EMERGENCY)
-        assert result.exit_code is ExitCode.OWING, result.ending
+        exits(await start(bench.session, EMERGENCY), ExitCode.OWING)
         assert titles(bench.sim, S) == [
             "hamr: sim PASSIVE → ACTIVE begins",
             "hamr: sim owes its primary FAILOVER",
@@ -87,8 +94,7 @@ async def test_law_09_an_emergency_tells_the_survivor_alone_and_what_is_owed(tmp
             "hamr: sim to ACTIVE ended: done, but owing",
         ]
         bench.sim.set_dark(P, False)
-        paid = await resume(bench.session, None)
-        assert paid.exit_code is ExitCode.DONE, paid.ending
+        exits(await resume(bench.session, None), ExitCode.DONE)
         assert titles(bench.sim, S)[6:] == [
             "hamr: sim to ACTIVE is taken up again",
             "hamr: sim to ACTIVE ended: done",
@@ -100,8 +106,7 @@ async def test_a_refusal_is_told_with_its_guards(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         bench.sim.foreign_write(P, Status.ONBOARDING, "bob@example.com")
         bench.sim.foreign_write(S, Status.ONBOARDING, "bob@example.com")
-        result = await start(bench.session, RunRequest("sim", Status.PASSIVE))
-        assert result.exit_code is ExitCode.REFUSED, result.ending
+        exits(await start(bench.session, RunRequest("sim", Status.PASSIVE)), ExitCode.REFUSED)
         assert titles(bench.sim, P) == [
             "hamr: sim ONBOARDING → PASSIVE begins",
             "hamr: sim was refused at transition enroll",
@@ -114,8 +119,7 @@ async def test_a_refusal_is_told_with_its_guards(tmp_path: Path) -> None:
 async def test_an_adoption_is_told_to_the_org_that_is_right(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         bench.sim.foreign_write(P, Status.RECOVERY, "bob@example.com")
-        result = await adopt(bench.session, S, "bob's typo")
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await adopt(bench.session, S, "bob's typo"), ExitCode.DONE)
         assert titles(bench.sim, S) == ["hamr: sim is made to agree on PASSIVE", "hamr: sim ended: done"]
         assert titles(bench.sim, P) == []
 
@@ -126,7 +130,6 @@ async def test_a_run_that_did_not_begin_tells_nobody(tmp_path: Path) -> None:
         other = bench.other_session()
         with pytest.raises(Locked):
             await start(other, TO_ACTIVE)
-        other.store.close()
         lock.release()
         assert [request.method for request in bench.sim.requests if request.method != "GET"] == []
 
@@ -141,8 +144,7 @@ async def test_a_pair_with_events_off_tells_nobody(tmp_path: Path) -> None:
 
 async def test_an_api_that_refuses_every_event_changes_nothing_in_the_run(tmp_path: Path) -> None:
     async with simulated(tmp_path, faults=[Fault(ClientError(403), path=EVENTS, times=None)]) as bench:
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         failed = noted(bench, "notice.failed")
         assert [record.data["title"] for record in failed] == [
             "hamr: sim PASSIVE → ACTIVE begins",
@@ -162,8 +164,7 @@ async def test_an_api_that_is_silent_about_events_does_not_hold_up_a_single_step
         known: list[int] = []
         controls = RunControl()
         controls.on_result = lambda _result: known.append(len(noted(bench, "notice.failed")))
-        result = await start(bench.session, TO_ACTIVE, controls=controls)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE, controls=controls), ExitCode.DONE)
         assert known == [0], "the result was known before anything was given up"
         reasons = [str(record.data["reason"]) for record in noted(bench, "notice.failed")]
         assert reasons == ["its answer was not there when the run ended: whether it arrived is not known"] * 4
@@ -194,8 +195,7 @@ async def test_a_second_ctrl_c_ends_the_run_and_then_its_notices(
         interrupting: list[asyncio.Task[None]] = []
         before = asyncio.all_tasks()
         controls.watchers = [Twice()]
-        result = await start(bench.session, TO_ACTIVE, controls=controls)
-        assert result.exit_code is ExitCode.UNKNOWN, result.ending
+        exits(await start(bench.session, TO_ACTIVE, controls=controls), ExitCode.UNKNOWN)
         assert len(noted(bench, "notice.failed")) == 3, "the beginning, the unknown write and the end"
         assert asyncio.all_tasks() == before
 
@@ -213,6 +213,129 @@ async def test_a_journal_that_takes_no_word_of_the_notices_still_takes_the_run(
             return append(store, entry, holding=holding)
 
         monkeypatch.setattr(type(store), "append", refusing)
-        result = await start(bench.session, TO_ACTIVE)
-        assert result.exit_code is ExitCode.DONE, result.ending
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
         assert len(bench.sim.events(S)) == 4
+
+
+# Channels
+
+
+def tells(bench: Bench, *channels: Channel, environ: Mapping[str, str]) -> None:
+    """Let these channels be told, whose addresses stand there."""
+    session = bench.session
+    session.pair = replace(session.pair, tell=channels, events=False)
+    session.environ = {**os.environ, **environ}
+    session.keys = KeyRing(session.environ, session.redactor)
+
+
+def noted_by_kind(bench: Bench, kind: str) -> list[tuple[object, object]]:
+    """(channel, title) of these records."""
+    records = bench.session.store.records(kinds=(kind,))
+    return [(record.data["channel"], record.data["title"]) for record in records]
+
+
+BEGINS, ENDED = "hamr: sim PASSIVE → ACTIVE begins", "hamr: sim to ACTIVE ended: done"
+
+
+async def test_a_run_tells_its_beginning_and_its_end_and_journals_both(tmp_path: Path) -> None:
+    async with receiver() as there, simulated(tmp_path) as bench:
+        tells(bench, channel(), environ=there.environ)
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
+        assert there.told == ["begun", "done"]
+        assert there.deliveries[1].body["next"]["command"] == "hamr plan sim --to PASSIVE"
+        assert noted_by_kind(bench, "notice.sent") == [("on_call", BEGINS), ("on_call", ENDED)]
+        assert noted_by_kind(bench, "notice.failed") == []
+        heads = [record.data["head"] for record in bench.session.store.records(kinds=("notice.sent",))]
+        assert heads == [delivery.body["head"] for delivery in there.deliveries]
+
+
+async def test_an_emergency_tells_that_it_owes(tmp_path: Path) -> None:
+    async with receiver() as there, simulated(tmp_path) as bench:
+        tells(bench, channel(), environ=there.environ)
+        bench.sim.set_dark(P, True)
+        await start(bench.session, replace(TO_ACTIVE, mode=Mode.EMERGENCY))
+        assert there.told == ["begun", "owing"]
+        bench.sim.set_dark(P, False)
+        await resume(bench.session, None)
+        assert there.told == ["begun", "owing", "begun", "done"]
+
+
+async def test_a_drill_is_told_under_its_own_word_alone(tmp_path: Path) -> None:
+    async with receiver() as there, simulated(tmp_path) as bench:
+        loud = channel(Occasion.BEGUN, Occasion.DONE)
+        drills = Channel("drills", loud.via, frozenset({Occasion.DRILL}))
+        tells(bench, loud, drills, environ=there.environ)
+        from orchestrator.model.events import DrillStarted
+
+        drill = bench.session.new_run()
+        bench.session.append(drill, DrillStarted(Status.ACTIVE, Status.PASSIVE))
+        await start(bench.session, TO_ACTIVE, drill=drill)
+        assert [name for name, _ in noted_by_kind(bench, "notice.sent")] == ["drills", "drills"]
+        assert [delivery.body["drill"] for delivery in there.deliveries] == [drill, drill]
+
+
+async def test_one_broken_channel_holds_up_neither_another_nor_a_step_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.notices.channels.PeopleChannel.patience", 0.5)
+    async with (
+        receiver(silent) as mute,
+        receiver(answering(http("500 Oops", b""))) as broken,
+        receiver() as well,
+        simulated(tmp_path) as bench,
+    ):
+        environ: dict[str, str] = {}
+        channels: list[Channel] = []
+        for name, there in (("mute", mute), ("broken", broken), ("well", well)):
+            via = Webhook(EnvironmentKey(f"{name}_URL"), EnvironmentKey("HOOK_SECRET"))
+            channels.append(Channel(name, via))
+            environ |= {f"{name}_URL": there.environ["HOOK_URL"], "HOOK_SECRET": there.environ["HOOK_SECRET"]}
+        tells(bench, *channels, environ=environ)
+        finished: list[float] = []
+        known: list[float] = []
+
+        class Watching:
+            def tell(self, event: Event) -> None:
+                if isinstance(event, RunFinished):
+                    finished.append(time.monotonic())
+
+        controls = RunControl()
+        controls.on_result = lambda _result: known.append(time.monotonic())
+        began = time.monotonic()
+        controls.watchers = [Watching()]
+        result = await start(bench.session, TO_ACTIVE, controls=controls)
+        ended = time.monotonic()
+        assert result.exit_code is ExitCode.DONE, result.ending
+        assert known[0] - began < 8, "no step has waited for a receiver"
+        assert known[0] - finished[0] < 1.0, "nor has the result"
+        assert ended - known[0] < 2.0, "and the end waits no longer than it may"
+        assert well.told == ["begun", "done"]
+        assert noted_by_kind(bench, "notice.sent") == [("well", BEGINS), ("well", ENDED)]
+        failed = noted_by_kind(bench, "notice.failed")
+        assert sorted(failed) == sorted(
+            (name, title) for name in ("broken", "mute") for title in (BEGINS, ENDED)
+        )
+
+
+async def test_a_run_that_is_stopped_tells_what_to_type(tmp_path: Path) -> None:
+    faults = [Fault(Silence(applied=False), method="POST", role=S, times=None)]
+    async with receiver() as there, simulated(tmp_path, faults=faults) as bench:
+        tells(bench, channel(Occasion.UNKNOWN, Occasion.STOPPED), environ=there.environ)
+        soon = replace(bench.session.playbook.timeouts, read=timedelta(seconds=0.5))
+        bench.session.playbook = replace(bench.session.playbook, timeouts=soon)
+        result = exits(await start(bench.session, TO_ACTIVE), ExitCode.UNKNOWN)
+        (delivery,) = there.deliveries
+        assert delivery.body["on"] == "unknown"
+        assert delivery.body["next"]["command"] == str(result.ending.next_steps[0])
+        assert delivery.body["next"]["why"] == result.ending.next_steps[0].why
+
+
+async def test_law_17_an_address_that_the_run_could_not_reach_is_in_no_record(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        environ = Receiver(url="http://127.0.0.1:1").environ
+        tells(bench, channel(), environ=environ)
+        assert (await start(bench.session, TO_ACTIVE)).exit_code is ExitCode.DONE
+        assert len(noted_by_kind(bench, "notice.failed")) == 2
+        whole = (tmp_path / "journal.db").read_bytes()
+        assert b"cAnArY" not in whole
+        assert b"canary-webhook" not in whole

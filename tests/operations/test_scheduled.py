@@ -21,9 +21,10 @@ from orchestrator.operations.run import start
 from orchestrator.operations.scheduled import cancel, scheduled_named, start_at
 from orchestrator.operations.status import read_status
 from orchestrator.system.clock import SystemClock
-from tests.e2e.pairs import Bench, simulated
+from tests.e2e.pairs import Bench, exits, simulated
 from tests.notices.receivers import channel, receiver
-from tests.notices.test_runs_told import tells
+from tests.notices.test_runs import tells
+from tests.playbooks import changed
 
 pytestmark = pytest.mark.anyio
 
@@ -62,9 +63,8 @@ class QuickClock(SystemClock):
 
 def quick(bench: Bench) -> QuickClock:
     """Such a clock, and no guards: the regions' telemetry is of their own time."""
-    clock, book = QuickClock(), bench.session.playbook
-    unguarded = tuple(replace(transition, guards=()) for transition in book.transitions)
-    bench.session.playbook = replace(book, transitions=unguarded, guards={}, probes={})
+    clock = QuickClock()
+    bench.session.playbook = replace(changed(bench.session.playbook, guards=()), guards={}, probes={})
     bench.session.clock = clock
     return clock
 
@@ -131,7 +131,6 @@ async def test_it_is_cancelled_from_elsewhere(tmp_path: Path) -> None:
         clock.meanwhile = cancels
         with pytest.raises(Interrupted, match="was cancelled by bob@desk: the freeze is on"):
             await start_at(bench.session, TO_ACTIVE, clock.until)
-        bob.store.close()
         assert kinds(bench) == ["run.scheduled", "run.cancelled"]
         assert bench.sim.requests == ()
 
@@ -140,8 +139,7 @@ async def test_a_cancellation_that_comes_just_before_its_beginning_stops_it(tmp_
     async with simulated(tmp_path) as bench:
         run = bench.session.new_run()
         bench.session.append(run, RunCancelled("just in time"))
-        result = await start(bench.session, TO_ACTIVE, run=run)
-        assert result.exit_code is ExitCode.INTERRUPTED
+        result = exits(await start(bench.session, TO_ACTIVE, run=run), ExitCode.INTERRUPTED)
         assert result.ending.message == "cancelled by alice@laptop: just in time"
         assert bench.posts() == []
 
@@ -219,7 +217,6 @@ async def test_law_12_who_holds_the_pair_when_the_time_has_come_goes_first(tmp_p
         clock.meanwhile = lambda: take_lock(bob, bob.new_run(), take_over=False)
         with pytest.raises(Locked):
             await start_at(bench.session, TO_ACTIVE, clock.until)
-        bob.store.close()
         assert kinds(bench) == ["run.scheduled", "run.cancelled"]
         assert there.told == ["waiting", "stopped"]
         waiting, stopped = (delivery.body for delivery in there.deliveries)

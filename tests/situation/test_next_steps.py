@@ -1,4 +1,4 @@
-"""What to type next, decided in one place (law 15)."""
+"""What to type next, decided in one place (law 15); and how times, spans and names are said."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, 
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
 from orchestrator.situation.state import RunState
+from orchestrator.situation.wording import author, printable
 from tests.report.scenes import (
     ACTIVATE,
     DECLARE,
@@ -313,3 +314,18 @@ def test_law_15_a_run_that_met_somebody_while_it_looked_for_its_write_asks_them_
     went_over = midway()
     went_over.overrides = {"alone": "carol agrees"}
     assert typed(after_a_run(replace(of, state=went_over)))[0] == f"hamr resume {RUN}"
+
+
+# How names and texts from outside are said
+
+
+def test_a_runs_stamp_is_said_as_its_operator_and_its_id() -> None:
+    assert author("bob+hamr-20260528-163000-k3f9-2@laptop") == "bob@laptop in run 20260528-163000-k3f9"
+    assert author("alice@example.com") == "alice@example.com"
+    assert author("") == "somebody whom the record does not name"
+
+
+def test_control_characters_and_endless_texts_are_not_passed_on() -> None:
+    assert printable("a\x1b[31mb\n") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
+    assert printable("x" * 121) == "x" * 119 + "…"
+    assert printable("é à 日本") == "é à 日本"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +13,7 @@ from msgspec import Struct
 from orchestrator.model.org import Secret
 from orchestrator.system.log import bind, configure, logger
 from orchestrator.system.redaction import Redactor
+from tests.processes import python
 
 from .shared import knowing
 
@@ -207,9 +206,7 @@ def test_a_stream_that_cannot_be_written_stops_nothing() -> None:
 
 def loaded(code: str) -> str:
     check = "print([name for name in ('structlog', 'rich', 'httpx', 'asyncio') if name in sys.modules])"
-    return subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\n{check}"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return python("-c", f"import sys\n{code}\n{check}").strip()
 
 
 def test_importing_the_log_is_cheap() -> None:

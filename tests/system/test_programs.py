@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from orchestrator.system.programs import (
 )
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, pair_at
+from tests.processes import python as python_printed
 
 from .shared import knowing, processes_in, runs
 
@@ -115,10 +115,7 @@ def test_nothing_of_our_own_input_can_be_read() -> None:
         "programs = LocalPrograms(os.environ, Redactor(), SystemClock())\n"
         "print(asyncio.run(programs.run(Program(('cat',)), {})).output)"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], input="payments", capture_output=True, text=True, check=True
-    )
-    assert shown.stdout == "\n"
+    assert python_printed("-c", code, input="payments") == "\n"
 
 
 async def test_what_is_printed_right_after_the_program_ended_is_kept_too() -> None:
