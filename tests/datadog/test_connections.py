@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.system.clock import SystemClock
+from tests.clock import HandClock
 
 from .orgs import PATIENT, client, draft, pair_at
 from .servers import CA, http, raw_server, says, slow_way
@@ -41,23 +42,6 @@ PASSIVE = http(
 )
 DENIED = http("401 Unauthorized", b'{"errors": ["Unauthorized"]}')
 NOWHERE = "http://127.0.0.1:9"
-
-
-class HandClock(Struct):
-    """A clock that goes on when a test says so."""
-
-    seconds: float = 1000.0
-    suspended: float = 0.0
-    """Seconds for which the machine was suspended: the wall clock went on, and the monotonic one did not."""
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 22, 3, 15, tzinfo=UTC) + timedelta(seconds=self.seconds + self.suspended)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 def world(
@@ -82,7 +66,7 @@ async def test_law_06_a_write_whose_connection_took_too_long_is_not_sent() -> No
     clock = HandClock()
 
     async def twelve_seconds() -> None:
-        clock.seconds += 12
+        clock.advance(12)
 
     async with (
         raw_server(answers, "server.pem") as server,
@@ -103,7 +87,7 @@ async def test_law_18_a_write_does_not_leave_after_a_suspension_while_its_connec
     clock = HandClock()
 
     async def asleep() -> None:
-        clock.suspended += 60
+        clock.wall += timedelta(seconds=60)
 
     async with (
         raw_server(answers, "server.pem") as server,
@@ -122,7 +106,7 @@ async def test_law_06_a_connection_that_was_closed_meanwhile_is_not_opened_again
     clock = HandClock()
 
     async def twelve_seconds() -> None:
-        clock.seconds += 12
+        clock.advance(12)
 
     async with (
         raw_server(answers_once, "server.pem") as server,
@@ -413,11 +397,6 @@ async def test_law_21_what_answers_without_the_apis_tls_is_in_its_place(
     assert isinstance(sight, Hampered | Unreachable)
     assert sight.reason.endswith(f": {why}")
     assert isinstance(sight, Hampered) is hampered
-
-
-async def test_a_ca_of_the_inventory_is_trusted_beside_the_usual_ones() -> None:
-    async with raw_server(answers, "server.pem") as server, world(server.url, ca=CA) as orgs:
-        assert (await orgs.read(Role.SECONDARY)).status is Status.PASSIVE
 
 
 @pytest.mark.parametrize("ca", ["/no/such/ca.pem", __file__])

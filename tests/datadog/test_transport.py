@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -22,6 +21,7 @@ from orchestrator.datadog.transport import Exchanged, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.org import EnvironmentKey, Org, Wire
 from orchestrator.model.status import Both, Role
+from tests.clock import HandClock
 from tests.processes import python
 from tests.steps import typed
 
@@ -235,22 +235,6 @@ def test_an_org_without_tls_loads_no_certificates(monkeypatch: pytest.MonkeyPatc
 US, EU, ELSEWHERE = "https://api.us.example", "https://api.eu.example", "https://api.ap.example"
 
 
-class Clock:
-    """Time that goes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
 def orgs(primary: str, secondary: str) -> Both[Org]:
     key = EnvironmentKey("A")
     made = (
@@ -276,7 +260,7 @@ def answer(code: int, **headers: str) -> httpx.Response:
 async def test_a_pair_waits_for_a_site_that_had_enough_and_no_longer_than_ten_seconds(
     response: httpx.Response, waited: float
 ) -> None:
-    clock = Clock()
+    clock = HandClock(seconds=100.0)
     sites = Sites(clock)
     sites.heard(EU, response)
     await sites.wait_for(orgs(US, ELSEWHERE))

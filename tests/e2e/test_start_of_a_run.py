@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from orchestrator.operations.holding import FirstLook
 from orchestrator.operations.run import start
 from orchestrator.simulator import SimulatorConfig
 from tests.cli.lab import Lab, laboratory
+from tests.clock import HandClock
 from tests.datadog.servers import CA, listening, pump
 
 from .pairs import exits, simulated
@@ -182,31 +183,11 @@ class Asked(Struct):
         raise NotImplementedError
 
 
-class Hands(Struct):
-    """Two clocks that a test moves."""
-
-    wall: float = 1e9
-    seconds: float = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.wall, UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.pass_by(seconds)
-
-    def pass_by(self, seconds: float) -> None:
-        self.wall += seconds
-        self.seconds += seconds
-
-
 BEGUN = ["read primary", "read secondary", "identify primary", "identify secondary"]
 
 
-async def first_look() -> tuple[FirstLook, Asked, Hands]:
-    world, clock = Asked(), Hands()
+async def first_look() -> tuple[FirstLook, Asked, HandClock]:
+    world, clock = Asked(), HandClock()
     look = FirstLook(world, clock)
     look.begin()
     await asyncio.sleep(0)
@@ -217,7 +198,7 @@ async def first_look() -> tuple[FirstLook, Asked, Hands]:
 
 async def test_what_was_asked_already_is_not_asked_again_and_only_once_handed_over() -> None:
     look, world, clock = await first_look()
-    clock.pass_by(0.9)
+    clock.advance(0.9)
     readings = await asyncio.gather(*(look.read(role) for role in Role))
     assert [reading.role for reading in readings] == [P, S]
     assert [(await look.identify(role)).role for role in Role] == [P, S]
@@ -249,7 +230,7 @@ async def test_law_18_a_first_look_that_waited_or_that_a_suspension_came_between
     wall: float, monotonic: float
 ) -> None:
     look, world, clock = await first_look()
-    clock.wall += wall
+    clock.wall += timedelta(seconds=wall)
     clock.seconds += monotonic
     await look.read(P)
     assert world.log == [*BEGUN, "read primary"]
@@ -258,7 +239,7 @@ async def test_law_18_a_first_look_that_waited_or_that_a_suspension_came_between
 
 async def test_a_look_that_nobody_wanted_is_broken_off() -> None:
     world = Asked()
-    look = FirstLook(world, Hands())
+    look = FirstLook(world, HandClock())
     look.begin()
     tasks = list(look.begun.values())
     await asyncio.sleep(0)

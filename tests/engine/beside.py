@@ -24,9 +24,10 @@ from orchestrator.model.guard import (
 )
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, ProgramEnded, Question, Reply
 from orchestrator.model.status import Role, Status
+from tests.clock import HandClock
 from tests.playbooks import changed
 
-from .fake import PLAYBOOK, Bench, FakeClock, FakeWorld, S, bench, record
+from .fake import PLAYBOOK, Bench, FakeWorld, S, bench, record
 
 AGENTS = Probe("agents", Metric(S, "sum:datadog.agent.running{*}"))
 
@@ -35,7 +36,7 @@ AGENTS = Probe("agents", Metric(S, "sum:datadog.agent.running{*}"))
 class FakeProber:
     """Answers `values[probe]` one after the other, the last one for ever; None is no data, an exception is raised."""
 
-    clock: FakeClock
+    clock: HandClock
     values: dict[str, list[Value | None]] = field(default_factory=dict)
     takes: float = 0.0
     """Seconds on the clock that each answer takes."""
@@ -57,7 +58,7 @@ class FakeProber:
 class FakePrograms:
     """Ends each program with the next of `ends[first word]`, 0 where there is none."""
 
-    clock: FakeClock
+    clock: HandClock
     ends: dict[str, list[int]] = field(default_factory=dict)
     takes: float = 0.0
     run_: list[str] = field(default_factory=list)
@@ -80,7 +81,7 @@ class FakePrograms:
 class FakePeople:
     """Answers with the next of `replies`; with none left there is nobody to ask."""
 
-    clock: FakeClock
+    clock: HandClock
     replies: list[Reply] = field(default_factory=list)
     takes: float = 0.0
     questions: list[Question] = field(default_factory=list)
@@ -103,7 +104,7 @@ class FakePeople:
 class Beside:
     """All three, on one clock."""
 
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: HandClock = field(default_factory=HandClock)
     prober: FakeProber = field(init=False)
     programs: FakePrograms = field(init=False)
     people: FakePeople = field(init=False)

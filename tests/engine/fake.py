@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -55,12 +55,12 @@ from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, replay
+from tests.clock import START, HandClock
 from tests.playbooks import changed
 from tests.steps import step
 
 E = TypeVar("E")
 P, S = Role.PRIMARY, Role.SECONDARY
-START = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
 UUIDS = Both("550e8400-e29b-41d4-a716-446655440000", "660e8400-e29b-41d4-a716-446655440000")
 RUN = "20261122-030000-test"
 KEY = EnvironmentKey("KEY")
@@ -89,28 +89,6 @@ def pair(mirrors: Mirrors = Mirrors.NO) -> Pair:
     return Pair("payments", ORGS, mirrors)
 
 
-@dataclass
-class FakeClock:
-    wall: datetime = START
-    seconds: float = 1000.0
-    on_sleep: list[Callable[[], None]] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-        for act in self.on_sleep:
-            act()
-
-    def advance(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
-        self.seconds += seconds
-
-
 def record(role: Role, status: int, by: str = "admin@example.com", at: datetime | None = None) -> HamrRecord:
     return HamrRecord(
         UUIDS[role],
@@ -137,7 +115,7 @@ class FakeWorld:
     403-applied, 429-applied, late-connection.
     """
 
-    clock: FakeClock
+    clock: HandClock
     records: dict[Role, HamrRecord | None] = field(default_factory=dict)
     sights: dict[Role, Sight] = field(default_factory=dict)
     """What an org answers instead of its record."""
@@ -364,7 +342,7 @@ class Bench:
     """An engine, its world, and what it told."""
 
     world: FakeWorld
-    clock: FakeClock
+    clock: HandClock
     notes: Notes
     engine: Engine
 
@@ -404,7 +382,7 @@ def bench(
     renames: str | None = None,
 ) -> Bench:
     """`script`, `mirrored` and `renames` are the world's; an org that is dark refuses connections."""
-    clock = world.clock if world else FakeClock()
+    clock = world.clock if world else HandClock()
     if world is None:
         world = FakeWorld(clock)
         world.records = {} if start is Status.ABSENT else {P: record(P, start), S: record(S, start)}

@@ -12,9 +12,10 @@ from orchestrator.model.events import Event, GuardOverridden, OwedSettled, PairA
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from tests.clock import START
 from tests.steps import typed
 
-from .fake import DARK, RUN, START, Bench, P, S, bench, record, resumed, started
+from .fake import DARK, RUN, Bench, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 

@@ -15,9 +15,10 @@ from orchestrator.model.reading import Change, Draft, HamrRecord, Present
 from orchestrator.model.run import End, Ending, Mode
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
+from tests.clock import START
 from tests.steps import typed
 
-from .fake import DARK, RUN, START, Bench, Died, P, S, bench, record, resumed, started
+from .fake import DARK, RUN, Bench, Died, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,9 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
+from tests.clock import START
 
-from .fake import START, UUIDS, WAY_OUT, Bench, P, S, bench, dies, record, resumed
+from .fake import UUIDS, WAY_OUT, Bench, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
 

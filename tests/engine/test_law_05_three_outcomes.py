@@ -20,21 +20,9 @@ from orchestrator.model.events import (
 from orchestrator.model.reading import Draft, HamrRecord, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
+from tests.clock import START
 
-from .fake import (
-    PLAYBOOK,
-    RUN,
-    SERVER_ADVANCES,
-    START,
-    P,
-    S,
-    bench,
-    cancelled,
-    dies,
-    record,
-    resumed,
-    started,
-)
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, P, S, bench, cancelled, dies, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 

@@ -25,6 +25,7 @@ from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
+from tests.clock import START
 from tests.playbooks import changed
 from tests.steps import typed
 
@@ -33,7 +34,6 @@ from .fake import (
     PLAYBOOK,
     RUN,
     SERVER_ADVANCES,
-    START,
     Bench,
     Died,
     P,

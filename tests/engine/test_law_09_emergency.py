@@ -40,22 +40,10 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
+from tests.clock import START
 from tests.playbooks import changed
 
-from .fake import (
-    DARK,
-    PLAYBOOK,
-    SERVER_ADVANCES,
-    START,
-    WAY_OUT,
-    Bench,
-    P,
-    S,
-    bench,
-    record,
-    resumed,
-    started,
-)
+from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, WAY_OUT, Bench, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 

@@ -28,25 +28,11 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_pair
 from orchestrator.situation.state import RunState
+from tests.clock import START, HandClock
 from tests.steps import typed
 
 from .beside import Beside, guarded
-from .fake import (
-    PLAYBOOK,
-    RUN,
-    START,
-    UUIDS,
-    Bench,
-    FakeClock,
-    FakeWorld,
-    P,
-    S,
-    bench,
-    dies,
-    record,
-    resumed,
-    started,
-)
+from .fake import PLAYBOOK, RUN, UUIDS, Bench, FakeWorld, P, S, bench, dies, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
@@ -327,10 +313,10 @@ async def test_law_06_a_write_is_told_by_when_it_has_to_leave() -> None:
 # Clocks of two machines
 
 
-class RightClock(FakeClock):
+class RightClock(HandClock):
     """The servers' clock, where this machine's own is ahead of it."""
 
-    def __init__(self, ours: FakeClock, ahead: timedelta) -> None:
+    def __init__(self, ours: HandClock, ahead: timedelta) -> None:
         super().__init__()
         self.ours, self.ahead = ours, ahead
 

@@ -24,8 +24,9 @@ from orchestrator.model.reading import Draft, Identity, NotSent
 from orchestrator.model.run import End, Ending, Mode, Operator
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState
+from tests.clock import START
 
-from .fake import DARK, PLAYBOOK, RUN, SERVER_ADVANCES, START, UUIDS, Bench, Notes, P, S, bench, pair, record
+from .fake import DARK, PLAYBOOK, RUN, SERVER_ADVANCES, UUIDS, Bench, Notes, P, S, bench, pair, record
 
 pytestmark = pytest.mark.anyio
 

@@ -16,10 +16,11 @@ from orchestrator.model.reading import Absent, Denied, Present, Sight, Unreadabl
 from orchestrator.model.run import End, Mode
 from orchestrator.model.situation import OpenRun, PhaseName
 from orchestrator.model.status import Both, Role, Status
+from tests.clock import START
 from tests.playbooks import changed, without
 from tests.steps import typed
 
-from .fake import DARK, PLAYBOOK, START, Bench, P, S, bench, look, record, started
+from .fake import DARK, PLAYBOOK, Bench, P, S, bench, look, record, started
 
 pytestmark = pytest.mark.anyio
 

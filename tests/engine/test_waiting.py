@@ -23,10 +23,10 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import End, Mode, Operator
 from orchestrator.model.status import Status
 from orchestrator.situation.state import RunState
+from tests.clock import HandClock as StillClock
 
 from .beside import AGENTS, Beside, guarded, measuring
 from .fake import PLAYBOOK, RUN, FakeWorld, Notes, P, S, pair, record, resumed
-from .fake import FakeClock as StillClock
 
 pytestmark = pytest.mark.anyio
 

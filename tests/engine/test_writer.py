@@ -15,8 +15,9 @@ from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
 from orchestrator.situation.link import draft
 from orchestrator.situation.state import replay
+from tests.clock import START
 
-from .fake import RUN, START, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
+from .fake import RUN, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
 
 STAMP = "alice+hamr-20261122-030000-test-1@laptop"
 ELSEWHERE = "00000000-0000-4000-8000-000000000000"
