@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import Fault, Slow
+from orchestrator.system import log
+from tests.cli.lab import PLAYBOOK
 
 from .conftest import NAMES
-from .lab import FleetLab
+from .lab import FleetLab, laboratory
 from .test_run import ACTIVE, PASSIVE
 
 RUN = ("fleet", "run", "--all", "--to", "ACTIVE", "--emergency", "--reason", "us1 is dark", "--yes")
@@ -24,6 +28,15 @@ RUN = ("fleet", "run", "--all", "--to", "ACTIVE", "--emergency", "--reason", "us
 def darken(lab: FleetLab, pair: str, *roles: Role, dark: bool = True, silent: bool = False) -> None:
     for role in roles:
         lab.of(pair).do(lambda role=role: lab.sims[pair].set_dark(role, dark, silent=silent))  # type: ignore[misc]
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
+    """Five pairs, of which one that is slow to answer is not yet dead."""
+    monkeypatch.chdir(tmp_path)
+    with laboratory(tmp_path, NAMES, playbook=PLAYBOOK.replace("deadline: 600ms", "deadline: 2s")) as found:
+        yield found
+    log.configure()
 
 
 def test_law_09_those_that_lost_an_org_are_moved_and_owe_and_resume_delivers(lab: FleetLab) -> None:
