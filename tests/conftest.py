@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 
@@ -58,6 +59,13 @@ def team(url: str) -> Address:
 
 
 ASKED_AGAIN = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)
+
+
+def pytest_configure() -> None:
+    """What whoever started the tests has ignored (nohup, a job in the background of a script) is not ignored by what they start."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(tryfirst=True)
