@@ -8,7 +8,6 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -101,7 +100,7 @@ def _finished_by(view: View, status: Status | None = None) -> str:
         if view.playbook.route(status, view.open_run.goal) is None:
             return f", and no transition leads there from {status}{place}"
         return f", and an emergency does not lead there from {status}{place}"
-    if view.stopped_for in STOPS_AGAIN:
+    if view.stops_again:
         return f", and stopped for a write that was not its own{place}"
     return ": resume finishes it"
 

@@ -37,6 +37,11 @@ class View(Struct, frozen=True):
         return None if left is None else left.stopped_for
 
     @property
+    def stops_again(self) -> bool:
+        """Whether that, taken up, stops for the same write of somebody else's again."""
+        return self.stopped_for in STOPS_AGAIN
+
+    @property
     def set_back(self) -> tuple[Role, Attempt] | None:
         """The org that shows a write of ours which had been given up, and came late; None where none does."""
         for role in Role:
@@ -74,7 +79,7 @@ def is_settled_by_adopting(view: View) -> bool:
     """Whether a person has to say what is true before a debt is settled: resumed, its run would stop again, or be refused."""
     primary, secondary = (view.status(role) for role in Role)
     stays = primary is not None and primary is secondary and out_of_reach(view, primary)
-    return view.stopped_for in STOPS_AGAIN or stays
+    return view.stops_again or stays
 
 
 def resume(view: View) -> NextStep:

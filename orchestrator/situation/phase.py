@@ -23,7 +23,6 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
-    STOPS_AGAIN,
     Change,
     Denied,
     Hampered,
@@ -150,7 +149,7 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
     elif view.owed is not None and not floor.ours:
         # A mirror that healed old over ours is put right with what is owed; over anybody else's, only where somebody says so.
         steps.append(resume.overriding("reverted"))
-    elif view.owed is not None or (view.open_run is not None and view.stopped_for not in STOPS_AGAIN):
+    elif view.owed is not None or (view.open_run is not None and not view.stops_again):
         steps.insert(0, resume)
     match beneath:
         case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
@@ -271,9 +270,8 @@ def _hampered(view: View, hampered: tuple[Role, ...], living: Role | None) -> Ph
 
 
 def _resumable(view: View) -> tuple[NextStep, ...]:
-    """To take up what is left, unless it would stop for that same write of somebody else's again."""
     left = view.open_run is not None or view.owed is not None
-    return (commands.resume(view),) if left and view.stopped_for not in STOPS_AGAIN else ()
+    return (commands.resume(view),) if left and not view.stops_again else ()
 
 
 def _remedies(view: View, hampered: tuple[Role, ...]) -> tuple[str, ...]:
@@ -320,11 +318,11 @@ def _way_on(view: View, living: Role | None) -> _WayOn:
             (),
             waiting,
         )
-    debt, again = "", view.stopped_for in STOPS_AGAIN
+    debt = ""
     if view.owed is not None:
-        told = "adopt" if again else "resume"
+        told = "adopt" if view.stops_again else "resume"
         debt = f"{gone} is owed {status} since {utc(view.owed.since)}: once it answers, {told} tells it. "
-    if view.open_run is not None and not again and commands.can_finish_alone(view, living):
+    if view.open_run is not None and not view.stops_again and commands.can_finish_alone(view, living):
         return _WayOn(
             f"{debt}Run {view.open_run.run} to {view.open_run.goal} is open, "
             f"and can be finished as an emergency with {here} alone.",

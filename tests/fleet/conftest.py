@@ -12,6 +12,7 @@ from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.system import log
+from tests.cli.lab import PLAYBOOK
 
 from .lab import FleetLab, laboratory
 
@@ -25,9 +26,17 @@ def names() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> Iterator[FleetLab]:
+def playbook() -> str:
+    """That of a laboratory."""
+    return PLAYBOOK
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], playbook: str
+) -> Iterator[FleetLab]:
     monkeypatch.chdir(tmp_path)
-    with laboratory(tmp_path, names) as found:
+    with laboratory(tmp_path, names, playbook=playbook) as found:
         yield found
     log.configure()  # the commands sent the log to streams that are closed now
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +13,10 @@ from orchestrator.model.events import FleetPairEnded, FleetStarted, JournalMoved
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.sources import Sources
 from orchestrator.simulator import Fault, Slow
-from orchestrator.system import log
 from tests.cli.lab import PLAYBOOK
 
 from .conftest import NAMES
-from .lab import FleetLab, laboratory
+from .lab import FleetLab
 from .test_run import ACTIVE, PASSIVE
 
 RUN = ("fleet", "run", "--all", "--to", "ACTIVE", "--emergency", "--reason", "us1 is dark", "--yes")
@@ -31,12 +28,9 @@ def darken(lab: FleetLab, pair: str, *roles: Role, dark: bool = True, silent: bo
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetLab]:
-    """Five pairs, of which one that is slow to answer is not yet dead."""
-    monkeypatch.chdir(tmp_path)
-    with laboratory(tmp_path, NAMES, playbook=PLAYBOOK.replace("deadline: 600ms", "deadline: 2s")) as found:
-        yield found
-    log.configure()
+def playbook() -> str:
+    """By it an org that is slow to answer is not yet dead."""
+    return PLAYBOOK.replace("deadline: 600ms", "deadline: 2s")
 
 
 def test_law_09_those_that_lost_an_org_are_moved_and_owe_and_resume_delivers(lab: FleetLab) -> None:
