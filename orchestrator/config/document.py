@@ -131,9 +131,13 @@ class Document(Struct, frozen=True):
         return told
 
     def problems_with(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
-        """All that is wrong with the text, findings included, each once, in the order of the file."""
-        placed = [self._problem(finding) for finding in findings]
-        every = dict.fromkeys([*self.problems, *placed])
+        """All that is wrong with the text, findings included, each once, in the order of the file.
+
+        What a value is found to be says nothing where the YAML of that value is wrong.
+        """
+        misread = {(problem.line, problem.column) for problem in self.problems}
+        told = (each for each in findings if each.at_key or self.place(each.steps) not in misread)
+        every = dict.fromkeys([*self.problems, *map(self._problem, told)])
         return tuple(sorted(every, key=lambda problem: (problem.line, problem.column)))
 
 

@@ -156,23 +156,24 @@ class _Validating:
             for name, item in value.items()
             if name in keys
         }
+        misspelt = {near for name in value if name not in keys for near in meant(name, keys)}
         for name, key in keys.items():
-            if name not in value and key.field.required and not key.kind:
+            if name not in value and name not in misspelt and key.field.required and not key.kind:
                 about = descriptions(kind.cls).get(key.field.name, "")
                 message = f'"{name}" is missing{where(steps)}' + (
                     f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
                 )
                 self.findings.append(Finding(steps, message, at_key=True))
         if issubclass(kind.cls, Form) and kind.cls.one_of is not None:
-            self._one_kind(kind.cls.one_of, value, steps)
+            self._one_kind(kind.cls.one_of, value, misspelt, steps)
         for name, item in value.items():
             if name not in keys and item is not None and len(self.findings) <= MOST_FINDINGS:
                 self._unknown_key(name, item, keys, values, steps)
         return values
 
-    def _one_kind(self, wanted: OneOf, value: dict[str, JSON], steps: Steps) -> None:
+    def _one_kind(self, wanted: OneOf, value: dict[str, JSON], misspelt: set[str], steps: Steps) -> None:
         named = [key for key in wanted.kinds if key in value]
-        if len(named) == 1:
+        if len(named) == 1 or (not named and not misspelt.isdisjoint(wanted.kinds)):
             return
         message = (wanted.many if named else wanted.none).format(
             name=steps[-1],

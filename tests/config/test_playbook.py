@@ -95,7 +95,7 @@ def test_what_is_left_out_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("name: small", "nam: small", ['1:1: "name" is missing: the playbook\'s name', '2:1: "nam" is not a known key; did you mean "name"?']),
+        ("name: small", "nam: small", ['2:1: "nam" is not a known key; did you mean "name"?']),
         ("stops: [PASSIVE, ACTIVE]", "stops: [PASSIVE, ACTVE]", ['3:18: "ACTVE" is not a status to go to (ONBOARDING, PASSIVE, FAILOVER, ACTIVE or RECOVERY); did you mean "ACTIVE"?']),
         ("stops: [PASSIVE, ACTIVE]", "stops: [PASSIVE, passive]", ['3:18: "passive" is not a status to go to (ONBOARDING, PASSIVE, FAILOVER, ACTIVE or RECOVERY); did you mean "PASSIVE"?']),
         ("stops: [PASSIVE, ACTIVE]", "stops: []", ["3:8: this is empty, and at least one is wanted"]),
@@ -112,10 +112,10 @@ def test_what_is_left_out_has_its_default() -> None:
         ("guards: [calm]", "guards: [calm]\n    advances: servr", ['12:15: "servr" is not who makes the move (client or server); did you mean "server"?']),
         ("{for: 5m}", "{for: 60}", ['6:18: a duration needs a unit (ms, s, m, h, d); did you mean "60s"?']),
         ("{for: 5m}", "{for: 0s}", ["6:18: 0s is out of bounds: between 1ms and 365d"]),
-        ("{for: 5m}", "{four: 5m}", ['6:5: "for" is missing in guards.calm.quiet: how long it has to have been quiet', '6:13: "four" is not a known key in guards.calm.quiet; did you mean "for"?']),
+        ("{for: 5m}", "{four: 5m}", ['6:13: "four" is not a known key in guards.calm.quiet; did you mean "for"?']),
         ("{for: 5m}", "5m", ["6:12: expected a mapping (name: value), found text"]),
         ("quiet: {for: 5m}", "located:", ['6:5: "located" has no value: give it a value, or leave it out ({} is an empty mapping, [] an empty list)']),
-        ("quiet: {for: 5m}", "quite: {for: 5m}", ['5:3: the guard "calm" asks nothing: give it one kind (quiet, reachable, located, window, probe, approved, all, any or not)', '6:5: "quite" is not a known key in guards.calm; did you mean "quiet"?']),
+        ("quiet: {for: 5m}", "quite: {for: 5m}", ['6:5: "quite" is not a known key in guards.calm; did you mean "quiet"?']),
         ("quiet: {for: 5m}", "reachable: {org: all}", ['6:22: "all" is not which orgs (primary, secondary or both)']),
         ("quiet: {for: 5m}", "window: {zone: Europe/Pari}", ['6:20: "Europe/Pari" is not a time zone, such as Europe/Paris or UTC; did you mean "Europe/Paris"?']),
         ("quiet: {for: 5m}", "window: {zone: Europe}", ['6:20: "Europe" is not a time zone']),
@@ -126,6 +126,8 @@ def test_what_is_left_out_has_its_default() -> None:
         ("quiet: {for: 5m}", "window: {zone: UTC, freezes: [{from: 2026-02-30, until: 2026-03-01}]}", ["6:42: 2026-02-30 is not a date"]),
         ("quiet: {for: 5m}", "window: {zone: UTC, freezes: [{from: 20.12.2026, until: 2026-12-21}]}", ['6:42: expected a date such as 2026-12-20, found the text "20.12.2026"']),
         ("schema: 1", "schema: 1\nresend: 11", ["2:9: expected a whole number from 0 to 10, found the number 11"]),
+        ("schema: 1", "schema: 1\nresend: 01", ["2:9: a number that begins with 0 is 8-based to some YAML readers and 10-based to others: leave the 0 out, or put it in quotes where it is meant as text"]),
+        ("schema: 1", "schema: 1\nresend: !!str 1", ["2:9: tags (!…) are not supported: leave it out; texts may be put in quotes"]),
         ("schema: 1", "schema: 1\nresend: true", ["2:9: expected a whole number from 0 to 10, found true"]),
         ("schema: 1", "schema: 1\nremember: [5]", ["2:12: expected text, found the number 5: put it in quotes"]),
         ("schema: 1", "schema: 1\nremember:", ['2:1: "remember" has no value: give it a value, or leave it out ({} is an empty mapping, [] an empty list)']),
@@ -172,7 +174,6 @@ def test_what_stands_below_a_misspelt_key_is_judged_as_what_was_meant() -> None:
     text = text.replace("guards: [calm]", "gaurds: [calm, clam]")
     assert said_of_playbook(text) == [
         '4:1: "guard" is not a known key; did you mean "guards"?',
-        '6:5: "for" is missing in guard.calm.quiet: how long it has to have been quiet',
         '6:13: "fro" is not a known key in guard.calm.quiet; did you mean "for"?',
         '6:18: "5 min" is not a duration: write a number and a unit (ms, s, m, h, d), such as 60s, 1h30m or 250ms',
         '11:5: "gaurds" is not a known key in item 1 of transitions; did you mean "guards"?',

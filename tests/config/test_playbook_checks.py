@@ -231,7 +231,7 @@ def test_the_host_of_a_page_is_read_in_lower_case_and_the_rest_as_it_stands() ->
         ("run: [./bin/moved, payments]", "run: [./bin/moved, 5]", ["12:34: expected text, found the number 5: put it in quotes"]),
         ("run: [./bin/moved, payments]", "run: ./bin/moved", ["12:20: expected a list ([…]), found text"]),
         # one kind
-        ("command: {run: [./bin/moved, payments]}", "cmd: {}", ['11:3: the probe "moved" reads nothing: give it one kind (metric, monitor, http or command)', '12:5: "cmd" is not a known key in probes.moved; did you mean "command"?', '12:5: "run" is missing in probes.moved.cmd: program and arguments; a relative path is meant from the folder in which hamr is started']),
+        ("command: {run: [./bin/moved, payments]}", "cmd: {}", ['12:5: "cmd" is not a known key in probes.moved; did you mean "command"?', '12:5: "run" is missing in probes.moved.cmd: program and arguments; a relative path is meant from the folder in which hamr is started']),
         ("command: {run: [./bin/moved, payments]}", "command: {run: [a]}\n    monitor: {org: primary, id: 1}", ['11:3: the probe "moved" has 2 kinds (command and monitor), and one is allowed: make a probe of each']),
     ],
 )  # fmt: skip
@@ -247,7 +247,7 @@ def test_a_probe_that_cannot_be_right_is_refused_at_its_place(
         ("{name: agents, above: 0}", "{name: agent, above: 0}", ['15:19: "agent" is no probe of this playbook; did you mean "agents"?']),
         ("{name: agents, above: 0}", "{name: nobody, above: 0}", ['5:3: the probe "agents" is used by no guard: compare it in a guard (probe: {name: agents}), or take it out', '15:19: "nobody" is no probe of this playbook']),
         ("{name: agents, above: 0}", "{above: 0}", ['5:3: the probe "agents" is used by no guard: compare it in a guard (probe: {name: agents}), or take it out', '15:5: "name" is missing in guards.arrived.probe: the probe']),
-        ("{name: agents, above: 0}", "{nam: agents, above: 0}", ['15:5: "name" is missing in guards.arrived.probe: the probe', '15:13: "nam" is not a known key in guards.arrived.probe; did you mean "name"?']),
+        ("{name: agents, above: 0}", "{nam: agents, above: 0}", ['15:13: "nam" is not a known key in guards.arrived.probe; did you mean "name"?']),
         ("{name: moved}", "moved", ["23:12: expected a mapping (name: value), found text"]),
         ("{name: agents, above: 0}", "{name: agents}", ['15:5: "agents" is a metric, and its number is neither good nor bad by itself: compare it (above, below, equals or one_of)']),
         ("{name: intake, one_of: [OK, Warn]}", "{name: intake}", ['19:5: "intake" is a monitor, and its state is neither good nor bad by itself: compare it (equals or one_of)']),
@@ -396,7 +396,7 @@ def test_a_manual_hook_may_say_all_but_a_time_out() -> None:
         (PRESS, "{name: press, manual: [a]}", ["32:31: expected text, found a list"]),
         (PRESS, "{manual: x}", ['32:9: "name" is missing in item 1 of after, item 1 of transitions: its name, for messages and the journal; no two hooks of a transition share one']),
         (PRESS, "{name: a b, manual: x}", ['32:16: "a b" cannot be a name: letters, digits, dots, hyphens and underscores, beginning with a letter or digit, 100 at most']),
-        (PRESS, "{name: press, manul: x}", ["32:9: this hook does nothing: give it run: [PROGRAM, ARGUMENT], or manual: and what a person is to do", '32:23: "manul" is not a known key in item 1 of after, item 1 of transitions; did you mean "manual"?']),
+        (PRESS, "{name: press, manul: x}", ['32:23: "manul" is not a known key in item 1 of after, item 1 of transitions; did you mean "manual"?']),
         (PRESS, "Press it.", ["32:9: expected a mapping (name: value), found text"]),
         (PRESS, "{name: stop, manual: x}", ['32:16: two hooks of this transition are named "stop" (one before and one after it): give each a name of its own']),
         (PRESS, f"{PRESS}\n      - {{name: press, run: [x]}}", ['33:16: two hooks of this transition are named "press" (both after): give each a name of its own']),
