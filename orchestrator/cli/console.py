@@ -18,7 +18,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, Literal, TextIO
 
 from orchestrator.errors import Interrupted, Refused
 from orchestrator.model import next_step
@@ -250,7 +250,10 @@ class Stream:
         if self._terminal is None:
             from rich.console import Console as RichConsole
 
-            self._terminal = RichConsole(file=self._file, highlight=False, markup=False, emoji=False)
+            colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+            self._terminal = RichConsole(
+                file=self._file, color_system=colours, highlight=False, markup=False, emoji=False
+            )
         self._terminal.size = ConsoleDimensions(*shutil.get_terminal_size(self._own_size()))
         return self._terminal
 

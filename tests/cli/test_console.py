@@ -204,8 +204,8 @@ def test_where_plain_lines_are_wanted_a_terminal_is_treated_as_a_pipe(
         monkeypatch.setenv(name, value)
         stream = Stream(file, Redactor())
         stream.passing(WAITING)
-        stream.page((line("DONE", "good"),))
-        assert screen(ours) == "DONE\r\n"
+        stream.page((line("DONE", "good"), line("Next", "heading"), line("look", "dim")))
+        assert screen(ours) == "DONE\r\nNext\r\nlook\r\n"
 
 
 def test_law_19_what_passes_waits_for_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
