@@ -23,7 +23,7 @@ def step(line: str) -> NextStep:
     """The step that is typed so."""
     words = shlex.split(line)
     if words[:1] != ["hamr"]:
-        return shell(line)
+        return shell(line, "")
     count = 3 if words[1] in _TWO_WORDS else 2
     verb, rest = " ".join(words[1:count]), words[count:]
     subject = rest.pop(0) if rest and not rest[0].startswith("--") else ""

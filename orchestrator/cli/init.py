@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # `hamr --help` loads none of these
 
 T = TypeVar("T")
 
-_HELP = NextStep("init", options=("--help",))
+_HELP = NextStep("init", options=("--help",), why="see what it takes")
 _UNTOUCHED = "Nothing was written, neither here nor to an org."
 
 
@@ -107,7 +107,9 @@ def _beside(*, full: bool) -> dict[str, str]:
 def _next_steps(folder: Path, pair: Pair | None) -> tuple[NextStep, ...]:
     from orchestrator.config.starter import NO_UUIDS
 
-    here = () if folder == Path() else (next_step.shell(f"cd {shlex.quote(str(folder))}"),)
+    here = (
+        () if folder == Path() else (next_step.shell(f"cd {shlex.quote(str(folder))}", "go where they are"),)
+    )
     if pair is None:
         return (*here, next_step.check())
     unknown = any(org.uuid == NO_UUIDS[org.role] for org in pair.orgs)

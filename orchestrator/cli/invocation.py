@@ -184,7 +184,7 @@ class Invocation:
 
             raise UsageError(
                 "This command asks before it writes, and there is no terminal to ask on. With --yes it does not ask.",
-                next_steps=(next_step.shell(self.typed.with_option("--yes")),),
+                next_steps=(next_step.shell(self.typed.with_option("--yes"), "do it without being asked"),),
             )
 
     def load_playbook(self) -> Playbook:

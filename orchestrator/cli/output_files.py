@@ -91,11 +91,13 @@ def _beginning(path: Path) -> bytes:
 def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
     words = (error.strerror or str(error)).lower()
     folder = shlex.quote(str(path.parent))
-    look = f"mkdir -p {folder}"
-    if path.parent.exists():
-        look = f"df -h {folder}" if error.errno == errno.ENOSPC else f"ls -ld {folder}"
+    look = next_step.shell(f"mkdir -p {folder}", "make its folder")
+    if path.parent.exists() and error.errno == errno.ENOSPC:
+        look = next_step.shell(f"df -h {folder}", "see how full that disk is")
+    elif path.parent.exists():
+        look = next_step.shell(f"ls -ld {folder}", "see who may write there")
     said = f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder."
-    return PreparationError(said, next_steps=(next_step.shell(look),))
+    return PreparationError(said, next_steps=(look,))
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def overrides_from(texts: Sequence[str]) -> dict[str, str]:
         guard = guard.strip()
         if not equals or not guard:
             wanted = "a guard and a reason are wanted, with an equals sign between them"
-            step = next_step.shell(f"--override {guard or 'GUARD'}='REASON'")
+            step = next_step.shell(f"--override {guard or 'GUARD'}='REASON'", "name the guard, and say why")
             raise UsageError(f"--override {text[:100]!r}: {wanted}.", next_steps=(step,))
         if guard in overrides:
             raise UsageError(f"--override {guard} stands there twice; one reason is enough.")
@@ -130,7 +130,7 @@ def _named(flag: str, text: str) -> time | timedelta | datetime:
         moment = datetime.fromisoformat(stripped.upper())
         if moment.tzinfo is None:
             words = f"{flag} {text}: the time zone is missing; write Z for UTC, or +02:00 and the like."
-            raise UsageError(words, next_steps=(next_step.shell(f"{flag} {moment.isoformat()}Z"),))
+            raise UsageError(words, next_steps=(next_step.shell(f"{flag} {moment.isoformat()}Z", "in UTC"),))
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"{flag} {text[:100]!r} is no time: write {FORMS}.") from None
@@ -144,7 +144,7 @@ def _time_of_day(text: str, wanted: time, now: datetime) -> datetime:
             f"--since {text}: times of day are UTC, and it is {now:%H:%M} UTC; {text} UTC was {(now - moment) // timedelta(hours=1)} "
             "hours ago. Write the date too, if that is meant.",
             next_steps=(
-                next_step.shell(f"--since {moment:%Y-%m-%dT%H:%M:%SZ}"),
+                next_step.shell(f"--since {moment:%Y-%m-%dT%H:%M:%SZ}", "that time, with its date"),
                 next_step.shell("--since 12m", "twelve minutes ago"),
             ),
         )

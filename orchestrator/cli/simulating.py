@@ -111,13 +111,13 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
     told = f"Pair {pair} stands" if number == 1 else f"{number:,} pairs, from {pair} on, stand"
     name = pair if number == 1 else "fleet"
     journal = f"{name}-{datetime.now(UTC):%H%M%S}.db" if (folder / f"{name}.db").exists() else f"{name}.db"
-    steps = [next_step.status(pair), next_step.run(pair, Status.ACTIVE)]
+    steps = [next_step.status(pair).so_that("look at both orgs"), next_step.run(pair, Status.ACTIVE)]
     if number > 1:
         steps = [next_step.fleet_status("--all"), next_step.fleet_plan("--all", goal=Status.ACTIVE)]
     steps = [step.with_options(*pairs) for step in steps]
-    steps.insert(0, next_step.shell(f"export HAMR_JOURNAL={journal}"))
+    steps.insert(0, next_step.shell(f"export HAMR_JOURNAL={journal}", "keep a journal of its own"))
     if folder != Path().absolute():
-        steps.insert(0, next_step.shell(f"cd {quote(str(folder))}"))
+        steps.insert(0, next_step.shell(f"cd {quote(str(folder))}", "go where the inventory is"))
     words = f"{told} in {inventory}, made-up keys beside it. In another terminal:"
     return (*paragraph(f"Two simulated regions listen until Ctrl-C. {words}"), *next_commands(steps))
 

@@ -494,7 +494,7 @@ def _opened(
         variable = "" if proxy is None else proxy.variable
         raise PreparationError(
             f"The proxy for {url} ({variable}) cannot be used: only http:// and https:// proxies can.",
-            next_steps=(next_step.shell(f"unset {variable}"),),
+            next_steps=(next_step.shell(f"unset {variable}", "go on without that proxy"),),
         ) from None
 
 
@@ -539,7 +539,7 @@ def _machines_own() -> ssl.SSLContext:
         where = f"{place}={os.environ[place]}" if place else "httpx's own certificates"
         raise PreparationError(
             f"The certificates to verify Datadog's API with cannot be loaded from {where}: {_not_loaded(error)}.",
-            next_steps=(next_step.shell(f"unset {place}"),) if place else (),
+            next_steps=(next_step.shell(f"unset {place}", "go by this machine's own"),) if place else (),
         ) from None
     # None switches it off, which typeshed does not know.
     context.keylog_filename = None  # type: ignore[assignment]

@@ -229,6 +229,7 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
                 NextStep(
                     "drill run",
                     options=("--scenario", scenario.name, "--playbook", scenario.playbook or "PLAYBOOK"),
+                    why="play it with its own playbook",
                 ),
             ),
         )

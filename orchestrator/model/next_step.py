@@ -28,9 +28,9 @@ class NextStep(Struct, frozen=True):
     """One command that leads on; `str` of it is the line to type."""
 
     verb: str
-    """Of hamr: run, drill close; "" where it is another program's."""
+    """Of hamr: run, drill close; "" where it is another program's, or a line as somebody typed it."""
     subject: str = ""
-    """The pair, run, drill or file that it is about; of another program, its whole line."""
+    """The pair, run, drill or file that it is about; where there is no verb, the whole line."""
     options: tuple[str, ...] = ()
     """Flags and their values, as words: --to, ACTIVE, --emergency."""
     why: str = ""
@@ -94,8 +94,8 @@ def each_once(steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
     return tuple(found.values())
 
 
-def shell(line: str, why: str = "") -> NextStep:
-    """A line for a shell that is no command of hamr."""
+def shell(line: str, why: str) -> NextStep:
+    """A line for a shell: another program's, a flag, or a command of hamr as somebody typed it."""
     return NextStep("", line, why=why)
 
 

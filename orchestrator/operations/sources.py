@@ -211,7 +211,7 @@ def operator_named(text: str | None, source: str = "--operator") -> Operator:
         raise UsageError(
             f"{source} {text[:100]!r}: NAME or NAME@HOST is wanted, of letters, digits, dots and hyphens "
             "(in NAME underscores too), since it goes into the records that are written.",
-            next_steps=(next_step.shell("--operator alice@laptop"),),
+            next_steps=(next_step.shell("--operator alice@laptop", "such as this"),),
         )
     return Operator(name, host)
 

@@ -377,7 +377,7 @@ class _Following(Struct):
         ) in scene.tried:  # all was tried: what is left is to wait for what only time can change
             scene.time += self.lives.patience
         scene.tried = (*scene.tried, (line, label))
-        scene.step = next_step.shell(line)
+        scene.step = next_step.shell(line, "")
 
     def _look(self) -> Standing:
         """Hamr status, by somebody whom nothing happens to."""
