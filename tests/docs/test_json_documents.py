@@ -34,7 +34,7 @@ from orchestrator.report.status import status_json
 from orchestrator.system.redaction import Redactor
 from tests.notices.facts import AT, about
 from tests.report.happened import FLEET
-from tests.report.journals import drill
+from tests.report.journals import OWING, REFUSED, RESUMED, WHOLE, drill, reported
 from tests.report.scenes import LINKED, plan, reading, record, result, standing
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +70,32 @@ def keys_of(schema: str) -> set[str]:
 )
 def test_every_key_of_a_document_is_on_the_page_and_no_other(document: dict[str, JSON]) -> None:
     assert keys_of(str(document["schema"])) == set(document) - {"schema"}
+
+
+VERBATIM = {"request", "answer", "overrides"}
+"""What was sent and what came back, and names of the reader's own: their keys are not this page's."""
+
+
+def keys_within(value: JSON) -> set[str]:
+    match value:
+        case dict():
+            inner = (keys_within(item) for name, item in value.items() if name not in VERBATIM)
+            return set(value).union(*inner)
+        case list():
+            return set().union(*map(keys_within, value))
+    return set()
+
+
+def test_every_key_within_a_report_is_on_the_page() -> None:
+    """In its section, in one that this refers to, or among the shared parts."""
+    parts = ("`hamr/report/1`", "`hamr/status/1`", "`hamr/result/1`", "`hamr/plan/1`", "Shared parts")
+    sections = [PAGE.split(f"## {part}\n", 1)[1].split("\n## ", 1)[0] for part in parts]
+    words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", " ".join(sections)))))
+    found = keys_within(report_json(drill())).union(
+        *(keys_within(report_json(reported(told))) for told in (WHOLE, OWING, REFUSED, RESUMED))
+    )
+    assert {"probe", "detail", "statuses"} < found
+    assert found - words - {"schema", "primary", "secondary"} == set()
 
 
 def test_every_key_of_a_saved_plan_is_on_the_page_and_no_other(tmp_path: Path) -> None:

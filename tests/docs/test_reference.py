@@ -66,6 +66,13 @@ def test_every_document_that_is_printed_is_documented() -> None:
     assert documented == known
 
 
+def test_every_command_that_prints_a_document_is_named_beside_it() -> None:
+    rows = re.findall(r"^\| `hamr/[a-z-]+/\d+` \| (.*) \|$", page("commands.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z ]+)", row)}
+    printing = {name for name, text in helps().items() if re.search(r"^ +--json\b", text, re.MULTILINE)}
+    assert {name.removeprefix("hamr ") for name in printing} - named == set()
+
+
 def test_every_kind_of_guard_is_documented_and_no_other() -> None:
     kinds = page("guards.md").split("## Kinds", 1)[1]
     headings = re.findall(r"^### (.+)$", kinds, re.MULTILINE)
