@@ -104,6 +104,7 @@ def takes(*names: str) -> Decorator:
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     given[name] = _shown(str(value))
             invocation.typed.options = given
+            _ = invocation.console  # which pages are fitted to: made before any of them
             return command(invocation, **values)
 
         taking: Command = wrapper

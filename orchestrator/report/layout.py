@@ -250,31 +250,48 @@ def table(
 
     A text has `most` lines at most: what is left of it then ends in an ellipsis. On a narrow page the widest columns give
     way, but not the first `whole`: there stands what is to be copied. Where nothing fits beside anything any more, each
-    row is a list, if it may have several lines.
+    row is a list.
     """
+    return tuple(chain.from_iterable(rows_of(header, rows, limits, indent=indent, most=most, whole=whole)))
+
+
+def rows_of(
+    header: Sequence[str],
+    rows: Sequence[Sequence[Span]],
+    limits: Sequence[int],
+    *,
+    indent: int = 0,
+    most: int = 3,
+    whole: int = 0,
+) -> Sequence[Page]:
+    """The lines of a `table`: those of its header, of which a list has none, and then those of each row."""
     titled = [[Span(title, "heading") for title in header], *rows]
     columns = [[span.text for span in column] for column in zip(*titled, strict=True)]
     needed = [max(map(cells, texts)) for texts in columns]
     widths = [*map(min, limits, needed)]
-    if page_width() < indent + min(LEAST_BESIDE, sum(widths) + GAP * (len(widths) - 1)) and most > 1:
-        return tuple(chain.from_iterable(_listed(header, row, indent) for row in rows))
+    if page_width() < indent + min(LEAST_BESIDE, sum(widths) + GAP * (len(widths) - 1)):
+        return ((), *(tuple(_listed(header, row, indent)) for row in rows))
     longest = [max(cells(word) for text in texts for word in text.split(" ")) for texts in columns]
-    while indent + sum(widths) + GAP * (len(widths) - 1) > max(LEAST_BESIDE, page_width()):
+    while indent + sum(widths) + GAP * (len(widths) - 1) > page_width():
         # What folds at a space gives way first: an id that is cut in two cannot be copied.
         folds = [number for number, width in enumerate(widths) if width > longest[number]]
         wide = folds if folds and most > 1 else range(whole, len(widths))
         widths[max(wide, key=widths.__getitem__)] -= 1
     margin = line(" " * indent)
-    return tuple(
-        (*margin, *spans) for row in titled for spans in _side_by_side([*zip(row, widths, strict=True)], most)
-    )
+    return [
+        tuple((*margin, *spans) for spans in _side_by_side([*zip(row, widths, strict=True)], most))
+        for row in titled
+    ]
 
 
 def _listed(header: Sequence[str], row: Sequence[Span], indent: int) -> Iterator[Line]:
-    """A row as a list: its first text, and the others under it, each beside what its column is called."""
-    yield from paragraph(row[0].text, row[0].style, indent=indent)
-    for title, span in zip(header[1:], row[1:], strict=True):
-        yield from labelled(title, span.text, span.style, indent=indent + 2)
+    """A row as a list: its first text and a mark before it, and the others under it, each beside what its column is called."""
+    first = 0 if header[0] else 1
+    name = " ".join(span.text for span in row[: first + 1] if span.text.strip())
+    yield from paragraph(name, row[first].style, indent=indent)
+    width = max(LABEL, *(cells(title) + GAP for title in header))
+    for title, span in zip(header[first + 1 :], row[first + 1 :], strict=True):
+        yield from labelled(title, span.text, span.style, indent=indent + 2, width=width)
 
 
 def _side_by_side(columns: Sequence[tuple[Span, int]], most: int) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from msgspec import Struct
 
@@ -20,7 +21,7 @@ from orchestrator.model.words import counted, one_reason, span, utc
 
 from .documents import document
 from .errors import error_json, exit_fact
-from .layout import OF_MANY, Page, Span, line, listed_under, next_commands, paragraph, table, within
+from .layout import OF_MANY, Page, Span, line, listed_under, next_commands, paragraph, rows_of, within
 from .status import (
     outcome_unknown,
     owes_hooks,
@@ -75,12 +76,10 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
         look.journal for look in found.values() if isinstance(look, Standing) and not look.journal_exists
     }
     with within(OF_MANY):
-        head, *lines = _table(rows, found, _changed(rows, before))
         return (
             line(", ".join([counted(len(rows), "pair"), *_time(found)]), "heading"),
             line(),
-            head,
-            *lines,
+            *chain.from_iterable(_table(rows, found, _changed(rows, before))),
             line(),
             *paragraph(", ".join(f"{number} {place}" for place, number in counts)),
             *paragraph(f"{needing} of {len(rows)} come first: {_WHY_FIRST}." if needing else "", "warn"),
@@ -104,8 +103,8 @@ def changes_page(found: Looks, before: Looks) -> Page:
     rows = _rows(found)
     changed = _changed(rows, before)
     with within(OF_MANY):
-        _, *lines = _table(rows, found, changed)
-    shown = [text for row, text in zip(rows, lines, strict=True) if row.pair in changed]
+        _, *said = _table(rows, found, changed)
+    shown = [text for row, lines in zip(rows, said, strict=True) if row.pair in changed for text in lines]
     return (*map(line, _time(found)), *shown) if shown else ()
 
 
@@ -183,10 +182,10 @@ def _changed(rows: Iterable[_Row], before: Looks | None) -> set[str]:
     return set() if before is None else {row.pair for row in _rows(before) if said[row.pair] != row}
 
 
-def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Page:
-    """A header, and a line for each row."""
+def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Sequence[Page]:
+    """What a header says, and each row."""
     cells = [_cells(row, found[row.pair], row.pair in changed) for row in rows]
-    return table(_HEADER, cells, _LIMITS, most=1)
+    return rows_of(_HEADER, cells, _LIMITS, most=1)
 
 
 def _cells(row: _Row, look: Standing | HamrError, changed: bool) -> tuple[Span, ...]:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.cli.lab import Lab
-from tests.cli.terminal import Person, shown_by
+from tests.cli.terminal import Person, ended, shown_by
 from tests.cli.test_approve import TWO_PEOPLE
 from tests.steps import next_of
 
@@ -67,6 +67,8 @@ def test_ctrl_c_lets_each_transition_end_and_the_table_says_where_each_stands(he
     assert all(primary is secondary for primary, secondary in statuses.values())
     assert {*statuses.values()} != {ACTIVE}
     assert here.fleet().stopped == "it was interrupted at its own terminal"
+    told = shown_by(ended(terminal(here), ("fleet", "report"), {"COLUMNS": "40"}, code=0).seen)
+    assert sum(each.startswith("  stands at     ") for each in told) == 3
 
 
 # One agreement for many pairs
@@ -121,8 +123,8 @@ def test_where_nobody_agreed_in_time_the_fleet_is_what_is_agreed_to(team: FleetL
     (team.folder / "quick.yaml").write_text(TWO_PEOPLE.replace("within: 30s", "within: 5s"))
     team.run(*RUN_AGREED, code=3)
     fleet = team.fleet().fleet
-    for ended in {record.run for record in team.records("approval.asked")}:
-        assert f"hamr approve {fleet}" in team.run("approve", ended, "--yes", *BOB, code=3).stderr
+    for asked in {record.run for record in team.records("approval.asked")}:
+        assert f"hamr approve {fleet}" in team.run("approve", asked, "--yes", *BOB, code=3).stderr
     team.run("approve", fleet, "--yes", *BOB, code=0)
     team.run("fleet", "resume", fleet, "--yes", code=0)
     assert set(team.statuses().values()) == {ACTIVE}

@@ -206,6 +206,7 @@ def test_on_a_page_too_narrow_for_columns_each_row_is_a_list_and_a_reason_stands
         page = (
             *table(("run", "pair", "end"), [run], (20, 20, 60)),
             *table(("a", "b"), [[Span("short"), Span("row")]], (20, 60)),
+            *table(("", "run", "what is longer", "b"), [[Span("*"), *run]], (1, 20, 20, 60), most=1),
             *heading("Transition 1 of 2: recover, ACTIVE → RECOVERY"),
             *verdict_lines(verdict),
         )
@@ -218,6 +219,10 @@ def test_on_a_page_too_narrow_for_columns_each_row_is_a_list_and_a_reason_stands
         "                words",
         "a      b",
         "short  row",
+        "* 20260528-163000-k3f9",
+        "  what is longer  payments",
+        "  b               what came of it, in",
+        "                  many words",
         "",
         "Transition 1 of 2: recover, ACTIVE →",
         "RECOVERY",

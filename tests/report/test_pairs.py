@@ -17,7 +17,7 @@ from orchestrator.model.run import Attempt
 from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Phase, PhaseName, Standing, Stranger
 from orchestrator.model.status import Both, Status
 from orchestrator.report.errors import error_json
-from orchestrator.report.layout import cells, plain_text
+from orchestrator.report.layout import cells, plain_text, within
 from orchestrator.report.pairs import changes_page, pairs_code, pairs_json, pairs_page
 from orchestrator.report.status import status_json
 
@@ -174,6 +174,15 @@ def test_a_look_that_says_something_else_marks_its_line_and_time_that_passes_doe
         "2026-05-28 16:41:00 UTC",
         "*  payments         behind(primary)  3 min    primary owed      resume",
     ]
+    with within(40):
+        assert lines(changes_page(later, FOUND)) == [
+            "2026-05-28 16:41:00 UTC",
+            "* payments",
+            "  stands at     behind(primary)",
+            "  for           3 min",
+            "  open or owed  primary owed",
+            "  next          resume",
+        ]
 
 
 UNKNOWN = replace(standing(), unknown=((RUN, ATTEMPT),))
