@@ -229,10 +229,9 @@ def fault_of(link: Link, *, forms: bool) -> str | None:
     except UnicodeEncodeError:
         return "one of its fields is not valid Unicode"
     if actual != link.hash:
-        return (
-            f"its content hashes to {actual[:16]}…, but it carries {link.hash[:16]}…:"
-            " it was changed after it was written"
-        )
+        begins = [f"{each[:16]}…" for each in (actual, link.hash)]
+        mine, its = begins if begins[0] != begins[1] else (actual, link.hash)
+        return f"its content hashes to {mine}, but it carries {its}: it was changed after it was written"
     if forms and not (link.data.startswith("{") and is_canonical(link.data)):
         return "its data is not an object in canonical JSON"
     return None

@@ -103,7 +103,7 @@ def test_a_file_that_is_to_be_written_into_no_folder_says_how_to_make_that_folde
     missing = lab.folder / "no such" / "plan.json"
     text = said(lab, "plan", "sim", "--to", "ACTIVE", "--out", str(missing), code=1)
     assert "the plan cannot be written there: no such file or directory." in text
-    assert text.endswith(f"Next mkdir -p '{missing.parent}'")
+    assert text.endswith(f"Next mkdir -p '{missing.parent}' make its folder")
 
 
 def without(path: Path) -> None:

@@ -114,6 +114,15 @@ def test_law_16_verification_names_the_first_record_that_was_tampered_with(
     assert reason in found.reason
 
 
+def test_two_hashes_that_begin_alike_are_told_whole(store: JournalStore, place: Path) -> None:
+    store.append(entry())
+    true = store.head().hash
+    tamper(place, "UPDATE records SET hash = substr(hash, 1, 63) || 'x' WHERE seq = 1")
+    found = store.verify()
+    assert isinstance(found, Broken)
+    assert f"hashes to {true}, but it carries {true[:-1]}x: it was changed" in found.reason
+
+
 def rehash(place: Path, seq: int, change: Callable[[Link], Link]) -> None:
     """Change a record as somebody would who knows how the hash is made."""
     connection = sqlite3.connect(place, isolation_level=None)
