@@ -41,13 +41,10 @@ class Around(Struct, eq=False):
 
     async def measured(self, life: Life, probe: Probe, within: float | None) -> Measured | Unmeasured:
         """What a probe says."""
-        life.alive()
-        await life.clock.sleep(ANSWER_SECONDS)
-        life.alive()
+        await life.takes(ANSWER_SECONDS)
         org = depends_on(probe, life.scene.orgs.pair)
         if org is not None and life.is_dark(org):
-            await life.clock.sleep(probe.kind.timeout.total_seconds() if within is None else within)
-            life.alive()
+            await life.takes(probe.kind.timeout.total_seconds() if within is None else within)
             return Unmeasured("no answer in time")
         name, now = probe.name, life.loop.time()
         if name in self.past:
@@ -80,9 +77,7 @@ class Around(Struct, eq=False):
 
     async def ran(self, life: Life, hook: str, when: str, limit: float) -> ProgramEnded:
         """How a hook's program ends."""
-        life.alive()
-        await life.clock.sleep(min(1.0, limit))
-        life.alive()
+        await life.takes(min(1.0, limit))
         self.hooks += 1
         if hook in life.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
@@ -102,9 +97,7 @@ class Around(Struct, eq=False):
 
     async def replied(self, life: Life, question: Question) -> Reply | None:
         """What somebody answers."""
-        life.alive()
-        await life.clock.sleep(2.0)
-        life.alive()
+        await life.takes(2.0)
         found = life.choose(What.PERSON, [(event, None) for event in _PEOPLE], subject=question.subject)
         if found is None:
             return Reply(True, "looked")

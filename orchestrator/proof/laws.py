@@ -218,10 +218,9 @@ def home_in_time(playbook: Playbook, home: Status, seconds: float) -> Iterator[s
 # -- what a proof takes note of meanwhile, and each law where it can break ------------------------------------
 
 
-def shown(life: Life, role: Role, record: HamrRecord | None, index: int) -> None:
+def shown(life: Life, role: Role, record: HamrRecord | None) -> None:
     """Take note of what a process was shown."""
     life.served[role] = record
-    life.highest[role] = max(index, life.highest.get(role, 0))
     run, watch = life.controls.run, life.scene.watch
     if not run:
         return

@@ -106,8 +106,6 @@ class Life(Struct, eq=False):
     sent: list[Draft] = field(default_factory=list)
     served: dict[Role, HamrRecord | None] = field(default_factory=dict)
     """What this process was shown last of each org."""
-    highest: dict[Role, int] = field(default_factory=dict)
-    """The newest record that this process was shown of each org, counted from the first."""
     wrote: bool = False
     twins: list[Twin] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
@@ -193,6 +191,12 @@ class Life(Struct, eq=False):
                 self.chooser.tell_apart(twin.place, twin.option)
         self.moments.extend(self.scene.orgs.catch_up(self.loop.time()))
 
+    async def takes(self, seconds: float) -> None:
+        """Wait until something outside has answered; ProcessDied where it did not live to see that."""
+        self.alive()
+        await self.clock.sleep(seconds)
+        self.alive()
+
     def is_dark(self, role: Role) -> bool:
         """Whether that org's region does not answer."""
         return role in self.scene.orgs.dark
@@ -242,17 +246,9 @@ class Life(Struct, eq=False):
         coming = len(orgs.coming), len(self.twins)
         return (orgs.written, coming, tuple(orgs.dark.items()), self.around.hooks, lock, since)
 
-    def is_true(self, role: Role) -> Sight:
-        """What an org holds."""
-        record = self.scene.orgs.record(role)
-        status = None if record is None else Status.of(record.status)
-        return Absent() if record is None or status is None else Present(record, status)
-
     async def answered_read(self, role: Role, within: float | None) -> Sight:
         """What a GET of an org says."""
-        self.alive()
-        await self.clock.sleep(ANSWER_SECONDS)
-        self.alive()
+        await self.takes(ANSWER_SECONDS)
         self.catch_up()
         self.failed = [each for each in self.failed if each.role is not role]
         count = self.looks[role] = self.looks.get(role, 0) + 1
@@ -266,16 +262,9 @@ class Life(Struct, eq=False):
         if found is not None and found[0] in (Event.DARK, Event.DARK_LONG):
             self.scene.orgs.dark[role] = self.scene.number + (found[0] is Event.DARK_LONG)
         if self.is_dark(role):
-            await self.clock.sleep(
-                within if within is not None else self.playbook.timeouts.read.total_seconds()
-            )
-            self.alive()
+            await self.takes(self.playbook.timeouts.read.total_seconds() if within is None else within)
             return Unreachable("no answer in time")
         match None if found is None else found[0]:
-            case Event.LAGGED:
-                record = self.scene.orgs.shown[role][-2]
-                laws.shown(self, role, record, len(self.scene.orgs.shown[role]) - 2)
-                return _sight_of(record)
             case Event.MISSING:
                 return Absent()
             case Event.DENIED:
@@ -284,9 +273,10 @@ class Life(Struct, eq=False):
                 return Unreadable("a page of HTML")
             case Event.SILENT:
                 return Unreachable("503 Service Unavailable")
-            case _:
-                laws.shown(self, role, self.scene.orgs.record(role), len(self.scene.orgs.shown[role]) - 1)
-                return self.is_true(role)
+            case event:
+                record = self.scene.orgs.shown[role][-2 if event is Event.LAGGED else -1]
+                laws.shown(self, role, record)
+                return _sight_of(record)
 
     def _stand_for(
         self, ways: Sequence[tuple[Event, None]], event: Event, role: Role, alike: Container[Event]
@@ -338,9 +328,7 @@ class Life(Struct, eq=False):
 
     async def answered_write(self, draft: Draft, within: float | None) -> Answer:
         """What a POST to an org comes to."""
-        self.alive()
-        await self.clock.sleep(ANSWER_SECONDS)
-        self.alive()
+        await self.takes(ANSWER_SECONDS)
         self.catch_up()
         self.looks.clear()
         self.scene.tried = ()
@@ -348,9 +336,7 @@ class Life(Struct, eq=False):
         laws.before_write(self, draft)
         self.wrote = True
         if self.is_dark(draft.role):
-            limit = self.playbook.timeouts.total.total_seconds()
-            await self.clock.sleep(within if within is not None else limit)
-            self.alive()
+            await self.takes(self.playbook.timeouts.total.total_seconds() if within is None else within)
             laws.after_write(self, draft, answered=False)
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}

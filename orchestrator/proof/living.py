@@ -111,8 +111,7 @@ class LivingWorld(Struct):
         """Whose keys they are."""
         self.life.alive()
         if self.life.is_dark(role):
-            await self.life.clock.sleep(within or self.life.playbook.timeouts.read.total_seconds())
-            self.life.alive()
+            await self.life.takes(within or self.life.playbook.timeouts.read.total_seconds())
             return Identity(role, None, "no answer in time")
         return Identity(role, self.life.scene.orgs.pair[role].uuid)
 
@@ -239,7 +238,7 @@ class Lives(Struct):
 
     def begin(self, scene: Scene, chooser: Chooser) -> Life:
         """A process on a scene."""
-        loop = VirtualLoop(processes=False)
+        loop = VirtualLoop()
         loop.virtual = scene.time
         around = Around(self.assumed)
         return Life(scene, self.playbook, chooser, loop, VirtualClock(loop), around, self.met)

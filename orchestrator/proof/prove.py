@@ -20,7 +20,7 @@ from orchestrator.model.proof import Explored, Proof, Route, RouteProof
 from orchestrator.model.status import Status
 
 from .living import COMMANDS
-from .search import prove_route, routes_of
+from .search import Search, routes_of
 
 MORE = 2.0
 """How much more of what is left a route may take than seems fair: what it does not need is left to the others."""
@@ -185,4 +185,5 @@ def _explore(job: _Job, counts: _Counts, tell: Callable[[], None]) -> RouteProof
         tell()
 
     seconds = max(SHORTEST_SLICE, (job.ends_at - time.time()) * job.share)
-    return prove_route(parse_playbook(job.text, job.path), job.route, job.faults, seconds, passing)
+    playbook = parse_playbook(job.text, job.path)
+    return Search(playbook, job.route, job.faults, seconds, passing=passing).run()

@@ -138,8 +138,6 @@ class Watch(Struct):
     """A stranger's record that a run was shown, and did not begin with."""
     floors: dict[Role, HamrRecord] = field(default_factory=dict)
     """The newest record of each org that the journal holds a reading of."""
-    refusing: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    """The guards that did not pass when they were asked last, by run and transition."""
     unanswered: dict[str, frozenset[Status]] = field(default_factory=dict)
     """What each run has sent without being told by which name an org keeps it: that may be there under any."""
     owed: tuple[Role, Status] | None = None
@@ -151,7 +149,6 @@ class Watch(Struct):
             self.begun,
             dict(self.warned),
             dict(self.floors),
-            dict(self.refusing),
             dict(self.unanswered),
             self.owed,
         )

@@ -93,17 +93,18 @@ class Search:
         playbook: Playbook,
         route: Route,
         faults: int,
-        ends_at: float,
+        seconds: float,
         *,
         passing: Callable[[Explored], None] = lambda _: None,
         states: type[States] = States,
     ) -> None:
-        """Explore a route to so many faults, until `ends_at` on this process's own monotonic clock.
+        """Explore a route to so many faults, in so many seconds from now at most.
 
         `passing` is told now and then how far it is; `states` says which states are the same.
         """
         self.passing = passing
-        self.playbook, self.route, self.faults, self.ends_at = playbook, route, faults, ends_at
+        self.playbook, self.route, self.faults = playbook, route, faults
+        self.ends_at = time.monotonic() + seconds
         self.states = states(playbook)
         self.lives = Lives(
             _polling_seldom(playbook), assumed_values(playbook), patience(playbook), self.states.were_met
@@ -233,17 +234,6 @@ def _polling_seldom(playbook: Playbook) -> Playbook:
     """The same with fewer looks in a confirm time: no more happens between two of them than between others."""
     confirm = playbook.confirm
     return replace(playbook, confirm=replace(confirm, every=max(confirm.every, confirm.within / 5)))
-
-
-def prove_route(
-    playbook: Playbook,
-    route: Route,
-    faults: int,
-    seconds: float,
-    passing: Callable[[Explored], None] = lambda _: None,
-) -> RouteProof:
-    """Explore one route to so many faults, in so many seconds at most; `passing` is told now and then how far it is."""
-    return Search(playbook, route, faults, time.monotonic() + seconds, passing=passing).run()
 
 
 class Journalled(Struct, frozen=True):

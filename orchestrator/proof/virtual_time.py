@@ -1,4 +1,4 @@
-"""Virtual time: an event loop that never waits, and processes on it that can be killed or frozen at any step."""
+"""Virtual time: an event loop that never waits, and a clock that goes by it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -24,10 +24,6 @@ MOST_STEPS = 300_000
 """An incident that takes more steps of its loop than this goes round in circles."""
 
 
-MOST_TASKS = 64
-"""Of a process, until those that are done are dropped."""
-
-
 class Deadlock(Exception):
     """Nothing is ready, nothing is due: somebody waits for what can never happen."""
 
@@ -38,81 +34,6 @@ class Endless(Exception):
 
 class ProcessDied(BaseException):
     """Raised in what is left of a killed process by everything outside it, so that no code of it has an effect."""
-
-
-PROCESS: ContextVar[Process | None] = ContextVar("PROCESS", default=None)
-"""Which process the running code belongs to; None: the world's own."""
-
-
-class Process(Struct, eq=False):
-    """One life of the program: its tasks, and how it may end."""
-
-    name: str
-    loop: VirtualLoop
-    crash_at_step: int = 0
-    """Dies before that step of its own (an await, a callback); 0: never."""
-    freeze_at_step: int = 0
-    freeze_for: float = 0.0
-    freezes_alone: bool = False
-    """It is stopped, and its machine goes on: so does its monotonic clock."""
-    steps: int = 0
-    dead: bool = False
-    finished: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
-    held: list[Turn] = field(default_factory=list)
-    frozen: bool = False
-    away: float = 0.0
-    """Seconds that it was frozen."""
-    lost: float = 0.0
-    """Seconds of them for which its monotonic clock stood still."""
-    why: str = ""
-    on_freeze: Callable[[], None] = lambda: None
-
-    def alive(self) -> None:
-        """Let go on; ProcessDied where it was killed."""
-        if self.dead:
-            raise ProcessDied
-
-    def kill(self, why: str) -> None:
-        """Throw it away: from now on nothing that it does has an effect."""
-        if self.dead or self.finished:
-            return
-        self.dead, self.why = True, why
-        for task in self.tasks:
-            task.cancel()
-        self.thaw()
-        self.ended.set()
-
-    def freeze(self, seconds: float) -> None:
-        """Suspend the machine that it runs on, or stop it alone: time goes on, and it does not."""
-        self.on_freeze()
-        self.frozen, self.away = True, self.away + seconds
-        self.lost += 0.0 if self.freezes_alone else seconds
-        self.loop.call_later(seconds, self.thaw, context=Context())
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self.frozen = False
-        held, self.held = self.held, []
-        for turn in held:
-            self.loop.put_back(turn)
-
-    def admit(self, turn: Turn) -> bool:
-        """Count one step; False where it is held back."""
-        if self.dead or self.finished:
-            return True
-        if self.frozen:
-            self.held.append(turn)
-            return False
-        self.steps += 1
-        if self.steps == self.crash_at_step:
-            self.kill(f"at its step {self.steps}")
-        elif self.steps == self.freeze_at_step:
-            self.freeze(self.freeze_for)
-            self.held.append(turn)
-            return False
-        return True
 
 
 class Turn(Struct, eq=False):
@@ -143,15 +64,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     A proof lives hundreds of thousands of lives on one of these each, so it does no more than what these ask of a loop.
     """
 
-    def __init__(self, *, processes: bool = True) -> None:
-        """`processes`: whether what runs on it belongs to processes that can be killed; else it is one that can not."""
+    def __init__(self, admits: Callable[[Turn], bool] | None = None) -> None:
+        """`admits` is asked before each turn whether it may be done now, and else keeps it; None where all may."""
         super().__init__()
         self.virtual = BEGINNING
-        self.processes = processes
+        self.admits = admits
         self.steps = 0
         self.complaints: list[str] = []
         self.tasks: list[asyncio.Task[Any]] = []
-        self._due: deque[Turn] = deque()
+        self.due: deque[Turn] = deque()
         self._timers: list[tuple[float, int, Turn]] = []
         """With their numbers: of two that are due at one moment, the older one goes first."""
         self._timed = 0
@@ -169,7 +90,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         Raises:
             Endless: it goes round in circles.
         """
-        if self._due or self.processes:
+        if self.due or self.admits is not None:
             return False
         timers, until = self._timers, self.virtual + seconds
         while timers and timers[0][2].off:
@@ -180,14 +101,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.virtual = max(self.virtual, until)
         return True
 
-    def put_back(self, turn: Turn) -> None:
-        """Take a turn that was held back."""
-        self._due.append(turn)
-
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Turn:  # type: ignore[override] # a Turn is all that a Handle is
         """Do it in the next round."""
         turn = Turn(callback, args, copy_context() if context is None else context)
-        self._due.append(turn)
+        self.due.append(turn)
         return turn
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there are no threads
@@ -210,19 +127,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def create_task(  # type: ignore[override] # of any coroutine
         self, coroutine: Any, *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        """Begin a task, of the process that begins it; ProcessDied where that was killed."""
-        process = None
-        if self.processes:
-            process = PROCESS.get() if context is None else context.get(PROCESS)
-        if process is not None and process.dead:
-            coroutine.close()
-            raise ProcessDied
+        """Begin a task."""
         task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=self, name=name, context=context)
         self.tasks.append(task)
-        if process is not None:
-            if len(process.tasks) > MOST_TASKS:
-                process.tasks = {old: None for old in process.tasks if not old.done()}
-            process.tasks[task] = None
         return task
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -235,7 +142,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """All rounds, until somebody stops it."""
-        timers, due = self._timers, self._due
+        timers, due, admits = self._timers, self.due, self.admits
         while not self._stopping:  # type: ignore[attr-defined] # of BaseEventLoop
             while timers and timers[0][2].off:
                 heapq.heappop(timers)
@@ -247,7 +154,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 due.append(heapq.heappop(timers)[2])
             for _ in range(len(due)):
                 turn = due.popleft()
-                if not turn.off and (not self.processes or self._admits(turn)):
+                if not turn.off and (admits is None or admits(turn)):
                     try:
                         turn.context.run(turn.callback, *turn.args)
                     except (SystemExit, KeyboardInterrupt):
@@ -256,56 +163,35 @@ class VirtualLoop(asyncio.BaseEventLoop):
                         self.call_exception_handler({"message": f"in {turn.callback!r}", "exception": error})
             self._count()
 
-    def _admits(self, turn: Turn) -> bool:
-        process = turn.context.get(PROCESS)
-        return process is None or process.admit(turn)
-
     def _count(self) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Endless(f"after {self.virtual - BEGINNING:.0f} virtual seconds")
 
 
-def own_context(process: Process) -> Context:
-    """The context in which a process runs."""
-    context = copy_context()
-    context.run(PROCESS.set, process)
-    return context
-
-
-def world_context() -> Context:
-    """The context of what belongs to no process."""
-    return Context()
-
-
 class VirtualClock:
-    """Time as one process sees it; the world's own where there is none."""
+    """Time as it goes on a loop."""
 
-    def __init__(self, loop: VirtualLoop, process: Process | None = None) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        self._process = process
         self._shown: tuple[float, datetime] = (BEGINNING, EPOCH)
         """What it showed last, after so many seconds: it is asked many times at one moment."""
-        self.wall_offset = 0.0
-        """Seconds by which the wall clock was set, forward or back."""
-        self.on_wake: Callable[[float], None] = lambda _: None
 
     def now(self) -> datetime:
-        """The wall clock, UTC: it goes on while the machine is suspended."""
-        at = self._loop.virtual + self.wall_offset
+        """The wall clock, UTC."""
+        at = self._loop.virtual
         if at != self._shown[0]:
             self._shown = (at, EPOCH + timedelta(seconds=at - BEGINNING))
         return self._shown[1]
 
     def monotonic(self) -> float:
-        """Seconds; stands still while the machine is suspended."""
-        return self._loop.virtual - (0.0 if self._process is None else self._process.lost)
+        """Seconds."""
+        return self._loop.virtual
 
     async def sleep(self, seconds: float) -> None:
         """Wait, in virtual time."""
         if not self._loop.skip(seconds):
             await asyncio.sleep(seconds)
-        self.on_wake(seconds)
 
 
 def run_to_the_end(loop: VirtualLoop, coroutine: Coroutine[Any, Any, T]) -> T:

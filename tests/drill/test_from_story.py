@@ -19,7 +19,7 @@ from orchestrator.model.result import DrillResult
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.living import live
 from orchestrator.proof.scene import Chooser, Scene
-from orchestrator.proof.search import Search, prove_route
+from orchestrator.proof.search import Search
 from tests.proof.broken import AGENTS, BROKEN, with_more
 from tests.proof.broken import playbook as playbook_text
 
@@ -66,7 +66,7 @@ NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.nightly) 
 
 def found_in(name: str) -> tuple[Playbook, Counterexample]:
     playbook = parse_playbook(BROKEN[name].text, f"{name}.yaml")
-    proof = prove_route(playbook, CASES[name].route, BROKEN[name].faults, 60.0)
+    proof = Search(playbook, CASES[name].route, BROKEN[name].faults, 60.0).run()
     (found,) = (each for each in proof.counterexamples if each.broken.law.value == BROKEN[name].law)
     return playbook, found
 

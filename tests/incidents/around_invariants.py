@@ -24,11 +24,11 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.engine.reader import ASK_AGAIN_AFTER
-from orchestrator.proof.virtual_time import Process
 
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
+from .killable import Process
 from .tape import Appended, Happened, Questioned, Told, Woke, data_of, kind_of
 from .witness import holders
 

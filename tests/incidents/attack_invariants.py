@@ -32,11 +32,12 @@ from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.keyboard import DONE, Outcome, Raised, Returned
 from orchestrator.proof.laws import is_older, shows
-from orchestrator.proof.virtual_time import EPOCH, Process
+from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
 from tests.steps import typed
 
 from .incident import Played
+from .killable import Process
 from .tape import Answered, Appended, Asked, Happened, Wrote, data_of, kind_of
 from .typist import first_next
 from .witness import (

@@ -19,10 +19,10 @@ from orchestrator.model.playbook import Program, ProgramEnded, Question, Reply
 from orchestrator.model.protocols import Prober, Programs, Store
 from orchestrator.model.status import Both
 from orchestrator.operations.session import Session
-from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
 from orchestrator.simulator import Regions
 
 from .around import Deed, Ends, Gauge, Says, Surroundings
+from .killable import Process, ProcessClock, ProcessLoop, world_context
 from .tape import Tape
 
 Asker = Callable[[Question], Awaitable[Reply | None]]
@@ -42,7 +42,7 @@ class Doomed(Struct):
 class Beside(Struct, eq=False):
     """What is drawn for an incident, as it goes on."""
 
-    loop: VirtualLoop
+    loop: ProcessLoop
     regions: Regions
     tape: Tape
     drawn: Surroundings
@@ -75,7 +75,7 @@ class PlayedProber(Struct):
 
     beside: Beside
     process: Process
-    clock: VirtualClock
+    clock: ProcessClock
 
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         self.process.alive()
@@ -121,7 +121,7 @@ class PlayedPrograms(Struct):
 
     beside: Beside
     process: Process
-    clock: VirtualClock
+    clock: ProcessClock
     doom: Doomed
     begun: int = 0
 

@@ -12,9 +12,9 @@ from orchestrator.engine.reader import ASK_AGAIN_AFTER
 from orchestrator.model.guard import AllOf, AnyOf, Compared, Guard, Measured, Not
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.status import Role
-from orchestrator.proof.virtual_time import Process
 
 from .incident import Played
+from .killable import Process
 from .tape import Answered, Gauged, Note, Told, Woke, data_of, kind_of
 
 OLD = 10.0

@@ -15,11 +15,11 @@ from orchestrator.model.playbook import Again, Hook, InEmergency, Program
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role
 from orchestrator.proof.keyboard import Returned
-from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import ForeignWriter
 
 from .draw import Life, Story
 from .incident import Played, play
+from .killable import Process
 from .tape import Appended, Asked, Brought, Happened, HookRan, Note, Woke, data_of, kind_of
 
 Key = tuple[str, str, str, str]

@@ -26,12 +26,9 @@ from orchestrator.proof.virtual_time import (
     EPOCH,
     Deadlock,
     Endless,
-    Process,
     Turn,
     VirtualClock,
-    VirtualLoop,
     run_to_the_end,
-    world_context,
 )
 from orchestrator.simulator import Regions
 from orchestrator.system.log import configure
@@ -39,6 +36,7 @@ from orchestrator.system.log import configure
 from .around import Surroundings, Visit, Visitor
 from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
+from .killable import Process, ProcessLoop, world_context
 from .ledger import Dated
 from .operators import EMERGENCY, RESUME, break_the_lock, bring_in, close, glance, line_of, run, types
 from .playbooks import playbook
@@ -108,7 +106,7 @@ def _blank() -> Path:
 
 
 @contextmanager
-def _journals(loop: VirtualLoop, names: list[str], incident: Incident, tape: Tape) -> Iterator[list[Machine]]:
+def _journals(loop: ProcessLoop, names: list[str], incident: Incident, tape: Tape) -> Iterator[list[Machine]]:
     folder = Path(tempfile.mkdtemp(dir=_shelf()))
     clock = VirtualClock(loop)
     machines = []
@@ -134,7 +132,7 @@ def _journals(loop: VirtualLoop, names: list[str], incident: Incident, tape: Tap
 
 def play(incident: Incident) -> Played:
     """Play it. Never raises for what the program does: that is what the invariants look at."""
-    loop = VirtualLoop()
+    loop = ProcessLoop()
     log = io.StringIO()
     configure("json", "error", log)
     names = ["laptop", "bastion"] if incident.story is Story.OTHER_JOURNAL else ["laptop"]

@@ -42,7 +42,6 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.proof import laws
 from orchestrator.proof.keyboard import Returned, closed
 from orchestrator.proof.laws import is_older
-from orchestrator.proof.virtual_time import Process
 from orchestrator.simulator import (
     AppliedLate,
     Authors,
@@ -59,6 +58,7 @@ from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
 from .incident import Played
+from .killable import Process
 from .tape import Answered, Appended, Asked, Happened, kind_of
 from .team_invariants import TEAM_INVARIANTS
 from .witness import (

@@ -12,8 +12,9 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Broken, Entry, Head, Holder, Record, Verification, Witness
 from orchestrator.model.protocols import Store
-from orchestrator.proof.virtual_time import EPOCH, Process, VirtualClock
+from orchestrator.proof.virtual_time import EPOCH, VirtualClock
 
+from .killable import Process
 from .tape import Tape
 from .team import TeamJournal
 from .wire import Doom

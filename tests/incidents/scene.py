@@ -26,21 +26,14 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS
 from orchestrator.proof.keyboard import Crashed, Died, Outcome, Raised, Returned
-from orchestrator.proof.virtual_time import (
-    BEGINNING,
-    Process,
-    Turn,
-    VirtualClock,
-    VirtualLoop,
-    own_context,
-    world_context,
-)
+from orchestrator.proof.virtual_time import BEGINNING, Turn
 from orchestrator.simulator import Regions, SimulatorConfig
 from tests.fake_postgres import ADDRESS
 
 from .attacks import NONE, Attacks
 from .beside import Beside, Doomed, PlayedProber, PlayedPrograms, PlayedSession, asker
 from .draw import Life
+from .killable import Process, ProcessClock, ProcessLoop, own_context, world_context
 from .ledger import Dated, Ledger
 from .tape import Tape
 from .team import PlayedCalls, TeamJournal
@@ -121,7 +114,7 @@ class Present(Struct, eq=False):
     session: PlayedSession
     controls: RunControl
     process: Process
-    clock: VirtualClock
+    clock: ProcessClock
     calls: PlayedCalls | None = None
     """Of a team's journal."""
     database: PostgresDatabase | None = None
@@ -131,7 +124,7 @@ class Present(Struct, eq=False):
 class Scene(Struct, eq=False):
     """Everything that an incident plays on."""
 
-    loop: VirtualLoop
+    loop: ProcessLoop
     regions: Regions
     tape: Tape
     pair: Pair
@@ -250,7 +243,7 @@ class Scene(Struct, eq=False):
     def _present(
         self, machine: Machine, operator: str, life: Life, process: Process, pid: int, *, hastens: bool
     ) -> Present:
-        clock = VirtualClock(self.loop, process)
+        clock = ProcessClock(self.loop, process)
         wall = self.attacks.wall
         clock.wall_offset = wall[(pid - FIRST_PID - 1) % len(wall)]
         if self.attacks.capitals:

@@ -17,8 +17,10 @@ from orchestrator.model.playbook import Question
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.proof.virtual_time import BEGINNING, Process, VirtualLoop
+from orchestrator.proof.virtual_time import BEGINNING
 from orchestrator.simulator import RECORD_PATH, Effect, Response, Truncated
+
+from .killable import Process, ProcessLoop
 
 
 class Note(Struct, frozen=True):
@@ -214,7 +216,7 @@ class Woke(Note, frozen=True):
 class Tape:
     """All notes of one incident."""
 
-    loop: VirtualLoop
+    loop: ProcessLoop
     notes: list[Note] = field(default_factory=list)
     listeners: list[Callable[[Note], None]] = field(default_factory=list)
     """The world, which does something after something was done."""

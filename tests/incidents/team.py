@@ -14,9 +14,10 @@ from msgspec import Struct
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Record
-from orchestrator.proof.virtual_time import EPOCH, PROCESS, Process, VirtualLoop
+from orchestrator.proof.virtual_time import EPOCH
 from tests.fake_postgres import FakeServer, Trouble
 
+from .killable import PROCESS, Process, ProcessLoop
 from .tape import Tape
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def draw_team(dice: Random) -> Team:
 class TeamJournal:
     """The server of one incident, and what emergencies keep on their own computers beside it."""
 
-    def __init__(self, name: str, team: Team, folder: Path, loop: VirtualLoop, tape: Tape) -> None:
+    def __init__(self, name: str, team: Team, folder: Path, loop: ProcessLoop, tape: Tape) -> None:
         self.name, self.team, self.folder, self._tape = name, team, folder, tape
         self._begins = loop.time()
         self._loop = loop

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
-from orchestrator.proof.virtual_time import Process, VirtualClock, VirtualLoop, world_context
 from orchestrator.simulator import Closed, Effect, Refused, Regions, Reset, Response, Silent, Truncated
 
+from .killable import Process, ProcessClock, ProcessLoop, world_context
 from .tape import Asked, Tape
 
 Trace = Callable[[str, dict[str, object]], Awaitable[None]]
@@ -54,7 +54,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
         process: Process,
         tape: Tape,
         doom: Doom,
-        clock: VirtualClock,
+        clock: ProcessClock,
         machine: Callable[[], str],
         connecting: Connecting | None = None,
     ) -> None:
@@ -117,7 +117,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
             await trace("connection.connect_tcp.complete", {})
 
     def _depart(self, request: httpx.Request, wanted: float) -> tuple[Asked, asyncio.Task[Effect]]:
-        loop = cast("VirtualLoop", asyncio.get_running_loop())
+        loop = cast("ProcessLoop", asyncio.get_running_loop())
         content = request.read() if request.method == "POST" else b""
         path = request.url.path
         tape = self._tape

@@ -17,11 +17,12 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Stamp
 from orchestrator.model.status import Role
 from orchestrator.proof.laws import is_older
-from orchestrator.proof.virtual_time import EPOCH, Process
+from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.simulator import Returning, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
+from .killable import Process
 from .tape import Answered, Appended, Brought, Happened, Note, Wrote
 from .world import OTHER_ORGS
 

@@ -16,10 +16,10 @@ from orchestrator.journal import JournalStore
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
-from orchestrator.proof.virtual_time import world_context
 from orchestrator.simulator import Fault, simulated_orgs
 
 from .attacks import Attacks, Follower
+from .killable import world_context
 from .scene import Machine, pair_of
 from .tape import Appended, Asked, Note
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import cache
@@ -115,7 +114,7 @@ def explored(
     route: Route, states: type[States], text: str | Playbook = GOOD, *, faults: int = 1, seconds: float = 300
 ) -> Told:
     made = parse_playbook(text, "made.yaml") if isinstance(text, str) else text
-    search = Told(made, route, faults, time.monotonic() + seconds, states=states)
+    search = Told(made, route, faults, seconds, states=states)
     search.ends = set()
     proof = search.run()
     assert search.found or proof.whole
