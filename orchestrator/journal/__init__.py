@@ -1,11 +1,11 @@
 """The journal: an append-only audit log with a hash chain, and the locks beside it, in a file or on a team's server.
 
-`JournalStore` keeps it, `export` and `verify_export` carry it out and check it, `processes` tells who is alive.
+`JournalStore` keeps it, `export` carries it out, `processes` tells who is alive.
 """
 
 from .address import Address, default_place, is_address, state_folder, without_password
 from .calls import InlineCalls, ThreadCalls
-from .chain import canonical, check_anchor, export, parse_anchor, verify_export
+from .chain import canonical, check_anchor, export, parse_anchor
 from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
 from .store import VERIFY_NEWEST, JournalStore
 
@@ -26,7 +26,6 @@ __all__ = [
     "provably_dead",
     "state_folder",
     "this_process",
-    "verify_export",
     "whereabouts",
     "without_password",
 ]
