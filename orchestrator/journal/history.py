@@ -226,18 +226,17 @@ class History(Struct):
         """Runs that are open on orgs which the inventory does not name any more."""
         return tuple(run for run in self.runs.values() if run.elsewhere and run.left_open)
 
-    @property
-    def given_up(self) -> tuple[GivenUp, ...]:
-        """Attempts that nobody has seen in effect, and that may come yet.
+    def given_up(self, *, beside: str = "") -> tuple[GivenUp, ...]:
+        """Attempts that nobody has seen in effect, and that may come yet: for a run `beside` them, which goes on past it, an unknown one too.
 
         None of a run that somebody acknowledged, where their org does not tell the time: nothing else would end that.
         """
         return tuple(
             given_up
             for run in self.runs.values()
-            if not run.elsewhere
+            if not run.elsewhere and run.run != beside
             for number, given_up in run.unseen.items()
-            if number not in run.unknown or run.superseded_by
+            if beside or number not in run.unknown or run.superseded_by
             if not (run.acknowledged and given_up.sent_at is None)
         )
 

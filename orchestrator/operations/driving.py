@@ -42,7 +42,7 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
     if purpose.begun is Begun.TAKEN_UP:
         operator = replace(operator, mark=new_mark(session.dice.choice))
     active.purpose = purpose
-    active.given_up = tuple(each for each in history.given_up if each.run != active.run)
+    active.given_up = history.given_up(beside=active.run)
     active.engine = Engine(
         RunContext(
             session.pair,

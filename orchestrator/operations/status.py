@@ -139,7 +139,7 @@ def standing_of(
         open_run=open_run,
         goal=_put_back_from(history, readings),
         floors=history.floors,
-        given_up=tuple(each.attempt for each in history.given_up),
+        given_up=tuple(each.attempt for each in history.given_up()),
     )
     owed = history.owed
     if owed is not None and phase.name is PhaseName.BEHIND and phase.status is not None:
@@ -156,7 +156,7 @@ def standing_of(
         unknown=history.unknown,
         given_up=tuple(
             (each.run, each.attempt)
-            for each in history.given_up
+            for each in history.given_up()
             if each.may_still_come(readings[each.attempt.role], session.playbook.late)
         ),
         approvals_owed=history.approvals_owed,
@@ -233,7 +233,7 @@ def left_by_hand(history: History, playbook: Playbook, phase: Phase) -> LeftByHa
 
 def _put_back_from(history: History, readings: Both[Reading]) -> Status | None:
     """Where the pair was before a write that had been given up came after all; None where none did."""
-    for each in reversed(history.given_up):
+    for each in reversed(history.given_up()):
         shown = readings[each.attempt.role].record
         if shown is not None and each.attempt.fits(shown):
             started = history.runs[each.run].started

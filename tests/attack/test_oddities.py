@@ -239,14 +239,6 @@ def test_orgs_that_were_restored_from_a_backup_after_a_failover_are_led_on(
     laws.stamps_never_repeat(pair)
 
 
-@pytest.mark.nightly
-def test_an_attempt_of_a_run_given_up_for_a_new_one_comes_late_and_is_led_on(pair: Pair, anna: Hamr) -> None:
-    anna.killed_run("ACTIVE", at_post=1, applied=False)
-    pair.on("POST", Answer(after=lambda: pair.late(1)), n=5)
-    first = anna.run("ACTIVE", "--override", "unknown=attack")
-    anna.follow(first, [AWAY])
-
-
 def test_a_mirror_that_dates_its_copies_anew_is_still_a_mirror(tmp_path: Path) -> None:
     with Pair(mirror=0.1, mirrors="true") as pair:
         pair.mirror_redates = True

@@ -131,6 +131,17 @@ def test_an_attempt_that_comes_late_in_the_middle_of_the_run_is_put_right_once(
     anna.follow(ended, [AWAY])
 
 
+@pytest.mark.parametrize("comes", [False, True])
+def test_an_unknown_write_that_a_new_run_accepts_by_name_is_told_at_its_end_or_put_right(
+    pair: Pair, anna: Hamr, comes: bool
+) -> None:
+    pair.on("POST", Answer(504, apply=False), n=1, times=2)
+    anna.run("ACTIVE", code=7, posted=2)
+    pair.on("POST", Answer(after=lambda: pair.late(1) if comes else None), n=6)
+    ended = anna.run("ACTIVE", "--override", "unknown=attack", code=0, posted=6 + comes, stands=AWAY)
+    assert STILL_COMES.search(ended.words), str(ended)
+
+
 @pytest.mark.nightly
 def test_an_attempt_that_comes_late_twice_ends_in_a_word_that_leads_on(pair: Pair, anna: Hamr) -> None:
     pair.on("POST", Answer(504, apply=False), n=1)

@@ -174,7 +174,7 @@ def test_law_05_a_run_that_somebody_acknowledged_still_names_what_may_come(
         events.RunSuperseded("other"),
     )
     for more in ((), (events.RunAcknowledged("seen"),)):
-        found = histories_of(records(*told, *more))["payments"].given_up
+        found = histories_of(records(*told, *more))["payments"].given_up()
         assert [each.attempt.number for each in found] == ([1] if named or not more else [])
 
 

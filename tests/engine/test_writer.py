@@ -67,7 +67,7 @@ def test_law_05_an_intent_without_an_outcome_is_an_unknown_and_what_was_given_up
     notes.tell(RunFinished(Ending(End.DONE, "it stands there"), 0, "", (), 1.0))
     history = histories_of(notes.records(START))["payments"]
     assert history.unknown == ()
-    assert [each.attempt for each in history.given_up] == [first]
+    assert [each.attempt for each in history.given_up()] == [first]
 
 
 @pytest.mark.parametrize(

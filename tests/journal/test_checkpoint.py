@@ -45,7 +45,7 @@ def decisions(history: History, store: Store) -> dict[str, object]:
         "beside": history.open_beside(""),
         "owed": history.owed,
         "unknown": history.unknown,
-        "may come late": history.given_up,
+        "may come late": history.given_up(),
         "hooks": history.hooks_owed,
         "elsewhere": [each.run for each in history.elsewhere],
         "known": history.known_runs & wrote,

@@ -109,7 +109,7 @@ def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_co
     later: Told = [(3.0, seen), (3.5, WriteConfirmed(S, Status.FAILOVER, theirs, Change.OURS, 2, 0.5))]
     fold(found, journal(later, first=90))
     assert found.unknown == ()
-    (given_up,) = found.given_up
+    (given_up,) = found.given_up()
     assert given_up.attempt.number == 1
     came = record(S, int(Status.FAILOVER), lost.attempt.stamp)
     for shown, may_still_come in ((theirs, True), (came, False)):
