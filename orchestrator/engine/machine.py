@@ -29,10 +29,9 @@ from orchestrator.model.playbook import Advances, Playbook, Transition
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.guard_kinds import transition_probes
-from orchestrator.situation.link import Linked
 
 from .check import Checker
-from .context import RunContext, Stopped, stopped
+from .context import RunContext, Stopped
 from .evaluator import GuardEvaluator
 from .hooks import Hooks
 from .probing import Probing
@@ -273,7 +272,6 @@ class TransitionExecutor(Struct):
         """
         other, state = survivor.other, self.run.state
         await self.writer.wait_until_converged(target, roles=(survivor,))
-        self._require_link(survivor)
         if other not in state.dead:
             await self._try_other(other, target, transition)
             await self.writer.wait_until_converged(target, roles=(survivor,))
@@ -283,12 +281,6 @@ class TransitionExecutor(Struct):
                 self.run.tell(WriteOwed(other, target, reason))
         elif other in state.owed:
             self.run.tell(OwedSettled(other, target, "void"))
-
-    def _require_link(self, survivor: Role) -> None:
-        """An emergency that was at its goal already made no transition, so no guard has judged the survivor's half of the link."""
-        link = self.reader.link(frozenset({survivor}))
-        if not isinstance(link, Linked):
-            raise stopped(self.run.refusal, link.reason, org=link.role)
 
     async def _try_other(self, other: Role, target: Status, transition: Transition | None) -> None:
         """The other org, while it lives: one try under its short deadline, never stopping the run."""

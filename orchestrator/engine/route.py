@@ -16,6 +16,7 @@ from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import commands
 from orchestrator.situation.guard_kinds import transition_probes
+from orchestrator.situation.link import Linked
 
 from .check import Checker
 from .context import RunContext, Stopped, stopped
@@ -62,7 +63,14 @@ class RouteRunner(Struct):
         entry = enter(run, phase, reader.readings, goal)
         if entry.survivor is not None:
             run.needed = frozenset({entry.survivor})
+            self._require_link(run.needed)
         return await self._step_through(entry, goal)
+
+    def _require_link(self, needed: frozenset[Role]) -> None:
+        """A planned run's phase has told that both orgs are who the inventory says; of an emergency's survivor, nothing has yet."""
+        link, steps = self.reader.link(needed), (next_step.check(), next_step.status(self.run.pair.name))
+        if not isinstance(link, Linked):
+            raise stopped(self.run.refusal, link.reason, org=link.role, next_steps=steps)
 
     def _probable_probes(self, goal: Status) -> tuple[Probe, ...]:
         """The probes of the transitions that lead from a stop towards the goal: most likely one of them comes first.

@@ -42,12 +42,14 @@ from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 from tests.clock import START
 from tests.playbooks import changed
+from tests.steps import typed
 
 from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, WAY_OUT, Bench, P, S, bench, record, resumed, started
 
 pytestmark = pytest.mark.anyio
 
 ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+OTHER_ORG = "770e8400-e29b-41d4-a716-446655440000"
 ALONE = ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
@@ -163,9 +165,24 @@ async def test_law_09_a_mislinked_survivor_is_refused(there_already: bool) -> No
         b.world.records[P] = record(P, FAILOVER)
     else:
         b.world.sights[P] = DARK
-    b.world.identities[S] = "770e8400-e29b-41d4-a716-446655440000"
+    b.world.identities[S] = OTHER_ORG
     await b.drive(ACTIVE, End.REFUSED)
     assert b.world.posts() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"org_uuid": OTHER_ORG}, {"target_uuid": OTHER_ORG}, {"is_primary": True}, {"is_primary": None}],
+    ids="-".join,
+)
+async def test_law_09_a_survivor_whose_record_is_mislinked_is_refused_and_not_called_changed(
+    wrong: dict[str, str | bool | None],
+) -> None:
+    b = emergency(dark=P)
+    b.world.records[S] = replace(record(S, PASSIVE), **wrong)
+    ending = await b.drive(ACTIVE, End.REFUSED, S)
+    assert typed(ending.next_steps) == ("hamr check", "hamr status payments")
+    assert (b.world.posts(), b.notes.changes()) == ([], [])
 
 
 # The survivor, its order and its own deadline
