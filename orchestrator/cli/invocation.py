@@ -205,6 +205,9 @@ class Invocation:
         Verbs that only look leave no file behind. In an `emergency`, and for whoever looks in one, a team's journal that
         can't be reached is replaced by this machine's own, which is said loudly.
         """
+        from orchestrator.errors import UsageError
+        from orchestrator.model.words import no_journal
+
         self.configure_log()
         sources = sources or self.sources
         if writes and self.journal is not None:
@@ -213,7 +216,15 @@ class Invocation:
         opened, self.moved = sources.store_for(writes=writes, emergency=emergency)
         with opened as store:
             self._note_refuge(store, sources, writes=writes)
-            yield store
+            try:
+                yield store
+            except UsageError as error:
+                if store.exists or type(error) is not UsageError:  # a file's problems, or a key's trouble
+                    raise
+                words = no_journal(store.place)
+                raise UsageError(
+                    f"{error.message} {words[0].upper()}{words[1:]}.", next_steps=error.next_steps
+                ) from error
 
     def _note_refuge(self, store: JournalStore, sources: Sources, *, writes: bool) -> None:
         refuge = sources.refuge() if self.notes_refuge else None
@@ -243,11 +254,12 @@ class Invocation:
                 yield store, found
                 return
             unknown = unknown_run(store, run)
-        with self.store(writes=False, sources=self.sources.beside) as store:
-            found = id_of(store, run, step)
-            if found is None:
-                raise unknown
-            yield store, found
+            with self.store(writes=False, sources=self.sources.beside) as beside:
+                found = id_of(beside, run, step)
+                if found is not None:
+                    yield beside, found
+                    return
+            raise unknown
 
     def named(self, store: Store) -> str:
         """The journal's file where a command has to name it, to find it; else ""."""

@@ -428,14 +428,15 @@ def readiness(
     from .output_files import METRICS, PAGE, STDOUT, refuse_misplaced_files, write_file
 
     refuse_misplaced_files({PAGE: html, METRICS: metrics}, {"--json": invocation.json})
-    sources = invocation.sources
     everything = which.everything or not (which.names or which.labels)
-    names = [pair.name for pair in select(sources.inventory(), replace(which, everything=everything))]
+    names = [
+        pair.name for pair in select(invocation.sources.inventory(), replace(which, everything=everything))
+    ]
     playbook, now = invocation.load_playbook(), datetime.now(UTC)
     since = now - timedelta(days=days)
     with (
         invocation.store(writes=False) as store,
-        invocation.store(writes=False, sources=sources.beside) as beside,
+        invocation.store(writes=False, sources=invocation.sources.beside) as beside,
     ):
         found = read_readiness(store, beside, names, playbook, since=since, now=now)
     if metrics is not None:
@@ -447,4 +448,5 @@ def readiness(
 
         write_file(invocation, readiness_html(found), html, PAGE)
     if STDOUT not in (html, metrics):
-        invocation.console.facts(readiness_page(found), readiness_json(found, store.place))
+        page = readiness_page(found, unjournalled="" if store.exists else store.place)
+        invocation.console.facts(page, readiness_json(found, store.place))

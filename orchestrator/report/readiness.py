@@ -27,21 +27,30 @@ from .layout import (
     table,
     within,
 )
+from .status import unjournalled_lines
 
 _HEADER = ("pair", "planned", "emergency", "for", "not ready", "drilled", "to ACTIVE")
 _LIMITS = (60, 8, 9, 6, 9, 7, 14)
 
 
-def readiness_page(found: Sequence[ReadinessHistory]) -> Page:
-    """One pair in full; of several a table, those that are not ready first, and what got worse."""
+def readiness_page(found: Sequence[ReadinessHistory], *, unjournalled: str = "") -> Page:
+    """One pair in full; of several a table, those that are not ready first, and what got worse.
+
+    `unjournalled` is where no journal is, "" where there is one.
+    """
     with within(OF_MANY):
         if len(found) == 1:
-            return (*_in_full(found[0]), *next_commands(steps_of(found)))
+            return (
+                *_in_full(found[0]),
+                *unjournalled_lines(unjournalled),
+                *next_commands(steps_of(found)),
+            )
         ordered = sorted(found, key=lambda each: is_ready(each.level))
         ready = sum(is_ready(each.level) for each in found)
         worse = [f"{each.pair}: {words}" for each in ordered for words in worse_words(each)]
         return (
             line(f"{ready} of {counted(len(found), 'pair')} ready, {_window(found[0])}", "heading"),
+            *unjournalled_lines(unjournalled),
             line(),
             *table(_HEADER, [_row(each) for each in ordered], _LIMITS, most=1),
             *_legend(found),

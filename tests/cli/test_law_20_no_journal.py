@@ -51,6 +51,27 @@ def test_law_20_where_there_is_no_journal_it_is_said(lab: Lab, words: tuple[str,
     assert not lab.journal.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("readiness", "sim"),
+        ("resume", "--yes"),
+        ("resume", "sim", "--yes"),
+        ("unlock", "sim", "--lock-id", "x", "--reason", "x", "--yes"),
+        *((verb, "last") for verb in ("show", "report", "ack", "approve", "cancel")),
+        *(("fleet", verb) for verb in ("report", "stop", "resume")),
+    ],
+    ids=" ".join,
+)
+def test_law_20_verbs_that_find_nothing_in_no_journal_say_that_there_is_none(
+    lab: Lab, words: tuple[str, ...]
+) -> None:
+    found = lab.run(*words)
+    assert "here is no journal of a run here yet" in said(found.stdout + found.stderr)
+    assert WORDS in said(found.stdout + found.stderr)
+    assert not lab.journal.exists()
+
+
 def test_law_20_doctor_says_it_in_short_as_well(lab: Lab) -> None:
     assert "are not known on this machine" in said(lab.run("doctor", "sim", code=0).stdout)
 
