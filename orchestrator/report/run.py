@@ -122,8 +122,7 @@ def _facts(result: RunResult) -> Iterator[Line]:
     yield from labelled("org", str(ending.org or ""), "org")
     if ending.end is not End.DONE:  # which the message above says
         yield from labelled("stands", result.phase or "not seen")
-    steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
-    yield from labelled("took", f"{_took(result)}: {steps}" if steps else _took(result))
+    yield from labelled("took", _took(result))
     for objective in result.objectives:
         word, style = ("met", "good") if objective.met else ("MISSED", "bad")
         yield from labelled("objective", f"{objective.status} {word}: {took_of(objective)}", style)
@@ -132,16 +131,19 @@ def _facts(result: RunResult) -> Iterator[Line]:
 
 
 def _took(result: RunResult) -> str:
-    """How long it took since it was started or taken up; waiting for guards and for people apart.
+    """How long it took since it was started or taken up, and its transitions; waiting for guards and for people apart.
 
-    The waits of a run that was taken up count from its first beginning, so they can be more than that.
+    Waits and transitions of a run that was taken up count from its first beginning, so they can be more than that.
     """
     waited = ((result.waited, "guards"), (result.asked, "a person"))
-    waits = [f"{span(seconds)} waiting for {whom}" for seconds, whom in waited if seconds]
-    if not waits:
-        return span(result.seconds)
-    whole = ", of it " if result.waited + result.asked <= result.seconds else "; since the run first began, "
-    return f"{span(result.seconds)}{whole}{' and '.join(waits)}"
+    waits = " and ".join(f"{span(seconds)} waiting for {whom}" for seconds, whom in waited if seconds)
+    steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
+    told = result.waited + result.asked, sum(step.seconds for step in result.steps)
+    if max(told) > result.seconds:
+        words = ("; since the run first began", f", {waits}" if waits else "")
+    else:
+        words = (f", of it {waits}" if waits else "",)
+    return "".join((span(result.seconds), *words, f": {steps}" if steps else ""))
 
 
 def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:

@@ -267,6 +267,10 @@ def test_waits_from_before_a_run_was_taken_up_are_not_called_a_part_of_its_time_
     shown = lines(result_page(resumed))
     assert any("30 s; since the run first began, 34 s waiting for guards" in text for text in shown)
     assert not any("of it" in text for text in shown)
+    delivered = replace(resumed, seconds=0.2, waited=0.0, steps=result().steps)
+    assert any(
+        "took          200 ms; since the run first began: " in text for text in lines(result_page(delivered))
+    )
 
 
 def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
