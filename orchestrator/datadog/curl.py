@@ -25,7 +25,7 @@ def curl(request: Request, org: Org) -> str:
     on curl's command line, where other users of the same machine may see them while it runs.
     """
     words = [
-        "curl --fail-with-body --silent --show-error",
+        r"curl --fail-with-body --silent --show-error --write-out '\n'",
         f"--max-time {MAX_TIME}",
         f"--request {shlex.quote(request.method)}",
         f'--header "DD-API-KEY: {_shell(org.api_key, org.role, "API")}"',

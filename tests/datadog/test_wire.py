@@ -275,7 +275,7 @@ def test_a_post_is_spelled_out() -> None:
         "POST", "https://api.datadoghq.com/api/v2/hamr", {"data": {"name": "O'Brien & sons $HOME"}}
     )
     assert curl(request, ORG) == (
-        "curl --fail-with-body --silent --show-error \\\n"
+        "curl --fail-with-body --silent --show-error --write-out '\\n' \\\n"
         "  --max-time 20 \\\n"
         "  --request POST \\\n"
         '  --header "DD-API-KEY: $P_API" \\\n'
@@ -333,6 +333,8 @@ async def test_a_shell_reads_the_command_as_it_is_meant() -> None:
         "--fail-with-body",
         "--silent",
         "--show-error",
+        "--write-out",
+        "\\n",
         "--max-time",
         "20",
         "--request",
