@@ -19,11 +19,12 @@ from orchestrator.journal import canonical
 from orchestrator.journal.chain import storable
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.org import Pair
+from orchestrator.model.org import Org, Pair
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.plan import Plan, PlannedWrite
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Request
+from orchestrator.model.run import Mode
 from orchestrator.report.layout import escaped
 from orchestrator.system.redaction import Redactor
 
@@ -119,7 +120,7 @@ def _refused(path: Path, message: str, line: int = 0, column: int = 0) -> Docume
 def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:
     """Comments and commands for a POSIX shell: look at both orgs, then each write, then read both orgs again.
 
-    Nothing here waits, compares or journals: that is what the comments ask of the person. Refused where the plan has no
+    Of an emergency only at the orgs that it writes. Nothing here waits, compares or journals: that is what the comments ask of the person. Refused where the plan has no
     writes, so that there is nothing to paste.
     """
     if not plan.writes:
@@ -130,10 +131,13 @@ def curl_script(plan: Plan, pair: Pair, playbook: Playbook) -> str:
     ]
     if plan.refused:
         lines += ["#", "# A run would be REFUSED here, as things are:", *_comment(plan.ending)]
-    lines += ["", "# Look first: both orgs have to show what is said above.", *_looks(plan, pair)]
+    planned = plan.mode is Mode.PLANNED
+    orgs = [org for org in pair.orgs if planned or any(write.role is org.role for write in plan.writes)]
+    whoever = "both orgs have" if len(orgs) > 1 else "it has"
+    lines += ["", f"# Look first: {whoever} to show what is said above.", *_looks(plan, pair, orgs)]
     for number, write in enumerate(plan.writes, start=1):
         lines += ["", *_write(number, write, pair)]
-    lines += ["", "# Look again: both orgs have to show it.", *_looks(plan, pair), ""]
+    lines += ["", f"# Look again: {whoever} to show it.", *_looks(plan, pair, orgs), ""]
     return "\n".join(lines)
 
 
@@ -148,8 +152,10 @@ def _nothing_to_paste(plan: Plan, playbook: Playbook) -> Refused:
         )
     again = next_step.plan(request.pair, request.goal)
     alone = again.as_emergency().with_options("--curl")
-    # From where there is a way, the longest: the whole of it can be shortened by hand.
+    # From what is shown, else from wherever there is a way, the longest: the whole of it can be shortened by hand.
     sources = [transition.source for transition in playbook.transitions]
+    shown = {reading.status for reading in plan.readings}
+    sources = [status for status in sources if status in shown] or sources
     start = max(sources, key=lambda source: len(playbook.route(source, request.goal) or ()))
     assumed = again.with_options("--assume", start.name, "--curl")
     offered = any(step.is_emergency for step in plan.next_steps)
@@ -166,11 +172,11 @@ def _comment(text: str) -> list[str]:
     return [f"# {escaped(part)}" for part in text.split("\n")]
 
 
-def _looks(plan: Plan, pair: Pair) -> list[str]:
+def _looks(plan: Plan, pair: Pair, orgs: list[Org]) -> list[str]:
     first = plan.writes[0]
     path = first.request.url.removeprefix(pair[first.role].base_url)
-    orgs = ((org, Request("GET", org.base_url + path, None)) for org in pair.orgs)
-    return [text for org, look in orgs for text in (f"# {escaped(str(org))}", curl(look, org))]
+    looks = ((org, Request("GET", org.base_url + path, None)) for org in orgs)
+    return [text for org, look in looks for text in (f"# {escaped(str(org))}", curl(look, org))]
 
 
 def _write(number: int, write: PlannedWrite, pair: Pair) -> list[str]:

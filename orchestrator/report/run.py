@@ -139,11 +139,10 @@ def _took(result: RunResult) -> str:
     waits = " and ".join(f"{span(seconds)} waiting for {whom}" for seconds, whom in waited if seconds)
     steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
     told = result.waited + result.asked, sum(step.seconds for step in result.steps)
+    words = f", of it {waits}" if waits else ""
     if max(told) > result.seconds:
-        words = ("; since the run first began", f", {waits}" if waits else "")
-    else:
-        words = (f", of it {waits}" if waits else "",)
-    return "".join((span(result.seconds), *words, f": {steps}" if steps else ""))
+        words = f"; since the run first began{f', {waits}' if waits else ''}"
+    return f"{span(result.seconds)}{words}{f': {steps}' if steps else ''}"
 
 
 def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:

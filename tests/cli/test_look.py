@@ -143,6 +143,9 @@ def test_commands_to_paste_where_the_primary_is_dead_want_emergency_or_assume(la
     assert given == ["plan", "sim", "--to", "ACTIVE", "--emergency", "--reason", "TEXT", "--curl"]
     sheet = lab.run(*given, code=0).stdout
     assert "# Write 2: Simulated Secondary (secondary) to ACTIVE" in sheet
+    assert "# Look first: it has to show what is said above." in sheet
+    assert lab.sim.primary.url not in sheet
+    assert "hamr plan sim --to ACTIVE --assume PASSIVE --curl" in said
 
 
 def test_the_curl_script_says_when_a_run_would_be_refused(lab: Lab) -> None:
