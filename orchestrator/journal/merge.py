@@ -8,6 +8,7 @@ verifiable. What this journal holds already, an emergency's beginning for one, i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,17 +71,23 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
     store.append_all(())  # what was under way when a connection was lost is through, and seen from here on
     before = _merged_before(store, other)
     fresh = list(other.records(after=before))
+    newest, added = store.head().seq, 0
     here = _known(store, fresh)
-    missing = [record for record in fresh if _content(record) not in here]
-    for begin in range(0, len(missing), _AT_A_TIME):
-        part = missing[begin : begin + _AT_A_TIME]
-        for record, added in zip(part, store.append_all([_entry(each) for each in part]), strict=True):
-            here[_content(record)] = added.seq
+    missing = {content: record for record in fresh if (content := _content(record)) not in here}
+    while missing:
+        entries = [_entry(each) for each in islice(missing.values(), _AT_A_TIME)]
+        part = store.append_all(entries, behind=newest)
+        added += len(part)
+        # Else somebody else has added some: the same ones, where they merge it, too.
+        for record in part or store.records(after=newest):
+            content = _content(record)
+            here[content] = newest = record.seq
+            missing.pop(content, None)
     if fresh:
         event = JournalMerged(found.head, before, tuple(here[_content(record)] for record in fresh))
         noted = Entry("", "", event.kind, operator.name, operator.host, encode(event))
         _want_chain(store, other, event, noted)
-    return Merged(found.head, before, len(missing), len(fresh) - len(missing), other.pairs())
+    return Merged(found.head, before, added, len(fresh) - added, other.pairs())
 
 
 def bring_in(store: JournalStore, records: Sequence[Record]) -> None:
@@ -94,8 +101,7 @@ def remade(store: JournalStore, event: JournalMerged, prev: str) -> Iterator[Rec
     here = {record.seq: record for record in store.numbered(sorted(event.numbers))}
     for seq, number in enumerate(event.numbers, event.after + 1):
         ours = here[number]
-        kind = CHECKPOINT if ours.kind == _FOREIGN_CHECKPOINT else ours.kind
-        record = replace(ours, seq=seq, prev=prev, kind=kind, hash="")
+        record = replace(ours, seq=seq, prev=prev, kind=_kind_there(ours), hash="")
         record = replace(record, hash=digest_of(record))
         yield record
         prev = record.hash
@@ -133,9 +139,14 @@ def _known(store: JournalStore, records: Sequence[Record]) -> dict[bytes, int]:
 
 def _content(record: Record) -> bytes:
     """All of a record but its place in a chain."""
+    kind = _kind_there(record)
     return canonical(
-        [record.at, record.run, record.pair, record.kind, record.by, record.host, storable(record.data)]
+        [record.at, record.run, record.pair, kind, record.by, record.host, storable(record.data)]
     )
+
+
+def _kind_there(record: Record) -> str:
+    return CHECKPOINT if record.kind == _FOREIGN_CHECKPOINT else record.kind
 
 
 def _entry(record: Record) -> Entry:

@@ -32,17 +32,7 @@ from .address import Address
 from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
 from .failures import ELSEWHERE, UNWRITTEN, damaged
 from .sqlite_file import BUSY_SECONDS, SqliteFile
-from .tables import (
-    EACH_PAIR,
-    IS_RUN,
-    NEWEST_THAT_NAMES,
-    RUN_BELOW,
-    RUNS_OF_A_PAIR,
-    Statements,
-    first_of_each_run,
-    places,
-    selection,
-)
+from .tables import Statements
 
 T = TypeVar("T")
 Work = Callable[[Statements], T]
@@ -183,11 +173,21 @@ class JournalStore:
         """Append durably; see `Store.append`. The record is dated with the wall clock, whatever came before it."""
         return self.append_all((entry,), holding=holding)[0]
 
-    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """Append several durably in one transaction, each dated with when it happened, else with the wall clock; see `Store.append_all`."""
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+    ) -> tuple[Record, ...]:
+        """Append several durably in one transaction, each dated with when it happened, else with the wall clock; see `Store.append_all`.
+
+        None of them where the newest record's number is not `behind` any more.
+        """
         tried: list[Link] = []
+
+        def append(statements: Statements) -> list[Link]:
+            overtaken = behind is not None and _last(statements).seq != behind
+            return [] if overtaken else self._append(statements, entries, holding, tried)
+
         try:
-            links = self._write(lambda statements: self._append(statements, entries, holding, tried))
+            links = self._write(append)
         except JournalUnavailable:
             self._doubtful += tuple(tried)
             raise
@@ -243,7 +243,7 @@ class JournalStore:
             yield from self._all(after, newest)
             return
         run, pair = (text if text is None else storable_text(text) for text in (run, pair))
-        found, values = selection(run, pair, kinds)
+        found, values = tables.selection(run, pair, kinds)
         yield from self.numbered(
             self._numbers(f"{found} AND seq > ? AND seq <= ? ORDER BY seq", (*values, after, newest))
         )
@@ -256,10 +256,10 @@ class JournalStore:
         Whatever else the runs have recorded is not read. A JournalDamaged where a record cannot be.
         """
         newest = self.head().seq
-        found, values = selection(None, pair, kinds)
+        found, values = tables.selection(None, pair, kinds)
         numbers = {*self._numbers(f"{found} AND seq <= ?", (*values, newest))}
         of_pair = () if pair is None else (pair,)
-        numbers |= {*self._numbers(first_of_each_run(begins, of_pair), (*of_pair, *begins))}
+        numbers |= {*self._numbers(tables.first_of_each_run(begins, of_pair), (*of_pair, *begins))}
         for record in self.numbered(sorted(numbers)):
             if pair in (None, record.pair) and record.seq <= newest:
                 yield record
@@ -279,7 +279,7 @@ class JournalStore:
         """The records of these numbers, which ascend; a page at a time."""
         for begin in range(0, len(numbers), _PAGE):
             part = numbers[begin : begin + _PAGE]
-            query = _SELECT.format(f"seq IN ({places(len(part))})")
+            query = _SELECT.format(f"seq IN ({tables.places(len(part))})")
             yield from map(self._record, self._page(query, (*part, _PAGE)))
 
     def newest(self, pair: str, kind: str) -> Record | None:
@@ -295,15 +295,15 @@ class JournalStore:
 
     def newest_that_names(self, uuid: str, kind: str, after: int) -> Iterator[Record]:
         """Of each pair the newest record of a kind; see `Store.newest_that_names`."""
-        return self.numbered(self._numbers(NEWEST_THAT_NAMES, (kind, after, f"%{uuid.lower()}%")))
+        return self.numbered(self._numbers(tables.NEWEST_THAT_NAMES, (kind, after, f"%{uuid.lower()}%")))
 
     def pairs(self) -> tuple[str, ...]:
         """The names of all pairs that have records."""
-        return tuple(pair for (pair,) in self._rows(EACH_PAIR))
+        return tuple(pair for (pair,) in self._rows(tables.EACH_PAIR))
 
     def runs_of(self, pair: str) -> frozenset[str]:
         """The ids of a pair's runs and adoptions."""
-        return frozenset(run for (run,) in self._rows(RUNS_OF_A_PAIR, (pair,)))
+        return frozenset(run for (run,) in self._rows(tables.RUNS_OF_A_PAIR, (pair,)))
 
     def ids(self, prefix: str, most: int) -> tuple[str, ...]:
         """The ids of runs and drills that begin so, the last in their order first; see `Store.ids`."""
@@ -340,7 +340,7 @@ class JournalStore:
         for begin in range(0, len(numbers), _PAGE):
             part = numbers[begin : begin + _PAGE]
             wanted = sorted({*part, *(seq - 1 for seq in part)})
-            query = _SELECT.format(f"seq IN ({places(len(wanted))})")
+            query = _SELECT.format(f"seq IN ({tables.places(len(wanted))})")
             near = {link.seq: link for link in self._page(query, (*wanted, len(wanted)))}
             for seq in part:
                 missing = next((each for each in (seq - 1, seq) if each and each not in near), None)
@@ -530,11 +530,11 @@ def _first_missing(statements: Statements, kept: Sequence[Head]) -> int | None:
 
 
 def _ids(statements: Statements, prefix: str, most: int) -> tuple[str, ...]:
-    if statements.execute(IS_RUN, (prefix,)).fetchone():
+    if statements.execute(tables.IS_RUN, (prefix,)).fetchone():
         return (prefix,)
     found: list[str] = []
     below = (prefix + chr(sys.maxunicode),)
-    while len(found) < most and (row := statements.execute(RUN_BELOW, (*below, prefix)).fetchone()):
+    while len(found) < most and (row := statements.execute(tables.RUN_BELOW, (*below, prefix)).fetchone()):
         found.append(row[0])
         below = row
     return tuple(found)

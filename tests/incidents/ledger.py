@@ -91,9 +91,12 @@ class Ledger:
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         return self.append_all((entry,), holding=holding)[0]
 
-    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+    ) -> tuple[Record, ...]:
         number = self._begin()
-        records = self._inner.append_all(entries, holding=holding)
+        inner = cast("JournalStore", self._inner)  # which alone knows `behind`, for whoever merges
+        records = inner.append_all(entries, holding=holding, **({} if behind is None else {"behind": behind}))
         self._appended(records if self._team is None else self._team.not_noted(records), number)
         self._end(number)
         return records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from orchestrator.journal.checkpoint import CHECKPOINT
 from orchestrator.journal.history import brought_in, event_of, in_time
 from orchestrator.journal.merge import Merged, merge, remade
 from orchestrator.model.events import JournalMerged
-from orchestrator.model.journal import GENESIS, Entry, Head, Verified
+from orchestrator.model.journal import GENESIS, Entry, Head, Record, Verified
 from orchestrator.model.plain import moment
 from orchestrator.model.run import Operator
 
-from .conftest import entry, holder, opened, tamper
+from .conftest import entry, holder, opened, tamper, ticking
 
 BOB = Operator("bob", "desk")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -95,6 +95,30 @@ def test_what_stands_here_already_is_not_brought_in_again(store: JournalStore, o
     assert merged(store, other) == Merged(other.head(), 0, 1, 1, ("payments",))
     assert noted(store) == [JournalMerged(other.head(), 0, (2, 3))]
     assert [*remade(store, noted(store)[0], GENESIS)] == [*other.records()]
+
+
+class Overtaken(JournalStore):
+    """Before it first adds what it found missing, another process has merged the same journal."""
+
+    first: Callable[[], object] | None = None
+
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+    ) -> tuple[Record, ...]:
+        if behind is not None and self.first is not None:
+            first, self.first = self.first, None
+            first()
+        return super().append_all(entries, holding=holding, behind=behind)
+
+
+def test_two_who_merge_it_at_once_bring_each_record_in_once(store: JournalStore, other: JournalStore) -> None:
+    other.append(entry("lock.taken", lock="b"))
+    other.append(entry(CHECKPOINT, run="", form=1))
+    slow = Overtaken(store._database, ticking())
+    slow.first = lambda: merged(store, other)
+    assert merged(slow, other) == Merged(other.head(), 0, 0, 2, ("payments",))
+    assert noted(store) == [JournalMerged(other.head(), 0, (2, 3))] * 2
+    assert store.head().seq == 5
 
 
 def test_what_came_after_a_merge_happened_last_whatever_its_clock_says(
