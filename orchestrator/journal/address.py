@@ -19,7 +19,8 @@ DEFAULT_SCHEMA = "hamr"
 
 _SCHEMA = r"[a-z_][a-z0-9_]{0,62}"
 _SECRET = frozenset({"password", "sslpassword"})
-_NEARLY = re.compile(r"postgres(ql)?(:|/)", re.IGNORECASE)
+_NEARLY = re.compile(r"postgres(ql)?(:|/)|(\w+=\S* )?(host|dbname|service|user|password)=", re.IGNORECASE)
+"""A typing error, or the library's other way to write one."""
 _SOMEWHERE = r"(?i)(?:postgresql|postgres)://\S+"
 
 
@@ -77,7 +78,7 @@ def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
         )
     if _NEARLY.match(text):  # a file of that name would hold a journal of one machine
         raise UsageError(
-            f"{source} is nearly a team's address, which begins with postgresql:// (a file of that name: ./postgres…).",
+            f"{source} is nearly a team's address, which begins with postgresql:// (for a file of that name: ./NAME).",
             next_steps=advice,
         )
     if not text.strip() or "\0" in text:

@@ -67,7 +67,16 @@ def test_what_is_no_path_is_refused_and_names_its_flag(text: str) -> None:
         default_place(text, HOME)
 
 
-@pytest.mark.parametrize("text", ["postgresql:/db/ops", "postgres//alice@db/ops", "postgresql:db"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql:/db/ops",
+        "postgres//alice@db/ops",
+        "postgresql:db",
+        "host=db dbname=ops",
+        "port=5433 password=pw",
+    ],
+)
 def test_what_is_nearly_a_teams_address_is_no_file(text: str) -> None:
     with pytest.raises(UsageError, match="HAMR_JOURNAL is nearly a team's address"):
         default_place(None, {**HOME, "HAMR_JOURNAL": text})
