@@ -155,10 +155,19 @@ class Invocation:
 
     @cached_property
     def redactor(self) -> Redactor:
-        """Knows every key that this command fetched; the session, the log and the console share it."""
+        """Knows every key that this command fetched; the session, the log and the console share it.
+
+        Also the password of an address that was typed where something else is wanted, with what stands around it there.
+        """
+        from orchestrator.model.org import Secret
         from orchestrator.system.redaction import Redactor
 
-        return Redactor()
+        known = Redactor()
+        for piece in re.findall(
+            r"(?<=://)[^\s/]*:[^\s/]*@|password=[^\s&]+", "\n".join(self.typed.arguments)
+        ):
+            known.add(Secret(piece))
+        return known
 
     @cached_property
     def console(self) -> Console:

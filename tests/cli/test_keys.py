@@ -144,3 +144,27 @@ def test_law_17_the_log_knows_the_keys_of_the_command(form: str, capsys: pytest.
     logger().warning("odd", body=f"key {WRONG}")
     assert WRONG not in (shown := capsys.readouterr().err)
     assert "[redacted]" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "{}"),
+        ("check", "{}"),
+        ("apply", "{}"),
+        ("approve", "{}"),
+        ("show", "{}"),
+        ("journal", "merge", "{}"),
+        ("journal", "merge", "dbname=ops password=canary-password"),
+        ("run", "sim", "--to", "ACTIVE", "--yes", "--journal", "dbname=ops password=canary-password"),
+    ],
+    ids=" ".join,
+)
+def test_law_17_a_password_is_not_shown_where_an_address_was_typed_in_a_wrong_place(
+    guarded: Lab, words: tuple[str, ...]
+) -> None:
+    typed = [word.format("postgresql://alice:canary-password@db/ops") for word in words]
+    for result in (guarded.run(*typed), guarded.run(*typed, "--json")):
+        assert result.exit_code == 2
+        assert "canary-password" not in result.stdout + result.stderr
+    assert guarded.writes() == 0
