@@ -107,10 +107,7 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
         step = next_step.approve(run, afterwards=owed)
         raise UsageError(words, next_steps=(step,))
     assert isinstance(event, events.ApprovalAsked | events.ApprovalOwed)  # noqa: S101 - of these kinds alone
-    told = [event_of(record) for record in store.records(run=run, kinds=_COURSE)]
-    started = next((each for each in told if isinstance(each, events.RunStarted)), None)
-    if not owed and told and isinstance(told[-1], events.RunFinished) and not told[-1].resumable:
-        raise _ended(run, started)
+    started = refuse_ended(store, run, afterwards=owed)
     reason = "" if started is None else started.reason
     return Asked(run, event.what, newest.by, newest.host, reason, afterwards=owed)
 
@@ -118,13 +115,18 @@ def asked_by_run(store: Store, run: str, *, afterwards: bool) -> Asked:
 _COURSE = (events.RunStarted.kind, events.RunResumed.kind, events.RunFinished.kind)
 
 
-def _ended(run: str, started: events.RunStarted | None) -> Refused:
+def refuse_ended(store: Store, run: str, *, afterwards: bool) -> events.RunStarted | None:
+    """How a run began, None where it has not yet; Refused where it has ended, unless it is agreed to afterwards."""
+    told = [event_of(record) for record in store.records(run=run, kinds=_COURSE)]
+    started = next((each for each in told if isinstance(each, events.RunStarted)), None)
+    if afterwards or not told or not isinstance(told[-1], events.RunFinished) or told[-1].resumable:
+        return started
     steps: tuple[NextStep, ...] = (next_step.show(run),)
     if started is not None and started.fleet:
         steps = (next_step.approve(started.fleet), next_step.fleet_resume(started.fleet))
     elif started is not None:
         steps = (next_step.run(started.pair, started.goal),)
-    return Refused(
+    raise Refused(
         f"run {run} has ended, and does not wait any more: an approval counts for the run that asks for it",
         next_steps=steps,
     )
@@ -139,7 +141,8 @@ def refuse_own(operator: Operator, by: str) -> None:
 
 
 def approve(session: Session, asked: Asked, reason: str) -> Record:
-    """Journal that this operator agrees to exactly this; Refused where they asked for it themselves."""
+    """Journal that this operator agrees to exactly this; Refused where they asked for it themselves, or it has come to its end."""
     refuse_own(session.operator, asked.by)
+    refuse_ended(session.store, asked.run, afterwards=asked.afterwards)
     event = events.RunApproved(asked.what, reason, asked.afterwards, session.store.role())
     return session.store.append(session.entry(asked.run, event))

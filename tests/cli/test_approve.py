@@ -97,6 +97,8 @@ def test_a_saved_plan_is_approved_beforehand_and_by_another_person_alone(team: L
     assert team.json("runs")["runs"] == []
     team.run("apply", "p.json", "--yes", code=0)
     assert team.statuses() == ACTIVE
+    spent = team.run("approve", "p.json", "--yes", code=3, env=BOB).stderr
+    assert "has ended, and does not wait any more" in " ".join(spent.split())
 
 
 def test_a_plan_that_was_only_approved_is_no_incident_to_be_played_again(team: Lab) -> None:
