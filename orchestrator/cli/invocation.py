@@ -300,9 +300,11 @@ class Invocation:
         if writes:
             self.require_somebody()
         with self.store(writes=writes, emergency=emergency) as store:
-            session = prepared.session(store, self.redactor)
+            session, refuge = prepared.session(store, self.redactor), self.sources.refuge()
             if emergency:
-                session.refuge, session.moved = self.sources.refuge(), self.moved
+                session.refuge, session.moved = refuge, self.moved
+            if refuge is not None and self.moved is None and refuge.exists():
+                session.unmerged = str(refuge)
             yield session
             session.store.close()  # it may be another by now
 

@@ -315,6 +315,8 @@ class Standing(Struct, frozen=True):
     """Who seems to be moving the pair without this journal's knowing."""
     journal_left: str | None = None
     """The team's journal that could not be reached: what stands in it is not known here."""
+    unmerged: str = ""
+    """The file with what an emergency on this machine wrote and this journal lacks; "" where there is none."""
     left_by_hand: LeftByHand | None = None
     left_a_run: bool = False
     """Whether the holder died in the middle of its run: then no new run has the lock before that one was resumed, or the lock broken."""

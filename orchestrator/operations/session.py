@@ -78,6 +78,8 @@ class Session:
     """This machine's own journal, for an emergency that a team's can't hold up; None where no team's is used."""
     moved: JournalMoved | None = None
     """That the team's journal could not be reached, so that the refuge stands in its place."""
+    unmerged: str = ""
+    """The file of this machine's own journal, where the team's can be reached and lacks what an emergency wrote in it."""
     fleet: str = ""
     """The id of the fleet that the pair's runs belong to from now on, or ""."""
     along: dict[int, Record] = field(default_factory=dict)

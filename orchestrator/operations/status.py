@@ -169,6 +169,7 @@ def standing_of(
         cooling_down_for=cooling[1].total_seconds() if cooling is not None else 0.0,
         journal=session.store.place,
         journal_left=None if session.moved is None else session.moved.left,
+        unmerged=session.unmerged,
         head=session.store.head(),
         unjournalled=bool(history.unjournalled),
         open_drill=drill.as_open_drill() if drill is not None else None,

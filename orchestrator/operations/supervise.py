@@ -23,7 +23,7 @@ from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Status
 from orchestrator.model.words import span
 from orchestrator.situation.guards import strangers
-from orchestrator.situation.next_steps import Ended, after_a_run
+from orchestrator.situation.next_steps import UNMERGED, Ended, after_a_run
 from orchestrator.situation.state import RunState
 from orchestrator.system.log import bind, logger
 
@@ -219,12 +219,14 @@ def _remembered(session: Session, phase: Phase) -> tuple[str, ...]:
 
 
 def _with_merge(session: Session, ending: Ending) -> Ending:
-    """Of an emergency that left the team's journal, others know nothing before its records are merged."""
-    if session.moved is None:
-        return ending
-    merge = next_step.merge(session.store.place)
-    first = (merge,) if ending.end.reached else ()
-    return replace(ending, next_steps=each_once((*first, *ending.next_steps, merge)))
+    """What an emergency wrote on this machine, this one or an earlier one, nobody else knows before it is merged."""
+    steps = ending.next_steps
+    if session.moved is not None:
+        merge = next_step.merge(session.store.place)
+        steps = each_once((*((merge,) if ending.end.reached else ()), *steps, merge))
+    elif session.unmerged:
+        steps = (next_step.merge(session.unmerged).so_that(UNMERGED), *steps)
+    return replace(ending, next_steps=steps)
 
 
 async def _head(active: ActiveRun) -> Head:

@@ -22,6 +22,8 @@ from orchestrator.model.status import Both, Role, Status
 from .commands import can_go
 from .state import RunState
 
+UNMERGED = "first of all: bring in what an emergency wrote on this machine alone"
+
 
 def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     """Where somebody looked at a pair."""
@@ -40,6 +42,8 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
         steps = (standing.known_as.last, *_by_name("renamed", steps, "run", "adopt"))
     if standing.left_a_run and holder is not None:
         steps = _after_unlocking(steps, pair, holder)
+    if standing.unmerged:
+        steps = (next_step.merge(standing.unmerged).so_that(UNMERGED), *steps)
     steps, drill = each_once(steps), standing.open_drill
     return steps if drill is None else in_drill(drill.drill, steps)
 

@@ -278,10 +278,13 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
         assert (shown["journal"], shown["journal_left"]) == (str(file), str(parse_address(url, "--journal")))
         if how == "stopped":
             server.start()
-            code, text = alice.type("status", "sim")
-            assert f"hamr journal merge {file}" in " ".join(text.split())
+            merge = f"hamr journal merge {file}"
+            assert alice.json("status", "sim")["next"][0]["command"] == merge
+            refused = alice.json("run", "sim", "--to", "PASSIVE", "--yes")
+            assert (refused["exit_code"], refused["next"][0]["command"]) == (3, merge)
+            assert merge in " ".join(alice.type("status", "sim")[1].split())
             alice.told("journal", "merge", str(file), code=0)
-            assert [run["end"] for run in alice.json("runs")["runs"]] == ["done"]
+            assert [run["end"] for run in alice.json("runs")["runs"]] == ["refused", "done"]
             assert alice.type("audit", "verify")[0] == 0
             assert not file.exists()
             assert len(alice.local_journals) == 1, "set aside, not deleted"
