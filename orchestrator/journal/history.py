@@ -122,7 +122,6 @@ class RunHistory(Struct):
     """Whether it ran on other orgs than the ones that are asked about."""
     last: str = ""
     """What it last did, as a record kind."""
-    last_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -171,7 +170,6 @@ class DrillHistory(Struct):
     passed: bool | None = None
     """Whether every expectation held; None where it was not scored yet."""
     closed_at: datetime | None = None
-    notes: str = ""
 
     @property
     def open(self) -> bool:
@@ -392,7 +390,7 @@ def fold(history: History, records: Iterable[Record]) -> None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
             history.runs[record.run] = run
         if record.kind not in _LOOKS:
-            run.last, run.last_at = record.kind, at
+            run.last = record.kind
         raise_floors(history.floors, event)
         _note(history, run, event, at)
 
@@ -412,9 +410,9 @@ def _note_beside(history: History, record: Record, event: Event, at: datetime) -
         case events.DrillScored(score=score):
             if drill is not None:
                 drill.passed = score.passed
-        case events.DrillClosed(notes=notes):
+        case events.DrillClosed():
             if drill is not None:
-                drill.closed_at, drill.notes = at, notes
+                drill.closed_at = at
         case events.RunScheduled(goal=goal, start_at=start_at, expect=expect):
             by = f"{record.by}@{record.host}"
             history.scheduled[record.run] = Scheduled(record.run, goal, start_at, by, expect)

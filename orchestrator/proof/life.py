@@ -112,7 +112,6 @@ class Life(Struct, eq=False):
     """Of orgs that were not read again since."""
     left: tuple[Any, ...] = ()
     """What would have outlived it when it committed last."""
-    run: str = ""
     controls: RunControl = field(default_factory=RunControl)
     broken: list[BrokenLaw] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)

@@ -118,20 +118,17 @@ def runs_facts(
     `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
     where nothing was ever written to it; `held` are the runs that somebody's process, which may well live, is at work on.
     """
-    begin = next_commands((next_step.shell("hamr status", "see where your pairs stand"),))
-    if unjournalled:
-        told, then = unjournalled_lines(unjournalled), begin
-    elif not runs and not open_drills:
-        told, then = (line("This journal holds no runs."),), begin
-    else:
-        told, then = (*_runs(runs, held), *_open_drills(open_drills)), ()
+    told = unjournalled_lines(unjournalled) or (*_runs(runs, held), *_open_drills(open_drills))
     fields = {
         "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
         "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
         "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
         "journal_exists": not unjournalled,
     }
-    return (*told, *(() if drills is None else _drills(drills)), *then), document("hamr/runs/1", fields)
+    begin = (next_step.shell("hamr status", "see where your pairs stand"),)
+    begins = next_commands(begin) if unjournalled or not (runs or open_drills) else ()
+    page = (*told, *(() if drills is None else _drills(drills)), *begins)
+    return page, document("hamr/runs/1", fields)
 
 
 def _drills(drills: Sequence[DrillSummary]) -> Page:

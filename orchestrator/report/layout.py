@@ -19,11 +19,6 @@ from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
-STYLES: frozenset[str] = frozenset(
-    {"", "good", "bad", "warn", "dim", "bold", "heading", "org", "status", "command"}
-)
-"""Every style that a span can have: what it means, not how it looks."""
-
 
 class Span(Struct, frozen=True):
     """A piece of a line."""
@@ -31,7 +26,7 @@ class Span(Struct, frozen=True):
     text: str
     """Without control characters: they are escaped when the span is made (a newline becomes a visible \\n)."""
     style: str = ""
-    """One of STYLES."""
+    """What it means (good, bad, warn, dim, bold, heading, org, status, command), not how it looks; "" for nothing."""
 
     def __post_init__(self) -> None:
         if not self.text.isprintable():

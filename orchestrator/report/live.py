@@ -38,7 +38,6 @@ class _Row(Struct, frozen=True):
     """A transition that was begun, or that comes on the way to the goal."""
 
     name: str
-    source: Status | None
     target: Status | None
     begun: TransitionView | None = None
 
@@ -122,7 +121,7 @@ def _question(run: RunView) -> Question | None:
 def _transitions(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime) -> Page:
     rows = [*_begun(run, playbook), *_to_come(run, playbook)]
     if run.apart:
-        rows.append(_Row("told", None, None, TransitionView("", run.began, writes=[*run.apart])))
+        rows.append(_Row("told", None, TransitionView("", run.began, writes=[*run.apart])))
     header = ("", *(called(pair[role].name, role) for role in Role))
     silence = (Timeouts() if playbook is None else playbook.timeouts).silence.total_seconds()
     cells = [(_named(row), *(_cell(run, row, role, now, silence) for role in Role)) for row in rows]
@@ -132,7 +131,7 @@ def _transitions(run: RunView, pair: Pair, playbook: Playbook | None, now: datet
 def _begun(run: RunView, playbook: Playbook | None) -> Iterator[_Row]:
     for begun in run.transitions:
         declared = (None if playbook is None else playbook.transition(begun.name)) or begun
-        yield _Row(begun.name, declared.source, declared.target, begun)
+        yield _Row(begun.name, declared.target, begun)
 
 
 def _to_come(run: RunView, playbook: Playbook | None) -> Iterator[_Row]:
@@ -143,7 +142,7 @@ def _to_come(run: RunView, playbook: Playbook | None) -> Iterator[_Row]:
     if stands is None or run.goal is None or playbook is None:
         return
     for each in playbook.route(stands, run.goal) or ():
-        yield _Row(each.name, each.source, each.target)
+        yield _Row(each.name, each.target)
 
 
 def _named(row: _Row) -> Span:

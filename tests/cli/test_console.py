@@ -17,7 +17,7 @@ from typing import TextIO
 
 import pytest
 
-from orchestrator.cli.console import STYLES, Console, Stream
+from orchestrator.cli.console import Console, Stream
 from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.cli.outlets import Outlet, Output
@@ -26,7 +26,6 @@ from orchestrator.errors import Refused, UsageError
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Asks, Question
 from orchestrator.operations.holding import RunControl
-from orchestrator.report.layout import STYLES as MEANINGS
 from orchestrator.report.layout import Span, line
 from orchestrator.system.redaction import Redactor
 
@@ -61,10 +60,6 @@ def screen(descriptor: int) -> str:
     while select.select([descriptor], [], [], 0.02)[0]:
         seen += os.read(descriptor, 1000)
     return seen.decode()
-
-
-def test_every_meaning_has_a_look() -> None:
-    assert set(STYLES) == MEANINGS - {""}
 
 
 def test_a_pipe_gets_plain_lines() -> None:

@@ -24,6 +24,7 @@ from orchestrator.model.events import (
 )
 from orchestrator.model.guard import Guard, Not
 from orchestrator.model.journal import Holder
+from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Confirm
 from orchestrator.model.run import Mode, Operator, RunRequest
 from orchestrator.model.situation import PhaseName
@@ -62,6 +63,12 @@ def statuses(bench: Bench) -> list[int]:
     return [bench.sim.record(role).status for role in Role]  # type: ignore[union-attr]
 
 
+def noted(bench: Bench, drill: str) -> JSON:
+    """What was to be remembered when it was closed."""
+    (closed,) = bench.session.store.records(run=drill, kinds=(DrillClosed.kind,))
+    return closed.data["notes"]
+
+
 async def test_out_home_scored_and_closed(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         result = await drill(bench.session, Status.ACTIVE, notes="May's drill")
@@ -77,7 +84,7 @@ async def test_out_home_scored_and_closed(tmp_path: Path) -> None:
         ]
         assert not result.score.simulated
         held = bench.session.history().drills[result.score.drill]
-        assert (held.open, held.passed, held.notes) == (False, True, "May's drill")
+        assert (held.open, held.passed, noted(bench, held.drill)) == (False, True, "May's drill")
         assert held.legs == [leg.run for leg in result.score.legs]
 
 
@@ -129,7 +136,7 @@ async def test_closing_after_a_crash_brings_the_pair_home(tmp_path: Path) -> Non
         assert failback.at_home
         assert statuses(bench) == [2, 2]
         held = bench.session.history().drills[name]
-        assert (held.open, held.notes) == (False, "the laptop's battery was empty")
+        assert (held.open, noted(bench, name)) == (False, "the laptop's battery was empty")
         with pytest.raises(UsageError, match=r"was closed at .* already"):
             drill_named({"sim": bench.session.history()}, name)
 

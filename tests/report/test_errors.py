@@ -16,7 +16,7 @@ from orchestrator.errors import (
     Problem,
 )
 from orchestrator.report.errors import MEANINGS, TITLES, error_json, error_page, meaning
-from orchestrator.report.layout import STYLES, plain_text
+from orchestrator.report.layout import plain_text
 from tests.steps import step
 
 from .scenes import lines
@@ -125,4 +125,3 @@ def test_hostile_messages_are_escaped(hostile: str) -> None:
     page = error_page(error)
     text = plain_text(page)
     assert all(character == "\n" or character.isprintable() for character in text)
-    assert {span.style for spans in page for span in spans} <= STYLES

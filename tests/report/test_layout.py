@@ -12,7 +12,6 @@ from orchestrator.model.org import Secret
 from orchestrator.model.plain import JSON
 from orchestrator.report.documents import compact, document, to_json
 from orchestrator.report.layout import (
-    STYLES,
     Span,
     cells,
     copied,
@@ -57,12 +56,6 @@ def test_a_span_never_holds_a_character_that_steers_a_terminal(hostile: str, sho
 def test_plain_text_is_the_text_without_styles_and_without_blanks_at_the_end() -> None:
     page = (line("Title", "heading"), line(), (Span("a ", "org"), Span("b  ", "good")))
     assert plain_text(page) == "Title\n\na b\n"
-
-
-def test_the_styles_are_meanings() -> None:
-    assert {
-        "", "good", "bad", "warn", "dim", "bold", "heading", "org", "status", "command",
-    } == STYLES  # fmt: skip
 
 
 def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:

@@ -13,7 +13,7 @@ from orchestrator.model.reading import Request
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
-from orchestrator.report.layout import STYLES, Page, plain_text
+from orchestrator.report.layout import Page, plain_text
 from orchestrator.report.plan import full_plan_page, plan_json, plan_page, preview_page
 from tests.steps import next_of, step
 
@@ -262,11 +262,6 @@ def test_bodies_and_urls_are_never_broken_and_never_raw() -> None:
     text = plain_text(plan_page_of(replace(plan(transition), sentence=hostile, ending=hostile)))
     assert '       {"name":"\\u001b[2J\\n' + "x" * 300 + '"}\n' in text
     assert all(character == "\n" or character.isprintable() for character in text)
-
-
-def test_every_style_is_a_known_meaning() -> None:
-    transition = planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))
-    assert {span.style for spans in plan_page_of(plan(transition)) for span in spans} <= STYLES
 
 
 def test_the_document_carries_every_request_and_verdict() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.cli.console import STYLES
 from orchestrator.config import parse_playbook
 from orchestrator.errors import ExitCode, KeyUnavailable
 from orchestrator.model import next_step
@@ -261,8 +262,10 @@ def test_a_screen_is_as_it_was_found_good(name: str) -> None:
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("name", SCREENS)
 def test_no_line_is_wider_than_the_terminal_but_what_is_there_to_be_copied(name: str, columns: int) -> None:
-    wide = [line_text(spans).rstrip() for spans in page_at(name, columns) if not is_copied(spans)]
+    page = page_at(name, columns)
+    wide = [line_text(spans).rstrip() for spans in page if not is_copied(spans)]
     assert [text for text in wide if cells(text) > columns] == []
+    assert {span.style for spans in page for span in spans} <= {"", *STYLES}
 
 
 @pytest.mark.parametrize("name", ["status", "plan", "run"])

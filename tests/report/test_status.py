@@ -37,7 +37,7 @@ from orchestrator.model.situation import (
 )
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
-from orchestrator.report.layout import STYLES, Span, cells, fit, plain_text
+from orchestrator.report.layout import cells, fit, plain_text
 from orchestrator.report.status import standing_page, status_json, status_page
 
 from .scenes import (
@@ -409,13 +409,6 @@ def test_law_17_where_keys_are_found_is_no_part_of_a_status() -> None:
     text = plain_text(status_page(standing(), PLAYBOOK)) + to_json(status_json(standing()))
     assert CANARY not in text
     assert "api_key" not in text
-
-
-def test_every_style_is_a_known_meaning() -> None:
-    assert {span.style for spans in status_page(standing(), PLAYBOOK) for span in spans} <= STYLES
-    assert Span("this org's                                ", "good") in [
-        span for spans in status_page(standing(), PLAYBOOK) for span in spans
-    ]
 
 
 @pytest.mark.parametrize(
