@@ -13,7 +13,7 @@ from orchestrator.journal.history import events_of
 from orchestrator.model import events
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import HookOutcome, Playbook
-from orchestrator.model.result import DrillResult, Expectation, Leg, LessStrict, RunResult, Score
+from orchestrator.model.result import KILLED, DrillResult, Expectation, Leg, LessStrict, RunResult, Score
 from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
@@ -21,9 +21,6 @@ from orchestrator.model.words import counted, span, value_words, why_waived
 from .failback import FailbackResult, OpenDrill
 from .stage import Stage
 from .stand_ins import ProbeStubs, guards_over
-
-KILLED = 137
-"""The exit code of a process that was killed: 128 and the number of SIGKILL."""
 
 Timed = Sequence[tuple[events.Event, datetime]]
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, WriteConfirmed
 from orchestrator.model.playbook import Advances
-from orchestrator.model.reading import Accepted, Change, Hampered, Lost, Reading
+from orchestrator.model.reading import NOT_OURS, Accepted, Change, Hampered, Lost, Reading
 from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
@@ -20,9 +20,6 @@ from .reader import PairReader
 
 IN_EFFECT = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN})
 """Changes by which a write is seen to have worked."""
-
-NOT_OURS = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
-"""Changes that stop a run: never write over them."""
 
 
 class Unsettled(Struct, frozen=True):

@@ -8,12 +8,12 @@ from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, Waiting, WriteUnknown
 from orchestrator.model.floor import floor_of
 from orchestrator.model.playbook import Transition
-from orchestrator.model.reading import Change, HamrRecord, Reading
+from orchestrator.model.reading import NOT_OURS, Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, End, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role
 
-from .check import IN_EFFECT, NOT_OURS, Checker
+from .check import IN_EFFECT, Checker
 from .context import RunContext, stopped
 from .reader import PairReader
 from .writer import Writer

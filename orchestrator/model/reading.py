@@ -35,6 +35,9 @@ class Change(enum.Enum):
     __hash__ = object.__hash__  # as Role's
 
 
+NOT_OURS = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
+"""Changes that stop a run: never write over them."""
+
 STOPS_AGAIN = frozenset({Change.FOREIGN, Change.LATE})
 """What a run that stopped for it, and is resumed, stops for again."""
 

@@ -114,6 +114,10 @@ class StepTime(Struct, frozen=True):
         return max(0.0, self.seconds - self.api - self.people - self.world)
 
 
+KILLED = 137
+"""The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
+
+
 class Leg(Struct, frozen=True):
     """One run of a drill: out, or home."""
 

@@ -15,15 +15,13 @@ from orchestrator.model import events, next_step
 from orchestrator.model.events import INTENTS, OUTCOMES, Event
 from orchestrator.model.journal import Entry, Head, Record
 from orchestrator.model.protocols import Watcher
-from orchestrator.model.reading import Change
+from orchestrator.model.reading import NOT_OURS
 from orchestrator.system.log import logger
 
 from .locking import Lock
 from .session import Session
 
 T = TypeVar("T")
-
-_GRAVE_CHANGES = frozenset({Change.FOREIGN, Change.REVERTED, Change.MISLINKED})
 
 
 class _Gathered(Struct, eq=False):
@@ -295,7 +293,7 @@ class Recorder(Struct):
 def _is_pressing(event: Event) -> bool:
     match event:
         case events.ChangeSeen(change=change):
-            return change in _GRAVE_CHANGES
+            return change in NOT_OURS
         case (
             events.WriteUnknown()
             | events.WriteOwed()

@@ -11,6 +11,7 @@ from orchestrator.model.guard import Measured, Outcome, ProbeReading
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import HookOutcome, Reply
 from orchestrator.model.reading import (
+    NOT_OURS,
     Accepted,
     Answer,
     Change,
@@ -195,7 +196,7 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
         case events.NameLearned(name=name, role=role):
             return (Span(who(role), "org"), Span(" names our writes "), _text(name, "bold"))
         case events.ChangeSeen(role=role, change=change, reason=reason):
-            style = "bad" if change in (Change.FOREIGN, Change.REVERTED, Change.MISLINKED) else "warn"
+            style = "bad" if change in NOT_OURS else "warn"
             return (Span(who(role), "org"), Span(f" has changed ({change.value}): ", style), _text(reason))
         case events.OrgGivenUp(role=role, reason=reason):
             return (Span(who(role), "org"), Span(" is left out of this emergency: ", "warn"), _text(reason))

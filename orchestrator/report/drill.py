@@ -11,7 +11,7 @@ from orchestrator.model import next_step
 from orchestrator.model.journal import Record
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
-from orchestrator.model.result import DrillResult, Expectation, Leg, StepTime
+from orchestrator.model.result import KILLED, DrillResult, Expectation, Leg, StepTime
 from orchestrator.model.words import counted, expectations_held, span
 
 from .describe import describe_event, event_of
@@ -37,9 +37,6 @@ from .layout import (
     table,
     within,
 )
-
-_KILLED = 137
-"""The exit code of a leg whose process was killed: 128 and SIGKILL's number."""
 
 
 def drill_page(result: DrillResult, records: Iterable[Record] = (), journal: str = "") -> Page:
@@ -106,7 +103,7 @@ def _record(seq: int, record: Record | None) -> Page:
 def _times(legs: Sequence[Leg]) -> Page:
     transitions: list[tuple[Span, ...]] = []
     for leg in legs:
-        code = "killed" if leg.exit_code == _KILLED else f"exit {leg.exit_code}"
+        code = "killed" if leg.exit_code == KILLED else f"exit {leg.exit_code}"
         went = Span(f"to {leg.goal}, {code}", "" if leg.exit_code == 0 else "warn")
         of_steps = (Span(""),) * 4
         transitions.append((Span(shortened(leg.name, 60), "bold"), went, Span(span(leg.seconds)), *of_steps))
