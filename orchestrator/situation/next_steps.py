@@ -378,9 +378,9 @@ def _is_unseen(ended: Ended) -> bool:
 
 
 def _is_dead(ended: Ended) -> bool:
-    """Whether a write to the org that an emergency does without was read for until its time was up, and nobody answered there."""
+    """Whether the org that an emergency does without was read, before or after a write, until the time was up, and nobody answered there."""
     survivor = ended.survivor
-    if survivor is None or ended.readings is None or ended.ending.end is not End.UNKNOWN:
+    if survivor is None or ended.readings is None or ended.ending.end not in (End.UNKNOWN, End.INCOMPLETE):
         return False
     dead = survivor.other
     silent = isinstance(ended.readings[dead].sight, Unreachable) and ended.ending.org is dead

@@ -47,6 +47,18 @@ def emergency(anna: Hamr, to: str = "ACTIVE") -> tuple[int, float]:
 # ── a region dies ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_law_15_a_planned_run_whose_other_region_dies_midway_says_first_what_status_says_first(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.on("POST", Answer(after=lambda: die(pair, pair.primary, "refused")), n=1)
+    ended = anna.run("ACTIVE", code=6, stands=(PASSIVE, FAILOVER))
+    run = anna.facts()["open_run"]["run"]
+    assert ended.next[0] == f"hamr resume {run} --emergency --reason TEXT"
+    assert anna.status().next[0] == "hamr resume attacked --emergency --reason TEXT"
+    anna.type(ended.next[0])
+    assert pair.stands == (PASSIVE, ACTIVE)
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("how", [*DEATHS, "html-403"])
 def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
