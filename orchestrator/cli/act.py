@@ -61,6 +61,8 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             request, shown = plan.request, plan.run
             if begin is not None and request.expect is None:
                 request = replace(request, expect=plan.stood_at)
+        else:
+            invocation.note_no_journal(session.store)
         drill = session.history().open_drill if emergency else None
         if drill is not None:
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
@@ -107,6 +109,8 @@ def apply(invocation: Invocation, file: Path) -> ExitCode:
             from .preview import agree_to_apply
 
             plan = agree_to_apply(invocation, session, plan)
+        else:
+            invocation.note_no_journal(session.store)
         command = RunCommand(invocation, session.pair, asks=invocation.asks)
         return command.run(apply_plan(session, plan, controls=command.controls))
 
@@ -273,6 +277,8 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
             if shows is not None and shows == readings[right.other].status:
                 promise = f"Both orgs show {shows} already: where they still do when they are read again, nothing is written."
             invocation.console.confirm(pair, promise)
+        else:
+            invocation.note_no_journal(session.store)
         command = RunCommand(invocation, session.pair)
         return command.run(adopt_truth(session, right, reason, overrides=named, controls=command.controls))
 

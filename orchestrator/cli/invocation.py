@@ -235,6 +235,14 @@ class Invocation:
                     f"{error.message} {words[0].upper()}{words[1:]}.", next_steps=error.next_steps
                 ) from error
 
+    def note_no_journal(self, store: Store) -> None:
+        """Say that no run was ever journalled here, where nobody is shown the page that says so (law 20)."""
+        if not store.ids("", 1):
+            from orchestrator.model.words import no_journal
+
+            words = no_journal(store.place)
+            self.console.note(f"{words[0].upper()}{words[1:]}.", "warn")
+
     def _note_refuge(self, store: JournalStore, sources: Sources, *, writes: bool) -> None:
         refuge = sources.refuge() if self.notes_refuge else None
         self.notes_refuge = False

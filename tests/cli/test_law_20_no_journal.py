@@ -72,6 +72,22 @@ def test_law_20_verbs_that_find_nothing_in_no_journal_say_that_there_is_none(
     assert not lab.journal.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "sim", "--to", "ACTIVE"),
+        ("run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "x"),
+        ("adopt", "sim", "--truth", "primary", "--reason", "x"),
+    ],
+    ids=" ".join,
+)
+def test_law_20_what_nobody_is_asked_about_says_once_that_there_is_no_journal(
+    lab: Lab, words: tuple[str, ...]
+) -> None:
+    assert WORDS in said(lab.run(*words, "--yes", code=0).stderr)
+    assert WORDS not in said(lab.run(*words, "--yes").stderr)
+
+
 def test_law_20_doctor_says_it_in_short_as_well(lab: Lab) -> None:
     assert "are not known on this machine" in said(lab.run("doctor", "sim", code=0).stdout)
 
