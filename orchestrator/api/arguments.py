@@ -28,12 +28,16 @@ class _Told(Struct, frozen=True):
 
 
 def watchers(listener: Listener | None) -> Sequence[Watcher]:
-    """Those who are told what a run does."""
+    """Those who are told what a run does; a UsageError where nobody can be."""
+    if listener is not None and not callable(listener):
+        raise UsageError(f"listener={listener!r} can't be called: a function of one event is wanted")
     return () if listener is None else (_Told(listener),)
 
 
 def as_text(path: str | os.PathLike[str] | None) -> str | None:
-    """A path as the text that an option would have."""
+    """A path as the text that an option would have; a UsageError where it is none."""
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise UsageError(f"{path!r} is no path, and no name of a file: a text or a Path is wanted")
     return None if path is None else os.fspath(path)
 
 

@@ -87,6 +87,7 @@ def open_pair(
 
 def open_from(sources: Sources, name: str) -> OpenPair:
     """As `open_pair`, for whoever has the sources already."""
+    require_texts(name=name, operator="" if sources.operator is None else sources.operator)
     prepared = sources.prepare(name)
     sources.place()
     return OpenPair(sources, prepared, embed())

@@ -286,7 +286,32 @@ async def test_what_cannot_be_right_is_told_before_anything_is_read(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"ref": 1234}, {"reason": None}, {"overrides": {"settled": 5}}, {"overrides": ["settled"]}],
+    [
+        {"name": 3},
+        {"pairs": {}},
+        {"playbook": ["a.yaml"]},
+        {"journal": 5},
+        {"journal": b"j.db"},
+        {"operator": 7},
+    ],
+    ids=str,
+)
+def test_what_a_pair_cannot_be_opened_with_is_refused_by_name(
+    wrong: dict[str, Any], regions: SimulatedRegions
+) -> None:
+    with pytest.raises(UsageError, match=r"is no (text|path)"):
+        orchestrator.open_pair(**{"name": "sim", "pairs": regions.pairs, **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ref": 1234},
+        {"reason": None},
+        {"overrides": {"settled": 5}},
+        {"overrides": ["settled"]},
+        {"listener": 3},
+    ],
     ids=str,
 )
 async def test_what_the_journal_could_not_read_back_is_refused_before_it_is_written(
