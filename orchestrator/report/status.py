@@ -145,7 +145,7 @@ def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) ->
     """What changes while a pair is watched, on few lines; `beside_run` where the run that is under way is drawn above it."""
     watching = next_step.watch(standing.pair.name)
     steps = [step for step in standing.next_steps if step != watching.so_that(step.why)]
-    page: list[Line] = [*_title(standing, playbook)]
+    page = [*_title(standing, playbook), *labelled("not seen", standing.journal_left or "", "bad")]
     for role, reading in standing.readings.items():
         record, why_not = reading.record, reading.reason or "no record"
         since = record and f"{_changed_at(record, standing.at)}, by {author(record.modified_by)}"

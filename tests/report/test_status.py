@@ -38,7 +38,7 @@ from orchestrator.model.situation import (
 from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import cells, fit, plain_text
-from orchestrator.report.status import standing_page, status_json, status_page
+from orchestrator.report.status import standing_page, status_json, status_page, watched_page
 
 from .scenes import (
     CANARY,
@@ -154,6 +154,7 @@ def test_law_15_what_is_owed_is_settled_by_what_settles_the_run_that_owes_it() -
 def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
     of = replace(standing(), journal_left="postgresql://db/ops")
     assert "  not seen      postgresql://db/ops" in page(of)
+    assert "  not seen      postgresql://db/ops" in lines(watched_page(of, PLAYBOOK, beside_run=False))
     assert status_json(of)["journal_left"] == "postgresql://db/ops"
 
 
