@@ -275,7 +275,7 @@ class Recorder(Struct):
         self._kept += [Head(record.seq, record.hash) for record in records]
         self._entries += entries
         for record in records:
-            logger().debug(record.kind, seq=record.seq)
+            logger().debug(record.kind, seq=record.seq, run=record.run, pair=record.pair)
 
     def _move(self, why: JournalUnavailable) -> None:
         """Go on in this machine's own journal, which begins with what this process journalled of the run: resume needs it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -269,3 +270,12 @@ def test_a_run_that_is_refused_since_an_org_does_not_answer_is_about_that_org(la
     lab.do(lambda: lab.sim.set_dark(P, True))
     refused = lab.json("run", "sim", "--to", "ACTIVE", "--yes", code=3)
     assert (refused["phase"], refused["org"]) == ("half-seen(PASSIVE)", "primary")
+
+
+def test_every_line_of_a_runs_log_names_the_run_and_its_pair(lab: Lab) -> None:
+    words = ("run", "sim", "--to", "ACTIVE", "--yes", "--log-level", "debug", "--log-format", "json")
+    lines = lab.run(*words, code=0).stderr.splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+    (run,) = lab.json("runs")["runs"]
+    assert {(line.get("run"), line.get("pair")) for line in said} == {(run["run"], "sim")}
+    assert {"run.started", "write.confirmed", "run.finished"} <= {line["event"] for line in said}
