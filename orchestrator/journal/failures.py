@@ -16,7 +16,7 @@ from orchestrator.model import next_step
 from .address import Address
 
 ELSEWHERE = next_step.shell(
-    "--journal FILE", "another journal; only a copy of this one knows its lock and its history"
+    "--journal FILE", "go on in another journal; only a copy of this one knows its lock and its history"
 )
 VERIFY = next_step.verify()
 
