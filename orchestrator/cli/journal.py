@@ -47,10 +47,10 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> None:
         for drill in history.drills.values()
         if drill.open and (drills or not drill.started.simulated)
     ]
-    if pair is not None and not rows and not unjournalled:
-        invocation.console.note(f"The journal {store.place} has no run of pair {pair!r}.")
     listed = found if drills else None
-    invocation.console.facts(*runs_facts(rows, still_open, listed, unjournalled=unjournalled, held=held))
+    invocation.console.facts(
+        *runs_facts(rows, still_open, listed, pair=pair, unjournalled=unjournalled, held=held)
+    )
 
 
 @click.command()

@@ -110,23 +110,28 @@ def runs_facts(
     open_drills: Sequence[tuple[str, OpenDrill]] = (),
     drills: Sequence[DrillSummary] | None = None,
     *,
+    pair: str | None = None,
     unjournalled: str = "",
     held: Collection[str] = (),
 ) -> Facts:
     """A line per run, in the order given; then what is open, and a line per drill, where drills are asked for: hamr/runs/1.
 
-    `open_drills` are those that nobody has closed yet, each with its pair. `unjournalled` is the journal's place,
-    where nothing was ever written to it; `held` are the runs that somebody's process, which may well live, is at work on.
+    `open_drills` are those that nobody has closed yet, each with its pair; `pair` is whose are listed, where not all are.
+    `unjournalled` is the journal's place, where nothing was ever written to it; `held` are the runs that somebody's
+    process, which may well live, is at work on.
     """
-    told = unjournalled_lines(unjournalled) or (*_runs(runs, held), *_open_drills(open_drills))
+    whose = "" if pair is None else f" of pair {shortened(pair, 60)}"
+    listed = _runs(runs, held) if runs else (line(f"This journal holds no runs{whose}."),)
+    told = unjournalled_lines(unjournalled) or (*listed, *_open_drills(open_drills))
     fields = {
         "runs": [{**fields_fact(run), **fields_fact(run, "seconds")} for run in runs],
         "open_drills": [{"pair": pair, **noun_fact(drill)} for pair, drill in open_drills],
         "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
         "journal_exists": not unjournalled,
     }
-    begin = (next_step.shell("hamr status", "see where your pairs stand"),)
-    begins = next_commands(begin) if unjournalled or not (runs or open_drills) else ()
+    begin = next_step.shell("hamr status", "see where your pairs stand")
+    begin = begin if pair is None or unjournalled else next_step.runs()
+    begins = next_commands((begin,)) if unjournalled or not (runs or open_drills) else ()
     page = (*told, *(() if drills is None else _drills(drills)), *begins)
     return page, document("hamr/runs/1", fields)
 
@@ -149,8 +154,6 @@ def _drill(drill: DrillSummary) -> tuple[Span, ...]:
 
 
 def _runs(runs: Sequence[RunSummary], held: Collection[str]) -> Page:
-    if not runs:
-        return (line("This journal holds no runs."),)
     header = ("run", "pair", "goal", "started, UTC", "by", "took", "end")
     watched = [next_step.watch(run.pair) for run in runs if run.open and run.run in held]
     resumed = [next_step.resume(run.run) for run in runs if run.open and run.run not in held]
