@@ -239,11 +239,11 @@ def _to_report(invocation: Invocation, name: str) -> tuple[FleetView, Head]:
         with invocation.store(writes=False, emergency=True) as store:
             return with_runs_since(store, fleet_named(store, name, next_step.fleet_report)), store.head()
     except UsageError:
-        with invocation.store(writes=False, sources=invocation.sources.beside) as store:
-            view = begun_fleet(store, name)
-            if view is None:
-                raise
-            return view, store.head()
+        with invocation.store(writes=False, sources=invocation.sources.beside) as beside:
+            view = begun_fleet(beside, name)
+            if view is not None:
+                return view, beside.head()
+        raise
 
 
 def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> None:

@@ -131,7 +131,7 @@ class _Telling(Struct):
         parts = [*self._parts()]
         if not parts:
             raise UsageError(
-                f"Run {self.run} was killed before it began, or is a plan that was only approved: there is nothing to play.",
+                f"Run {self.run} had nothing to do, was killed before it began, or is a plan that was only approved: there is nothing to play.",
                 next_steps=(next_step.show(self.run),),
             )
         first = parts[0]

@@ -340,5 +340,5 @@ def test_of_what_no_simulated_pair_meets_it_is_said_that_it_is_not_played_and_no
 def test_of_a_run_that_was_killed_before_it_began_there_is_nothing_to_play(room: Room) -> None:
     run = met(room, "steps: [{run: {to: ACTIVE}}]\n")
     (locked,) = room.store.records(run=run, kinds=("lock.taken",))
-    with pytest.raises(UsageError, match="killed before it began"):
+    with pytest.raises(UsageError, match="had nothing to do, was killed before it began"):
         scenario_of_run(run, [locked])
