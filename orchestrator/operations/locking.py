@@ -269,8 +269,7 @@ def check_unlock(session: Session, lock: str) -> Holder:
 def break_lock(session: Session, lock: str, reason: str) -> Holder:
     """Break the pair's lock, as `check_unlock` allows, and journal why; gives the holder that was."""
     holder = check_unlock(session, lock)
-    broken = session.entry(holder.run, LockBroken(lock, str(holder), reason))
-    # The record first: a lock that is gone without a word would be worse than a word about one that is not.
-    session.store.append(broken, holding=lock)
-    session.store.release(lock)
+    # In one transaction: neither is a lock gone without a word, nor is it said of one that still holds.
+    if not session.store.release(lock, session.entry(holder.run, LockBroken(lock, str(holder), reason))):
+        check_unlock(session, lock)  # somebody was quicker, and this says who
     return holder

@@ -11,16 +11,26 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, JournalDamaged, JournalUnavailable, KeyUnavailable, Locked, Moved
+from orchestrator.errors import (
+    ExitCode,
+    JournalDamaged,
+    JournalUnavailable,
+    KeyUnavailable,
+    Locked,
+    Moved,
+    UsageError,
+)
 from orchestrator.journal import InlineCalls
 from orchestrator.journal.history import event_of
-from orchestrator.model.events import RunFinished, TransitionIntended
+from orchestrator.model.events import LockBroken, RunFinished, TransitionIntended
+from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm, Hook, Program
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations import supervise
 from orchestrator.operations.holding import RunControl
+from orchestrator.operations.locking import break_lock
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status
@@ -54,6 +64,24 @@ async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: 
         open_run = bench.open_run
         assert open_run.run == run
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_12_a_lock_that_was_given_back_meanwhile_is_not_said_to_be_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with simulated(tmp_path) as bench:
+        store = bench.session.store
+        release, now = type(store).release, bench.session.clock.now()
+        store.take_lock(Holder("abc", "sim", "run", "bob", "elsewhere", 1, "", taken_at=now, beat_at=now))
+
+        def too_late(self: object, lock: str, *entries: Entry) -> bool:
+            release(store, lock)
+            return release(store, lock, *entries)
+
+        monkeypatch.setattr(type(store), "release", too_late)
+        with pytest.raises(UsageError, match="nobody holds pair sim"):
+            break_lock(bench.session, "abc", "stuck")
+        assert [*store.records(kinds=(LockBroken.kind,))] == []
 
 
 async def test_law_09_a_missing_key_of_the_dead_org_does_not_hold_an_emergency_up(tmp_path: Path) -> None:
