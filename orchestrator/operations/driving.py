@@ -175,8 +175,11 @@ class LockReleasingPrompter(Struct):
             reply = await asker(question)
         finally:
             # Also where the question was broken off: what is journalled next needs the lock, or must say that it is lost.
-            taken_up = await session.calls(lock.taken_up_meanwhile)
-            lock.take_again(await hold(session, run, take_over=False))
+            try:
+                lock.take_again(await hold(session, run, take_over=False))
+            finally:
+                # Once nobody else can take the run up any more; of a lock that somebody has, how the run ends is theirs to say.
+                taken_up = await session.calls(lock.taken_up_meanwhile)
         if taken_up is not None:
             # What this process knows of the run is old by now: it must neither go on, nor say how the run ended.
             raise left_to(taken_up, "it waited for an answer here")
