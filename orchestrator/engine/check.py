@@ -200,8 +200,8 @@ class Checker(Struct):
         that was said, and the record is written over, a resumed run goes on.
         """
         state = self.run.state
-        for role, record in state.unproven.items():
-            names = state.told_names(role)
+        for role, taken in state.unproven.items():
+            record, names = taken.record, state.told_names(role)
             if state.keeps_stamps:
                 shows = "this server keeps our stamps"
             elif names and record.modified_by.casefold() not in {name.casefold() for name in names}:

@@ -82,10 +82,10 @@ class RunState(Struct):
     """Orgs whose confirmed status a late write of ours took back, and that were not put right yet."""
     reverted: set[Role] = field(default_factory=set)
     """Orgs that a mirror took back to an old record, from which the run went on, and that were not written since."""
-    unproven: dict[Role, HamrRecord] = field(default_factory=dict)
-    """Records that showed our status under another name, since an answer was lost: settled by the next answer.
+    unproven: dict[Role, events.WriteConfirmed] = field(default_factory=dict)
+    """What showed our status under another name, since an answer was lost: settled by the next answer.
 
-    Kept when they are written over: who wrote them is told all the same.
+    Kept when it is written over: who wrote it is told all the same.
     """
     strangers: set[str] = field(default_factory=set)
     """Who made the foreign changes of this run."""
@@ -261,7 +261,7 @@ class RunState(Struct):
             case events.NameLearned(name=name):
                 self.names.add(name)
                 self.unproven = {
-                    role: record for role, record in self.unproven.items() if record.modified_by != name
+                    role: taken for role, taken in self.unproven.items() if taken.record.modified_by != name
                 }
             case events.OrgGivenUp(role=role):
                 self.dead.add(role)
@@ -303,18 +303,8 @@ class RunState(Struct):
     def _doubt(self, role: Role, record: HamrRecord) -> None:
         """Whose record was taken for a lost attempt's turns out to be somebody else: nothing has shown that attempt."""
         taken = self.unproven.get(role)
-        if taken is None or not taken.same_version(record):
-            return
-        meant = [
-            sent.attempt.number
-            for sent in self.sent
-            if sent.lost
-            and sent.confirmed
-            and sent.attempt.status == record.status
-            and (sent.attempt.role is role or self.mirrors is not False)
-        ]
-        for number in meant[-1:]:
-            self._mark(number, confirmed=False)
+        if taken is not None and taken.attempt is not None and taken.record.same_version(record):
+            self._mark(taken.attempt, confirmed=False)
 
     def _overtake(self, role: Role, *, by_mirror: bool) -> None:
         for sent in self.sent:
@@ -373,7 +363,7 @@ class RunState(Struct):
         self.unknown = [attempt for attempt in self.unknown if attempt.role is not event.role]
         self.reverted.discard(event.role)
         if event.change is Change.UNPROVEN:
-            self.unproven[event.role] = event.record
+            self.unproven[event.role] = event
         if event.role.other in self.dead:
             self._derive_owed(event.role.other)
 
