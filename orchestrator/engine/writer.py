@@ -193,10 +193,16 @@ class Writer(Struct):
             self.reader.distrust()
 
     async def repair(self) -> bool:
-        """Put right, once, what a late write of ours set back; whether anything was."""
+        """Put right, once, what a late write of ours set back; whether anything was.
+
+        The org that was written last comes first: where the pair mirrors, its copy puts the other one right, too.
+        """
         state = self.run.state
         before = frozenset(state.set_back)
-        for role in sorted(state.set_back - state.dead, key=str):
+        last = next((sent.attempt.role for sent in reversed(state.sent) if sent.confirmed), Role.PRIMARY)
+        for role in (last, last.other):
+            if role not in state.set_back - state.dead:
+                continue
             self.checker.limit_late(f"{self.run.pair[role]} was set back by a late write of ours")
             status = state.told(role)
             if status is None:
@@ -204,6 +210,11 @@ class Writer(Struct):
             self.reader.distrust()
             transition = state.transition.transition if state.transition else ""
             await self.write(role, status, transition=transition, purpose="repair")
+            if role.other in state.set_back - state.dead:
+                await self.find_mirror(role)
+            if role.other in state.set_back - state.dead and state.mirrors:
+                within = self.run.playbook.confirm.within.total_seconds()
+                await self._wait(status, (role.other,), within, repairing=True)
         # A check looks again only after this: what stays as it was is no reason to.
         return not before <= state.set_back
 
@@ -321,7 +332,9 @@ class Writer(Struct):
         if missing is not None:
             raise self._never(missing, target, within, hint)
 
-    async def _wait(self, target: Status, roles: Iterable[Role], within: float) -> Role | None:
+    async def _wait(
+        self, target: Status, roles: Iterable[Role], within: float, *, repairing: bool = False
+    ) -> Role | None:
         """The first org that did not come to show a status in that many seconds; None as soon as all do."""
         run, reader = self.run, self.reader
         deadline = Deadline(within, run.clock)
@@ -340,7 +353,8 @@ class Writer(Struct):
             who = " and ".join(str(run.pair[role]) for role in missing)
             await self.run.wait_for(f"{who} to show {target}", deadline, missing[0])
             self.checker.take_in(await reader.read_both("confirm", journal=False))
-            await self.repair()
+            if not repairing:
+                await self.repair()
 
     def _never(self, role: Role, target: Status, within: float, hint: str) -> Stopped:
         reading = self.reader.readings[role]
