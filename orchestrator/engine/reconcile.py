@@ -45,6 +45,7 @@ class Reconciler(Struct):
         flown = self._flown()
         while True:
             readings = self.reader.readings
+            self._take_in_flight(readings)
             found = self.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
             self.checker.accept(readings, found)
             old, flying = self._old(found), self._in_flight()
@@ -111,6 +112,16 @@ class Reconciler(Struct):
         if outstanding is None or outstanding.role in state.dead or outstanding.number > state.recalled:
             return None
         return outstanding
+
+    def _take_in_flight(self, readings: Both[Reading]) -> None:
+        """The written org first: what its mirror carries over is told from a stranger's by what it shows."""
+        sent = self._in_flight()
+        if sent is None:
+            return
+        reading = readings[sent.role]
+        found = self.checker.compare(reading)
+        if found.change in IN_EFFECT and self.checker.is_newer(found, reading):
+            self.checker.take_note(found, reading)
 
     def _flown(self) -> float:
         """Seconds for which that write may still be on its way.
