@@ -200,11 +200,10 @@ class _Shown(Struct, frozen=True):
         return self.stale(floor)
 
     def stale(self, floor: Floor) -> Comparison:
-        return Comparison(
-            Change.STALE,
-            f"{self.org} shows {self.words}, which is older than what this journal has seen of it "
-            f"({describe_newer(floor.record, self.record)})",
-        )
+        by_its_time = _by_time(self.record, operator.le, floor.record)
+        since = "is older than what this journal has seen of it" if by_its_time else "was there before"
+        newer = describe_newer(floor.record, self.record)
+        return Comparison(Change.STALE, f"{self.org} shows {self.words}, which {since} ({newer})")
 
     def foreign(self) -> Comparison:
         return Comparison(Change.FOREIGN, f"{self.org} was changed by somebody else: {self.words}")
