@@ -36,7 +36,7 @@ from msgspec import Struct
 
 from orchestrator.errors import ExitCode
 from orchestrator.model.journal import Verified
-from orchestrator.model.reading import Change, HamrRecord
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.proof import laws
@@ -65,10 +65,13 @@ from .witness import (
     SEND_SECONDS,
     Writers,
     attempt_of,
+    began_stale,
     carried_back,
     holders,
     is_split,
     last_read,
+    looked_old,
+    others_wrote,
     records_in,
     records_of,
     same,
@@ -524,6 +527,7 @@ def _leaves_late(played: Played) -> bool:
 
 
 def no_false_alarm(played: Played) -> Iterator[str]:
+    """A reading that is old all the confirm time through is named for what it is, and that is no alarm about anybody (law 3)."""
     if _disturbed(played) or played.incident.wrong_uuid is not None:
         return
     if any(
@@ -541,34 +545,12 @@ def no_false_alarm(played: Played) -> Iterator[str]:
         return  # and the server's own move on from it has no stamp
     for process, outcome in played.lives:
         alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
-        if alarmed and _others_wrote(played, process):
+        if alarmed and others_wrote(played, process):
             continue
-        # By two clocks, copies that cross look old: said to be old, and nobody is blamed for them.
-        crossed = config.mirror is not None and any(config.skew)
-        if crossed and isinstance(outcome, Returned) and outcome.result.ending.change is Change.STALE:
+        if isinstance(outcome, Returned) and looked_old(played, process, outcome.result.ending):
             continue
-        if isinstance(outcome, Returned) and alarmed and not _began_stale(played, process):
+        if isinstance(outcome, Returned) and alarmed and not began_stale(played, process):
             yield f"{process.name}: {outcome.result.ending.message}"
-
-
-def _others_wrote(played: Played, process: Process) -> bool:
-    """Whether another process wrote while this one lived, and did not hold the lock: it asked a person, or was broken."""
-    living = False
-    for note in played.tape.notes:
-        if isinstance(note, Happened) and note.process is process and note.what in ("life", "end"):
-            living = note.what == "life"
-        elif living and isinstance(note, Asked) and note.posts and note.process is not process:
-            return True
-    return False
-
-
-def _began_stale(played: Played, process: Process) -> bool:
-    """Whether the first that a life saw of an org was old: nothing tells that from a change that came after."""
-    first: dict[Role, Answered] = {}
-    for note in played.tape.notes:
-        if isinstance(note, Answered) and note.asked.process is process and note.is_good_read:
-            first.setdefault(note.asked.role, note)
-    return any(not same(note.record, note.asked.truth[role]) for role, note in first.items())
 
 
 def no_keys(played: Played) -> Iterator[str]:

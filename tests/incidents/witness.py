@@ -13,8 +13,8 @@ from msgspec import Struct, field
 
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
-from orchestrator.model.reading import HamrRecord
-from orchestrator.model.run import Stamp
+from orchestrator.model.reading import Change, HamrRecord
+from orchestrator.model.run import Ending, Stamp
 from orchestrator.model.status import Role
 from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import EPOCH
@@ -23,7 +23,7 @@ from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
 from .killable import Process
-from .tape import Answered, Appended, Brought, Happened, Note, Wrote
+from .tape import Answered, Appended, Asked, Brought, Happened, Note, Wrote
 from .world import OTHER_ORGS
 
 ROLES = {org.uuid: org.role for seed in (0, OTHER_ORGS) for org in simulated_orgs(seed)}
@@ -117,6 +117,8 @@ class Seen(Struct):
     """What each run read first; what lagged behind the floor then is none."""
     lagging: set[tuple[str, Role]] = field(default_factory=set)
     """Whose first reading did, until a later one does not."""
+    gone: dict[Role, set[Version]] = field(default_factory=lambda: defaultdict(set))
+    """What a person has said is there no more: shown again, it is a reading from before the floor (law 3), whatever its time."""
 
     def take(self, run: str, role: Role, seen: Version) -> None:
         """Take note of one."""
@@ -127,14 +129,62 @@ class Seen(Struct):
             self.lagging.discard((run, role))
             if newest is not None and is_older(seen[1], newest[1]):
                 self.lagging.add((run, role))
-        if newest is None or is_older(newest[1], seen[1]):
+        if newest is None or (is_older(newest[1], seen[1]) and seen not in self.gone[role]):
             self.newest[role] = seen
+
+    def accept(self, run: str, role: Role, seen: Version) -> None:
+        """A person has said that this is what is there."""
+        self.newest[role] = self.bases[run][role] = seen
+        self.gone[role] = self.versions[role] - {seen}
 
 
 def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
     """What showed a process each org last."""
     found = (note for note in notes if isinstance(note, Answered) and note.asked.process is process)
     return {note.asked.role: note for note in found if note.is_good_read}
+
+
+def looked_old(played: Played, process: Process, ending: Ending) -> bool:
+    """Whether it ended for a reading that is old, or looks so, as copies do that cross by two clocks: nobody is blamed for them."""
+    config = played.incident.config
+    last = None if ending.org is None else last_read(played.tape.notes, process).get(ending.org)
+    old = last is not None and not same(last.record, last.asked.truth[last.asked.role])
+    return ending.change is Change.STALE and (old or (config.mirror is not None and any(config.skew)))
+
+
+def others_wrote(played: Played, process: Process) -> bool:
+    """Whether another process wrote while this one lived, and did not hold the lock: it asked a person, or was broken.
+
+    Or another run did since this one's began, on a journal of its own: to a run, a write of any other one is foreign (law 3).
+    """
+    runs = {
+        note.record.run
+        for note in played.tape.notes
+        if isinstance(note, Appended) and note.process is process
+    }
+    living = began = False
+    for note in played.tape.notes:
+        if isinstance(note, Happened) and note.process is process and note.what in ("life", "end"):
+            living = note.what == "life"
+        elif isinstance(note, Appended) and note.record.kind == "run.started":
+            began = began or note.record.run in runs
+        elif (
+            isinstance(note, Asked)
+            and note.posts
+            and note.process is not process
+            and (living or (began and note.run not in runs))
+        ):
+            return True
+    return False
+
+
+def began_stale(played: Played, process: Process) -> bool:
+    """Whether the first that a life saw of an org was old: nothing tells that from a change that came after."""
+    first: dict[Role, Answered] = {}
+    for note in played.tape.notes:
+        if isinstance(note, Answered) and note.asked.process is process and note.is_good_read:
+            first.setdefault(note.asked.role, note)
+    return any(not same(note.record, note.asked.truth[role]) for role, note in first.items())
 
 
 def records_of(played: Played, *kinds: str) -> Iterator[Record]:
@@ -178,10 +228,7 @@ def seen_by_then(played: Played) -> Iterator[tuple[Note, dict[str, Seen]]]:
             for role, seen in records_in(shown):
                 journals[note.machine].take(note.record.run, role, seen)
                 if data.get("accepted"):
-                    # A person has said that this is true.
-                    journals[note.machine].newest[role] = journals[note.machine].bases[note.record.run][
-                        role
-                    ] = seen
+                    journals[note.machine].accept(note.record.run, role, seen)
 
 
 @lru_cache(4096)
