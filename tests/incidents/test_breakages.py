@@ -125,12 +125,12 @@ def _lagging(incident: Incident) -> Incident:
     return replace(calm, config=replace(calm.config, read_lag=0.8))
 
 
-def _killed(incident: Incident) -> Incident:
+def killed(incident: Incident) -> Incident:
     return plain(incident, lives=(Life(crash_at_step=60 + incident.seed * 7), Life(), Life(), Life()))
 
 
 def _killed_and_changed(incident: Incident) -> Incident:
-    return replace(_killed(incident), foreign=(Foreign(0.7, Role.PRIMARY, Status.PASSIVE, "terraform"),))
+    return replace(killed(incident), foreign=(Foreign(0.7, Role.PRIMARY, Status.PASSIVE, "terraform"),))
 
 
 def _suspended(incident: Incident) -> Incident:
@@ -383,7 +383,7 @@ BREAKAGES = (
     Breakage("intent-first", "the intent is journalled after the request", _intent_last),
     Breakage("read-before", "any reading is fresh", always_fresh, _suspended, found=8),
     Breakage(
-        "own-stamps", "resume does not read the journal", _resumed_under_the_same_stamps, _killed, found=9
+        "own-stamps", "resume does not read the journal", _resumed_under_the_same_stamps, killed, found=9
     ),
     Breakage(
         "never-over-foreign",
@@ -405,7 +405,7 @@ BREAKAGES = (
     Breakage("prefix-named", "one side is left behind", _only_one_side_is_written, plain),
     Breakage("locked", "nobody asks for the lock", _no_lock, _two_at_once),
     Breakage("done-is-seen", "a failed step is stepped over", _on_after_a_failure, _lost_answers, found=1),
-    Breakage("reaches-goal", "a half-made transition leads nowhere", _midway_leads_nowhere, _killed, found=9),
+    Breakage("reaches-goal", "a half-made transition leads nowhere", _midway_leads_nowhere, killed, found=9),
     Breakage("chain-holds", "records are not chained", _chain_is_loose, plain),
     Breakage("read-before", "a suspension goes unnoticed", _suspension_unnoticed, _suspended, found=8),
     Breakage(

@@ -17,7 +17,7 @@ from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.errors import ExitCode, UsageError
 from orchestrator.journal import history
-from orchestrator.model.org import Pair
+from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.result import RunResult
@@ -43,6 +43,7 @@ from .test_breakages import (
     always_fresh,
     foreign_is_an_echo,
     foreign_soon,
+    killed,
     notice,
     plain,
 )
@@ -128,6 +129,16 @@ def _repointed(incident: Incident) -> Incident:
     return plain(incident, lives=lives, attacks=Attacks(repointed_before=2))
 
 
+def _mirroring(aim: Callable[[Incident], Incident]) -> Callable[[Incident], Incident]:
+    """The same on a pair that mirrors."""
+
+    def aimed(incident: Incident) -> Incident:
+        alone = aim(incident)
+        return replace(alone, mirrors=Mirrors.YES, config=replace(alone.config, mirror=0.0))
+
+    return aimed
+
+
 def _restored(incident: Incident) -> Incident:
     """Killed, taken up and killed again; then the journal is put back as it was after the first time."""
     lives = (
@@ -168,6 +179,13 @@ def _ours_is_foreign(patch: Patch) -> None:
     _compared(
         patch,
         lambda _, found: Comparison(Change.FOREIGN, found.reason) if found.change is Change.OURS else found,
+    )
+
+
+def _echoes_are_reversions(patch: Patch) -> None:
+    _compared(
+        patch,
+        lambda _, found: Comparison(Change.REVERTED, found.reason) if found.change is Change.ECHO else found,
     )
 
 
@@ -276,6 +294,19 @@ BREAKAGES = (
     Breakage("above-the-floor", "there is no floor", _no_floor, _hidden_stranger),
     Breakage("never-over-seen", "a stranger passes for an echo", foreign_is_an_echo, foreign_soon, found=1),
     Breakage("never-over-seen", "there is no floor", _no_floor, _hidden_stranger, found=1),
+    Breakage(
+        "never-over-seen",
+        "a stranger whom a mirror brings passes for an echo",
+        foreign_is_an_echo,
+        _mirroring(foreign_soon),
+        found=4,
+    ),
+    Breakage(
+        "newest-is-newest",
+        "what a mirror brought is called put back",
+        _echoes_are_reversions,
+        _mirroring(killed),
+    ),
     Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
     Breakage(
         "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere

@@ -76,6 +76,14 @@ def _known_by_kind(patch: Patch) -> None:
     patch.setattr(merge, "_want_chain", lambda *_: None)
 
 
+def _begins_twice(patch: Patch) -> None:
+    def move(self: Recorder, why: JournalUnavailable, original: Any = Recorder._move) -> None:
+        original(self, why)
+        self.session.store.append_all(self._entries)
+
+    patch.setattr(Recorder, "_move", move)
+
+
 BREAKAGES = (
     Breakage(
         "told-once",
@@ -93,6 +101,9 @@ BREAKAGES = (
         always(store, "_stands", False),
         _at_commit(Trouble.SWALLOWED_ANSWER),
         found=15,
+    ),
+    Breakage(
+        "told-once", "an emergency begins its journal twice", _begins_twice, _gone(Trouble.SWALLOWED, 2.1)
     ),
     Breakage("intends-locked", "a woken holder goes on", no_fence, _woken, found=9),
     Breakage(
