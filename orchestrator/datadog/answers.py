@@ -253,6 +253,8 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
             return reading.Lost(left, f"HTTP {status}, but the answer did not end: {failure}")
         return reading.Accepted(left, _record(exchanged, redactor))
     said = said_of(exchanged, redactor)
+    if status == HTTPStatus.FORBIDDEN:  # the only sign that it is missing
+        said = f"{said}; the owner of its application key needs disaster_recovery_status_write"
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return (
         reading.Rejected(left, said)

@@ -214,27 +214,14 @@ class PairReader(Struct):
         return self.age() <= SEND_WITHIN.total_seconds()
 
     def leave_by(self, role: Role) -> float:
-        """On the monotonic clock, the time by which a request to an org must leave that is sent on its last reading (law 6)."""
-        return self.asked_at.get(role, self.run.clock.monotonic()) + SEND_WITHIN.total_seconds()
+        """On the monotonic clock, the time by which a request to an org must leave that is sent on the last look (law 6).
 
-    def grown_old(self, role: Role) -> bool:
-        """Whether one org was asked so long ago, while the other one took its time, that it has to be read again (law 6)."""
-        return role not in self.run.state.dead and self.run.clock.monotonic() > self.leave_by(role)
-
-    async def read_again(self, role: Role) -> Both[Reading]:
-        """Read right after a look that took too long for what it said of this org.
-
-        Alone where it waited for the other one, whose answer has just come; both where it was the slow one itself, so that
-        what the other shows does not grow old meanwhile.
+        An emergency waits for no other org: what the one that is written said counts alone.
         """
-        took = self.readings[role].exchange.seconds
-        if took > self.readings[role.other].exchange.seconds and role.other not in self.run.state.dead:
-            return await self.read_both("before write")
-        readings = self.readings.with_(role, await self._read(role, once=True))
-        self.last = readings
-        seen: Both[Reading | None] = Both(None, None)
-        self.run.tell(events.SituationRead("before write", seen.with_(role, readings[role])))
-        return readings
+        alone = self.run.state.mode is Mode.EMERGENCY
+        asked = (self.asked_at.get(each) for each in Role if each is role or not alone)
+        began = min((at for at in asked if at is not None), default=self.run.clock.monotonic())
+        return began + SEND_WITHIN.total_seconds()
 
     def distrust(self) -> None:
         """Forget when the last look was: the next write reads everything again."""

@@ -176,9 +176,6 @@ class Writer(Struct):
             if readings is None or not self.reader.fresh_enough():
                 readings = await self.reader.read_both("before write")
             unsettled = self.checker.take_in(readings)
-            if unsettled is None and self.reader.grown_old(role):
-                readings = await self.reader.read_again(role)
-                unsettled = self.checker.take_in(readings)
             self.checker.settle_unproven()
             if not repairing and await self.repair():
                 continue
