@@ -170,7 +170,7 @@ class Writer(Struct):
         True where the org turns out to show the status already, by a write of ours or an echo of one, or one to which the
         server went on from it.
         """
-        deadline = self.run.confirm_deadline()
+        deadline, asked_again = self.run.confirm_deadline(), False
         while True:
             readings = self.reader.last
             if readings is None or not self.reader.fresh_enough():
@@ -183,8 +183,11 @@ class Writer(Struct):
                 seen = readings[role]
                 there = seen.status in self.run.playbook.server_moves(status)
                 return there and self.run.state.wrote(role, seen.record)
-            if deadline.over:
+            if (
+                deadline.over and asked_again
+            ):  # not from one look alone, which a suspension may have outlasted (law 21)
                 raise self.checker.not_as_expected(unsettled)
+            asked_again = True
             self.run.may_go_on()
             await self.run.wait_for(f"another answer ({unsettled.reason})", deadline, unsettled.role)
             self.reader.distrust()

@@ -388,6 +388,15 @@ async def test_a_refused_write_says_why() -> None:
     assert answer.reason == "HTTP 400: bad status"
 
 
+async def test_a_forbidden_write_names_the_permission_that_nothing_else_shows_to_be_missing() -> None:
+    answer = await write(answering(403, b'{"errors": ["Forbidden"]}'))
+    assert isinstance(answer, Rejected)
+    assert (
+        answer.reason
+        == "HTTP 403: Forbidden; the owner of its application key needs disaster_recovery_status_write"
+    )
+
+
 async def test_a_throttled_write_says_for_how_long() -> None:
     answer = await write(answering(429, X_RateLimit_Reset="7"))
     assert isinstance(answer, Throttled)

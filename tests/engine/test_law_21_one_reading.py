@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator.model.events import ChangeSeen, WaitEnded, WriteConfirmed
+from orchestrator.model.events import ChangeSeen, TransitionIntended, WaitEnded, WriteConfirmed
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
@@ -308,6 +308,20 @@ async def test_law_06_a_write_is_told_by_when_it_has_to_leave() -> None:
     b.world.write = writing  # type: ignore[method-assign]
     await b.engine.drive(ACTIVE)
     assert left == [pytest.approx(5.0)] * 4
+
+
+async def test_law_21_one_silent_look_that_a_suspension_outlasted_is_no_verdict() -> None:
+    """Within its look before a write, the process is stopped for longer than the confirm time."""
+    b = bench()
+    b.notes.on_tell = lambda event: b.clock.advance(6) if isinstance(event, TransitionIntended) else None
+
+    def stopped(role: Role) -> None:
+        if role is S and b.world.log.count("GET secondary") == 2:
+            b.clock.advance(PLAYBOOK.confirm.within.total_seconds() + 1)
+            b.world.glitches[S] = [Unreachable("no answer within 5 s")]
+
+    b.world.before_read = stopped
+    await b.drive(FAILOVER, End.DONE)
 
 
 # Clocks of two machines
