@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from orchestrator.model import next_step
 from orchestrator.model.events import ChangeSeen, WriteConfirmed
+from orchestrator.model.floor import Floors, floor_of
 from orchestrator.model.playbook import Advances
 from orchestrator.model.reading import NOT_OURS, Accepted, Change, Hampered, Lost, Reading
 from orchestrator.model.run import Attempt, End, Mode, Stamp
@@ -118,6 +119,25 @@ class Checker(Struct):
             if comparison.change in stop_for and role not in self.run.state.dead:
                 raise self.stop_for(comparison, readings[role])
         return found
+
+    def stop_for_others(self, seen: Floors) -> None:
+        """Of a new run: stop where somebody else wrote after what its journal had `seen`; late writes of its own runs are nobody else's."""
+        run, pair = self.run, self.run.pair
+        known = {role: floor for role in Role if (floor := floor_of(seen, pair[role].uuid)) is not None}
+        names = {floor.record.modified_by for floor in known.values() if floor.ours}
+        for role, floor in known.items():
+            record = self.reader.readings[role].record
+            if record is None or floor.is_above(record):
+                continue
+            stamp, again = Stamp.parse(record.modified_by), record.same_version(floor.record)
+            ours = again or record.modified_by in names or (stamp is not None and stamp.run in run.known_runs)
+            if ours and not floor.foreign:
+                continue
+            reason = f"{pair[role]} was changed by somebody else: {describe(record)}"
+            if not again:
+                run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, floor.record))
+            steps = (next_step.status(pair.name),)
+            raise stopped(End.MOVED, reason, org=role, next_steps=steps, change=Change.FOREIGN)
 
     def stop_for(self, found: Comparison, reading: Reading) -> Stopped:
         """Journal a change that is not ours, and stop for it."""

@@ -94,6 +94,8 @@ class RunContext(Struct):
     """The fleet that it belongs to, if any."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
+    unattended: bool = False
+    """Whether no person has looked since the run before it: then what somebody else wrote meanwhile stops it."""
     goal: Status | None = None
     """Where it goes, once that is known."""
     needed: frozenset[Role] = frozenset()

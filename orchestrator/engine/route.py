@@ -48,7 +48,7 @@ class RouteRunner(Struct):
         if emergency:
             # Known before the first look, so that the other org gets its short deadline from the start.
             run.needed = run.playbook.survivors_towards(goal)
-        taken_up = bool(run.state.expected)
+        taken_up, seen = bool(run.state.expected), dict(run.state.floors)
         self.probing.start(self._probable_probes(goal))
         await reader.read_both("start", once=False)
         half_made = None
@@ -57,6 +57,8 @@ class RouteRunner(Struct):
             half_made = self.reconciler.half_made()
         else:
             await self.reconciler.outwait_lag()
+            if run.unattended:
+                self.checker.stop_for_others(seen)
         phase = reader.phase(goal)
         if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
             phase = replace(phase, name=PhaseName.MIDWAY, transition=half_made.name)

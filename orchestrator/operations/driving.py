@@ -13,17 +13,14 @@ from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.errors import Moved
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.events import ChangeSeen
-from orchestrator.model.floor import Floors, floor_of
 from orchestrator.model.org import CommandKey, Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Question, Reply
-from orchestrator.model.reading import Change, Reading
-from orchestrator.model.run import End, Ending, Mode, RunRequest, Stamp, new_mark
+from orchestrator.model.reading import Reading
+from orchestrator.model.run import End, Ending, Mode, RunRequest, new_mark
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Both, Status
 from orchestrator.model.words import author
-from orchestrator.situation.compare import describe
 from orchestrator.situation.state import RunState
 
 from .approval import JournalledApprovals
@@ -70,26 +67,17 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
             command=purpose.command,
             fleet=session.fleet,
             old_is_true="reverted" in overrides,
+            unattended=active.controls.unattended,
         ),
         GuardPolicy(overrides),
     )
     return active.engine
 
 
-async def drive(
-    engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "", *, unattended: bool = False
-) -> Ending:
-    """Go to the goal; only as long as the orgs stand as a saved plan or the request has it; not at all where it was `cancelled`, in words.
-
-    Where it goes on `unattended` from another run, what somebody else wrote since that is not written over (law 3).
-    """
+async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
+    """Go to the goal; only as long as the orgs stand as a saved plan or the request has it; not at all where it was `cancelled`, in words."""
     if cancelled:
         return Ending(End.INTERRUPTED, cancelled)
-    if unattended:
-        seen = dict(engine.run.state.floors)
-        stopped = _written_since(engine.run, seen, await engine.reader.read_both("start", once=False))
-        if stopped is not None:
-            return stopped
     if request.expect is not None:
         other = _not_at(
             request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
@@ -109,26 +97,6 @@ def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None
         if now.status is not expected:
             shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
             return f"the pair was expected at {expected}, and {pair[role]} {shows}"
-    return None
-
-
-def _written_since(run: RunContext, seen: Floors, readings: Both[Reading]) -> Ending | None:
-    """The end of a run where somebody else wrote after what this journal has seen; late writes of its own runs are nobody else's."""
-    known = {role: floor for role in Role if (floor := floor_of(seen, run.pair[role].uuid)) is not None}
-    names = {floor.record.modified_by for floor in known.values() if floor.ours}
-    for role, floor in known.items():
-        record = readings[role].record
-        if record is None or floor.is_above(record):
-            continue
-        stamp, again = Stamp.parse(record.modified_by), record.same_version(floor.record)
-        ours = again or record.modified_by in names or (stamp is not None and stamp.run in run.known_runs)
-        if ours and not floor.foreign:
-            continue
-        reason = f"{run.pair[role]} was changed by somebody else: {describe(record)}"
-        if not again:
-            run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, floor.record))
-        steps = (next_step.status(run.pair.name),)
-        return Ending(End.MOVED, reason, org=role, next_steps=steps, change=Change.FOREIGN)
     return None
 
 

@@ -100,8 +100,7 @@ async def start(
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = prepare(active, purpose, RunState(run, mode=request.mode), history)
-        unattended = active.controls.unattended
-        return await supervise(active, drive(engine, request, plan, cancelled, unattended=unattended))
+        return await supervise(active, drive(engine, request, plan, cancelled))
 
 
 async def _enter(
