@@ -13,6 +13,8 @@ intends-locked      nothing is intended without the lock
 waits-end           no wait outlasts what its guards may take, and none goes on after Ctrl-C
 cools-down          a planned run begins during a cooling down only by name
 small-records       no record holds more than a person can read
+mirror-found        no run finds out that a pair mirrors which does not
+drill-stops         no run of a drill writes over somebody else whom the drill has met: nobody has looked                     (law 3)
 """
 
 from __future__ import annotations
@@ -24,13 +26,15 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.engine.reader import ASK_AGAIN_AFTER
+from orchestrator.simulator import Authors
+from orchestrator.simulator.state import SERVER_NAME
 
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
 from .killable import Process
-from .tape import Appended, Happened, Questioned, Told, Woke, data_of, kind_of
-from .witness import holders
+from .tape import Appended, Asked, Happened, Questioned, Told, Woke, Wrote, data_of, kind_of
+from .witness import Version, Writers, holders, seen_by_then, version
 
 LOOK = 45.0
 """Seconds that one look may take: slow probes twice, and both orgs at their time-outs twice."""
@@ -150,6 +154,38 @@ def small_records(played: Played) -> Iterator[str]:
                 yield f"record {record.seq} ({record.kind}) holds {size} characters"
 
 
+def mirror_found(played: Played) -> Iterator[str]:
+    """Its other org would never be written; what both showed before is no echo, however the written one's reads lag."""
+    for note in played.tape.notes:
+        if (
+            kind_of(note) == "mirror.found"
+            and data_of(note)["mirrors"]
+            and played.incident.config.mirror is None
+        ):
+            yield f"{note.number}: it is found that the pair mirrors"
+
+
+def drill_stops(played: Played) -> Iterator[str]:
+    """A run begins with what is there, since a person has looked; within a drill nobody has, so its next run stops (law 3)."""
+    config = played.incident.config
+    if not played.incident.drills or config.renames_author or config.authors is Authors.EMPTY:
+        return  # nobody can tell strangers from us there
+    writers, out = Writers.of(played), ""
+    began: set[Version] = set()
+    for note, journals in seen_by_then(played):
+        if isinstance(note, Appended) and note.record.kind == "run.started" and not out:
+            out = note.record.run
+        elif isinstance(note, Wrote) and out and not note.ours and note.author != SERVER_NAME:
+            began.add(version(note.record))
+        elif (
+            isinstance(note, Asked) and note.posts and note.process is played.lives[0][0] and note.run != out
+        ):
+            truth = note.truth[note.role]
+            what = None if truth is None else version(truth)
+            if what in began & journals[note.machine].versions[note.role] and not writers.run(what):
+                yield f"{note.number}: POST of {note.run} to the {note.role}, over {note.truth[note.role]}"
+
+
 AROUND_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "guards-hold": guards_hold,
     "fresh-look": fresh_look,
@@ -164,4 +200,6 @@ AROUND_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "waits-end": waits_end,
     "cools-down": cools_down,
     "small-records": small_records,
+    "mirror-found": mirror_found,
+    "drill-stops": drill_stops,
 }

@@ -105,6 +105,8 @@ class Incident(Struct, frozen=True):
     attacks: Attacks = NONE
     team: Team | None = None
     """What befalls a team's journal; None where the journal is a file."""
+    drills: bool = False
+    """The first command goes on home by itself, as a drill does: nobody looks in between."""
     meanwhile: Visitor | None = None
     """Somebody else at another computer with the same journal, so many seconds after the beginning."""
 
@@ -118,10 +120,9 @@ class Incident(Struct, frozen=True):
 NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 """Names of foreign writers; no stamp looks like them."""
 
+_CYCLE = (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)
 STRANGE: Mapping[str, tuple[Status, ...]] = {
-    "failover": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
-    "failover-server": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
-    "failover-both-ways": (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY),
+    **dict.fromkeys(("failover", "failover-server", "failover-both-ways"), _CYCLE),
     "onboarding-quick": (Status.ONBOARDING,),
 }
 """What foreign writers set: statuses from which the playbook has a way on."""
@@ -137,7 +138,7 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return frozen(unfrozen(seed))
+    return frozen(drilled(unfrozen(seed)))
 
 
 def unfrozen(seed: int) -> Incident:
@@ -169,6 +170,18 @@ def frozen(incident: Incident, share: float = 0.2) -> Incident:
         second_at=round(dice.uniform(0.0, within), 3),
         meanwhile=meanwhile if dice.random() < 0.6 else None,
     )
+
+
+def drilled(incident: Incident, share: float = 0.2) -> Incident:
+    """The incident as a drill where it is one's way out, and that is its share; somebody else may write at any time of it."""
+    dice = Random(f"drilled {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    out = incident.goal is Status.ACTIVE and incident.mode is Mode.PLANNED and incident.adopts is None
+    if dice.random() >= share or not out or incident.switches:
+        return incident
+    config = replace(incident.config, strict=False)  # as in `bare`: what is adopted is written directly
+    nameless = config.renames_author or config.authors is Authors.EMPTY
+    strangers = () if nameless else _foreign(dice, STRANGE[incident.playbook])
+    return replace(incident, drills=True, foreign=strangers, config=config)
 
 
 def teamed(incident: Incident, share: float = 0.2) -> Incident:
@@ -218,6 +231,7 @@ def attacked(seed: int) -> Incident:
         dice, kind, incident.config, incident.mode, STRANGE[incident.playbook], tuple(book.stops)
     )
     nameless = drawn.config.renames_author or drawn.config.authors is Authors.EMPTY
+    alone = nameless and incident.story is Story.OTHER_JOURNAL
     faults = (*incident.faults, *drawn.faults)
     lives = incident.lives
     if drawn.dies_at:
@@ -231,17 +245,12 @@ def attacked(seed: int) -> Incident:
         foreign=() if nameless else incident.foreign,
         dark=_edged(incident, drawn.edge, dice),
         lives=lives,
-        story=Story.OTHER_JOURNAL if drawn.second else _story(incident, nameless),
+        story=Story.OTHER_JOURNAL if drawn.second else Story.ALONE if alone else incident.story,
         attacks=drawn.attacks,
     )
 
 
 _ELSEWHERE = frozenset({Kind.REPOINTED, Kind.TURNED, Kind.RESTORED})
-
-
-def _story(incident: Incident, nameless: bool) -> Story:
-    other = incident.story is Story.OTHER_JOURNAL
-    return Story.ALONE if other and nameless else incident.story
 
 
 def _edged(incident: Incident, edge: int | None, dice: Random) -> tuple[Dark, ...]:
@@ -332,9 +341,7 @@ def bare(seed: int) -> Incident:
         mirrors = Mirrors.NO if config.mirror is None else Mirrors.YES
     story = dice.choices(list(Story), [82, 11, 7])[0]
     if story is Story.OTHER_JOURNAL and config.renames_author:
-        story = (
-            Story.ALONE
-        )  # two machines with the same keys: the server names both alike, and nobody can tell
+        story = Story.ALONE  # with the same keys the server names both alike, and nobody can tell
     statuses = STRANGE[playbook]
     foreign = _foreign(dice, statuses) if dice.random() < 0.2 else ()
     dark = _dark(dice, emergency)
@@ -426,18 +433,8 @@ def _dark(dice: Random, emergency: bool) -> tuple[Dark, ...]:
 def _life(dice: Random, number: int) -> Life:
     life: dict[str, float] = {}
     if dice.random() < (0.5, 0.35, 0.15, 0.0)[number]:
-        which = dice.choice(
-            (
-                "crash_at_step",
-                "crash_at_step",
-                "crash_at_step",
-                "journal_before",
-                "journal_after",
-                "request_before",
-                "request_after",
-                "request_answered",
-            )
-        )
+        crash, journal = ("crash_at_step",) * 3, ("journal_before", "journal_after")
+        which = dice.choice((*crash, *journal, "request_before", "request_after", "request_answered"))
         most = {"crash_at_step": 700, "journal_before": 20, "journal_after": 20}.get(which, 40)
         life[which] = dice.randint(1, most)
     if dice.random() < 0.05:

@@ -38,7 +38,18 @@ from .beside import Beside
 from .draw import Dark, Foreign, Incident, Life, Story
 from .killable import Process, ProcessLoop, world_context
 from .ledger import Dated
-from .operators import EMERGENCY, RESUME, break_the_lock, bring_in, close, glance, line_of, run, types
+from .operators import (
+    EMERGENCY,
+    RESUME,
+    break_the_lock,
+    bring_in,
+    close,
+    glance,
+    line_of,
+    run,
+    there_and_back,
+    types,
+)
 from .playbooks import playbook
 from .scene import Machine, Scene, pair_of
 from .tape import Tape
@@ -225,6 +236,11 @@ async def _first(played: Played, machine: Machine) -> None:
     if incident.adopts is not None:
         what = f"adopt {incident.adopts}"
         outcome = await scene.live(machine, "alice", lives[0], types(line_of(what, incident.goal)), what=what)
+    elif incident.drills:
+        home = incident.config.status.primary
+        outcome = await scene.live(
+            machine, "alice", lives[0], there_and_back(incident.goal, home), what="drill"
+        )
     else:
         outcome = await run(scene, machine, "alice", lives[0], incident.goal, mode=incident.mode)
     for number, life in enumerate(lives[1:3], 1):

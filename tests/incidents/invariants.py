@@ -22,7 +22,7 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has thirteen more: `around_invariants`; what the world does, thirteen: `attack_invariants`; a team's
+What stands around a pair has fifteen more: `around_invariants`; what the world does, thirteen: `attack_invariants`; a team's
 journal, five: `team_invariants`.
 """
 
@@ -481,9 +481,13 @@ def owed_exactly(played: Played) -> Iterator[str]:
 
 
 def clean_hands(played: Played) -> Iterator[str]:
-    sent = {write.process for write in writes(played)}
+    """A result speaks for its own run; a drill's process has two."""
+    sent = {(write.process, run) for write in writes(played) for run in (write.run, None)}
     for process, outcome in played.lives:
-        yield from (f"{process.name}: {why}" for why in laws.clean_hands(outcome, sent=process in sent))
+        run = outcome.result.run if isinstance(outcome, Returned) else None
+        yield from (
+            f"{process.name}: {why}" for why in laws.clean_hands(outcome, sent=(process, run) in sent)
+        )
 
 
 def prompt_emergency(played: Played) -> Iterator[str]:

@@ -27,6 +27,8 @@ ALONE = " --override 'alone=we have talked to each other'"
 ACCEPTED = f" --override 'unknown=the faults are over'{ALONE}"
 """What a person accepts by name when closing an incident."""
 
+AT_ONCE = " --override 'cool_down=a drill goes on at once'"
+
 PUT_BACK = " --override 'reverted=it was put back'"
 
 RESUME = f"hamr resume {PAIR}"
@@ -37,6 +39,20 @@ def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
 
     async def act(present: Present) -> RunResult:
         return await type_line(line, present.session, present.controls)
+
+    return act
+
+
+def there_and_back(goal: Status, home: Status) -> Callable[[Present], Awaitable[RunResult]]:
+    """The runs of a live drill, whatever became of the first one: no person looks in between."""
+
+    async def act(present: Present) -> RunResult:
+        out = await type_line(f"hamr run {PAIR} --to {goal}", present.session, present.controls)
+        present.controls.unattended = True
+        try:
+            return await type_line(f"hamr run {PAIR} --to {home}{AT_ONCE}", present.session, present.controls)
+        except HamrError:
+            return out  # the way home has not begun, and that was said
 
     return act
 

@@ -10,26 +10,31 @@ from msgspec.structs import replace
 
 from orchestrator.engine import evaluator, probing
 from orchestrator.engine import hooks as engine_hooks
+from orchestrator.engine.check import Checker
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.hooks import Hooks
 from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.probing import Asking, Probing
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.route import RouteRunner
+from orchestrator.engine.writer import Writer
 from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
+from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import SETTLED, Again, HookOutcome, When
+from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
-from orchestrator.model.status import Role
+from orchestrator.model.status import Role, Status
 from orchestrator.operations.driving import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
+from orchestrator.simulator import Fault, StaleRead
 from orchestrator.situation import guards
 from orchestrator.situation.guard_kinds import Finding
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
-from .draw import Dark, Incident, Life, Story
+from .draw import Dark, Foreign, Incident, Life, Story
 from .test_breakages import Breakage, Patch, always, no_fence, notice, plain
 
 YES = (Says(yes=True, after=8.0),)
@@ -99,6 +104,20 @@ def _cut_off(incident: Incident) -> Incident:
     """The program is killed while its hook is under way."""
     deed = Deed("deed", "declare", (When.BEFORE, When.AFTER)[incident.seed % 2])
     return _hooked(incident, deed, lives=(Life(hook_begun=1), Life(), Life(), Life()))
+
+
+def _drilled(incident: Incident) -> Incident:
+    """Somebody writes on a drill's way out, to where the way home leads on from."""
+    moment = 0.05 + (incident.seed % 16) * 0.03
+    return plain(
+        incident, drills=True, foreign=(Foreign(moment, Role.PRIMARY, Status.FAILOVER, "terraform"),)
+    )
+
+
+def _old_once(incident: Incident) -> Incident:
+    """One read of the org that is written first is old, while it is found out whether the pair mirrors."""
+    old = Fault(StaleRead(30.0), at=3 + incident.seed % 12, role=Role.SECONDARY, method="GET")
+    return plain(incident, mirrors=Mirrors.AUTO, faults=(old,))
 
 
 def _failing(incident: Incident) -> Incident:
@@ -224,6 +243,16 @@ def _probes_are_kept(patch: Patch) -> None:
     patch.setattr(Probing, "_is_old", lambda *_: False)
 
 
+def _what_lags_is_an_echo(patch: Patch) -> None:
+    def wrote(self: Writer, role: Role, record: HamrRecord) -> bool:
+        return any(
+            each is not None and record.same_version(each)
+            for each in (*self.run.state.confirmed[role][-1:], self.reader.readings[role].record)
+        )
+
+    patch.setattr(Writer, "_wrote", wrote)
+
+
 BREAKAGES = (
     Breakage("done-once", "a hook that is done is run again", always(Hooks, "_is_settled", False), _twice),
     Breakage("asked-again", "a hook is repeated without asking", _nobody_is_asked, _cut_off),
@@ -251,6 +280,13 @@ BREAKAGES = (
         _goes_on_with_what_it_knows,
         _taken_up,
     ),
+    Breakage(
+        "drill-stops",
+        "a drill begins with whatever is there",
+        always(Checker, "stop_for_others", None),
+        _drilled,
+    ),
+    Breakage("mirror-found", "what lags passes for an echo", _what_lags_is_an_echo, _old_once),
     Breakage("cools-down", "nothing cools down", always(History, "cooling_down", None), _just_finished),
     Breakage("no-keys", "keys are left in", _keys_are_left_in, _cut_off),
     Breakage(

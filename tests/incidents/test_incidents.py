@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.fake_postgres import Trouble
 from tests.processes import python
 
-from .draw import Incident, attacked, bare, draw, frozen, surrounded, unfrozen
+from .draw import Incident, attacked, bare, draw, drilled, frozen, surrounded, unfrozen
 from .incident import play
 from .invariants import check
 from .team import Snag, Team
@@ -199,6 +199,17 @@ FROZEN: dict[int, str] = {
 @pytest.mark.parametrize("seed", FROZEN, ids=str)
 def test_what_went_wrong_with_a_process_that_was_stopped_does_not_again(seed: int) -> None:
     assert story(frozen(unfrozen(seed), share=1.0)) == ""
+
+
+DRILLED: dict[int, str] = {
+    102: "one org was silent at the look with which the way home began: who had written meanwhile is not written over",
+}
+"""The same for seeds whose first command is a drill."""
+
+
+@pytest.mark.parametrize("seed", DRILLED, ids=str)
+def test_what_went_wrong_in_a_drill_does_not_again(seed: int) -> None:
+    assert story(drilled(unfrozen(seed), share=1.0)) == ""
 
 
 @pytest.mark.parametrize("step", [90, 144, 206])
