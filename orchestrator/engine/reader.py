@@ -62,6 +62,8 @@ class PairReader(Struct):
     run: RunContext
     identities: Both[Identity] | None = None
     last: Both[Reading] | None = None
+    before: Both[Reading] | None = None
+    """The readings before the last ones."""
     read_at: tuple[datetime, float] | None = None
     """When the last look began, by both clocks."""
     asked_at: dict[Role, float] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class PairReader(Struct):
         news = first or before is None or any(readings[role].differs_from(before[role]) for role in Role)
         dead = self.run.state.dead
         taken: Both[Reading | None] = Both(*(None if each.role in dead else each for each in readings))
-        self.last, self.read_at = readings, began
+        self.before, self.last, self.read_at = before, readings, began
         if journal or news:
             self.run.tell(events.SituationRead(purpose, taken, self.identities if first else None))
         else:
@@ -201,6 +203,15 @@ class PairReader(Struct):
             )
             return float("inf")
         return monotonic
+
+    def silent(self) -> frozenset[Role]:
+        """The orgs that did not answer the last look, nor the one before: one reading is no verdict (law 21)."""
+        looks = (self.before, self.last)
+        return frozenset(
+            role
+            for role in Role
+            if all(look is not None and isinstance(look[role].sight, Unreachable) for look in looks)
+        )
 
     def met_silence(self) -> bool:
         """Whether an org that is part of the run did not answer the last look: looking at once again tells no more."""

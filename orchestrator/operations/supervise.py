@@ -350,6 +350,7 @@ def _ended(active: ActiveRun, ending: Ending, phase: Phase | None, *, late: bool
         goal=active.purpose.goal,
         again=active.again,
         readings=reader.last,
+        silent=reader.silent(),
         phase=phase,
         owed=run.owed_now(),
         refused_by=active.engine.evaluator.awaited or active.engine.evaluator.refused_by(),

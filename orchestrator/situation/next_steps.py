@@ -153,6 +153,8 @@ class Ended(Struct, frozen=True):
     """What goes on with it."""
     readings: Both[Reading] | None
     """The last look; None where there was none."""
+    silent: frozenset[Role]
+    """Orgs that did not answer it, nor the look before (law 21)."""
     phase: Phase | None
     """Where the pair stands by it; None where that can't be told."""
     owed: Owed | None
@@ -383,5 +385,5 @@ def _is_dead(ended: Ended) -> bool:
     if survivor is None or ended.readings is None or ended.ending.end not in (End.UNKNOWN, End.INCOMPLETE):
         return False
     dead = survivor.other
-    silent = isinstance(ended.readings[dead].sight, Unreachable) and ended.ending.org is dead
+    silent = dead in ended.silent and ended.ending.org is dead
     return silent and ended.readings[survivor].status is not None

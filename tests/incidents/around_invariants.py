@@ -34,7 +34,7 @@ from .hook_invariants import after_done, asked_again, done_once, hooks_first, ow
 from .incident import Played
 from .killable import Process
 from .tape import Appended, Asked, Happened, Questioned, Told, Woke, Wrote, data_of, kind_of
-from .witness import Version, Writers, holders, seen_by_then, version
+from .witness import Unclaimed, Version, Writers, holders, seen_by_then, version
 
 LOOK = 45.0
 """Seconds that one look may take: slow probes twice, and both orgs at their time-outs twice."""
@@ -166,13 +166,23 @@ def mirror_found(played: Played) -> Iterator[str]:
 
 
 def drill_stops(played: Played) -> Iterator[str]:
-    """A run begins with what is there, since a person has looked; within a drill nobody has, so its next run stops (law 3)."""
+    """A run begins with what is there, since a person has looked; within a drill nobody has, so its next run stops (law 3).
+
+    Where the server makes moves of its own, who made such a one cannot be told; nor whose a record is that shows what a
+    run has sent, since its answer was lost.
+    """
     config = played.incident.config
-    if not played.incident.drills or config.renames_author or config.authors is Authors.EMPTY:
-        return  # nobody can tell strangers from us there
-    writers, out = Writers.of(played), ""
+    if (
+        not played.incident.drills
+        or config.renames_author
+        or config.authors is Authors.EMPTY
+        or config.advances
+    ):
+        return
+    writers, out, unclaimed = Writers.of(played), "", Unclaimed()
     began: set[Version] = set()
     for note, journals in seen_by_then(played):
+        unclaimed.take(note)
         if isinstance(note, Appended) and note.record.kind == "run.started" and not out:
             out = note.record.run
         elif isinstance(note, Wrote) and out and not note.ours and note.author != SERVER_NAME:
@@ -181,7 +191,9 @@ def drill_stops(played: Played) -> Iterator[str]:
             isinstance(note, Asked) and note.posts and note.process is played.lives[0][0] and note.run != out
         ):
             truth = note.truth[note.role]
-            what = None if truth is None else version(truth)
+            if truth is None or unclaimed.hides(note.run, truth):
+                continue
+            what = version(truth)
             if what in began & journals[note.machine].versions[note.role] and not writers.run(what):
                 yield f"{note.number}: POST of {note.run} to the {note.role}, over {note.truth[note.role]}"
 

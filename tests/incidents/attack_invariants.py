@@ -25,7 +25,6 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode, Locked
-from orchestrator.model.journal import Record
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
@@ -42,6 +41,7 @@ from .tape import Answered, Appended, Asked, Happened, Wrote, data_of, kind_of
 from .typist import first_next
 from .witness import (
     SEND_SECONDS,
+    Unclaimed,
     Version,
     Writers,
     attempt_of,
@@ -174,7 +174,7 @@ def _below(note: Answered, newest: Version | None) -> Version | None:
 # -- strangers ----------------------------------------------------------------------------------------------------
 
 
-def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - who may write over what
+def never_over_seen(played: Played) -> Iterator[str]:
     """What a run begins with on one org, it begins with on the other, too, once the mirror of the pair has brought it there."""
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
@@ -185,19 +185,11 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
     writers = Writers.of(played)
     runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
     adoptions = _adoptions(played)
-    open_statuses: dict[str, set[Status]] = defaultdict(set)
-    began: dict[str, float] = {}
+    unclaimed, began = Unclaimed(), dict[str, float]()
     for note, journals in seen_by_then(played):
         if isinstance(note, Asked) and note.posts:
             began.setdefault(note.run, note.at)
-        if isinstance(note, Appended) and note.record.kind == "write.intended":
-            open_statuses[note.record.run].add(Status[attempt_of(note.record)["status"]])
-        elif isinstance(note, Appended) and note.record.kind == "write.answered":
-            answer: Any = note.record.data["answer"]
-            if answer.get("record") is not None:
-                open_statuses[note.record.run].clear()
-        elif isinstance(note, Appended) and _proven(note.record):
-            open_statuses[note.record.run].clear()
+        unclaimed.take(note)
         if not (isinstance(note, Asked) and note.posts) or note.run in adoptions:
             continue
         truth = note.truth[note.role]
@@ -206,20 +198,17 @@ def never_over_seen(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
         seen, what = journals[note.machine], version(truth)
         # A move of the server's own is whoever's it moved on from.
         whose = writers.moved.get(what, what)
-        if what not in seen.versions[note.role] or not writers.strange(whose, runs[note.machine]):
+        if what not in seen.versions[note.role] or not writers.strange(
+            whose, runs[note.machine] | {note.run}
+        ):
             continue
         bases = seen.bases[note.run]
         begins = {bases.get(note.role), bases.get(note.role.other) if config.mirror is not None else None}
-        if begins & {what, whose} or Status.of(truth.status) in open_statuses[note.run]:
+        if begins & {what, whose} or unclaimed.hides(note.run, truth):
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
         yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
-
-
-def _proven(record: Record) -> bool:
-    """Whether it says of a write that a reading has shown it, under our own name."""
-    return record.kind == "write.confirmed" and record.data["change"] != "UNPROVEN"
 
 
 def alone_binds(played: Played) -> Iterator[str]:  # noqa: C901 - what is known, read, waived and sent

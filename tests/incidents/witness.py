@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct, field
 
@@ -15,7 +15,7 @@ from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Ending, Stamp
-from orchestrator.model.status import Role
+from orchestrator.model.status import Role, Status
 from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.simulator import Returning, simulated_orgs
@@ -80,6 +80,32 @@ class Writers(Struct, frozen=True):
             note.ours and (stamp := Stamp.parse(note.author)) is not None and stamp.run in runs
             for note in notes
         )
+
+
+class Unclaimed(Struct):
+    """The statuses of each run's writes since an answer, or a reading under our own name, last told whose they are.
+
+    A record that shows one of them cannot be told from that run's own (law 3: in effect, author unproven).
+    """
+
+    statuses: dict[str, set[Status]] = field(default_factory=lambda: defaultdict(set))
+
+    def take(self, note: Note) -> None:
+        """What the next note of the tape says of it."""
+        if not isinstance(note, Appended):
+            return
+        of, data = self.statuses[note.record.run], cast("dict[str, Any]", note.record.data)
+        match note.record.kind:
+            case "write.intended":
+                of.add(Status[data["attempt"]["status"]])
+            case "write.answered" if data["answer"].get("record") is not None:
+                of.clear()
+            case "write.confirmed" if data["change"] != "UNPROVEN":
+                of.clear()
+
+    def hides(self, run: str, record: HamrRecord) -> bool:
+        """Whether a run may take this record for its own."""
+        return Status.of(record.status) in self.statuses[run]
 
 
 def is_split(played: Played) -> bool:

@@ -176,7 +176,12 @@ def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
 
 
 def ended(
-    ending: Ending, state: RunState, seen: Both[Reading], *, strangers: tuple[Stranger, ...] = ()
+    ending: Ending,
+    state: RunState,
+    seen: Both[Reading],
+    *,
+    silent: frozenset[Role] = frozenset(),
+    strangers: tuple[Stranger, ...] = (),
 ) -> Ended:
     return Ended(
         ending,
@@ -186,6 +191,7 @@ def ended(
         Status.ACTIVE,
         step(f"hamr resume {RUN}"),
         seen,
+        silent=silent,
         phase=None,
         owed=None,
         refused_by=(),
@@ -217,6 +223,17 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
     of = ended(unknown, state, Both(seen[Role.PRIMARY], seen[Role.SECONDARY]))
     offered = [each for each in after_a_run(of) if each.is_emergency]
     assert bool(offered) is (dead is Role.PRIMARY)
+
+
+@pytest.mark.parametrize("end", [End.UNKNOWN, End.INCOMPLETE])
+def test_law_21_an_emergency_comes_first_only_where_the_other_org_was_silent_twice(end: End) -> None:
+    ending = Ending(end, "did not answer", org=Role.PRIMARY)
+    seen = Both(reading(Role.PRIMARY, Unreachable("timed out")), reading(Role.SECONDARY))
+    once, twice = (
+        after_a_run(ended(ending, midway(), seen, silent=silent))[0]
+        for silent in (frozenset[Role](), frozenset({Role.PRIMARY}))
+    )
+    assert (once.is_emergency, twice.is_emergency) == (False, True)
 
 
 def test_law_15_a_delivery_that_was_refused_since_the_survivor_is_silent_waits_for_it_first() -> None:
