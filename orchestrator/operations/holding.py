@@ -1,6 +1,6 @@
 """A pair that is held for a run: its lock, what records the run and tells others of it, and both orgs, asked at once.
 
-The engine is not needed for that: it is loaded beside the orgs' first answers, and `supervise` has it.
+The engine is not needed for that: it is loaded beside the orgs' first answers, and `driving` has it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +203,8 @@ async def hold_pair(
                 began = session.clock.monotonic()
                 try:
                     # Beside the loop, which brings the first questions on their way meanwhile.
-                    await session.calls(lambda: import_module(".supervise", __package__))
+                    for part in (".driving", ".supervise"):
+                        await session.calls(partial(import_module, part, __package__))
                     yield ActiveRun(session, run, lock, recorder, controls, ahead, prober, began)
                 finally:
                     await session.calls(lock.release)
