@@ -180,16 +180,15 @@ def drill_stops(played: Played) -> Iterator[str]:
     ):
         return
     writers, out, unclaimed = Writers.of(played), "", Unclaimed()
+    drills: Process | None = None
     began: set[Version] = set()
     for note, journals in seen_by_then(played):
         unclaimed.take(note)
         if isinstance(note, Appended) and note.record.kind == "run.started" and not out:
-            out = note.record.run
+            out, drills = note.record.run, note.process
         elif isinstance(note, Wrote) and out and not note.ours and note.author != SERVER_NAME:
             began.add(version(note.record))
-        elif (
-            isinstance(note, Asked) and note.posts and note.process is played.lives[0][0] and note.run != out
-        ):
+        elif isinstance(note, Asked) and note.posts and note.process is drills and note.run != out:
             truth = note.truth[note.role]
             if truth is None or unclaimed.hides(note.run, truth):
                 continue
