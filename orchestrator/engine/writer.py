@@ -183,9 +183,8 @@ class Writer(Struct):
                 seen = readings[role]
                 there = seen.status in self.run.playbook.server_moves(status)
                 return there and self.run.state.wrote(role, seen.record)
-            if (
-                deadline.over and asked_again
-            ):  # not from one look alone, which a suspension may have outlasted (law 21)
+            # Not from one look alone, which a suspension may have outlasted (law 21).
+            if deadline.over and asked_again:
                 raise self.checker.not_as_expected(unsettled)
             asked_again = True
             self.run.may_go_on()
