@@ -25,8 +25,8 @@ from orchestrator.model.reading import (
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import span, utc
-from orchestrator.situation import judge, phase_of
-from orchestrator.situation.commands import View, can_finish_alone, emergency_goals
+from orchestrator.situation import View, judge, phase_of
+from orchestrator.situation.commands import can_finish_alone, emergency_goals
 from orchestrator.situation.link import same_uuid
 from orchestrator.situation.wording import printable, says
 
@@ -135,16 +135,13 @@ def _link(answers: Answers) -> Check:
     )
 
 
+def _view(answers: Answers) -> View:
+    history = answers.history
+    return View(answers.pair, answers.orgs.readings, answers.playbook, history.owed, history.as_open_run())
+
+
 def _phase(answers: Answers) -> Check:
-    phase = phase_of(
-        answers.pair,
-        answers.orgs.readings,
-        answers.orgs.identities,
-        answers.playbook,
-        owed=answers.history.owed,
-        open_run=answers.history.as_open_run(),
-        floors=answers.history.floors,
-    )
+    phase = phase_of(_view(answers), answers.orgs.identities, answers.history.floors)
     planned = _planned(answers.playbook, phase)
     sentence = f"{phase.label}. {phase.sentence}"
     if phase.name in _SAID_BY_THE_RECORDS:
@@ -212,8 +209,7 @@ def _way(answers: Answers) -> Check:
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
     org = answers.pair[survivor]
-    history, open_run = answers.history, answers.history.as_open_run()
-    view = View(answers.pair, answers.orgs.readings, answers.playbook, history.owed, open_run, None)
+    view = _view(answers)
     status = view.status(survivor)
     if status is None:
         return Level.CRITICAL, f"Where {org} stands is not known, and an emergency goes on from there."

@@ -16,6 +16,7 @@ from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.situation.commands import View
 from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of
 from orchestrator.situation.phase import phase_of
 
@@ -152,16 +153,11 @@ class PairReader(Struct):
     def phase(self, goal: Status | None = None) -> Phase:
         """Where the pair stands by the last look."""
         run, state = self.run, self.run.state
-        return phase_of(
-            run.pair,
-            *self.seen,
-            run.playbook,
-            owed=run.owed_now(),
-            open_run=run.open_run,
-            goal=goal,
-            floors=state.floors,
-            given_up=state.given_up,
+        readings, identities = self.seen
+        view = View(
+            run.pair, readings, run.playbook, run.owed_now(), run.open_run, goal, given_up=state.given_up
         )
+        return phase_of(view, identities, state.floors)
 
     def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
         """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).

@@ -35,7 +35,7 @@ from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, P
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from orchestrator.situation.guard_kinds import depends_on, transition_probes
 from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import after_a_plan
@@ -77,9 +77,8 @@ class _Forecast(Struct):
             return f"behind({next(iter(state.dead))})"
         transition = state.transition.transition if state.transition else ""
         here = OpenRun(state.run, Status.UNSPECIFIED, None, transition, state.mode)
-        return phase_of(
-            self.pair, self.world.readings, self.identities, self.playbook, owed=self.owed, open_run=here
-        ).label
+        view = View(self.pair, self.world.readings, self.playbook, self.owed, here)
+        return phase_of(view, self.identities).label
 
 
 async def make_plan(session: Session, request: RunRequest, *, assumed: Status | None = None) -> Plan:
@@ -196,16 +195,8 @@ async def _plan_from(
         GuardPolicy(request.overrides, forecast=True),
     )
     ending = await engine.drive(request.goal)
-    phase = phase_of(
-        pair,
-        readings,
-        identities,
-        playbook,
-        owed=history.owed,
-        open_run=open_run,
-        goal=request.goal,
-        floors=floors,
-    )
+    view = View(pair, readings, playbook, history.owed, open_run, request.goal)
+    phase = phase_of(view, identities, floors)
     transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
     made = Plan(
         run=state.run,

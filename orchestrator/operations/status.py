@@ -23,7 +23,7 @@ from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import HamrRecord, Identity, Reading
 from orchestrator.model.situation import LeftByHand, Phase, PhaseName, Standing
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from orchestrator.situation.guards import strangers
 from orchestrator.situation.next_steps import after_a_look
 from orchestrator.system.clock import SystemClock
@@ -130,17 +130,16 @@ def standing_of(
     at_work = under_way(session, history, holder)
     open_run = open_run_of(history, at_work)
     drill = history.open_drill
-    phase = phase_of(
+    view = View(
         session.pair,
         readings,
-        identities,
         session.playbook,
-        owed=history.owed,
-        open_run=open_run,
+        history.owed,
+        open_run,
         goal=_put_back_from(history, readings),
-        floors=history.floors,
         given_up=tuple(each.attempt for each in history.given_up()),
     )
+    phase = phase_of(view, identities, history.floors)
     owed = history.owed
     if owed is not None and phase.name is PhaseName.BEHIND and phase.status is not None:
         owed = replace(owed, status=phase.status)  # what the survivor shows now, not what it was told first

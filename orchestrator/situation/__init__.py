@@ -3,6 +3,7 @@
 `phase_of` names where a pair stands, `judge_transition` and `judge` ask guards, `judge_link` checks who is whose peer.
 """
 
+from .commands import View
 from .guards import judge, judge_transition
 from .link import Link, Linked, LinkUnknown, NotLinked, judge_link
 from .phase import phase_of
@@ -12,6 +13,7 @@ __all__ = [
     "LinkUnknown",
     "Linked",
     "NotLinked",
+    "View",
     "judge",
     "judge_link",
     "judge_transition",

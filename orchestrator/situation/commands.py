@@ -24,9 +24,13 @@ class View(Struct, frozen=True):
     pair: Pair
     readings: Both[Reading]
     playbook: Playbook
-    owed: Owed | None
-    open_run: OpenRun | None
-    goal: Status | None
+    """Its transitions say what is half made, and where the pair can go."""
+    owed: Owed | None = None
+    """What an emergency left untold, if anything."""
+    open_run: OpenRun | None = None
+    """The run that has not finished, if any; its transition breaks a tie between two transitions."""
+    goal: Status | None = None
+    """Where somebody wants to go, if that is known; breaks a tie that the journal does not."""
     given_up: tuple[Attempt, ...] = ()
     """Attempts of ours that nobody has seen in effect, and that may turn up."""
 

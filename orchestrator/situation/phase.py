@@ -20,22 +20,18 @@ from msgspec.structs import replace
 from orchestrator.model import next_step
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
     Change,
     Denied,
     Hampered,
     Identity,
     Present,
-    Reading,
     Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.run import Attempt
-from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
+from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 
@@ -47,38 +43,22 @@ from .link import LinkUnknown, NotLinked, link_of
 from .wording import LONGEST_REASON, printable
 
 
-def phase_of(
-    pair: Pair,
-    readings: Both[Reading],
-    identities: Both[Identity],
-    playbook: Playbook,
-    *,
-    owed: Owed | None = None,
-    open_run: OpenRun | None = None,
-    goal: Status | None = None,
-    floors: Floors | None = None,
-    given_up: tuple[Attempt, ...] = (),
-) -> Phase:
+def phase_of(view: View, identities: Both[Identity], floors: Floors | None = None) -> Phase:
     """Where a pair stands. Total: every pair of readings has a name, a sentence and a next command.
 
     Args:
-        pair: what the inventory says.
-        readings: what both orgs said.
+        view: what both orgs said, and what else may explain it.
         identities: whose keys we hold.
-        playbook: its transitions say what is half made, and where the pair can go.
-        owed: what an emergency left untold, if anything.
-        open_run: the run that has not finished, if any; its transition breaks a tie between two transitions.
-        goal: where somebody wants to go, if that is known; breaks a tie that the journal does not.
         floors: the newest that the journal has seen of each org; what is older is not where it stands.
-        given_up: attempts of ours that may turn up late, or have.
     """
+    pair, readings = view.pair, view.readings
     halves = {role: link_of(pair, readings[role], identities[role]) for role in Role}
     for role in Role:
         reading, half = readings[role], halves[role]
         if isinstance(half, LinkUnknown) and isinstance(reading.sight, Present):
             incomplete = Unreadable(f"it shows {reading.sight.status}, but not whether it is the primary")
             readings = readings.with_(role, replace(reading, sight=incomplete))
-    view = View(pair, readings, playbook, owed, open_run, goal, given_up)
+    view = replace(view, readings=readings)
     for half in halves.values():
         if isinstance(half, NotLinked):
             return _mislinked(view, half)

@@ -30,7 +30,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Owed, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from orchestrator.situation.state import RunState, Sent
 
 PRIMARY, SECONDARY = Role.PRIMARY, Role.SECONDARY
@@ -226,8 +226,7 @@ def phase(
     floors: Floors | None = None,
 ) -> Phase:
     """Where the pair stands."""
-    readings = Both(primary, secondary)
-    return phase_of(PAIR, readings, identities, playbook, owed=debt, open_run=run, goal=goal, floors=floors)
+    return phase_of(View(PAIR, Both(primary, secondary), playbook, debt, run, goal), identities, floors)
 
 
 def knows(

@@ -25,7 +25,7 @@ from orchestrator.model.reading import (
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Owed, Situation
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import judge_transition, phase_of
+from orchestrator.situation import View, judge_transition, phase_of
 from tests.steps import typed
 
 from .scenes import FAILOVER, NOW, ONBOARDING, PAIR, RUN, UUIDS, with_guards
@@ -150,7 +150,7 @@ def test_the_phase_never_raises_and_always_has_a_sentence(
     open_run: OpenRun | None,
     goal: Status | None,
 ) -> None:
-    found = phase_of(PAIR, readings, identities, playbook, owed=owed, open_run=open_run, goal=goal)
+    found = phase_of(View(PAIR, readings, playbook, owed, open_run, goal), identities)
     assert found.sentence.endswith(".")
     assert found.sentence.isprintable()
     assert typed(found.next_steps)

@@ -11,7 +11,7 @@ from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed,
 from orchestrator.model.floor import Floor, raise_floors, under_floor
 from orchestrator.model.reading import Absent, Change, HamrRecord, Identity, Request
 from orchestrator.model.status import Both, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from orchestrator.situation.compare import compare
 from orchestrator.situation.state import Sent
 
@@ -195,7 +195,7 @@ def test_law_15_a_strangers_record_that_is_older_by_its_time_is_told_as_what_it_
     raise_floors(floors, ChangeSeen(S, change, "", behind, OURS))
     keys = Both(Identity(P, US), Identity(S, EU))
     readings = Both(reading(P, shows(P, Status.FAILOVER, "bob@example.com")), reading(S, behind))
-    sentence = phase_of(PAIR, readings, keys, FAILOVER, floors=floors).sentence
+    sentence = phase_of(View(PAIR, readings, FAILOVER), keys, floors).sentence
     assert ("or its reads lag" in sentence) is (change is Change.FOREIGN)
 
 

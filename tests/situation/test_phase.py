@@ -11,7 +11,7 @@ from orchestrator.model.reading import Change
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Both, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
 
 from .scenes import (
@@ -385,7 +385,7 @@ def test_half_absent_is_midway_where_a_transition_from_absent_explains_it() -> N
 
 def test_a_pairs_name_is_quoted_where_a_shell_would_stumble_over_it() -> None:
     odd = replace(PAIR, name="pay ments; rm")
-    found = phase_of(odd, Both(PASSIVE_PRIMARY, PASSIVE_SECONDARY), KEYS, FAILOVER)
+    found = phase_of(View(odd, Both(PASSIVE_PRIMARY, PASSIVE_SECONDARY), FAILOVER), KEYS)
     assert typed(found.next_steps) == ("hamr plan 'pay ments; rm' --to ACTIVE",)
 
 

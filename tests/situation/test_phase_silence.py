@@ -15,7 +15,7 @@ from orchestrator.model.reading import Reading, Trouble
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.situation import phase_of
+from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
 
 from .scenes import (
@@ -318,9 +318,7 @@ def test_law_15_every_pair_of_readings_has_a_name_a_sentence_and_a_next_command(
         told = [*((goal, KEYS, {}) for goal in GOALS), (None, NO_KEYS, {}), (None, KEYS, NEWER)]
         for goal, keys, floors in told:
             readings = Both(primary, secondary)
-            found = phase_of(
-                PAIR, readings, keys, playbook, owed=debt, open_run=run, goal=goal, floors=floors
-            )
+            found = phase_of(View(PAIR, readings, playbook, debt, run, goal), keys, floors)
             steps = typed(found.next_steps)
             names_both = all(
                 org in found.sentence for org in ("Payments (primary)", "Payments EU (secondary)")
@@ -379,4 +377,4 @@ CELLS = [
 @pytest.mark.parametrize(("primary", "secondary", "name"), CELLS)
 def test_law_15_cells_of_the_table(primary: str, secondary: str, name: PhaseName) -> None:
     readings = Both(PRIMARIES[primary], SECONDARIES[secondary])
-    assert phase_of(PAIR, readings, KEYS, FAILOVER).name is name
+    assert phase_of(View(PAIR, readings, FAILOVER), KEYS).name is name
