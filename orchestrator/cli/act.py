@@ -40,13 +40,13 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
     from orchestrator.operations.preflight import check_request, require_reasons
     from orchestrator.operations.run import start
 
-    from .requests import at_named, expected, request_from
+    from .requests import RunFlags, at_named, expected
     from .run_command import RunCommand
 
     now = datetime.now(UTC)
     wanted = expected(expect, emergency=flags["emergency"], at=at)
     begin = None if at is None else at_named(at, now)
-    request = request_from(pair, now=now, expect=wanted, **flags)
+    request = RunFlags(**flags).request(pair, now, wanted)
     playbook, shown = invocation.load_playbook(), ""
     check_request(request, playbook)
     require_reasons(request.reason, request.overrides)

@@ -176,16 +176,33 @@ def report(invocation: Invocation, **flags: Any) -> None:
 @_at_once
 @options.yes
 @options.takes(*options.LOOKING)
-def drill(invocation: Invocation, **flags: Any) -> ExitCode:
+def drill(
+    invocation: Invocation,
+    *,
+    which: Selection,
+    live: bool,
+    to: str | None,
+    notes: str,
+    waves: str | None,
+    at_once: int,
+) -> ExitCode:
     """Rehearse moving these pairs, out and home again, with a score.
 
     On the simulator: as many made-up pairs, moved by the fleet's own loop, in the same waves; nothing reaches Datadog, and nobody
     is asked. With --live, each pair is drilled as hamr drill run PAIR does it, after the goal and the number of pairs were typed. Exits
     with 11 where an expectation was missed.
     """
-    from .fleet_drill import drill_fleet
+    from orchestrator.model.status import Status
+    from orchestrator.operations.preflight import status_named
 
-    return drill_fleet(invocation, **flags)
+    from .fleet_drill import drill_live, drill_simulated
+    from .fleet_run import selected
+
+    pairs = selected(invocation, which)
+    goal = Status.ACTIVE if to is None else status_named(to)
+    if live:
+        return drill_live(invocation, pairs, goal, notes)
+    return drill_simulated(invocation, pairs, goal, waves, at_once)
 
 
 @fleet.command(cls=NagiosVerb)

@@ -9,41 +9,21 @@ from functools import partial
 from orchestrator.drill import DrillContext, drill, refuse_undrillable
 from orchestrator.errors import ExitCode, HamrError, Refused, UsageError, worst_of
 from orchestrator.fleet.drill import FleetRehearsal, Rehearsed
-from orchestrator.fleet.selection import Selection
 from orchestrator.model.next_step import MANY
 from orchestrator.model.org import Pair
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import counted
-from orchestrator.operations.preflight import status_named
 from orchestrator.report.drill import drill_json, drill_page, live_drills_facts, scenario_lines
 
-from .fleet_run import FIRST, Board, agree_to_many, selected, waves_of
+from .fleet_run import FIRST, Board, agree_to_many, waves_of
 from .invocation import Invocation
 from .run_command import RunCommand, say_stopping
 from .signals import supervised
 
 
-def drill_fleet(
-    invocation: Invocation,
-    *,
-    which: Selection,
-    live: bool,
-    to: str | None,
-    notes: str,
-    waves: str | None,
-    at_once: int,
-) -> ExitCode:
-    """Rehearse moving these pairs, or really do it."""
-    pairs = selected(invocation, which)
-    goal = Status.ACTIVE if to is None else status_named(to)
-    if live:
-        return _on_live_pairs(invocation, pairs, goal, notes)
-    return _on_simulator(invocation, pairs, goal, waves, at_once)
-
-
-def _on_simulator(
+def drill_simulated(
     invocation: Invocation, pairs: Sequence[Pair], goal: Status, waves: str | None, at_once: int
 ) -> ExitCode:
     """Rehearse with as many made-up pairs."""
@@ -68,7 +48,7 @@ def _on_simulator(
     return result.exit_code
 
 
-def _on_live_pairs(invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str) -> ExitCode:
+def drill_live(invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str) -> ExitCode:
     """Drill these pairs, one after the other; what is in the way of one stops no other."""
     not_for_it = [pair for pair in pairs if not pair.drill]
     if len(not_for_it) == 1:

@@ -50,7 +50,7 @@ from .console import Console, Stream, forget_typed
 from .fleet import team_of_workers
 from .invocation import Invocation
 from .output_files import JUNIT, PAGE, refuse_misplaced_files, write_file
-from .requests import request_from
+from .requests import RunFlags
 from .run_command import say_stopping, typed_line
 from .signals import supervised
 
@@ -67,7 +67,7 @@ def selected(invocation: Invocation, which: Selection) -> tuple[Pair, ...]:
 
 def _request_of(invocation: Invocation, **flags: Any) -> RunRequest:
     """What is asked of every pair; a UsageError where it cannot be right of any."""
-    request = request_from("", now=datetime.now(UTC), **flags)
+    request = RunFlags(**flags).request("", datetime.now(UTC))
     try:
         check_request(request, invocation.load_playbook())
         require_reasons(request.reason, request.overrides)

@@ -242,7 +242,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
 
     from .output_files import PLAN, STDOUT, refuse_misplaced
     from .plan_files import curl_script, plan_text, save_plan
-    from .requests import request_from
+    from .requests import RunFlags
     from .signals import showing_silence
 
     console = invocation.console
@@ -251,7 +251,7 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     file = None if to_stdout else out
     if file is not None:
         refuse_misplaced(file, PLAN)
-    request = request_from(pair, now=datetime.now(UTC), **flags)
+    request = RunFlags(**flags).request(pair, datetime.now(UTC))
     assumed = None if assume is None else status_named(assume)
     playbook = invocation.load_playbook()
     check_request(request, playbook)

@@ -367,6 +367,6 @@ def simulate(invocation: Invocation, /, **flags: Any) -> None:
 
     For http probes, each URL also has /health and /api/v2/components.json, a status page.
     """
-    from .simulating import serve_regions
+    from .simulating import RegionFlags, serve_regions
 
-    serve_regions(invocation, **flags)
+    serve_regions(invocation, RegionFlags(**flags))

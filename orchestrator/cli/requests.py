@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
+from msgspec import Struct
+
 from orchestrator.config import duration
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
@@ -24,29 +26,28 @@ LONGEST_BY_CLOCK = timedelta(hours=12)
 FORMS = "HH:MM in UTC, a duration such as 12m, or 2026-11-22T03:15:00Z"
 
 
-def request_from(
-    pair: str,
-    *,
-    to: str,
-    emergency: bool,
-    reason: str,
-    overrides: Sequence[str],
-    ref: str,
-    since: str | None,
-    now: datetime,
-    expect: Status | None = None,
-) -> RunRequest:
-    """The request that a command line makes; a UsageError where a flag cannot be right, as by every function here."""
-    return RunRequest(
-        pair=pair,
-        goal=status_named(to),
-        mode=Mode.EMERGENCY if emergency else Mode.PLANNED,
-        reason=reason,
-        overrides=overrides_from(overrides),
-        ref=ref,
-        since=None if since is None else since_named(since, now),
-        expect=expect,
-    )
+class RunFlags(Struct, frozen=True, kw_only=True):
+    """What says on a command line what is asked of a run, as it was typed."""
+
+    to: str
+    emergency: bool
+    reason: str
+    overrides: Sequence[str]
+    ref: str
+    since: str | None
+
+    def request(self, pair: str, now: datetime, expect: Status | None = None) -> RunRequest:
+        """The request that they make; a UsageError where a flag cannot be right, as by every function here."""
+        return RunRequest(
+            pair=pair,
+            goal=status_named(self.to),
+            mode=Mode.EMERGENCY if self.emergency else Mode.PLANNED,
+            reason=self.reason,
+            overrides=overrides_from(self.overrides),
+            ref=self.ref,
+            since=None if self.since is None else since_named(self.since, now),
+            expect=expect,
+        )
 
 
 def overrides_from(texts: Sequence[str]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TypeVar
 
+from msgspec import Struct
+
 from orchestrator.config.scenarios import load_fault_script
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
@@ -42,39 +44,45 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def serve_regions(
-    invocation: Invocation,
-    *,
-    primary_port: int,
-    secondary_port: int,
-    wire: str,
-    mirror: str,
-    status: str,
-    inventory_out: Path | None,
-    number: int | None,
-    faults: Path | None,
-    seed: int | None,
-    metrics: tuple[str, ...],
-    monitors: tuple[str, ...],
-    traffic: str,
-) -> None:
-    """Serve until Ctrl-C or SIGTERM; a UsageError where a flag cannot be right, as by every function here."""
-    start = status_named(status)
-    where, lag = traffic_of(traffic)
-    config = SimulatorConfig(
-        wire=Wire(wire),
-        mirror=mirror_of(mirror),
-        status=Both(start, start),
-        traffic=where,
-        traffic_lag=lag,
-        metrics=metrics_of(metrics),
-        monitors=monitors_of(monitors),
-        ports=Both(primary_port, secondary_port),
-    )
-    scripted = () if faults is None else load_fault_script(faults)
+class RegionFlags(Struct, frozen=True, kw_only=True):
+    """What says on a command line how two regions are simulated, as it was typed."""
+
+    primary_port: int
+    secondary_port: int
+    wire: str
+    mirror: str
+    status: str
+    inventory_out: Path | None
+    number: int | None
+    faults: Path | None
+    seed: int | None
+    metrics: tuple[str, ...]
+    monitors: tuple[str, ...]
+    traffic: str
+
+    def config(self) -> SimulatorConfig:
+        """How they behave; a UsageError where a flag cannot be right, as by every function here."""
+        start = status_named(self.status)
+        where, lag = traffic_of(self.traffic)
+        return SimulatorConfig(
+            wire=Wire(self.wire),
+            mirror=mirror_of(self.mirror),
+            status=Both(start, start),
+            traffic=where,
+            traffic_lag=lag,
+            metrics=metrics_of(self.metrics),
+            monitors=monitors_of(self.monitors),
+            ports=Both(self.primary_port, self.secondary_port),
+        )
+
+
+def serve_regions(invocation: Invocation, flags: RegionFlags) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    config, number, inventory_out = flags.config(), flags.number, flags.inventory_out
+    scripted = () if flags.faults is None else load_fault_script(flags.faults)
 
     def faults_of(place: int) -> tuple[Fault, ...]:
-        return scripted if seed is None else (*scripted, *random_faults(seed + place))
+        return scripted if flags.seed is None else (*scripted, *random_faults(flags.seed + place))
 
     pair = config.pair if number is None else many_configs(config, 1)[0].pair
     inventory = (inventory_place(Path()) if inventory_out is None else inventory_out).absolute()

@@ -38,7 +38,7 @@ from orchestrator.system.redaction import Redactor
 
 from .answers import DENIALS, answer_of, identity_of, keys_said, may_pass, one_line, sight_of, trace_of
 from .connections import Trust, open_transports
-from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, ReadOnly, Transport, exchange
+from .transport import KEYS_TOO_LATE, TOO_LATE, Departure, Exchanged, Outgoing, ReadOnly, Transport, exchange
 from .wire import PATH, request_of
 
 HEADERS: Mapping[str, str] = {
@@ -81,6 +81,21 @@ async def _fetched(keys: KeyRing, wanted: Iterable[tuple[Org, str]]) -> list[Sec
     return [key for key in found if isinstance(key, Secret)]
 
 
+class Call(Struct, frozen=True):
+    """What an org is asked, without its host and its keys."""
+
+    method: str
+    path: str
+    content: bytes | None = None
+    app_key: bool = True
+    """Whether the application key goes along, beside the API key."""
+
+
+_RECORD = Call("GET", PATH)
+_IDENTITY = Call("GET", VALIDATE_PATH, app_key=False)
+_BOTH_KEYS = Call("GET", VALIDATE_KEYS_PATH)
+
+
 class OrgClient(Struct, frozen=True, eq=False):
     """One org's API, asked with that org's keys. What may be sent is its transport's to say (law 2)."""
 
@@ -98,7 +113,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         """GET the HAMR record."""
         role, asked = self.org.role, self.clock.monotonic()
         try:
-            exchanged = await self.ask("GET", PATH, within=within, anew=anew)
+            exchanged = await self.ask(_RECORD, within, anew=anew)
         except KeyUnavailable as error:
             hampered = Hampered(one_line(error.reason, self.redactor), _KEY_REMEDY, Trouble.KEYS)
             return Reading(role, hampered, self.clock.now(), asked)
@@ -110,11 +125,11 @@ class OrgClient(Struct, frozen=True, eq=False):
         """GET whose API key it is; once more on a new connection where the answer may be another then (law 21)."""
         began = self.clock.monotonic()
         try:
-            exchanged = await self.ask("GET", VALIDATE_PATH, app_key=False, within=within)
+            exchanged = await self.ask(_IDENTITY, within)
             left = None if within is None else within - (self.clock.monotonic() - began) - ASK_AGAIN_AFTER
             if may_pass(exchanged) and (left is None or left > 0):
                 await self.clock.sleep(ASK_AGAIN_AFTER)
-                exchanged = await self.ask("GET", VALIDATE_PATH, app_key=False, within=left, anew=True)
+                exchanged = await self.ask(_IDENTITY, left, anew=True)
         except KeyUnavailable as error:
             return Identity(self.org.role, None, self.reason(error))
         return identity_of(self.org.role, exchanged, self.redactor)
@@ -122,7 +137,7 @@ class OrgClient(Struct, frozen=True, eq=False):
     async def validate_keys(self, within: float | None) -> KeysSaid:
         """GET whether both keys are accepted together."""
         try:
-            exchanged = await self.ask("GET", VALIDATE_KEYS_PATH, within=within)
+            exchanged = await self.ask(_BOTH_KEYS, within)
         except KeyUnavailable as error:
             return KeysSaid(self.org.role, None, self.reason(error))
         return keys_said(self.org.role, exchanged, self.redactor)
@@ -132,7 +147,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         asked = self.clock.monotonic()
         content = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
         try:
-            exchanged = await self.ask("POST", PATH, content=content, within=within, leave_by=leave_by)
+            exchanged = await self.ask(Call("POST", PATH, content), within, leave_by=leave_by)
         except KeyUnavailable as error:
             return NotSent(Exchange(), self.reason(error))
         taken = self.clock.monotonic() - (asked if exchanged.began is None else exchanged.began)
@@ -146,12 +161,9 @@ class OrgClient(Struct, frozen=True, eq=False):
 
     async def ask(
         self,
-        method: str,
-        path: str,
-        *,
+        call: Call,
         within: float | None,
-        content: bytes | None = None,
-        app_key: bool = True,
+        *,
         anew: bool = False,
         leave_by: float | None = None,
     ) -> Exchanged:
@@ -162,7 +174,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         """
         if within is not None and within <= 0:
             return Exchanged(failure="no time was left for it")
-        asking = _Asking(self, method, self.org.base_url + path, content, [Exchanged()])
+        asking = _Asking(self, call, [Exchanged()])
         loop = asyncio.get_running_loop()
         allowed = None if within is None else loop.time() + within
         left = 0.0 if leave_by is None else leave_by - self.clock.monotonic()
@@ -174,12 +186,12 @@ class OrgClient(Struct, frozen=True, eq=False):
         fetching = True
         try:
             async with bound:
-                headers = await self.fetch_keys(app_key=app_key)
+                headers = await self.fetch_keys(app_key=call.app_key)
                 fetching = False
                 end = loop.time() + self.timeouts.total.total_seconds()
                 end = end if allowed is None else min(end, allowed)
                 bound.reschedule(end)
-                if method == "GET":
+                if call.method == "GET":
                     answer = await asking.until_answered(headers, end, anew=anew)
                 else:
                     departure = (
@@ -190,9 +202,9 @@ class OrgClient(Struct, frozen=True, eq=False):
                     return answer
                 for reference in (self.org.api_key, self.org.app_key)[: len(headers)]:
                     self.keys.distrust(reference)
-                return (
-                    answer if method != "GET" else await self._with_fresh_keys(asking, headers, answer, end)
-                )
+                if call.method != "GET":
+                    return answer
+                return await self._with_fresh_keys(asking, headers, answer, end)
         except TimeoutError:
             last = asking.tries[-1]
             if leaving is not None and not last.sent and loop.time() >= leaving:
@@ -209,7 +221,7 @@ class OrgClient(Struct, frozen=True, eq=False):
         try:
             # What stands is an answer: fetching keys for another may not cost it.
             async with asyncio.timeout_at(now + (end - now) / 2):
-                headers = await self.fetch_keys(app_key=len(used) > 1)
+                headers = await self.fetch_keys(app_key=asking.call.app_key)
         except (KeyUnavailable, TimeoutError):
             return denied
         return denied if headers == used else await asking.until_answered(headers, end, anew=False)
@@ -232,9 +244,7 @@ class _Asking(Struct):
     """One question to one org, and every time that it was put."""
 
     client: OrgClient
-    method: str
-    url: str
-    content: bytes | None
+    call: Call
     tries: list[Exchanged]
     """What came of each, the last one last."""
 
@@ -244,20 +254,12 @@ class _Asking(Struct):
         """Put it."""
         into = Exchanged(began=self.client.clock.monotonic())
         self.tries.append(into)
-        headers = {**HEADERS, **keys}
-        if self.content is not None:
+        headers, asked, client = {**HEADERS, **keys}, self.call, self.client
+        if asked.content is not None:
             headers["Content-Type"] = "application/json"
-        await exchange(
-            self.client.transport,
-            self.method,
-            self.url,
-            headers,
-            content=self.content,
-            timeouts=self.client.timeouts,
-            into=into,
-            anew=anew,
-            departure=departure,
-        )
+        url = client.org.base_url + asked.path
+        outgoing = Outgoing(asked.method, url, headers, asked.content, anew, departure)
+        await exchange(client.transport, outgoing, client.timeouts, into)
         return into
 
     async def until_answered(self, keys: Mapping[str, str], end: float, *, anew: bool) -> Exchanged:

@@ -14,7 +14,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.words import counted, span, utc
 
 from .answers import DENIALS, NoBody, body_of, excerpt, retry_after
-from .client import OrgClient
+from .client import Call, OrgClient
 from .transport import Exchanged
 
 _RIGHTS = {Metric: "timeseries_query", Monitor: "monitors_read"}
@@ -25,7 +25,7 @@ async def ask_org(kind: Metric | Monitor, client: OrgClient, within: float) -> M
     """What the org says of a metric or a monitor, within so many seconds, fetching keys included."""
     path = metric_path(kind, client.clock.now()) if isinstance(kind, Metric) else f"/api/v1/monitor/{kind.id}"
     try:
-        exchanged = await client.ask("GET", path, within=within)
+        exchanged = await client.ask(Call("GET", path), within)
     except KeyUnavailable as error:
         return Unmeasured(client.reason(error))
     refusal = _refusal(kind, exchanged, client)

@@ -45,7 +45,7 @@ from .answers import LONGEST, NoBody, body_of, one_line
 from .client import HEADERS, OrgClient
 from .connections import Trust, open_page_transport, open_transports
 from .org_probes import ask_org
-from .transport import Exchanged, ReadOnly, Transport, exchange
+from .transport import Exchanged, Outgoing, ReadOnly, Transport, exchange
 
 
 class Probes(Struct, eq=False):
@@ -137,10 +137,8 @@ class Probes(Struct, eq=False):
             async with asyncio.timeout(within):
                 for _ in range(MOST_REDIRECTS + 1):
                     exchanged = Exchanged()
-                    over = self._reach(url)
-                    await exchange(
-                        over, "GET", url, _HEADERS, content=None, timeouts=self.timeouts, into=exchanged
-                    )
+                    get = Outgoing("GET", url, _HEADERS)
+                    await exchange(self._reach(url), get, self.timeouts, exchanged)
                     to = _redirect(url, exchanged) if exchanged.status != page.status else None
                     if to is None:
                         return _page_sight(page, exchanged, self.redactor)

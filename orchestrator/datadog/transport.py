@@ -215,38 +215,39 @@ _NEVER_SENT = (
 )
 
 
-async def exchange(
-    transport: Transport,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    *,
-    content: bytes | None,
-    timeouts: Timeouts,
-    into: Exchanged,
-    anew: bool = False,
-    departure: Departure | None = None,
-) -> None:
+class Outgoing(Struct, frozen=True):
+    """A request, before it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    """All that are sent, beside those that HTTP itself needs."""
+    content: bytes | None = None
+    anew: bool = False
+    """Whether it must go over a new connection."""
+    departure: Departure | None = None
+    """Bounds connecting, and is asked just before the request leaves; where it says no, nothing is sent."""
+
+
+async def exchange(transport: Transport, outgoing: Outgoing, timeouts: Timeouts, into: Exchanged) -> None:
     """Send one request and read its answer into `into`. Only cancellation is raised, a deadline's included.
 
-    What is not known to have stayed here counts as sent. The headers are all that are sent, beside those that HTTP itself needs; with
-    `anew` it must go over a new connection. `departure` bounds connecting, and is asked just before the request leaves; where it
-    says no, nothing is sent.
+    What is not known to have stayed here counts as sent.
     """
     connect, read = timeouts.connect.total_seconds(), timeouts.read.total_seconds()
     limits = {"connect": connect, "pool": connect, "read": read, "write": read}
     into.sent = True
-    trail = _Trail(into, url, departure)
+    trail = _Trail(into, outgoing.url, outgoing.departure)
     try:
         request = httpx.Request(
-            method,
-            url,
-            headers=dict(headers),
-            content=content,
-            extensions={"timeout": limits, "trace": trail.follow, ANEW: anew},
+            outgoing.method,
+            outgoing.url,
+            headers=dict(outgoing.headers),
+            content=outgoing.content,
+            extensions={"timeout": limits, "trace": trail.follow, ANEW: outgoing.anew},
         )
     except (httpx.InvalidURL, ValueError, TypeError):
-        into.sent, into.failure = False, f"the request to {url} cannot be put together"
+        into.sent, into.failure = False, f"the request to {outgoing.url} cannot be put together"
         return
     try:
         response = await transport.handle_async_request(request)

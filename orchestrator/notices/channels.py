@@ -25,7 +25,7 @@ from orchestrator.config.fields import is_loopback, split_url
 from orchestrator.datadog.answers import one_line
 from orchestrator.datadog.client import HEADERS
 from orchestrator.datadog.connections import Trust, open_page_transport
-from orchestrator.datadog.transport import Exchanged, Transport, exchange
+from orchestrator.datadog.transport import Exchanged, Outgoing, Transport, exchange
 from orchestrator.errors import HamrError, PreparationError
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Apprise, Channel, Occasion, Secret, Webhook
@@ -198,18 +198,10 @@ class _Webhook:
         signature = signature_of(secret, timestamp, body)
         signed = {DELIVERY: delivery, TIMESTAMP: timestamp, SIGNATURE: signature}
         headers = {**HEADERS, "Content-Type": "application/json", **signed}
+        post = Outgoing("POST", url, headers, body, anew)
         try:
             async with asyncio.timeout(TIMEOUTS.total.total_seconds()):
-                await exchange(
-                    self._transport,
-                    "POST",
-                    url,
-                    headers,
-                    content=body,
-                    timeouts=TIMEOUTS,
-                    into=exchanged,
-                    anew=anew,
-                )
+                await exchange(self._transport, post, TIMEOUTS, exchanged)
         except TimeoutError:
             exchanged.failure = f"no answer within {TIMEOUTS.total.total_seconds():g} s"
         return exchanged

@@ -17,7 +17,7 @@ from typing import Protocol, Self
 from msgspec import Struct
 
 from orchestrator.datadog.answers import one_line, said_of
-from orchestrator.datadog.client import OrgClient
+from orchestrator.datadog.client import Call, OrgClient
 from orchestrator.datadog.transport import Exchanged, Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
@@ -115,8 +115,8 @@ class Poster:
         try:
             transport = self.transports[role]
             client = OrgClient(org, transport, self.timeouts, self.keys, self.redactor, self.clock)
-            within = self.timeouts.total.total_seconds()
-            exchanged = await client.ask("POST", EVENTS_PATH, content=content, app_key=False, within=within)
+            post = Call("POST", EVENTS_PATH, content, app_key=False)
+            exchanged = await client.ask(post, self.timeouts.total.total_seconds())
         except HamrError as error:  # no key
             return Failed(one_line(error.message, self.redactor))
         return self._failed(exchanged)

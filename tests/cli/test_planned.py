@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.cli.requests import at_named, overrides_from, request_from, since_named
+from orchestrator.cli.requests import RunFlags, at_named, overrides_from, since_named
 from orchestrator.errors import UsageError
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
@@ -135,17 +135,15 @@ NOW = datetime(2026, 11, 22, 3, 15, 0, tzinfo=UTC)
 
 
 def test_flags_become_a_request() -> None:
-    request = request_from(
-        "payments",
+    flags = RunFlags(
         to="active",
         emergency=True,
         reason="us1 is down",
         overrides=("settled=asked bob",),
         ref="INC-7",
         since="12m",
-        now=NOW,
     )
-    assert request == RunRequest(
+    assert flags.request("payments", NOW) == RunRequest(
         "payments",
         Status.ACTIVE,
         Mode.EMERGENCY,

@@ -17,7 +17,7 @@ from orchestrator.datadog.connections import (
     open_transports,
     proxy_for,
 )
-from orchestrator.datadog.transport import Exchanged, Transport, exchange
+from orchestrator.datadog.transport import Exchanged, Outgoing, Transport, exchange
 from orchestrator.errors import PreparationError
 from orchestrator.model.org import EnvironmentKey, Org, Wire
 from orchestrator.model.status import Both, Role
@@ -190,9 +190,9 @@ async def test_law_17_no_netrc_adds_a_header(monkeypatch: pytest.MonkeyPatch, tm
 
 
 async def exchanged(transport: Transport, url: str) -> Exchanged:
-    into, headers = Exchanged(), {"DD-API-KEY": "canary"}
+    into = Exchanged()
     try:
-        await exchange(transport, "GET", url, headers, content=None, timeouts=SHORT, into=into)
+        await exchange(transport, Outgoing("GET", url, {"DD-API-KEY": "canary"}), SHORT, into)
     finally:
         await transport.aclose()
     return into

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from orchestrator.datadog.client import Call
 from orchestrator.datadog.probes import Probes
 from orchestrator.model.guard import Measured, Metric, Monitor, Take, Unmeasured
 from orchestrator.model.plain import JSON
@@ -302,7 +303,7 @@ async def test_law_02_probes_send_nothing_but_gets() -> None:
             asker = taker._client(Metric(role, "q"))
             for path in ("/api/v2/hamr", "/api/v1/query"):
                 with pytest.raises(RuntimeError, match="was not sent"):
-                    await asker.ask("POST", path, content=b"{}", app_key=True, within=1.0)
+                    await asker.ask(Call("POST", path, b"{}"), 1.0)
         with pytest.raises(RuntimeError, match="was not sent"):
             await taker._reach("http://example.com").handle_async_request(httpx.Request("POST", NOWHERE))
         for kind in (METRIC, MONITOR):
