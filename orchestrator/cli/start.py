@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from .invocation import Invocation
 
 if TYPE_CHECKING:
     from orchestrator.config import Kind
+    from orchestrator.config.check import Checked
 
 
 @click.command()
@@ -55,58 +56,18 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     hook whose program is not on this machine is noted, and is not wrong: it may be on the one that runs it. So is a
     playbook without a way out in an emergency, and a uuid that hamr init made up.
     """
-    from orchestrator.config import check_file, find_inventory, find_playbook, missing_pages
-    from orchestrator.config.starter import NO_UUIDS
+    from orchestrator.config import check_file, missing_pages
     from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
 
-    console, paths = invocation.console, list(dict.fromkeys(files))  # it knows how wide the page may be
-    problems: list[Problem] = []
-    if not files:
-        inventory = invocation.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml"
-        playbook = invocation.sources.playbook_name()
-        finds: tuple[tuple[str, Callable[[], Path]], ...] = (
-            (inventory, lambda: find_inventory(invocation.pairs, os.environ, Path())),
-            (playbook, lambda: find_playbook(playbook)),
-        )
-        for named, find in finds:
-            try:
-                paths.append(find())
-            except UsageError as error:
-                problems.append(Problem(named, 0, 0, error.message))
+    console = invocation.console  # it knows how wide the page may be
+    paths, problems = (list(dict.fromkeys(files)), list[Problem]()) if files else _usual_files(invocation)
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
     problems += missing_pages(checked for _, checked in found)
     wrong = {problem.file for problem in problems}
-    playbooks = [(file, checked.playbook) for file, checked in found if checked.playbook is not None]
-    programs = [
-        (f"{file}: hook {transition.name}/{hook.name}", program)
-        for file, each in playbooks
-        for transition in each.transitions
-        for _, hook, program in transition.programs()
-    ]
-    notes = [
-        f"{file}: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
-        "with this playbook."
-        for file, each in playbooks
-        if each.helpless
-    ]
-    notes += [
-        f"{file}: pair {pair.name} still has uuids that hamr init made up: put in those of its orgs."
-        for file, checked in found
-        if checked.inventory is not None
-        for pair in checked.inventory.pairs
-        if any(org.uuid == NO_UUIDS[org.role] for org in pair.orgs)
-    ]
-    if programs:  # not wrong with a playbook, yet a run of it on this machine would go wrong
-        from orchestrator.system.programs import find_program
-
-        notes += [
-            f"{hook}: {program} is not on this machine, or cannot be run: it would fail here."
-            for hook, program in programs
-            if find_program(program, os.environ) is None
-        ]
+    notes = [note for file, checked in found for note in _notes(file, checked)]
     page: list[Line] = [
         (Span("fine  ", "good"), Span(file), Span(f"  ({checked.kind or ''})", "dim"))
         for file, checked in found
@@ -124,6 +85,48 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     }
     console.facts(tuple(page), document("hamr/check/1", fields))
     return ExitCode.USAGE if problems else ExitCode.DONE
+
+
+def _usual_files(invocation: Invocation) -> tuple[list[Path], list[Problem]]:
+    """The inventory and the playbook that the other commands would use; a problem for each that is not there."""
+    from orchestrator.config import find_inventory, find_playbook
+
+    inventory = invocation.pairs or os.environ.get("HAMR_PAIRS") or "pairs.yaml"
+    playbook = invocation.sources.playbook_name()
+    finds: tuple[tuple[str, Callable[[], Path]], ...] = (
+        (inventory, lambda: find_inventory(invocation.pairs, os.environ, Path())),
+        (playbook, lambda: find_playbook(playbook)),
+    )
+    paths: list[Path] = []
+    problems: list[Problem] = []
+    for named, find in finds:
+        try:
+            paths.append(find())
+        except UsageError as error:
+            problems.append(Problem(named, 0, 0, error.message))
+    return paths, problems
+
+
+def _notes(file: str, checked: Checked) -> Iterator[str]:
+    """What is not wrong with a file, and yet would go wrong with it: in an emergency, with these orgs, or on this machine."""
+    from orchestrator.config.starter import NO_UUIDS
+    from orchestrator.system.programs import find_program
+
+    if checked.playbook is not None and checked.playbook.helpless:
+        yield (
+            f"{file}: no transition on the way to ACTIVE names a survivor: while a region is dead, nothing can be done "
+            "with this playbook."
+        )
+    for pair in () if checked.inventory is None else checked.inventory.pairs:
+        if any(org.uuid == NO_UUIDS[org.role] for org in pair.orgs):
+            yield f"{file}: pair {pair.name} still has uuids that hamr init made up: put in those of its orgs."
+    for transition in () if checked.playbook is None else checked.playbook.transitions:
+        for _, hook, program in transition.programs():
+            if find_program(program, os.environ) is None:
+                yield (
+                    f"{file}: hook {transition.name}/{hook.name}: {program} is not on this machine, or cannot be run: "
+                    "it would fail here."
+                )
 
 
 @click.command()

@@ -26,6 +26,7 @@ from orchestrator.engine.evaluator import (
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
+from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
@@ -101,7 +102,7 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
     else:
         readings, identities = _assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}
-    return await _plan_from(session, request, history, readings, identities, probed=probed, assumed=assumed)
+    return await _Basis(session, request, history, readings, identities, probed, assumed).plan()
 
 
 async def _probe_once(session: Session, goal: Status, needed: frozenset[Role]) -> dict[str, ProbeReading]:
@@ -148,35 +149,85 @@ def _assume(
     )
 
 
-async def _plan_from(
-    session: Session,
-    request: RunRequest,
-    history: History,
-    readings: Both[Reading],
-    identities: Both[Identity],
-    *,
-    probed: Mapping[str, ProbeReading],
-    assumed: Status | None = None,
-) -> Plan:
-    """The plan that follows from readings: the same engine as a run's, in a world without a transport."""
-    pair, playbook, now = session.pair, session.playbook, session.clock.now()
-    floors = {} if assumed is not None else history.floors  # what is assumed was never seen
-    state = RunState(session.new_run(), mode=request.mode, floors=dict(floors))
-    clock = PredictedClock(now, session.clock.monotonic())
-    world = PredictedWorld(
-        pair,
-        playbook,
-        readings,
-        identities,
-        partial(request_of, pair),
-        clock,
-        mirrors=pair.mirrors is Mirrors.YES,
-    )
-    at_work = under_way(session, history, session.store.holder(session.pair.name))
-    open_run = open_run_of(history, at_work)
-    forecast = _Forecast(pair, playbook, world, identities, state, history.owed)
-    engine = Engine(
-        RunContext(
+class _Basis(Struct, frozen=True):
+    """All that a plan is made from."""
+
+    session: Session
+    request: RunRequest
+    history: History
+    readings: Both[Reading]
+    identities: Both[Identity]
+    probed: Mapping[str, ProbeReading]
+    assumed: Status | None = None
+
+    async def plan(self) -> Plan:
+        """The plan that follows: the same engine as a run's, in a world without a transport."""
+        session, request, history = self.session, self.request, self.history
+        pair, playbook, now, assumed = session.pair, session.playbook, session.clock.now(), self.assumed
+        at_work = under_way(session, history, session.store.holder(pair.name))
+        open_run = open_run_of(history, at_work)
+        floors = {} if assumed is not None else history.floors  # what is assumed was never seen
+        forecast, engine = self._in_the_predicted_world(floors, open_run)
+        ending = await engine.drive(request.goal)
+        view = View(pair, self.readings, playbook, history.owed, open_run, request.goal)
+        phase = phase_of(view, self.identities, floors)
+        transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
+        made = Plan(
+            run=forecast.state.run,
+            made_at=now,
+            expires_at=now + PLAN_LASTS,
+            version=__version__,
+            request=request,
+            operator=session.operator,
+            playbook=playbook.name,
+            playbook_text=playbook.text,
+            playbook_sha256=playbook.digest,
+            orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
+            uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
+            urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
+            readings=self.readings,
+            phase=phase.label,
+            sentence=phase.sentence,
+            transitions=transitions,
+            ending=ending.message,
+            reachable=ending.end.reached,
+            before=judge_before(history, playbook, session.clock, request),
+            next_steps=ending.next_steps,
+            timeouts=playbook.timeouts,
+            confirm_within=playbook.confirm.within.total_seconds(),
+            confirm_every=playbook.confirm.every.total_seconds(),
+            resend=playbook.resend,
+            assumed=assumed,
+            remember=playbook.remember if request.goal is Status.ACTIVE else (),
+            objectives={status: span.total_seconds() for status, span in playbook.objectives.items()},
+            mode=request.mode,
+            unpaid=history.hooks_owed,
+            unjournalled=history.unjournalled,
+            open_drill=history.open_drill.drill if history.open_drill is not None else "",
+            events_to=_told_by_events(session, transitions, request.mode),
+            strangers=() if assumed is not None else strangers(self.readings, history.known_runs, now),
+            under_way=None if assumed is not None else at_work,
+            certificate=certificate_of(session.store, pair.name),
+        )
+        return replace(made, next_steps=after_a_plan(made))
+
+    def _in_the_predicted_world(self, floors: Floors, open_run: OpenRun | None) -> tuple[_Forecast, Engine]:
+        """The engine, over what was read, and what notes all that it would do."""
+        session, request, history = self.session, self.request, self.history
+        pair, playbook = session.pair, session.playbook
+        state = RunState(session.new_run(), mode=request.mode, floors=dict(floors))
+        clock = PredictedClock(session.clock.now(), session.clock.monotonic())
+        world = PredictedWorld(
+            pair,
+            playbook,
+            self.readings,
+            self.identities,
+            partial(request_of, pair),
+            clock,
+            mirrors=pair.mirrors is Mirrors.YES,
+        )
+        forecast = _Forecast(pair, playbook, world, self.identities, state, history.owed)
+        run = RunContext(
             pair,
             playbook,
             session.operator,
@@ -184,58 +235,15 @@ async def _plan_from(
             world,
             clock,
             forecast,
-            predicted_services(clock, probed),
+            predicted_services(clock, self.probed),
             jitter=lambda: 0.5,
             owed=history.owed,
             open_run=open_run,
             known_runs=history.known_runs,
             command=request.as_step("run", playbook.name),
             old_is_true="reverted" in request.overrides,
-        ),
-        GuardPolicy(request.overrides, forecast=True),
-    )
-    ending = await engine.drive(request.goal)
-    view = View(pair, readings, playbook, history.owed, open_run, request.goal)
-    phase = phase_of(view, identities, floors)
-    transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
-    made = Plan(
-        run=state.run,
-        made_at=now,
-        expires_at=now + PLAN_LASTS,
-        version=__version__,
-        request=request,
-        operator=session.operator,
-        playbook=playbook.name,
-        playbook_text=playbook.text,
-        playbook_sha256=playbook.digest,
-        orgs=Both(pair.orgs.primary.name, pair.orgs.secondary.name),
-        uuids=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
-        urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
-        readings=readings,
-        phase=phase.label,
-        sentence=phase.sentence,
-        transitions=transitions,
-        ending=ending.message,
-        reachable=ending.end.reached,
-        before=judge_before(history, playbook, session.clock, request),
-        next_steps=ending.next_steps,
-        timeouts=playbook.timeouts,
-        confirm_within=playbook.confirm.within.total_seconds(),
-        confirm_every=playbook.confirm.every.total_seconds(),
-        resend=playbook.resend,
-        assumed=assumed,
-        remember=playbook.remember if request.goal is Status.ACTIVE else (),
-        objectives={status: span.total_seconds() for status, span in playbook.objectives.items()},
-        mode=request.mode,
-        unpaid=history.hooks_owed,
-        unjournalled=history.unjournalled,
-        open_drill=history.open_drill.drill if history.open_drill is not None else "",
-        events_to=_told_by_events(session, transitions, request.mode),
-        strangers=() if assumed is not None else strangers(readings, history.known_runs, now),
-        under_way=None if assumed is not None else at_work,
-        certificate=certificate_of(session.store, session.pair.name),
-    )
-    return replace(made, next_steps=after_a_plan(made))
+        )
+        return forecast, Engine(run, GuardPolicy(request.overrides, forecast=True))
 
 
 def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...], mode: Mode) -> Role | None:
