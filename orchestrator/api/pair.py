@@ -52,7 +52,7 @@ from .arguments import (
     watchers,
 )
 from .reading import Journal
-from .under_way import UnderWay, loop_of_this_thread, reached, turn
+from .under_way import PLANNED, UnderWay, loop_of_this_thread, reached
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -365,7 +365,7 @@ class OpenPair:
         """What a run needs, once it is its turn; `stop` reaches it while it waits for that, too."""
         with self._under_way.controls() as controls:
             controls.watchers = watchers(listener)
-            async with nullcontext() if emergency else turn():
+            async with nullcontext() if emergency else PLANNED.one():
                 store, moved = await self._journal(emergency=emergency)
                 with store:
                     session = self._session_on(store, playbook or self.playbook)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
-from weakref import WeakKeyDictionary
 
 from orchestrator.errors import (
     ExitCode,
@@ -25,15 +26,64 @@ from orchestrator.model.result import RunResult
 from orchestrator.operations.holding import RunControl
 
 MOST_AT_ONCE = 32
-"""Planned runs of an event loop: each keeps a journal open, and connections to two orgs. An emergency waits for nobody."""
+"""Planned runs: each keeps a journal open, and connections to two orgs. An emergency waits for nobody."""
 
 
-def turn() -> asyncio.Semaphore:
-    """A place among the planned runs of this event loop; the others get theirs in the order in which they came."""
-    return _PLACES.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_AT_ONCE))
+class Slots:
+    """So many at a time, and the others in the order in which they came."""
+
+    def __init__(self, free: int = MOST_AT_ONCE) -> None:
+        self._free = free
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._mutex = threading.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a slot, and keep it until the block ends."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._mutex:
+            if self._free:
+                self._free -= 1
+                turn.set_result(None)
+            else:
+                self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:  # cancelled, or given up without that
+            self._leave(turn)
+            raise
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        with self._mutex:
+            queued = turn in self._waiting
+            if queued:
+                self._waiting.remove(turn)
+        if not queued:  # it was its turn already
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._mutex:
+            while self._waiting:
+                turn = self._waiting.popleft()
+                if not turn.get_loop().is_running():
+                    continue
+                with suppress(RuntimeError):  # its loop has closed, and nobody waits any more
+                    turn.get_loop().call_soon_threadsafe(_give, turn)
+                    return
+            self._free += 1
 
 
-_PLACES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+def _give(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+PLANNED = Slots()
+"""Of this process."""
 
 
 class UnderWay:

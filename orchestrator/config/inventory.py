@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,13 +14,12 @@ from msgspec.structs import replace
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.org import Apprise, Channel, FileKey, Inventory, KeyReference, Org, Pair, Webhook
-from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both
 from orchestrator.model.words import NO_APPRISE
 
 from .compose import compose
-from .document import Document, Finding, PlacedMapping, Steps, mapping_in, parts
-from .fields import NAME_PATTERN, is_loopback
+from .document import Document, Finding, Steps, mapping_in, parts
+from .fields import is_loopback
 from .inventory_form import InventoryForm
 from .messages import did_you_mean, shown
 from .source import read_text
@@ -32,7 +29,7 @@ INVENTORY_NAME = "pairs.yaml"
 INVENTORY_VARIABLE = "HAMR_PAIRS"
 
 LARGE = 200_000
-"""Characters from which on a verb for one pair checks that pair alone: about five hundred pairs."""
+"""Characters from which on a verb for one pair reads its part alone: about five hundred pairs."""
 
 
 def load_inventory(path: Path) -> Inventory:
@@ -41,51 +38,28 @@ def load_inventory(path: Path) -> Inventory:
 
 
 def load_pair(path: Path, name: str) -> Pair:
-    """Read one pair as `load_inventory`, of a large one that pair alone; a UsageError says which there are where it has no such pair."""
+    """Read one pair as `load_inventory`, of a large one its part alone; a UsageError says which there are where it has no such pair."""
     text = read_text(path)
-    document = compose(text, str(path))
-    part = _part_of(document, name) if len(text) > LARGE else None
-    if part is None:
-        return pair_named(read_inventory(document), name)
-    variables = frozenset(text for key, text in _texts("", document.data) if key == "env")
-    return replace(pair_named(read_inventory(part), name), all_keys=variables)
+    if len(text) > LARGE:
+        from .inventory_part import part_of  # noqa: PLC0415 - its patterns take 5 ms to compile
+
+        part = part_of(text, name)
+        if part is not None:
+            pair = pair_named(parse_inventory(part.text, str(path)), name)
+            return replace(pair, all_keys=part.variables)
+    return pair_named(parse_inventory(text, str(path)), name)
 
 
 def pair_names(path: Path) -> tuple[str, ...]:
-    """The names of an inventory's pairs; what stands under them is not looked at."""
-    pairs = mapping_in(compose(read_text(path), str(path)).data.get("pairs"))
-    return tuple(name for name in pairs if re.fullmatch(NAME_PATTERN, name))
+    """The names of an inventory's pairs; of a large one, nothing else is looked at. Raises as `load_inventory`."""
+    text = read_text(path)
+    if len(text) > LARGE:
+        from .inventory_part import names_in  # noqa: PLC0415 - as above
 
-
-def _part_of(document: Document, name: str) -> Document | None:
-    """An inventory with one of its pairs alone, in its place; None where only the whole tells.
-
-    So it is where there is no such pair, where YAML itself is misused (a name may stand twice), and where one of the
-    pair's orgs stands twice.
-    """
-    pairs = document.data.get("pairs")
-    if document.problems or not isinstance(pairs, PlacedMapping) or name not in pairs:
-        return None
-    everywhere = Counter(text.lower() for _, text in _texts("", document.data))
-    if any(key == "uuid" and everywhere[text.lower()] > 1 for key, text in _texts("", pairs[name])):
-        return None
-    alone, data = PlacedMapping({name: pairs[name]}), PlacedMapping(document.data)
-    alone.places, data.places = pairs.places, document.data.places
-    data["pairs"] = alone
-    return replace(document, data=data)
-
-
-def _texts(key: str, value: JSON) -> Iterator[tuple[str, str]]:
-    """Every text, with the key that it stands at."""
-    match value:
-        case str():
-            yield key, value
-        case list():
-            for item in value:
-                yield from _texts(key, item)
-        case dict():
-            for name, item in value.items():
-                yield from _texts(name, item)
+        names = names_in(text)
+        if names is not None:
+            return names
+    return tuple(pair.name for pair in parse_inventory(text, str(path)).pairs)
 
 
 def parse_inventory(text: str, file: str) -> Inventory:

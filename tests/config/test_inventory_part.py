@@ -1,4 +1,4 @@
-"""One pair of a large inventory is checked alone, and is the same pair; where that can't be told, the whole is checked."""
+"""One pair of a large inventory is read alone, and is the same pair; where that can't be told, the whole is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.config import load_inventory, load_pair, pair_names
 from orchestrator.config.inventory import LARGE
+from orchestrator.config.inventory_part import part_of
 from orchestrator.errors import DocumentError, UsageError
 
 PAIR = """\
@@ -41,6 +42,7 @@ def test_a_pair_alone_is_the_pair_that_the_whole_inventory_has(tmp_path: Path, n
     path = tmp_path / "pairs.yaml"
     path.write_text(inventory(500))
     assert len(path.read_text()) > LARGE
+    assert part_of(path.read_text(), name) is not None
     (same,) = (pair for pair in load_inventory(path).pairs if pair.name == name)
     assert load_pair(path, name) == same
     assert {"P3_A", "P3_B"} <= same.all_keys
@@ -48,11 +50,17 @@ def test_a_pair_alone_is_the_pair_that_the_whole_inventory_has(tmp_path: Path, n
     assert pair_names(path) == tuple(pair.name for pair in load_inventory(path).pairs)
 
 
-def test_the_names_are_told_without_looking_at_what_stands_under_them(tmp_path: Path) -> None:
+def test_the_names_of_a_large_inventory_are_told_without_reading_what_stands_under_them(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "pairs.yaml"
-    for pairs in (2, 500):
-        path.write_text(inventory(pairs).replace("uuid:", "uid:", 1) + '  "; x":\n')
-        assert pair_names(path) == tuple(f"pair-{number}" for number in range(pairs))
+    path.write_text(inventory(500).replace("uuid:", "uid:", 1))
+    assert pair_names(path)[:2] == ("pair-0", "pair-1")
+    path.write_text(inventory(500).replace("'", "&x '", 1))
+    assert len(pair_names(path)) == 500
+    path.write_text(inventory(1).replace("uuid:", "uid:", 1))
+    with pytest.raises(DocumentError):
+        pair_names(path)
 
 
 def test_its_problems_stand_where_they_stand_in_the_file_and_no_other_pair_s_are_in_the_way(
@@ -80,23 +88,48 @@ def test_an_org_that_stands_in_another_pair_too_is_told_and_a_pair_that_is_not_t
 
 
 @pytest.mark.parametrize(
-    ("once", "twice", "told"),
+    ("ordinary", "odd"),
     [
-        ("  pair-9:\n", "  pair-7:\n", 'the key "pair-7" stands twice'),
-        ("uuid: 00000009-", "uid: 00000007-", r"stands in pairs\.pair-7\.secondary already"),
-        (
-            "uuid: 00000009-0000-4000-8000-000000000002",
-            "uuid: *a",
-            r"stands in pairs\.pair-7\.secondary already",
-        ),
+        ("name: pair-1 US", 'name: "pair-1\n  US"'),
+        ("name: pair-1 US", "name: >\n        pair-1"),
+        ("name: pair-1 US", "name: pair-1\n        US"),
+        ("name: pair-1 US", "name: &a pair-1 US"),
+        ("name: pair-1 US", "name: *a"),
+        ("name: pair-1 US", "name: !!str pair-1"),
+        ("name: pair-1 US", r'name: "\u0070"'),
+        ("name: pair-1 US", "name: 'it''s\n  pair-2:'"),
+        ("name: pair-1 US", "name: a\u2028b"),
+        ("name: pair-1 US", "name: [a,\n b]"),
+        ("name: pair-1 US", "? name\n      : a"),
+        ("  pair-1:\n", '  "pair-1":\n'),
+        ("  pair-1:\n", "  pair-2:\n"),
+        ("  pair-1:\n", " pair-1:\n"),
+        ("    mirrors", "\tmirrors"),
+        ("schema: 1\n", "schema: 1\npairs:\n"),
+        ("  pair-1:\n", "  pair-1: # first\n...\n---\n"),
     ],
 )
-def test_what_stands_twice_is_told_however_it_is_written(
-    tmp_path: Path, once: str, twice: str, told: str
-) -> None:
-    path = tmp_path / "pairs.yaml"
-    text = inventory(500).replace("uuid: 00000007", "uuid: &a 00000007")
-    assert once in text
-    path.write_text(text.replace(once, twice))
-    with pytest.raises(DocumentError, match=told):
-        load_pair(path, "pair-7")
+def test_a_text_that_is_not_of_ordinary_lines_is_read_whole(ordinary: str, odd: str) -> None:
+    text = inventory(3)
+    assert ordinary in text
+    assert part_of(text, "pair-2") is not None
+    assert part_of(text.replace(ordinary, odd, 1), "pair-2") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "odd"),
+    [
+        ("    primary: {name: 'b, c', site: us1}", False),
+        ("    primary: {app_key: {env: B}, api_key: {command: [x'], timeout: 10s}, name: 'b]}}", True),
+    ],
+)
+def test_a_quote_within_an_item_is_left_to_the_whole(line: str, odd: bool) -> None:
+    text = inventory(3).replace("    mirrors: false   # as we know", line, 1)
+    assert (part_of(text, "pair-1") is None) is odd
+
+
+def test_an_org_in_flow_style_that_stands_in_two_pairs_is_left_to_the_whole() -> None:
+    text = inventory(3).replace(
+        "00000001-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000001"
+    )
+    assert [part_of(text, f"pair-{number}") is None for number in range(3)] == [True, True, False]
