@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from msgspec.structs import replace
 from starlette.datastructures import Headers
@@ -43,7 +43,40 @@ class ServedOrg:
     app_key: str = field(repr=False)
 
 
-class Simulation:
+class Served:
+    """Simulated pairs behind two loopback ports (those of the first config), one a region."""
+
+    def __init__(self, configs: Sequence[SimulatorConfig]) -> None:
+        self.configs = tuple(configs)
+        """What each pair is like."""
+        self._listeners: dict[Role, Listener] = {}
+
+    def _app(self, role: Role) -> ASGIApp:
+        """What answers in that region."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Start both regions; on return both accept connections. A UsageError where a port cannot be had."""
+        try:
+            for role in Role:
+                self._listeners[role] = Listener(self._app(role), self.configs[0].ports[role], role.value)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop both at once; requests that are under way are broken off."""
+        listeners = [*self._listeners.values()]
+        self._listeners.clear()
+        await asyncio.gather(*(listener.stop() for listener in listeners))
+
+    def url(self, role: Role) -> str:
+        """Where a region listens; only while it is served."""
+        return self._listeners[role].url
+
+
+class Simulation(Served):
     """Two regions on loopback ports, which live in the clock's time; `faults.add` lets more go wrong while it runs."""
 
     def __init__(
@@ -54,6 +87,7 @@ class Simulation:
         faults: Iterable[Fault] = (),
     ) -> None:
         self.config = SimulatorConfig() if config is None else config
+        super().__init__((self.config,))
         self.regions = Regions(self.config, SystemClock() if clock is None else clock, faults)
         # What needs no sockets is the regions' own.
         self.faults = self.regions.faults
@@ -62,33 +96,27 @@ class Simulation:
         self.events = self.regions.events
         self.set_metric = self.regions.set_metric
         self.set_monitor = self.regions.set_monitor
-        self._listeners: dict[Role, Listener] = {}
         self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
         # By the occasion's id; the occasion is kept, so that its id stays its own.
 
+    def _app(self, role: Role) -> ASGIApp:
+        return region_app(self.regions, role, self._align)
+
     async def __aenter__(self) -> Self:
-        """Start both regions; on return both accept connections. A UsageError where a port cannot be had."""
-        try:
-            for role in Role:
-                app = region_app(self.regions, role, self._align)
-                self._listeners[role] = Listener(app, self.config.ports[role], role.value)
-        except BaseException:
-            await self.__aexit__()
-            raise
+        """Start both regions, as they are by then."""
+        await super().__aenter__()
         self.faults.on_change(self._align)
         self._align()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop both at once; requests that are under way are broken off."""
+        """Stop both at once, and what was still to happen."""
         timers = [timer for _, timer in self._timers.values()]
         for timer in timers:
             timer.cancel()
         await asyncio.gather(*timers, return_exceptions=True)
         self._timers.clear()
-        listeners = list(self._listeners.values())
-        self._listeners.clear()
-        await asyncio.gather(*(listener.stop() for listener in listeners))
+        await super().__aexit__()
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
@@ -108,15 +136,6 @@ class Simulation:
     def org(self, role: Role) -> ServedOrg:
         """How to reach one org; only while the simulation runs."""
         return _served(self.config, role, self.url(role))
-
-    def url(self, role: Role) -> str:
-        """Where a region listens; only while the simulation runs."""
-        return self._listeners[role].url
-
-    @property
-    def configs(self) -> tuple[SimulatorConfig, ...]:
-        """What its one pair is like."""
-        return (self.config,)
 
     def set_dark(self, role: Role, dark: bool, *, silent: bool = False) -> None:
         """Take a region off the network, or bring it back: connections are reset, and new ones refused.
@@ -169,17 +188,6 @@ class Simulation:
 # -- the inventory of the pair ---------------------------------------------------------------------------------
 
 _MARK = "# Written by the HAMR simulator"
-
-
-class Served(Protocol):
-    """What serves simulated pairs."""
-
-    @property
-    def configs(self) -> Sequence[SimulatorConfig]:
-        """What each pair is like."""
-
-    def url(self, role: Role) -> str:
-        """Where that region listens."""
 
 
 def inventory_text(sim: Served, *, keys: str = "sim-keys") -> str:
@@ -339,8 +347,8 @@ _TIERS = ("bronze", "gold", *["silver"] * 3, *["bronze"] * 5)
 _REGIONS = ("eu1", "us1", "ap1")
 
 
-class ManySimulations:
-    """Their regions, which share two loopback ports (those of the first config).
+class ManySimulations(Served):
+    """Their regions, which share two loopback ports.
 
     What goes wrong at each pair, `faults` says by its number from 0. It does so for one pair alone: where its region is dark, a
     connection that another pair may need, too, is made and then reset, and not refused.
@@ -352,34 +360,12 @@ class ManySimulations:
         *,
         faults: Callable[[int], Iterable[Fault]] = lambda _: (),
     ) -> None:
-        self.configs, clock = tuple(configs), SystemClock()
+        super().__init__(configs)
+        clock = SystemClock()
         self.regions = {
             config.pair: Regions(config, clock, faults(number)) for number, config in enumerate(configs)
         }
         """By the pair's name."""
-        self._listeners: dict[Role, Listener] = {}
-
-    async def __aenter__(self) -> Self:
-        """Start both listeners; a UsageError where a port cannot be had."""
-        try:
-            for role in Role:
-                ports = self.configs[0].ports
-                self._listeners[role] = Listener(self._app(role), ports[role], role.value)
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop both at once; requests that are under way are broken off."""
-        listeners = [*self._listeners.values()]
-        self._listeners.clear()
-        for listener in listeners:
-            await listener.stop()
-
-    def url(self, role: Role) -> str:
-        """Where a region listens; only while the simulations run."""
-        return self._listeners[role].url
 
     def set_dark(self, role: Role, dark: bool) -> None:
         """Take a whole region off the network, for all pairs, or bring it back."""
