@@ -244,7 +244,27 @@ def course(records: list[Record]) -> list[Any]:
     return told
 
 
-@pytest.mark.parametrize("name", CASES)
+BY_DAY = {
+    "every write was taken, and none was answered well",
+    "no write was taken at first",
+    "unknown, and resumed",
+    "refused",
+    "waited for in vain, and resumed",
+    "a hook failed, and ended well",
+    "a person said no",
+    "interrupted, and resumed",
+    "killed after it was sent",
+    "somebody else writes",
+    "an emergency, and delivered",
+    "a record that is there no more",
+    "a mirror",
+}
+"""Between them every kind of step and fault that a scenario is made of."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in BY_DAY else pytest.mark.nightly) for name in CASES]
+)
 def test_a_run_is_met_again_as_it_was_and_ends_the_same(room: Room, name: str) -> None:
     case = CASES[name]
     run = met(room, case.body)

@@ -37,15 +37,11 @@ HOME = RunRequest("sim", Status.PASSIVE)
 EMERGENCY = RunRequest("sim", Status.ACTIVE, Mode.EMERGENCY, "us1 is down")
 
 SERVERS = {
-    "snake": SimulatorConfig(),
-    "pascal": SimulatorConfig(wire=Wire.PASCAL),
-    "renaming": SimulatorConfig(renames_author=True),
-    "strict": SimulatorConfig(strict=True),
+    "pascal, strict": SimulatorConfig(wire=Wire.PASCAL, strict=True),
+    "renaming, skewed clocks": SimulatorConfig(renames_author=True, skew=Both(30.0, -30.0)),
     "mirroring": SimulatorConfig(mirror=0.0),
-    "mirroring late": SimulatorConfig(mirror=0.05),
-    "mirroring and renaming": SimulatorConfig(mirror=0.0, renames_author=True),
+    "mirroring late, renaming": SimulatorConfig(mirror=0.05, renames_author=True),
     "lagging reads": SimulatorConfig(read_lag=0.1),
-    "skewed clocks": SimulatorConfig(skew=Both(30.0, -30.0)),
 }
 
 

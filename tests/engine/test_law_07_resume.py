@@ -125,7 +125,13 @@ CASES = (
     Case("emergency, the other lives", mode=Mode.EMERGENCY),
     Case("the secondary's clock is a day slow", skew=-86400.0),
 )
-by_name = pytest.mark.parametrize("case", CASES, ids=str)
+OTHERS = {"renamed", "mirrored", "mirrored, auto", "one answer lost", "home", "emergency"}
+"""Of which each has one beside it that is the same and more."""
+by_name = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.nightly if case.name in OTHERS else ()) for case in CASES],
+    ids=str,
+)
 
 
 async def _lives(case: Case, arm: Callable[[Bench], None]) -> tuple[Bench, Bench] | None:

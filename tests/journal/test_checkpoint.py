@@ -65,7 +65,10 @@ def whole(store: Store, pair: Pair) -> History:
     return history.of(pair)
 
 
-def test_a_history_from_a_checkpoint_on_decides_as_all_records_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(10, 60), marks=pytest.mark.nightly)])
+def test_a_history_from_a_checkpoint_on_decides_as_all_records_do(
+    seeds: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Through drawn incidents, with a checkpoint at each run's end: whenever anybody looks, both are compared."""
     left_out: list[int] = []
 
@@ -78,7 +81,7 @@ def test_a_history_from_a_checkpoint_on_decides_as_all_records_do(monkeypatch: p
     monkeypatch.setattr(session, "DUE_AFTER", 1)
     monkeypatch.setattr(checkpoint, "_NEWEST", 1)
     monkeypatch.setattr(session, "read_history", compared)
-    for seed in range(30):
+    for seed in seeds:
         play(draw(seed))
     assert any(left_out)
 

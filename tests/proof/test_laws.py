@@ -125,6 +125,7 @@ def test_what_is_taken_out_of_the_engine_breaks_a_law(
     assert law in {found.broken.law for found in proof.counterexamples}, proof.counterexamples
 
 
+@pytest.mark.nightly
 def test_nothing_breaks_where_nothing_is_taken_out() -> None:
     made = parse_playbook(WITH_GUARD, "made.yaml")
     proof = prove(

@@ -138,7 +138,7 @@ def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(scene.SAME_AT_FIRST, event)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("route", "text"),
     [*((route, GOOD) for route in reversed(ROUTES)), (ROUTES[0], GUARDED)],
@@ -165,14 +165,16 @@ def lead_apart(search: Search) -> list[bytes]:
     return [state for state, ends in leads_to.items() if len({*ends}) > 1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("route", "text"),
     [
-        *((route, GOOD) for route in ROUTES),
         (ROUTES[0], GUARDED),
+        (ROUTES[2], GOOD),
+        *((route, GOOD) for route in ROUTES[:2]),
         (ROUTES[1], load_playbook("regional-failover")),
     ],
-    ids=["out", "home", "emergency", "guarded", "shipped"],
+    ids=["guarded", "emergency", "out", "home", "shipped"],
 )
 def test_from_equal_states_the_same_end_is_come_to(route: Route, text: str | Playbook) -> None:
     """Nothing is left out of a state that makes a difference."""
@@ -242,7 +244,7 @@ def test_what_is_wrong_breaks_the_same_law_with_nothing_left_out(
             assert len(story.story) <= len(other.found[law].story)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("route", ROUTES[::-1], ids=["emergency", "home", "out"])
 def test_what_is_the_same_at_first_comes_to_what_each_comes_to_alone(
     route: Route, monkeypatch: pytest.MonkeyPatch
