@@ -186,6 +186,18 @@ def needs_person(member: Member) -> bool:
     return member.outcome is not None and not member.settled
 
 
+_HELD_UP = (ExitCode.REFUSED, ExitCode.LOCKED, ExitCode.MOVED)
+
+
+def _held_up(member: Member) -> bool:
+    """Whether the fleet, taken up again, would meet what stopped it again: somebody else's run or change, a guard, a lock."""
+    outcome = member.outcome
+    if outcome is None or outcome.exit_code not in _HELD_UP or not outcome.next_steps:
+        return False
+    first = outcome.next_steps[0]
+    return not outcome.run or first.verb != "resume" or bool(first.options)
+
+
 def fleet_facts(
     view: FleetView,
     code: ExitCode,
@@ -197,14 +209,7 @@ def fleet_facts(
     """What became of each pair, and what to type next, these first: hamr/fleet/1; the `label` is the code's."""
     started, members = view.started, view.members.values()
     needing = [each for each in members if needs_person(each)]
-    ended = (  # of those that have arrived and owe something, the fleet delivers it
-        (each.pair, each.outcome.next_steps) for each in needing if each.outcome and not each.arrived
-    )
-    steps = _steps_of(ended, started.goal)
-    go_on = going_on(view) if any(not each.settled for each in members) else ()
-    if go_on:  # it takes up the runs that are open, all of them
-        steps = tuple(step for step in steps if step.verb != "resume" or step.options)
-    steps = each_once((*first, *go_on, *steps))
+    steps = each_once((*first, *_onward(view)))
     with within(OF_MANY):
         page = (
             line(),
@@ -231,6 +236,22 @@ def fleet_facts(
         "pairs": [_member_fact(each) for each in members],
     }
     return page, document("hamr/fleet/1", fields)
+
+
+def _onward(view: FleetView) -> tuple[NextStep, ...]:
+    """The fleet, which takes up all of its own runs that are open; what holds it up comes first where nothing else is left."""
+    left = [each for each in view.members.values() if not each.settled]
+    held_up = _first_steps(view, filter(_held_up, left))
+    steps = _first_steps(view, (each for each in left if not _held_up(each)))
+    own = (step for step in steps if step.verb != "resume" or step.options)
+    go_on = going_on(view) if left else ()
+    return (*held_up, *go_on) if all(map(_held_up, left)) else (*go_on, *own, *held_up)
+
+
+def _first_steps(view: FleetView, members: Iterable[Member]) -> tuple[NextStep, ...]:
+    """Of those that did not arrive: what others owe, the fleet delivers."""
+    ended = ((each.pair, each.outcome.next_steps) for each in members if each.outcome and not each.arrived)
+    return _steps_of(ended, view.started.goal)
 
 
 def going_on(view: FleetView) -> tuple[NextStep, ...]:

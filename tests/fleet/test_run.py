@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.model.events import FleetPairEnded, FleetStarted, RunStarted
 from orchestrator.model.status import Role, Status
+from tests.steps import next_of
 
 from .conftest import NAMES
 from .lab import FleetLab
@@ -191,6 +192,8 @@ def test_a_run_that_somebody_left_in_the_middle_is_theirs_and_stops_no_other(slo
     assert codes == {"pay-1": 5, "pay-2": 0}
     (left,) = (record.run for record in slow.records(RunStarted.kind) if record.pair == "pay-1")
     assert found["pairs"][0]["next"][0]["command"] == f"hamr resume {left}"
+    first = f"hamr fleet resume {found['fleet']}"
+    assert next_of(found) == [f"hamr resume {left}", first], "the fleet would meet that run again"
     assert slow.writes()["pay-1"] == 1
     slow.run("resume", left, "--yes", code=0)
     assert slow.json("fleet", "resume", found["fleet"], "--yes")["arrived"] == 2
@@ -204,7 +207,33 @@ def test_a_drill_or_a_debt_of_one_pair_is_that_pairs_refusal(lab: FleetLab) -> N
     found = lab.json("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "rest", code=3)
     assert {each["pair"]: each["exit_code"] for each in found["pairs"]} == {"pay-1": 3, "pay-2": 0}
     assert found["pairs"][0]["next"][0]["command"] == "hamr resume pay-1"
+    assert next_of(found) == ["hamr resume pay-1", f"hamr fleet resume {found['fleet']}"]
     assert lab.statuses()["pay-2"] == ACTIVE
+
+
+def test_law_15_a_fleet_whose_pair_somebody_else_changed_leads_to_that_first(slow: FleetLab) -> None:
+    process = slow.start("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes")
+    slow.wait_for(lambda: slow.statuses()["pay-1"][1] is Status.FAILOVER)
+    slow.of("pay-1").do(lambda: slow.sims["pay-1"].foreign_write(Role.SECONDARY, Status.RECOVERY))
+    assert process.wait(20) == 4
+    found = slow.json("fleet", "report")
+    settle, again = next_of(found)
+    assert settle.startswith("hamr adopt pay-1 ")
+    assert again == f"hamr fleet resume {found['fleet']}"
+
+
+def test_law_15_a_fleet_that_meets_another_ones_open_run_leads_to_that_fleet_first(slow: FleetLab) -> None:
+    process = slow.start("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes")
+    slow.wait_for(lambda: slow.writes()["pay-1"] == 1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    theirs = slow.fleet().fleet
+    found = slow.json("fleet", "run", "pay-1", "web-1", "--to", "PASSIVE", "--yes", code=3)
+    ours = f"hamr fleet resume {found['fleet']}"
+    assert next_of(found) == [f"hamr fleet resume {theirs}", ours]
+    assert next_of(slow.json("fleet", "resume", found["fleet"], "--yes", code=3)) == next_of(found)
+    slow.run("fleet", "resume", theirs, "--yes", code=0)
+    assert slow.json("fleet", "resume", found["fleet"], "--yes")["arrived"] == 2
 
 
 def test_law_02_looking_at_many_pairs_sends_nothing_but_gets_and_leaves_no_journal(lab: FleetLab) -> None:
