@@ -81,6 +81,12 @@ class Typed:
         words = (word for word in self._shown() if word != flag)
         return next_step.shell(shlex.join(["hamr", *words]), why)
 
+    def again(self, why: str) -> NextStep:
+        """The command line as it was typed."""
+        from orchestrator.model import next_step
+
+        return next_step.shell(shlex.join(["hamr", *self._shown()]), why)
+
     def as_run(self) -> str:
         """The command line of a plan as that of the run."""
         words = [word for word in self._shown() if word != "--json"]
@@ -214,7 +220,7 @@ class Invocation:
         Verbs that only look leave no file behind. In an `emergency`, and for whoever looks in one, a team's journal that
         can't be reached is replaced by this machine's own, which is said loudly.
         """
-        from orchestrator.errors import UsageError
+        from orchestrator.errors import JournalUnavailable, UsageError
         from orchestrator.model.words import no_journal
 
         self.configure_log()
@@ -228,7 +234,14 @@ class Invocation:
             try:
                 yield store
             except UsageError as error:
-                if store.exists or type(error) is not UsageError:  # a file's problems, or a key's trouble
+                if type(error) is not UsageError:  # a file's problems, or a key's trouble
+                    raise
+                if self.moved is not None:  # what is not here may stand there
+                    raise JournalUnavailable(
+                        f"{self.moved.reason} {error.message}",
+                        next_steps=(self.typed.again("the same again, once that journal can be reached"),),
+                    ) from error
+                if store.exists:
                     raise
                 words = no_journal(store.place)
                 raise UsageError(

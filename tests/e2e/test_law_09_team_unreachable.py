@@ -31,6 +31,7 @@ from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
 from tests.cli.lab import Lab
 from tests.postgres import Cluster
+from tests.steps import next_of
 
 from .machines import Machine, read_until
 from .pairs import Bench, exits, simulated
@@ -288,6 +289,20 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
             assert alice.type("audit", "verify")[0] == 0
             assert not file.exists()
             assert len(alice.local_journals) == 1, "set aside, not deleted"
+
+
+@pytest.mark.parametrize(
+    "typed", ["resume sim --yes", "resume 20261122-031502-k3f9 --yes", "fleet resume --yes", "fleet report"]
+)
+def test_law_20_what_a_journal_that_cannot_be_reached_may_hold_is_not_said_to_be_nowhere(
+    served: Lab, server: Cluster, team: Address, typed: str
+) -> None:
+    server.end()
+    refused = Machine("alice", served, team.conninfo).json(*typed.split())
+    assert refused["exit_code"] == 1, "it is no mistake of who typed it"
+    assert "can't be reached" in refused["message"]
+    assert refused["sent"] == "Nothing was sent."
+    assert next_of(refused) == [f"hamr {typed} --json"], "nothing else knows of it"
 
 
 def test_law_07_an_emergency_that_was_killed_in_its_own_journal_is_taken_up_there(
