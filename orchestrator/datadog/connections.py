@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from itertools import chain, zip_longest
 from typing import Self, cast
@@ -147,21 +147,14 @@ def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> asyncio
     found: asyncio.Future[list[str]] = loop.create_future()
     found.add_done_callback(lambda done: done.exception())  # unlogged, where every waiter has given up on it
 
-    def deliver(outcome: list[str] | Exception) -> None:
-        if isinstance(outcome, Exception):
-            found.set_exception(outcome)
-        else:
-            found.set_result(outcome)
-
     def look_up() -> None:
-        outcome: list[str] | Exception
         try:
             found_here = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            outcome = _in_turn([str(address[0]) for *_, address in found_here])
+            deliver = partial(found.set_result, _in_turn([str(address[0]) for *_, address in found_here]))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to whoever waits for it
-            outcome = error
+            deliver = partial(found.set_exception, error)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(deliver, outcome)
+            loop.call_soon_threadsafe(deliver)
 
     threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
     return found
@@ -215,6 +208,9 @@ RATHER_WAIT = 0.25
 """Seconds that a question which can wait does so for a connection that stands, before one more handshake is made for it."""
 
 
+_WITHOUT_AN_ANSWER = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
+
+
 class _Generation(Struct):
     """Connections of one age, and how many requests are on their way over them."""
 
@@ -234,6 +230,8 @@ class _Generation(Struct):
 class Pool(httpx.AsyncBaseTransport):
     """Connections to one host. A request that is marked ANEW, and all after it, go over connections that are new.
 
+    So does a write after one that was lost: a server may close a connection after each answer, and say nothing of it.
+
     With `urgent`, a path, what is asked at others (probes, events, whose keys they are) goes one by one over a connection that
     stands, leaving one free for what is urgent: a handshake takes two round trips, an answer that is waited for one at
     most. But none waits for more than RATHER_WAIT: one that is slow holds up no other. A failure to connect is told of the proxy.
@@ -249,10 +247,14 @@ class Pool(httpx.AsyncBaseTransport):
         self._patient = 0
         """Requests on their way that had to wait their turn."""
         self._one_less = asyncio.Event()
+        self._lost = False
+        """A write got no answer, and none has left since."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, over connections of an age that its mark allows."""
-        if request.extensions.get(ANEW):
+        writes = request.method != "GET"
+        if request.extensions.get(ANEW) or (self._lost and writes):
+            self._lost = self._lost and not writes
             await self._renew()
         if self._proxy is not None:
             request.extensions[PROXY] = self._proxy.variable
@@ -271,7 +273,8 @@ class Pool(httpx.AsyncBaseTransport):
 
         try:
             response = await generation.transport.handle_async_request(request)
-        except BaseException:
+        except BaseException as error:
+            self._lost |= writes and isinstance(error, _WITHOUT_AN_ANSWER)
             await over()
             raise
         response.stream = _Answer(cast("httpx.AsyncByteStream", response.stream), over)
@@ -480,9 +483,9 @@ def _opened(
 ) -> Transport:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE)
     network = network or Network()
-    through = None if proxy is None else proxy.url
 
     def open_connections() -> Transport:
+        through = None if proxy is None else proxy.url
         opened = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=through)
         # httpx has no argument for what httpcore documents as its network_backend.
         opened._pool._network_backend = network  # noqa: SLF001 - as said

@@ -262,6 +262,21 @@ async def test_law_05_a_kept_connection_that_breaks_is_asked_anew_by_reads_alone
             assert posts(server.requests) == 1
 
 
+async def test_a_write_after_one_that_was_lost_goes_over_a_connection_that_nothing_went_over() -> None:
+    served: list[asyncio.StreamWriter] = []
+
+    async def talk(request: bytes, writer: asyncio.StreamWriter) -> bool:
+        served.append(writer)
+        return served.count(writer) == 1 and await answers(request, writer)
+
+    async with raw_server(talk) as server, world(server.url) as orgs:
+        await orgs.read(Role.SECONDARY)
+        assert isinstance(await orgs.write(draft()), Lost), "that server closes without a word"
+        await orgs.read(Role.SECONDARY)
+        assert isinstance(await orgs.write(draft()), Accepted)
+        assert posts(server.requests) == 2
+
+
 async def test_a_read_may_want_a_new_connection_and_cuts_off_no_other() -> None:
     asked, go_on = asyncio.Event(), asyncio.Event()
 
