@@ -133,14 +133,13 @@ def _facts(result: RunResult) -> Iterator[Line]:
 def _took(result: RunResult) -> str:
     """How long it took since it was started or taken up, and its transitions; waiting for guards and for people apart.
 
-    Waits and transitions of a run that was taken up count from its first beginning, so they can be more than that.
+    Waits and transitions of a run that was taken up count from its first beginning.
     """
     waited = ((result.waited, "guards"), (result.asked, "a person"))
     waits = " and ".join(f"{span(seconds)} waiting for {whom}" for seconds, whom in waited if seconds)
     steps = ", ".join(f"{shortened(step.transition, 60)} {span(step.seconds)}" for step in result.steps)
-    told = result.waited + result.asked, sum(step.seconds for step in result.steps)
     words = f", of it {waits}" if waits else ""
-    if max(told) > result.seconds:
+    if result.request is None and (waits or steps):
         words = f"; since the run first began{f', {waits}' if waits else ''}"
     return f"{span(result.seconds)}{words}{f': {steps}' if steps else ''}"
 

@@ -232,6 +232,7 @@ def result(end: End = End.DONE, message: str = "pair payments stands at ACTIVE, 
         head=Head(41, HASH),
         objectives=(Objective(Status.ACTIVE, timedelta(minutes=15), timedelta(minutes=6, seconds=12)),),
         remember=("Traffic has not moved by itself.",),
+        request=RunRequest("payments", Status.ACTIVE),
     )
 
 
