@@ -178,6 +178,7 @@ class _Play(Struct):
         self.played.made.append(
             leg_of(seen.name, goal, seen.seconds, events, run if done.result is None else done.result)
         )
+        self.played.upto = self.opened.session.store.head().seq
         (self.killed.add if seen.died else self.killed.discard)(run)
 
     async def _judge_end(self, seconds: float, first: int) -> None:

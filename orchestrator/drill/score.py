@@ -160,11 +160,15 @@ class PlayedDrill(Struct):
     """What drew its faults."""
     made: list[PlayedLeg] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    upto: int = 0
+    """The number of the newest record when the last of its runs ended: one that is taken up again tells what it did since."""
 
     def ran(self, name: str, goal: Status, result: RunResult) -> None:
         """A run of it has ended."""
-        told = events_of(self.opened.session.store.records(run=result.run))
+        store = self.opened.session.store
+        told = events_of(store.records(run=result.run, after=self.upto))
         self.made.append(leg_of(name, goal, result.seconds, told, result))
+        self.upto = store.head().seq
 
     def came_home(self, wanted: str, failback: FailbackResult, home: Status) -> None:
         """The pair was brought home, or could not be; `wanted` says what was expected of that."""

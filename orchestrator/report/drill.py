@@ -126,7 +126,7 @@ def _still_open(result: DrillResult) -> Page:
     if result.closed:
         return ()
     refused = f"every run of pair {shortened(result.score.pair, 60)} but an emergency's is refused."
-    words = f"This drill is not closed: {shortened(result.why_open, 600)}. Until it is, {refused}"
+    words = f"This drill is not closed: {shortened(result.why_open.rstrip('.'), 600)}. Until it is, {refused}"
     return (*heading("Still open"), *paragraph(words, "bad", indent=2))
 
 

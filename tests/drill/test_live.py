@@ -192,6 +192,20 @@ async def test_a_drill_whose_way_out_fails_comes_home_all_the_same(tmp_path: Pat
         assert statuses(bench) == [2, 2]
 
 
+async def test_what_a_run_did_before_its_clean_up_took_it_up_is_told_once(tmp_path: Path) -> None:
+    lost = (Fault(ServerError(503), role=Role.PRIMARY, method="POST", at=each) for each in (4, 5))
+    async with drillable(tmp_path, *lost) as bench:
+        result = await drill(bench.session, Status.ACTIVE)
+        assert [leg.exit_code for leg in result.score.legs] == [0, 7, 0]
+        assert len({leg.run for leg in result.score.legs}) == 2, "the clean-up took up the run home"
+        assert [each for each in result.score.executed if "transition" in each] == [
+            "out: transition declare (PASSIVE → FAILOVER), 2 writes",
+            "out: transition activate (FAILOVER → ACTIVE), 2 writes",
+            "home: transition recover (ACTIVE → RECOVERY), 2 writes",
+            "clean-up: transition settle (RECOVERY → PASSIVE), 2 writes",
+        ]
+
+
 class StopsAfter(Struct):
     """Interrupts a run as soon as it has made a transition, as Ctrl-C would."""
 

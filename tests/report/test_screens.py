@@ -215,7 +215,7 @@ SCREENS: dict[str, Callable[[], Page]] = {
     )[0],
     "show": lambda: show_facts(journal(WHOLE))[0],
     "drill": lambda: drill_page(
-        replace(RESULT, closed=False, why_open="a leg's process was killed"), [SHOWS]
+        replace(RESULT, closed=False, why_open="a leg's process was killed."), [SHOWS]
     ),
     "error": lambda: error_page(
         KeyUnavailable(
