@@ -348,11 +348,13 @@ def cancel(invocation: Invocation, run: str, reason: str) -> None:
     touched.
     """
     from orchestrator.journal.checkpoint import read_histories
+    from orchestrator.operations.finding import id_of
     from orchestrator.operations.scheduled import cancel as cancel_run
     from orchestrator.operations.scheduled import scheduled_named
 
     with invocation.store(writes=False) as store:
-        history, found = scheduled_named([*read_histories(store).values()], run)
+        known = id_of(store, run, next_step.cancel) or run
+        history, found = scheduled_named([*read_histories(store).values()], known)
     with invocation.session(history.pair, writes=True) as session:
         cancel_run(session, found.run, reason)
     said = f"Run {found.run} of pair {history.pair}, by {found.by}, is cancelled: it does not begin."

@@ -48,10 +48,12 @@ def test_a_run_waits_visibly_begins_at_its_time_and_goes(lab: Lab) -> None:
     assert run["end"] == "done"
 
 
-def test_it_is_cancelled_from_another_terminal(lab: Lab) -> None:
+@pytest.mark.parametrize("named", ["id", "beginning", "last"])
+def test_it_is_cancelled_from_another_terminal(lab: Lab, named: str) -> None:
     with started(lab, *AT, "2h") as process:
         run = waiting(lab)
-        document = lab.json("cancel", run, "--reason", "the freeze is on", "--operator", "bob@desk")
+        name = {"id": run, "beginning": run[:-2], "last": "last"}[named]
+        document = lab.json("cancel", name, "--reason", "the freeze is on", "--operator", "bob@desk")
         assert document == {
             "schema": "hamr/cancel/1",
             "run": run,
