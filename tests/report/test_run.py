@@ -267,8 +267,8 @@ def test_what_a_run_did_before_it_was_taken_up_is_not_called_a_part_of_its_time_
     assert not any("of it" in text for text in shown)
     for took, said in ((0.2, "200 ms"), (240.0, "4 min")):
         delivered = replace(resumed, seconds=took, waited=0.0, steps=result().steps)
-        shown = plain_text(result_page(delivered))
-        assert f"took          {said}; since the run first began: declare 2.1 s" in shown
+        words = f"took          {said}; since the run first began: declare 2.1 s"
+        assert words in plain_text(result_page(delivered))
 
 
 def test_before_hooks_that_an_emergency_went_past_are_listed_in_the_end() -> None:
