@@ -272,12 +272,12 @@ class GuardEvaluator(Struct):
                 now = clock.monotonic()
                 if began is None:
                     began = now
-                    for verdict in decision.refused_by:
-                        if asks_people(verdict.guard, self.run.playbook):
-                            self.run.tell(events.ApprovalAsked(verdict.guard, self._about_to_do(transition)))
                     self.run.tell(
                         events.WaitBegan(transition.name, tuple(v.guard for v in told), limit, verdicts=told)
                     )
+                    for verdict in told:
+                        if asks_people(verdict.guard, self.run.playbook):
+                            self.run.tell(events.ApprovalAsked(verdict.guard, self._about_to_do(transition)))
                 elif decision.refused_by != told:
                     told = decision.refused_by
                     self.run.tell(events.WaitContinued(transition.name, told))

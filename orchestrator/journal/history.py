@@ -438,6 +438,8 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.finished, run.finished_at = None, None
         case events.PersonAsked(question=question):
             run.asking = question.text
+        case events.ApprovalAsked(guard=guard) if run.waiting is not None:
+            run.waiting = replace(run.waiting, approvals=(*run.waiting.approvals, guard))
         case events.ApprovalOwed(guard=guard):
             run.approval_owed = guard
         case events.RunApproved(afterwards=True):

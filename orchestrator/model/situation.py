@@ -74,6 +74,13 @@ class GuardWait(Struct, frozen=True):
     """For how long at most."""
     verdicts: tuple[Verdict, ...] = ()
     """What the guards said last, each with its reason and the playbook's why; () where the journal does not say."""
+    approvals: tuple[str, ...] = ()
+    """The guards by which other people were asked to agree."""
+
+    @property
+    def wants_approval(self) -> bool:
+        """Whether somebody else still has to agree."""
+        return not {*self.approvals}.isdisjoint(self.guards)
 
     def left(self, now: datetime) -> float:
         """Seconds until it gives up; 0 where that time is over."""
@@ -238,6 +245,8 @@ class UnderWay(Struct, frozen=True):
     """"" between transitions."""
     last: str
     """What it last did, as a record kind."""
+    wants_approval: bool = False
+    """Whether it waits for somebody to agree to it who may: not for whoever asked."""
 
 
 class KnownAs(Struct, frozen=True):

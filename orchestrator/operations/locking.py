@@ -218,14 +218,17 @@ def under_way(session: Session, history: History, holder: Holder | None) -> Unde
     """What the holder of the pair's lock is at; None where nobody holds it, or that process is gone."""
     if holder is None or session.is_gone(holder):
         return None
-    return _at_work(history, holder)
+    return _at_work(session, history, holder)
 
 
-def _at_work(history: History, holder: Holder) -> UnderWay:
+def _at_work(session: Session, history: History, holder: Holder) -> UnderWay:
     run = history.runs.get(holder.run)
     if run is None:
         return UnderWay(holder, None, "", "")
-    return UnderWay(holder, None if run.started is None else run.started.goal, run.transition, run.last)
+    goal = None if run.started is None else run.started.goal
+    by_others = holder.operator.casefold() != session.operator.name.casefold()
+    wants = by_others and run.waiting is not None and run.waiting.wants_approval
+    return UnderWay(holder, goal, run.transition, run.last, wants)
 
 
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
@@ -237,7 +240,8 @@ def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:
         words = f"which held it for run {holder.run} since {utc(holder.taken_at)}; {what}"
     else:
         words = (
-            f"who is {doing(_at_work(session.history(), holder))}. {leave_it(holder, where, now, witness)}"
+            f"who is {doing(_at_work(session, session.history(), holder))}. "
+            f"{leave_it(holder, where, now, witness)}"
         )
     return Locked(
         f"pair {name} is locked by {holder}, {words}",

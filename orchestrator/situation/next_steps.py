@@ -61,7 +61,8 @@ def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:
     """Beside a run that is under way; one that is silent for long may be gone, and a person finds out."""
     silent = run.holder.is_silent(now)
-    return at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
+    steps = at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
+    return (next_step.approve(run.holder.run), *steps) if run.wants_approval else steps
 
 
 def at_work(pair: str, holder: Holder, where: Whereabouts) -> tuple[NextStep, ...]:

@@ -50,6 +50,10 @@ def records(lab: Lab) -> list[Any]:
 def test_a_run_waits_until_somebody_else_agrees_and_says_what_they_type(team: Lab) -> None:
     with team.start("run", "sim", "--to", "ACTIVE", "--yes", "--reason", "the yearly move") as process:
         run = waiting_run(team)
+        assert "approve" not in str(team.json("status", "sim")["next"]), "it would be refused to her"
+        shown = team.run("status", "sim", env=BOB, code=0).stdout
+        assert next_line(shown).startswith(f"hamr approve {run} ")
+        assert "waiting for somebody else's agreement" in " ".join(shown.split())
         refused = team.run("approve", run, "--yes", code=3)
         assert "alice asked for this, and another person has to agree" in " ".join(refused.stderr.split())
         agreed = team.run("approve", run, "--reason", "we talked", "--yes", "--json", code=0, env=BOB)

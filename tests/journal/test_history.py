@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.journal.history import KINDS, History, fold
 from orchestrator.model.events import (
+    ApprovalAsked,
     ChangeSeen,
+    Event,
     HookEnded,
     RunAcknowledged,
     RunFinished,
     RunResumed,
     RunStarted,
+    WaitBegan,
+    WaitContinued,
+    WaitEnded,
     WriteConfirmed,
     WriteIntended,
     WriteUnknown,
@@ -23,8 +29,9 @@ from orchestrator.model.reading import Change, Exchange, Lost, Present, Reading
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.model.words import DOING
+from tests.report.happened import APPROVABLE
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
-from tests.report.scenes import NOW, S, record
+from tests.report.scenes import NOW, UNSETTLED, S, record
 
 LEFT = HookEnded("declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button.")
 FAILED = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
@@ -152,3 +159,19 @@ def test_a_resume_goes_on_in_the_mode_in_which_the_run_last_wrote(writes: bool) 
 
 def test_what_a_run_is_at_has_words_only_where_its_history_reads_that_kind() -> None:
     assert DOING.keys() <= set(KINDS)
+
+
+def test_a_run_wants_approval_while_it_waits_for_a_guard_that_asked_for_it() -> None:
+    def wants(*more: tuple[float, Event]) -> bool:
+        found = History("payments")
+        fold(found, journal([(0.0, STARTED), *more]))
+        (run,) = found.runs.values()
+        return run.waiting is not None and run.waiting.wants_approval
+
+    two = (1.0, WaitBegan("declare", ("settled", "agreed"), 60.0))
+    asked = (1.0, ApprovalAsked("agreed", APPROVABLE))
+    left = (2.0, WaitContinued("declare", (replace(UNSETTLED, guard="settled"),)))
+    assert not wants(two)
+    assert wants(two, asked)
+    assert not wants(two, asked, left), "somebody has agreed, and the other guard is still waited for"
+    assert not wants(two, asked, (3.0, WaitEnded("declare", False, 2.0)))

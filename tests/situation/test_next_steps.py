@@ -57,6 +57,12 @@ def test_law_15_a_run_under_way_is_left_alone_and_watched() -> None:
     assert of.next_steps[0].why == "bob is at work on it: leave it, and watch"
 
 
+def test_law_15_whoever_may_agree_to_a_run_that_waits_for_it_is_led_to_that_first() -> None:
+    waits = replace(at_work(), wants_approval=True)
+    of = looked(replace(standing(), holder=HOLDER, under_way=waits), "hamr resume payments")
+    assert typed(of.next_steps) == (f"hamr approve {RUN} --reason TEXT", WATCH)
+
+
 def test_law_12_a_holder_that_is_silent_for_long_may_be_gone_and_a_person_has_to_find_out() -> None:
     silent = replace(HOLDER, beat_at=NOW - timedelta(minutes=2))
     assert typed(looked(replace(standing(), holder=silent, under_way=at_work(silent))).next_steps) == (
