@@ -121,6 +121,8 @@ class Typed:
             by_name = rf"--playbook {re.escape(shlex.quote(self.playbook))}(?=\s|$)"
             command = re.sub(by_name, lambda _: source, command)
         named = {word.partition("=")[0] for word in words}
+        if "--scenario" in named and "drill run" not in " ".join(self.arguments):
+            named.add("--journal")  # a rehearsal has a journal of its own: this one was read, or a proof's
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"
             for name in REPEATED.get(" ".join(words[1:3]), REPEATED[words[1]])

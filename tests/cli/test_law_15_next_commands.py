@@ -173,6 +173,22 @@ def test_a_command_says_what_its_verb_takes_and_nothing_twice(command: str, comp
     assert TYPED.complete(command) == completed
 
 
+@pytest.mark.parametrize(
+    ("typed", "journal"),
+    [
+        (("drill", "from", "RUN"), ""),
+        (("prove", "quick", "--scenario", "s.yaml"), ""),
+        (("drill", "run", "--scenario", "missing"), " --journal live.db"),
+    ],
+)
+def test_a_rehearsal_is_not_led_into_a_journal_that_was_named_for_something_else(
+    typed: tuple[str, ...], journal: str
+) -> None:
+    said = Typed(arguments=typed, options={"journal": "live.db"})
+    assert said.complete("hamr drill run --scenario s.yaml") == f"hamr drill run --scenario s.yaml{journal}"
+    assert said.complete("hamr runs") == "hamr runs --journal live.db"
+
+
 FILES_AND_PEOPLE = {"pairs", "playbook", "journal", "operator"}
 
 
