@@ -22,13 +22,13 @@ class Wire:
         self._listener.listen()
         self._sockets: list[socket.socket] = []
         self._words: bytes | None = None
-        self._delivers = False
+        self._delivers = self._for_good = False
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_at(self, words: bytes, *, delivers: bool) -> None:
-        """Cut it once, at the client's next message that holds these words: before or after it was delivered."""
-        self._words, self._delivers = words, delivers
+    def cut_at(self, words: bytes, *, delivers: bool, for_good: bool = False) -> None:
+        """Cut it once, or for good, at the client's next message that holds these words: before or after it was delivered."""
+        self._words, self._delivers, self._for_good = words, delivers, for_good
 
     def close(self) -> None:
         """Take no more connections."""
@@ -54,6 +54,8 @@ class Wire:
             while data := client.recv(1 << 20):
                 if self._words is not None and self._words in data:
                     self._words, self.cuts = None, self.cuts + 1
+                    if self._for_good:
+                        self._listener.shutdown(socket.SHUT_RDWR)
                     client.shutdown(socket.SHUT_RDWR)
                     if self._delivers:
                         server.sendall(data)

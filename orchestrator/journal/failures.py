@@ -41,6 +41,7 @@ _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 UNSENT = "Nothing was sent."
 UNWRITTEN = "The record was not written, and nothing more is sent without it."
+UNSURE = "Whether the record was written nobody could tell, and nothing more is sent until somebody can."
 
 
 def from_sqlite(error: sqlite3.Error, place: Path, *, sent: str = UNSENT) -> HamrError:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from orchestrator.errors import JournalUnavailable
 
 from .address import Address
-from .failures import UNSENT, UNWRITTEN, unavailable
+from .failures import UNSENT, UNSURE, UNWRITTEN, unavailable
 from .tables import Rows, Statements
 
 _WORDS = {
@@ -161,7 +161,8 @@ class TeamSession:
     def _in_words(self, error: BaseException, job: Job) -> BaseException:
         if not isinstance(error, psycopg.Error):
             return error
-        told = from_postgres(error, self._address, sent=UNWRITTEN if job.writes else UNSENT)
+        written = UNSURE if isinstance(error.__context__, _LostAtCommitError) else UNWRITTEN
+        told = from_postgres(error, self._address, sent=written if job.writes else UNSENT)
         told.__cause__ = error
         return told
 

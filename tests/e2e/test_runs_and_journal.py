@@ -200,8 +200,8 @@ async def test_done_is_not_said_where_the_end_could_not_be_journalled(
         result = await start(bench.session, TO_ACTIVE)
         monkeypatch.undo()
         assert result.exit_code is ExitCode.INCOMPLETE
-        assert "could not be journalled: the disk is full" in result.ending.message
-        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}",)
+        assert "the journal has not confirmed the end of this run: the disk is full" in result.ending.message
+        assert typed(result.ending.next_steps) == (f"hamr resume {result.run}", "hamr status sim")
         open_run = bench.open_run
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
 

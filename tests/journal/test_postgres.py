@@ -24,6 +24,7 @@ from tests.wire import Wire
 from .conftest import STARTED, entry, holder, opened
 
 UNWRITTEN = "The record was not written, and nothing more is sent without it."
+UNSURE = "Whether the record was written nobody could tell, and nothing more is sent until somebody can."
 
 
 def database(address: Address) -> str:
@@ -69,6 +70,22 @@ def test_law_11_a_connection_that_dies_at_any_statement_loses_nothing_and_double
         assert [record.data["number"] for record in store.records()] == [0, 1]
         assert store.verify() == Verified(2, store.head())
         assert store.witness("lock-a") is Witness.STANDS
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"), [(b"INSERT INTO records", UNWRITTEN), (b"COMMIT", UNSURE)], ids=["before", "at"]
+)
+def test_of_a_record_whose_commit_nobody_answered_it_is_not_said_that_it_was_not_written(
+    team: Address, wire: Wire, statement: bytes, said: str
+) -> None:
+    with opened(through(wire, team)) as store:
+        store.append(entry(number=0))
+        wire.cut_at(statement, delivers=True, for_good=True)
+        with pytest.raises(JournalUnavailable, match="can't be reached") as caught:
+            store.append(entry(number=1))
+        assert caught.value.sent == said
+    with opened(team) as store:
+        assert (store.head().seq == 2) == (said == UNSURE)
 
 
 @pytest.mark.parametrize("statement", [b"idle_session", b"BEGIN", b"INSERT INTO locks", b"COMMIT"])
