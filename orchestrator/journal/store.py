@@ -452,7 +452,7 @@ class JournalStore:
         self.close()
 
     def _read(self, work: Work[T]) -> T:
-        with self._readable():
+        with _led_elsewhere_first(self._hurried):
             return self._database.read(work)
 
     def _write(self, work: Work[T]) -> T:
@@ -464,18 +464,10 @@ class JournalStore:
                 tables.release(statements, lock)
             return work(statements)
 
-        with self._readable():
+        with _led_elsewhere_first(self._hurried):
             done = self._database.write(without_them)
         self._unsure -= unsure
         return done
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            with _led_elsewhere_first(self._hurried):
-                yield
-        except tables.UnreadableLock as error:
-            raise damaged(self.place, f"is damaged: {error}") from error
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
         """All rows at once, so that no statement stays open: one would keep other processes' records out of sight."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -164,22 +164,21 @@ def places(count: int) -> str:
 _COLUMNS = "lock, pair, run, operator, host, pid, process_started, taken_at, beat_at"
 
 
-class UnreadableLock(Exception):
-    """A row of the lock table that this program cannot have written."""
-
-
 def holder_of(statements: Statements, pair: str) -> Holder | None:
-    """Who holds a pair; an UnreadableLock where what stands there is no holder."""
+    """Who holds a pair, or None."""
     row = statements.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
     if row is None:
         return None
     lock, _, run, operator, host, pid, process_started, taken_at, beat_at = row
+    return Holder(lock, pair, run, operator, host, pid, process_started, _time(taken_at), _time(beat_at))
+
+
+def _time(text: str) -> datetime:
+    """A lock's time; 1970 where somebody else wrote there what is none, so that it counts as silent for long, and can be broken."""
     try:
-        return Holder(
-            lock, pair, run, operator, host, pid, process_started, moment(taken_at), moment(beat_at)
-        )
-    except (TypeError, ValueError) as error:
-        raise UnreadableLock(f"the lock on {pair} has no readable time") from error
+        return moment(text)
+    except (TypeError, ValueError, OverflowError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def take(statements: Statements, holder: Holder) -> Holder | None:

@@ -261,7 +261,9 @@ async def _unkept(
     if active.state.intended and ending.end.reached:
         # The journal may still show an open run: to say "done" would leave that to be found out later.
         words = f"{ending.message}; but the journal has not confirmed the end of this run: {trouble.message}"
-        again = next_step.resume(active.run).so_that("end it there too; refused, where it has ended after all")
+        again = next_step.resume(active.run).so_that(
+            "end it there too; refused, where it has ended after all"
+        )
         steps = (again, next_step.status(active.session.pair.name))
         return replace(ending, end=End.INCOMPLETE, message=words, next_steps=steps), ExitCode.INCOMPLETE, True
     return ending, code, resumable

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,6 +117,17 @@ def test_a_lock_from_another_machine_may_be_broken(lab: Lab) -> None:
     hold(lab, pid=os.getpid(), process=f"{boot} pid:[4026531836] 99", host=host_name())
     assert "another machine or boot" in lab.told("run", "sim", "--to", "ACTIVE", "--yes", code=5)
     lab.run("unlock", "sim", "--lock-id", "abc123", "--reason", "bob's laptop is off", "--yes", code=0)
+
+
+def test_law_15_a_lock_with_a_time_that_nobody_can_read_leads_to_breaking_it(lab: Lab) -> None:
+    hold(lab, pid=1, process="another boot", host="laptop2")
+    with closing(sqlite3.connect(lab.journal)) as journal, journal:
+        journal.execute("UPDATE locks SET taken_at = 'yesterday', beat_at = ''")
+    unlock = "hamr unlock sim --lock-id abc123 --reason TEXT"
+    assert unlock in lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=5).stderr
+    assert unlock in lab.run("status", "sim", code=0).stdout
+    lab.run("unlock", "sim", "--lock-id", "abc123", "--reason", "bob has gone home", "--yes", code=0)
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
 
 
 def test_an_empty_reason_is_none(lab: Lab) -> None:

@@ -142,15 +142,22 @@ def test_law_06_nobody_can_break_the_lock_between_the_look_and_the_record(
 @pytest.mark.parametrize(
     "statement", ["UPDATE locks SET taken_at = 'yesterday'", "UPDATE locks SET beat_at = x'00'"]
 )
-def test_a_lock_that_nobody_can_read_is_damage(store: JournalStore, place: Path, statement: str) -> None:
+def test_law_12_a_lock_whose_time_nobody_can_read_is_one_that_a_person_may_break(
+    store: JournalStore, place: Path, statement: str
+) -> None:
     store.take_lock(holder())
     with sqlite3.connect(place) as connection:
         connection.execute(statement)
     connection.close()
-    with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
-        store.holder("payments")
-    with pytest.raises(JournalDamaged, match="the lock on payments has no readable time"):
-        store.append(entry(), holding="lock-a")
+    present = store.take_lock(holder("lock-b"))
+    assert present is not None
+    assert (present.lock, min(present.taken_at, present.beat_at)) == (
+        "lock-a",
+        datetime(1970, 1, 1, tzinfo=UTC),
+    )
+    assert store.append(entry(), holding="lock-a").seq == 1
+    assert store.release("lock-a")
+    assert store.take_lock(holder("lock-b")) is None
 
 
 def test_an_id_that_is_the_beginning_of_another_is_itself(store: JournalStore) -> None:
