@@ -21,7 +21,7 @@ from orchestrator.model.plain import moment
 from orchestrator.model.playbook import SETTLED, HookOutcome, When
 from orchestrator.model.protocols import Store
 from orchestrator.model.reading import Change, HamrRecord, NotSent, Reading, Rejected, Throttled
-from orchestrator.model.run import Attempt, Mode, the_one_that_came
+from orchestrator.model.run import Attempt, Mode, Stamp, the_one_that_came
 from orchestrator.model.situation import START_WITHIN, GuardWait, KnownAs, OpenDrill, OpenRun, Owed, Scheduled
 from orchestrator.model.status import Both, Role, Status
 
@@ -66,11 +66,13 @@ class GivenUp(Struct, frozen=True):
     attempt: Attempt
     sent_at: datetime | None
     """When it was intended, by its org's own clock; None where that org does not tell the time."""
+    came: bool = False
+    """Whether a later reading has shown it after all: by now, another record may stand over it."""
 
     def may_still_come(self, reading: Reading | None, late: timedelta) -> bool:
         """Whether it may turn up yet, by its org's last reading: not where it is what that shows, nor by the org's clock, where known."""
-        if reading is None:
-            return True
+        if reading is None or self.came:
+            return not self.came
         now, record = reading.exchange.server_date, reading.record
         come = record is not None and self.attempt.fits(record)
         return not come and (now is None or self.sent_at is None or now - self.sent_at < late)
@@ -392,6 +394,7 @@ def fold(history: History, records: Iterable[Record]) -> None:
         if record.kind not in _LOOKS:
             run.last = record.kind
         raise_floors(history.floors, event)
+        _note_came(history, event)
         _note(history, run, event, at)
 
 
@@ -421,6 +424,17 @@ def _note_beside(history: History, record: Record, event: Event, at: datetime) -
         case _:
             return False
     return True
+
+
+def _note_came(history: History, event: Event) -> None:
+    """Of whichever run it is: an attempt that was seen under its own stamp is on its way no more."""
+    readings = event.readings if isinstance(event, events.SituationRead) else ()
+    for record in (reading.record for reading in readings if reading is not None):
+        stamp = None if record is None else Stamp.parse(record.modified_by)
+        of = None if stamp is None else history.runs.get(stamp.run)
+        sent = None if of is None or stamp is None else of.unseen.get(stamp.attempt)
+        if record is not None and of is not None and sent is not None and sent.attempt.made(record):
+            of.unseen[sent.attempt.number] = replace(sent, came=True)
 
 
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event

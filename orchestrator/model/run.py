@@ -182,6 +182,10 @@ class Attempt(Struct, frozen=True):
         """Whether that record shows what it sent, under its stamp: a stamp that a server cut short may be another's."""
         return record.status == self.status and self.signed(record.modified_by)
 
+    def made(self, record: HamrRecord) -> bool:
+        """Whether that record is this very attempt's: under its whole stamp, so that it can be no other's."""
+        return record.status == self.status and _folded(record.modified_by) == _folded(self.stamp)
+
 
 def the_one_that_came(given_up: Iterable[Attempt], role: Role, record: HamrRecord) -> Attempt | None:
     """Which of the unseen attempts a record on that org is; None where a server cut their stamps so short that each may still come (law 5)."""

@@ -382,10 +382,12 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
     """What of this run or an earlier one was given up, and may still take effect: a sentence for each (law 5)."""
     pair, late = active.session.pair, active.session.playbook.late
     readings = active.engine.reader.last
+    seen = [record for records in active.state.seen_before().values() for record in records]
     earlier = [
         (each.run, each.attempt)
         for each in active.given_up
         if each.may_still_come(None if readings is None else readings[each.attempt.role], late)
+        and not any(each.attempt.made(record) for record in seen)
     ]
     own = [(active.state.run, attempt) for attempt in active.state.may_come_late()]
     newest = active.state.outstanding()

@@ -34,7 +34,7 @@ from orchestrator.operations.locking import break_lock
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.status import read_status
-from orchestrator.simulator import ClientError, Fault, ServerError, SimulatorConfig
+from orchestrator.simulator import AppliedLate, ClientError, Fault, ServerError, SimulatorConfig
 from tests.journal.conftest import tamper
 from tests.playbooks import changed
 from tests.steps import typed
@@ -64,6 +64,17 @@ async def test_law_14_a_refused_run_leaves_the_open_one_to_be_resumed(tmp_path: 
         open_run = bench.open_run
         assert open_run.run == run
         assert (await resume(bench.session, open_run)).exit_code is ExitCode.DONE
+
+
+async def test_law_05_what_came_late_before_a_later_run_is_not_said_to_be_on_its_way(tmp_path: Path) -> None:
+    late = Fault(AppliedLate(0.6), method="POST", role=Role.SECONDARY)
+    async with simulated(tmp_path, playbook=replace(SHORT, resend=0), faults=[late]) as bench:
+        exits(await start(bench.session, TO_ACTIVE), ExitCode.UNKNOWN)
+        await asyncio.sleep(0.6)
+        known = replace(TO_ACTIVE, overrides={"unknown": "it came", "settled": "it came"})
+        done = exits(await start(bench.session, known), ExitCode.DONE)
+        assert done.ending.sent == "3 writes were sent and seen by reading back."
+        assert (await read_status(bench.session)).given_up == ()
 
 
 async def test_law_12_a_lock_that_was_given_back_meanwhile_is_not_said_to_be_broken(

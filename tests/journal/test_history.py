@@ -17,6 +17,7 @@ from orchestrator.model.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SituationRead,
     WaitBegan,
     WaitContinued,
     WaitEnded,
@@ -27,7 +28,7 @@ from orchestrator.model.events import (
 from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost, Present, Reading
 from orchestrator.model.run import End, Mode
-from orchestrator.model.status import Status
+from orchestrator.model.status import Both, Status
 from orchestrator.model.words import DOING
 from tests.report.happened import APPROVABLE
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
@@ -122,6 +123,26 @@ def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_co
     for shown, may_still_come in ((theirs, True), (came, False)):
         reading = Reading(S, Present(shown, Status.FAILOVER), NOW, 0.0)
         assert given_up.may_still_come(reading, timedelta(minutes=15)) is may_still_come
+
+
+def test_law_05_an_attempt_of_an_earlier_run_that_was_seen_is_on_its_way_no_more_whatever_stands_over_it() -> (
+    None
+):
+    lost, over = post(1, S, Status.FAILOVER), record(S, int(Status.PASSIVE))
+    stamp = str(lost.attempt.stamp)
+    late, cut = record(S, int(Status.FAILOVER), stamp), record(S, int(Status.FAILOVER), stamp[:-4])
+    given_up = [(0.0, STARTED), (1.0, lost), (2.0, WriteUnknown(lost.attempt, "timed out"))]
+    shown = Reading(S, Present(over, Status.PASSIVE), NOW, 0.0)
+    for came, may_still_come in ((over, True), (cut, True), (late, False)):
+        found = History("payments")
+        fold(found, journal(given_up))
+        read = Reading(S, Present(came, Status(came.status)), NOW, 0.0)
+        fold(
+            found,
+            journal([(3.0, STARTED), (3.1, SituationRead("start", Both(None, read)))], run="r2", first=90),
+        )
+        (each,) = found.given_up(beside="r2")
+        assert each.may_still_come(shown, timedelta(minutes=15)) is may_still_come
 
 
 def test_law_05_an_attempt_is_unknown_again_once_what_was_taken_for_it_is_a_strangers() -> None:
