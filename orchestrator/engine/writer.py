@@ -271,7 +271,8 @@ class Writer(Struct):
         if isinstance(answer, Accepted):
             how = "was accepted (2xx)"
         elif isinstance(answer, Lost):
-            how = f"got no answer ({answer.reason})"
+            how = "was answered" if answer.answered else "got no answer"
+            how += f" ({answer.reason})"
         within = self.run.playbook.confirm.within.total_seconds()
         rest = also or f"{within:g} s of reading did not show it"
         reason = (

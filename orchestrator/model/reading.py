@@ -275,5 +275,10 @@ class Lost(Struct, frozen=True):
     exchange: Exchange
     reason: str
 
+    @property
+    def answered(self) -> bool:
+        """Whether there was an answer, though none that says whether it was taken."""
+        return self.exchange.http_status is not None
+
 
 Answer = Accepted | Rejected | Throttled | NotSent | Lost

@@ -72,8 +72,9 @@ def write_outcome(write: Write) -> Span:
             return Span("not taken: too many requests", "warn")
         case NotSent():
             return Span("not sent", "warn")
-        case Lost():
-            return Span("no answer, and not seen", "bad")
+        case Lost(exchange=exchange) as lost:
+            how = f"answered HTTP {exchange.http_status}" if lost.answered else "no answer"
+            return Span(f"{how}, and not seen", "bad")
         case _ as never:
             assert_never(never)
 
@@ -96,7 +97,7 @@ def answer_words(answer: Answer | None) -> str:
         case NotSent(reason=reason):
             return f"Nothing was sent: {reason}"
         case Lost(reason=reason):
-            return f"No answer: {reason}"
+            return f"No clear answer: {reason}" if answer.answered else f"No answer: {reason}"
         case _ as never:
             assert_never(never)
 

@@ -222,6 +222,7 @@ async def test_law_05_an_adoption_that_ended_unknown_is_remembered_and_made_anew
     faults = [Fault(ServerError(503), method="POST", times=2)]
     async with simulated(tmp_path, config, faults=faults, playbook=SHORT) as bench:
         lost = exits(await adopt(bench.session, Role.SECONDARY, "the secondary serves"), ExitCode.UNKNOWN)
+        assert "was answered (HTTP 503: " in lost.ending.message
         anew = "hamr adopt sim --truth secondary --reason 'the secondary serves'"
         assert typed(lost.ending.next_steps)[0] == anew
         assert {run for run, _ in bench.session.history().unknown} == {lost.run}

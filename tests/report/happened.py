@@ -178,8 +178,12 @@ SAID: tuple[tuple[Event, str], ...] = (
         "Payments EU (secondary) could not be reached, nothing was sent to it: connection refused",
     ),
     (
-        events.WriteAnswered(ATTEMPT, Lost(QUICK, "timed out")),
+        events.WriteAnswered(ATTEMPT, Lost(Exchange(10.0), "timed out")),
         "Payments EU (secondary) gave no answer, so reading has to tell what became of it: timed out",
+    ),
+    (
+        events.WriteAnswered(ATTEMPT, Lost(Exchange(0.05, 302), "HTTP 302")),
+        "Payments EU (secondary) gave no clear answer, so reading has to tell what became of it: HTTP 302",
     ),
     (
         events.WriteConfirmed(S, Status.FAILOVER, record(S, 3, STAMP), Change.OURS, 1, 0.35),

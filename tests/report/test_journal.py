@@ -68,7 +68,7 @@ def test_a_foreign_change_shows_what_was_seen_and_what_was_expected() -> None:
 def test_what_a_broken_answer_said_is_shown() -> None:
     answer = Lost(Exchange(1.5, 502, excerpt="<html>Bad Gateway"), "502 Bad Gateway")
     assert told(records(events.WriteAnswered(ATTEMPT, answer)))[2:] == [
-        "  16:40:00.0  the secondary gave no answer, so reading has to tell what became of it: 502 Bad",
+        "  16:40:00.0  the secondary gave no clear answer, so reading has to tell what became of it: 502 Bad",
         "              Gateway",
         "              HTTP 502, answered in 1.5 s",
         "              said: <html>Bad Gateway",

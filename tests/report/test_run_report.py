@@ -19,10 +19,11 @@ from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head, Record
 from orchestrator.model.plain import timestamp
 from orchestrator.model.playbook import HookOutcome, When
+from orchestrator.model.reading import Exchange, Lost
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Status
 from orchestrator.report.layout import Span
-from orchestrator.report.outcomes import checks_of, not_passed, write_outcome
+from orchestrator.report.outcomes import answer_words, checks_of, not_passed, write_outcome
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.summary import summary_of
 
@@ -85,6 +86,13 @@ def test_a_run_that_was_taken_up_says_by_whom_and_what_is_unknown() -> None:
     assert (resume.by, resume.reason, resume.mode.value) == ("bob on desk", "us1 is down, too", "emergency")
     assert [write.attempt.number for write in run.unknown] == [2]
     assert write_outcome(run.writes[1]) == Span("outcome unknown", "bad")
+    for code, outcome, words in (
+        (None, "no answer, and not seen", "No answer: timed out"),
+        (502, "answered HTTP 502, and not seen", "No clear answer: timed out"),
+    ):
+        answer = Lost(Exchange(0.5, code), "timed out")
+        sent = replace(run.writes[1], answer=answer, unknown="", confirmed=None)
+        assert (write_outcome(sent).text, answer_words(answer)) == (outcome, words)
     assert run.open
 
 
