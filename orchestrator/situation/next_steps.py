@@ -227,9 +227,10 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
                 onward = (again, *over, *_ways_back(ended)), _to_emergency(ended)
                 first, then = reversed(onward) if _fails_again(ended) or _is_dead(ended) else onward
                 steps = (*first, *then, look, *steps)
+                if ending.org in ended.silent and not _to_emergency(ended):
+                    steps = (_until_it_answers(ended), *steps)
     elif ending.end is End.OWING and _is_unseen(ended):
-        # As a look says it, too: until that org answers, resuming delivers nothing.
-        steps = (next_step.watch(pair).so_that(f"look until the {ending.org} answers"), *steps)
+        steps = (_until_it_answers(ended), *steps)
     elif (ending.end is End.OWING and not state.attempts) or (ending.end is End.REFUSED and steps):
         steps = after_asking(steps, pair, ended.strangers)
     elif ending.end is End.DONE and not ended.strangers:
@@ -246,6 +247,11 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
             step for step in steps if (step.verb, step.subject, step.options) != ("resume", pair, ())
         )
     return each_once((*steps, next_step.show(state.run)))
+
+
+def _until_it_answers(ended: Ended) -> NextStep:
+    """As a look says it, too: until an org that is needed answers, resuming does nothing."""
+    return next_step.watch(ended.pair.name).so_that(f"look until the {ended.ending.org} answers")
 
 
 def _onward(ended: Ended) -> tuple[NextStep, ...]:

@@ -249,6 +249,20 @@ def test_law_15_a_delivery_that_was_refused_since_the_survivor_is_silent_waits_f
     assert typed(after_a_run(ended(refused, midway(), seen)))[0] == WATCH
 
 
+@pytest.mark.parametrize("end", [End.UNKNOWN, End.INCOMPLETE])
+def test_law_21_a_survivor_that_was_silent_twice_is_waited_for_and_one_that_was_silent_once_is_not(
+    end: End,
+) -> None:
+    """As a look says it: resumed without its survivor, the run would be refused."""
+    ending = Ending(end, "did not answer", org=Role.SECONDARY)
+    seen = Both(reading(Role.PRIMARY), reading(Role.SECONDARY, Unreachable("timed out")))
+    once, twice = (
+        typed(after_a_run(ended(ending, midway(), seen, silent=silent)))
+        for silent in (frozenset[Role](), frozenset({Role.SECONDARY}))
+    )
+    assert (once[0], twice[:2]) == (f"hamr resume {RUN}", (WATCH, f"hamr resume {RUN}"))
+
+
 def midway() -> RunState:
     state = RunState(RUN, intended=True)
     state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))
