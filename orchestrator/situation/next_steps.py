@@ -15,7 +15,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Change, Reading, Unreachable
-from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Ending, Mode
 from orchestrator.model.situation import Owed, Phase, PhaseName, Standing, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 
@@ -36,7 +36,7 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
     if run is not None and run.asking:
         steps = (next_step.watch(pair).so_that("it waits for an answer at its own terminal"), *steps)
     if standing.unknown:
-        steps = _by_name("unknown", steps, "run")
+        steps = _by_name("unknown", _as_begun(steps, standing.unknown), "run")
     steps = after_asking(steps, pair, standing.strangers)
     if standing.known_as is not None:
         steps = (standing.known_as.last, *_by_name("renamed", steps, "run", "adopt"))
@@ -46,6 +46,15 @@ def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
         steps = (next_step.merge(standing.unmerged).so_that(UNMERGED), *steps)
     steps, drill = each_once(steps), standing.open_drill
     return steps if drill is None else in_drill(drill.drill, steps)
+
+
+def _as_begun(steps: Iterable[NextStep], unknown: Iterable[tuple[str, Attempt]]) -> tuple[NextStep, ...]:
+    """The steps, of those that adopt first what an adoption said to be true of which nobody knows what became of it."""
+    steps = tuple(steps)
+    begun = {attempt.role.other.value for _, attempt in unknown if attempt.purpose == "adopt"}
+    adopting = (step for step in steps if step.verb == "adopt")
+    ordered = iter(sorted(adopting, key=lambda step: begun.isdisjoint(step.options)))
+    return tuple(next(ordered) if step.verb == "adopt" else step for step in steps)
 
 
 def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:

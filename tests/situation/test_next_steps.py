@@ -108,6 +108,16 @@ def test_law_05_a_new_run_accepts_by_name_what_nobody_knows() -> None:
     )
 
 
+@pytest.mark.parametrize("truth", Role)
+def test_law_15_after_an_adoption_that_ended_unknown_the_same_is_offered_first(truth: Role) -> None:
+    attempt = Attempt(1, truth.other, Status.ACTIVE, "alice+hamr-r-1@laptop", "", "adopt")
+    primary, secondary = (f"hamr adopt payments --truth {role} --reason TEXT" for role in Role)
+    show = "hamr show r"
+    of = looked(replace(standing(), unknown=(("r", attempt),)), secondary, primary, show)
+    first = (primary, secondary) if truth is Role.PRIMARY else (secondary, primary)
+    assert typed(of.next_steps) == (*first, show)
+
+
 def test_a_plan_beside_a_run_that_is_under_way_watches_it() -> None:
     assert typed(after_a_plan(replace(plan(), under_way=at_work()))) == (WATCH,)
 
