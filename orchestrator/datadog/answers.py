@@ -35,15 +35,27 @@ _MOST_ERRORS = 5
 
 
 def parse_json(body: bytes) -> JSON:
-    """The JSON value of a body; a ValueError where it is not JSON, or uses NaN or Infinity, or is nested beyond all measure."""
+    """The JSON value of a body; a ValueError where it is not JSON, uses NaN or Infinity, is nested beyond all measure, or gives one key two values."""
     try:
-        return cast("JSON", json.loads(body, parse_constant=_no_constant))
+        return cast("JSON", json.loads(body, parse_constant=_no_constant, object_pairs_hook=_object))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+class _TwoValues(ValueError):
+    """Which of them is meant, nobody can tell."""
+
+
+def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    for key, value in pairs if len(found) < len(pairs) else ():
+        if found[key] != value:
+            raise _TwoValues("it gives one key two values")
+    return found
 
 
 def is_api_error(body: bytes) -> bool:
@@ -326,8 +338,8 @@ def body_of(exchanged: Exchanged, redactor: Redactor) -> JSON | NoBody:
         return NoBody("it is empty")
     try:
         return parse_json(exchanged.body)
-    except ValueError:
-        return NoBody("it is not JSON")
+    except ValueError as error:
+        return NoBody(str(error) if isinstance(error, _TwoValues) else "it is not JSON")
 
 
 def _decoded(exchanged: Exchanged, redactor: Redactor) -> reading.HamrRecord | str:

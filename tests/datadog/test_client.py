@@ -236,6 +236,14 @@ def by_another(said: str) -> Hampered:
             by_another("HTTP 200: an HTML page: Sign in"),
         ),
         (answering(200, b"NaN"), Unreadable("the answer is not a HAMR record: it is not JSON")),
+        (
+            answering(200, b'{"data": {"attributes": {"hamr_status": 2, "hamr_status": 4}}}'),
+            Unreadable("the answer is not a HAMR record: it gives one key two values"),
+        ),
+        (
+            answering(200, b'{"data": {"attributes": {}}, "meta": {}, "meta": {}}'),
+            Unreadable("the answer is not a HAMR record: it has no id"),
+        ),
         (answering(200, b"[" * 100_000), Unreadable("the answer is not a HAMR record: it is not JSON")),
         (
             answering(200, RECORD % b'"2"'),
