@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -253,9 +255,15 @@ def _dotted(steps: Steps) -> str:
 
 def absolute(path: str, folder: Path) -> str:
     """A path of an inventory's as an absolute one: a relative one is meant from the inventory's folder."""
-    # expanduser leaves a ~ that leads nowhere as it is; Path.expanduser would raise. abspath takes .. out of the path
-    # that messages show, without following links, as resolve would.
-    return os.path.abspath(folder / os.path.expanduser(path))  # noqa: PTH100, PTH111 - as said above
+    # A ~ that leads nowhere is left as it is, where Path.expanduser would raise. abspath takes .. out of the path that
+    # messages show, without following links, as resolve would.
+    if path.startswith("~/") and not os.environ.get("HOME"):
+        # expanduser takes a HOME that is empty for the root of all folders.
+        with suppress(KeyError):
+            path = pwd.getpwuid(os.getuid()).pw_dir + path[1:]
+    else:
+        path = os.path.expanduser(path)  # noqa: PTH111 - as said above
+    return os.path.abspath(folder / path)  # noqa: PTH100 - as said above
 
 
 def machine_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:

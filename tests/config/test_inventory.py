@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from datetime import timedelta
 from pathlib import Path
 
@@ -120,6 +122,9 @@ def test_keys_are_found_in_the_environment_in_files_and_by_commands(tmp_path: Pa
 def test_a_key_file_may_be_meant_from_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ops")
     assert primary_of(INVENTORY.replace("{env: A_KEY}", "{file: ~/k}")).api_key == FileKey("/home/ops/k")
+    monkeypatch.setenv("HOME", "")
+    whose = FileKey(f"{pwd.getpwuid(os.getuid()).pw_dir}/k")
+    assert primary_of(INVENTORY.replace("{env: A_KEY}", "{file: ~/k}")).api_key == whose
 
 
 def test_a_relative_key_file_is_stored_absolute_when_the_inventory_is_named_relatively(
