@@ -129,9 +129,11 @@ def runs_facts(
         "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
         "journal_exists": not unjournalled,
     }
-    begin = next_step.shell("hamr status", "see where your pairs stand")
-    begin = begin if pair is None or unjournalled else next_step.runs()
-    begins = next_commands((begin,)) if unjournalled or not (runs or open_drills) else ()
+    begin = [next_step.shell("hamr status", "see where your pairs stand")]
+    if pair is not None and not unjournalled:
+        renamed = next_step.status(pair).so_that("see whether its orgs were run under another name")
+        begin = [next_step.runs(), renamed]
+    begins = next_commands(begin) if unjournalled or not (runs or open_drills) else ()
     page = (*told, *(() if drills is None else _drills(drills)), *begins)
     return page, document("hamr/runs/1", fields)
 

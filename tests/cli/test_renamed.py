@@ -45,6 +45,8 @@ def test_status_plan_and_doctor_say_that_a_pair_was_renamed(lab: Lab) -> None:
     call(lab, "sim", "pay")
     status = lab.json("status", "pay")
     assert status["known_as"] == "sim"
+    listed = lab.run("runs", "--pair", "pay", code=0).stdout
+    assert "hamr status pay\n      see whether its orgs were run under another name" in listed
     assert next_of(status)[0] == f"hamr show {run}"
     assert all(
         "--override renamed=" in step
