@@ -58,6 +58,12 @@ def test_law_10_a_refusal_lists_its_guards_with_their_flags_and_sends_nothing(la
     assert lab.writes() == 0
     done = lab.run("run", "sim", "--to", "ACTIVE", "--override", "settled=asked bob", "--yes", code=0).stdout
     assert "on both orgs\n\nDid not pass, and did not stop it\n" in done
+    assert "was not needed" not in done
+
+
+def test_law_10_an_override_of_a_guard_that_passes_is_noted_though_nobody_was_asked(lab: Lab) -> None:
+    ran = ("run", "sim", "--to", "ACTIVE", "--yes", "--override", "settled=we looked")
+    assert "\n  override      settled was not needed\n" in lab.run(*ran, code=0).stdout
 
 
 @pytest.mark.parametrize("guard", ["linked", "fresh"])
