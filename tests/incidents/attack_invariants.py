@@ -472,11 +472,11 @@ def _follow(
         case "write.confirmed":
             number: Any = data["attempt"]
             attempts.pop((record.run, number), None)
-        case "change.seen" if data["change"] == "LATE":
-            # By who wrote it in truth: a server may show a stamp in lower case, or cut short.
-            came = {author for _, seen in records_in(data["record"]) for author in wrote[seen]}
+        case "situation.read":
+            # By who wrote it in truth: a server may show a stamp in lower case, or cut short. A POST comes once.
+            came = {author for _, seen in records_in(data["readings"]) for author in wrote[seen]}
             for key in [key for key, each in attempts.items() if each.stamp in came]:
-                del attempts[key]  # it came, and was put right
+                del attempts[key]  # whatever stands over it by now, or was put right
         case _:
             pass
 
