@@ -193,22 +193,6 @@ def test_a_run_is_not_resumed_on_other_orgs(lab: Lab) -> None:
     assert lab.posts() == before
 
 
-def test_law_09_an_emergency_leaves_a_debt_that_resume_pays(lab: Lab) -> None:
-    lab.do(lambda: lab.sim.set_dark(P, True))
-    result = lab.run(
-        "run", "sim", "--to", "ACTIVE", "--emergency", "--reason", "us1 is down", "--yes", code=8
-    )
-    assert "DONE, BUT OWING" in result.stdout
-    lab.do(lambda: lab.sim.set_dark(P, False))
-    assert lab.statuses() == (PASSIVE, ACTIVE)
-    refused = lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=3)
-    assert "hamr resume sim" in refused.stderr
-    before = lab.writes()
-    lab.run("resume", "sim", "--yes", code=0)
-    assert lab.writes() == before + 1
-    assert lab.statuses() == (ACTIVE, ACTIVE)
-
-
 def test_a_diverged_pair_is_adopted(lab: Lab) -> None:
     lab.do(lambda: lab.sim.foreign_write(P, Status.RECOVERY, "bob@example.com"))
     assert lab.json("status", "sim")["phase"] == "diverged"

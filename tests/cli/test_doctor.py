@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Role
 from orchestrator.simulator import Fault, ServerError
-from tests.steps import next_of
 
 from .lab import Lab
 
@@ -29,14 +26,6 @@ def checks(document: Any, name: str) -> list[tuple[str | None, str | None, str |
         for check in pair["checks"]
         if check["check"] == name
     ]
-
-
-def test_law_02_doctor_sends_nothing_but_gets_and_leaves_no_journal(lab: Lab) -> None:
-    for arguments in (("doctor",), ("doctor", "sim", "--json"), ("doctor", "--nagios"), ("doctor", "-v")):
-        lab.run(*arguments, code=0)
-    assert lab.sim.requests
-    assert {request.method for request in lab.sim.requests} == {"GET"}
-    assert not list(lab.folder.glob("journal.db*"))
 
 
 def test_a_pair_that_is_ready_is_said_to_be_in_a_few_lines(lab: Lab) -> None:
@@ -54,27 +43,6 @@ def test_verbose_says_in_full_what_is_well(lab: Lab) -> None:
     short, full = (lab.run("doctor", "sim", *more, code=0).stdout for more in ((), ("--verbose",)))
     assert "Nobody holds the pair." in full
     assert "Nobody holds the pair." not in short
-
-
-def test_a_dead_region_is_critical_and_the_emergency_column_is_judged_all_the_same(lab: Lab) -> None:
-    lab.do(lambda: lab.sim.set_dark(P, True))
-    document = lab.json("doctor", "sim", code=2)
-    assert (document["level"], document["exit_code"]) == ("critical", 2)
-    assert (document["pairs"][0]["planned"], document["pairs"][0]["emergency"]) == ("critical", "ok")
-    assert checks(document, "HAMR record") == [("primary", "critical", None), ("secondary", "ok", "ok")]
-    page = lab.run("doctor", "sim", code=2).stdout
-    assert page.startswith("HAMR CRITICAL - sim: planned run CRITICAL, emergency OK (")
-    assert "\n  hamr status sim\n" in page
-
-
-def test_a_region_that_takes_connections_and_says_nothing_is_told_within_the_deadline(lab: Lab) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        port = deaf.getsockname()[1]
-        lab.edit("pairs.yaml", lab.sim.primary.url, f"http://127.0.0.1:{port}")
-        lab.edit("quick.yaml", "read: 2s", "read: 100ms")
-        document = lab.json("doctor", code=2)
-    assert document["pairs"][0]["emergency"] == "ok"
-    assert document["pairs"][0]["seconds"] < 20
 
 
 @pytest.mark.parametrize(("level", "code"), [("warning", 1), ("unknown", 3)])
@@ -169,14 +137,6 @@ def test_a_journal_in_a_place_that_cannot_be_written_is_critical(lab: Lab) -> No
     (lab.folder / "file").write_text("")
     document = lab.json("doctor", "sim", "--journal", str(lab.folder / "file" / "j.db"), code=2)
     assert checks(document, "writable") == [(None, "critical", "critical")]
-
-
-def test_what_is_owed_is_told_with_the_command_that_settles_it(lab: Lab) -> None:
-    lab.left_owing()
-    document = lab.json("doctor", "sim", code=2)
-    assert checks(document, "owed") == [(None, "critical", "warning")]
-    assert "hamr resume sim" in next_of(document)
-    assert lab.statuses() == (Status.PASSIVE, Status.ACTIVE)
 
 
 def test_no_key_is_shown(lab: Lab) -> None:
@@ -323,17 +283,3 @@ def test_a_journal_that_may_only_be_read_is_critical(lab: Lab) -> None:
     lab.journal.chmod(0o400)
     document = lab.json("doctor", "sim", code=2)
     assert document["pairs"][0]["planned"] == "critical"
-
-
-def test_a_team_of_pairs_is_a_table_with_the_ones_that_are_not_ready_first(lab: Lab, tmp_path: Path) -> None:
-    pairs = lab.folder / "pairs.yaml"
-    text = pairs.read_text()
-    entry = text.split("pairs:\n", 1)[1]
-    pairs.write_text(
-        text + entry.replace("  sim:\n", "  zulu:\n", 1).replace("-000000000000", "-000000000001")
-    )
-    lab.run("doctor", "sim", "--record", code=0)
-    lines = lines_of(lab)
-    assert lines[0].startswith("1 of 2 pairs ready, ")
-    assert [line.split()[0] for line in lines[3:5]] == ["zulu", "sim"]
-    assert all(len(line) <= 80 for line in lines)

@@ -21,11 +21,11 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.run import acknowledge, apply, resume, start
+from orchestrator.operations.run import apply, resume, start
 from orchestrator.operations.status import read_status
 from orchestrator.report.outcomes import not_passed
 from orchestrator.report.run_fold import report_of
-from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig, Throttle
+from orchestrator.simulator import AnswerLost, Fault, ServerError, Silence, SimulatorConfig
 from tests.steps import typed
 
 from .pairs import On, exits, quick_playbook, simulated
@@ -75,12 +75,6 @@ async def test_law_05_a_lost_answer_is_found_by_reading_and_not_sent_again(
         assert len(bench.posts()) == 4
 
 
-async def test_a_throttled_write_waits_as_told_and_goes_on(tmp_path: Path) -> None:
-    faults = [Fault(Throttle(reset=0), method="POST", role=Role.PRIMARY)]
-    async with simulated(tmp_path, faults=faults) as bench:
-        exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)
-
-
 async def test_absent_orgs_are_enrolled_from_the_inventory(tmp_path: Path) -> None:
     config = SimulatorConfig(status=Both(Status.ABSENT, Status.ABSENT))
     async with simulated(tmp_path, config, playbook=load_playbook("onboarding")) as bench:
@@ -128,28 +122,6 @@ async def test_law_09_an_emergency_that_was_refused_binds_no_later_resume(tmp_pa
         assert (again.mode, again.exit_code) == (Mode.PLANNED, ExitCode.DONE), again.ending
 
 
-async def test_law_03_a_foreign_write_between_plan_and_run_stops_it(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        plan = await make_plan(bench.session, TO_ACTIVE)
-        bench.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "bob@example.com")
-        result = exits(await apply(bench.session, plan), ExitCode.MOVED)
-        assert "bob@example.com" in result.ending.message
-        assert bench.posts() == []
-
-
-async def test_law_02_a_plan_sends_nothing_but_gets(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        plan = await make_plan(bench.session, TO_ACTIVE)
-        await read_status(bench.session)
-        assert {request.method for request in bench.sim.requests} == {"GET"}
-        assert [write.status for write in plan.writes] == [
-            Status.FAILOVER,
-            Status.FAILOVER,
-            Status.ACTIVE,
-            Status.ACTIVE,
-        ]
-
-
 async def test_law_01_a_saved_plan_is_what_its_run_sends_to_the_byte(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         plan = restore(Plan, plain(await make_plan(bench.session, TO_ACTIVE)))
@@ -157,38 +129,6 @@ async def test_law_01_a_saved_plan_is_what_its_run_sends_to_the_byte(tmp_path: P
         posts = [request for request in bench.sim.requests if request.method == "POST"]
         sent = [request.body for request in posts if request.path == "/api/v2/hamr"]
         assert sent == [write.request.body for write in plan.writes]
-
-
-async def test_law_12_a_second_run_is_told_who_holds_the_pair(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        lock = take_lock(bench.session, bench.session.new_run(), take_over=False)
-        other = bench.other_session()
-        with pytest.raises(Locked, match="alice on"):
-            await start(other, TO_ACTIVE)
-        assert bench.posts() == []
-        lock.release()
-
-
-async def test_law_12_alone_refuses_beside_a_run_of_another_journal(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        await start(bench.session, TO_ACTIVE)
-        other = bench.other_session(journal="elsewhere.db")
-        result = await start(other, HOME)
-        assert result.exit_code is ExitCode.REFUSED
-        assert [verdict.guard for verdict in result.refused_by] == ["alone"]
-
-
-async def test_law_13_cooling_down_asks_by_name_and_ends_when_acknowledged(tmp_path: Path) -> None:
-    playbook = replace(quick_playbook(), cool_down=timedelta(minutes=10))
-    async with simulated(tmp_path, playbook=playbook) as bench:
-        await start(bench.session, TO_ACTIVE)
-        with pytest.raises(Refused, match="cool_down") as refused:
-            await start(bench.session, HOME)
-        assert typed(refused.value.next_steps)[0].startswith("hamr ack ")
-        run = bench.session.history().runs[max(bench.session.history().runs)]
-        acknowledge(bench.session, run, "drill is over")
-        result = await start(bench.session, HOME)
-        assert result.ending.end is End.DONE, result.ending
 
 
 async def test_law_13_cooling_down_never_holds_up_an_emergency(tmp_path: Path) -> None:

@@ -157,20 +157,6 @@ async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_
         assert after.finished.exit_code == 0
 
 
-async def test_law_07_an_emergency_that_stopped_in_its_own_journal_is_taken_up_there_and_merged_after(
-    tmp_path: Path, server: Cluster, team: Address
-) -> None:
-    async with on_a_team(tmp_path, team) as (bench, session):
-        controls = RunControl()
-        controls.watchers = (Stopping(lambda: server.end(signal.SIGQUIT), controls),)
-        result = exits(await start(session, EMERGENCY, controls=controls), ExitCode.INTERRUPTED)
-        await finished_in_its_own_journal(session, result.run, tmp_path / "emergency.db")
-        server.start()
-        assert brought_in(team, tmp_path / "emergency.db")[0] > 0
-        assert not history_of(team, bench).runs[result.run].open
-        assert bench.posts().count("secondary 4 applied") == 1
-
-
 async def test_law_09_resume_of_an_emergency_leaves_a_journal_whose_server_dies_before_its_first_reads(
     tmp_path: Path, server: Cluster, team: Address
 ) -> None:
@@ -221,25 +207,6 @@ async def test_law_09_a_resumed_emergency_takes_the_run_along_when_it_leaves_the
         assert brought_in(team, tmp_path / "emergency.db")[1] > 0
         assert not history_of(team, bench).runs[stopped.run].open
         assert bench.posts().count("secondary 4 applied") == 1
-
-
-async def test_law_09_an_emergency_begins_in_its_own_journal_where_the_server_goes_before_its_lock(
-    tmp_path: Path, server: Cluster, team: Address
-) -> None:
-    async with on_a_team(tmp_path, team) as (_, session):
-        server.end(signal.SIGQUIT)
-        exits(await start(session, EMERGENCY), ExitCode.DONE)
-        assert session.store.place == str(tmp_path / "emergency.db")
-
-
-async def test_law_09_a_planned_run_is_not_moved(tmp_path: Path, server: Cluster, team: Address) -> None:
-    async with on_a_team(tmp_path, team) as (bench, session):
-        session.refuge = None
-        server.end(signal.SIGQUIT)
-        with pytest.raises(JournalUnavailable, match="can't be reached"):
-            await start(session, RunRequest("sim", Status.ACTIVE))
-        assert bench.posts() == []
-        assert not (tmp_path / "emergency.db").exists()
 
 
 @pytest.mark.parametrize("how", ["stopped", "swallows"])

@@ -103,29 +103,6 @@ def test_nagios_gets_round_trips_in_seconds_and_no_other_pipe() -> None:
     assert nagios_line([silent]) == first_line([silent])
 
 
-def test_what_is_well_is_summed_up_and_what_is_not_is_said_in_full() -> None:
-    page = lines(
-        doctor_page([readiness(KEY, check("link", OK, OK, brief="linked"), CLOCK)], everything=False)
-    )
-    assert page == [
-        "HAMR CRITICAL - payments: planned run CRITICAL, emergency OK (primary API key,",
-        "primary clock)",
-        "",
-        "Pair payments, 2026-05-28 16:40:00 UTC, in 0.3 s",
-        "",
-        "                        PLANNED    EMERGENCY",
-        "Keys                    CRITICAL   ok         0 of 1 fine",
-        "  primary API key       CRITICAL   ok",
-        "      What API key found.",
-        "Orgs                    WARNING    ok         1 of 2 fine: linked",
-        "  primary clock         WARNING    -",
-        "      The clocks differ.",
-        "",
-        "Next",
-        "  export API=…",
-    ]
-
-
 def test_everything_is_said_where_that_is_wanted_the_worst_first() -> None:
     page = lines(doctor_page([readiness(check("link", OK, OK), CLOCK)], everything=True))
     assert page[-4:] == [

@@ -10,7 +10,6 @@ from orchestrator.errors import (
     ExitCode,
     HamrError,
     Interrupted,
-    KeyUnavailable,
     Locked,
     OutcomeUnknown,
     Problem,
@@ -41,18 +40,6 @@ def test_an_error_says_what_happened_what_was_sent_and_what_to_type() -> None:
 
 def test_what_the_title_says_is_not_said_again() -> None:
     assert lines(error_page(Interrupted("Interrupted.")))[:2] == ["Interrupted.", ""]
-
-
-def test_the_org_is_named() -> None:
-    error = KeyUnavailable("environment variable API is not set", org="Payments (primary)")
-    assert lines(error_page(error)) == [
-        "A key cannot be had.",
-        "  environment variable API is not set",
-        "",
-        "  org           Payments (primary)",
-        "  sent          Nothing was sent.",
-        "  exit code     2: bad usage, or a bad file",
-    ]
 
 
 def test_an_outcome_that_is_unknown_never_says_that_nothing_was_sent() -> None:

@@ -27,7 +27,6 @@ from .scenes import (
     NOW,
     PAIR,
     RUN,
-    UNSEEN,
     UNSETTLED,
     P,
     S,
@@ -64,14 +63,6 @@ def test_progress_says_when_what_and_which_org(event: Event, said: str) -> None:
 )
 def test_a_look_between_two_writes_is_not_worth_a_line(purpose: str) -> None:
     assert progress_line(SituationRead(purpose, Both(reading(P), reading(S))), PAIR, 1.0) is None
-
-
-def test_law_10_refusal_lists_every_guard_with_its_flag() -> None:
-    shown = lines(result_page(refused(UNSETTLED, UNSEEN)))
-    flags = [text.strip() for text in shown if "--override" in text]
-    assert flags == [
-        f"To go on all the same: --override {each}=REASON" for each in ("settled", "both_answer")
-    ]
 
 
 def test_law_10_what_can_not_be_overridden_gets_no_flag() -> None:

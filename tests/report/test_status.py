@@ -91,49 +91,11 @@ def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because
     assert reasons == ([] if because is None else [f"  because       {because}"])
 
 
-def test_a_key_that_cannot_be_had_is_no_denial_and_its_file_is_shown_to_the_end() -> None:
-    why = (
-        "The application key of Payments (primary) cannot be used: "
-        "file /etc/hamr/keys/of/this/very/long/path/payments/app.key cannot be read (No such file or directory)."
-    )
-    keyless = reading(P, Hampered(why, "set what is missing", Trouble.KEYS))
-    identities = Both(Identity(P, None, why), Identity(S, UUIDS.secondary))
-    shown = page(replace(standing(), readings=Both(keyless, reading(S)), identities=identities))
-    assert shown[5].startswith("  status        not asked: a key cannot be had  ")
-    assert shown[6:11] == [
-        "  because       The application key of Payments",
-        "                (primary) cannot be used: file",
-        "                /etc/hamr/keys/of/this/very/long/path/pa",
-        "                yments/app.key cannot be read (No such",
-        "                file or directory).",
-    ]
-    assert "  keys          not told, for the same reason             this org's" in shown
-
-
-def test_keys_of_another_org_are_shouted_and_keys_that_could_not_be_checked_say_why() -> None:
-    identities = Both(Identity(P, UUIDS.secondary), Identity(S, None, "timed out"))
-    shown = page(replace(standing(), identities=identities))
-    at = next(number for number, text in enumerate(shown) if text.startswith("  keys"))
-    assert shown[at : at + 2] == [
-        "  keys          ANOTHER ORG'S:                            not told: timed out",
-        "                7c9e6679-7425-40de-944b-e07fc1f90ae7",
-    ]
-
-
 def test_the_case_of_a_uuid_does_not_matter() -> None:
     identities = Both(Identity(P, UUIDS.primary.upper()), Identity(S, UUIDS.secondary))
     assert "  keys          this org's                                this org's" in page(
         replace(standing(), identities=identities)
     )
-
-
-def test_what_an_org_is_owed_that_shows_it_by_now_is_only_to_be_settled() -> None:
-    shown = page(replace(standing(), owed=Owed(P, Status.ACTIVE, RUN, YESTERDAY)))
-    at = shown.index("Left to do") + 1
-    assert shown[at : at + 2] == [
-        "  [ ] Settle what Payments (primary) was owed since 2026-05-27 09:30:00 UTC (run",
-        "      20260528-163000-k3f9): ACTIVE. Both orgs show the same by now.",
-    ]
 
 
 def test_law_15_what_is_owed_is_settled_by_what_settles_the_run_that_owes_it() -> None:
