@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.attack import laws
-from tests.attack.hamr import PLAIN, Hamr, Running
+from tests.attack.hamr import PLAIN, Hamr
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
@@ -153,26 +152,6 @@ def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_o
 def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[int, int]) -> None:
     anna.accepted = (pair.stranger("primary", stands[0]), pair.stranger("secondary", stands[1]))
     anna.follow(anna.status(), [(n, n) for n in range(2, 6)])
-
-
-@pytest.mark.sample(1)
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-def test_a_run_that_is_interrupted_says_so_and_is_led_on(
-    pair: Pair, anna: Hamr, blow: signal.Signals
-) -> None:
-    running: list[Running] = []
-
-    def hit() -> None:
-        pair.wait_for(lambda: bool(running))
-        running[0].kill(blow)
-        time.sleep(0.2)
-
-    pair.on("POST", Answer(before=hit), n=2)
-    running.append(anna.start_run("ACTIVE"))
-    ended = running[0].wait()
-    assert ended.code == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[blow.name], f"{ended}\n{pair.tell()}"
-    assert pair.count("posted") == 2
-    anna.follow(ended, [AWAY], fine=(0,))
 
 
 def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ever(tmp_path: Path) -> None:
