@@ -28,12 +28,6 @@ def test_the_code_of_a_run_that_a_stranger_stopped_is_4_whatever_becomes_of_its_
     assert ended.code == 4, f"{ended}\n{pair.tell()}"
 
 
-def test_a_full_disk_under_the_journal_sends_nothing(pair: Pair, anna: Hamr) -> None:
-    anna.env["HAMR_JOURNAL"] = "/dev/full"
-    anna.run("ACTIVE", code=1)
-    assert pair.count("posted") == 0
-
-
 def test_a_limit_on_the_size_of_files_in_the_middle_of_a_run_stops_it_with_a_code_that_can_be_resumed(
     pair: Pair, anna: Hamr
 ) -> None:

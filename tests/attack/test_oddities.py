@@ -22,7 +22,6 @@ from tests.attack.region import (
     RECOVERY,
     YEAR_ONE,
     Answer,
-    Asked,
     Pair,
     Record,
 )
@@ -73,24 +72,6 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(pair: Pai
     ended = anna.run("ACTIVE")
     laws.done_means_there(pair, ended, "ACTIVE")
     anna.follow(ended, [AWAY, HOME])
-
-
-def test_verbs_that_promise_to_look_send_nothing_but_gets(pair: Pair, anna: Hamr) -> None:
-    asked: list[Asked] = []
-
-    def note(each: Asked) -> None:
-        asked.append(each)
-
-    pair.rules.append(note)
-    for command in (
-        ("status", PAIR),
-        ("plan", PAIR, "--to", "ACTIVE", "--curl"),
-        ("doctor", PAIR),
-        ("check",),
-    ):
-        anna(*command)
-    assert asked
-    assert {each.method for each in asked} == {"GET"}
 
 
 @pytest.mark.sample(1)
@@ -241,18 +222,6 @@ def test_many_who_look_at_once_do_not_disturb_a_run(pair: Pair, anna: Hamr) -> N
     for each in running:
         assert each.wait().code in ({0, 7} if " status " in each.command else {0}), each.command
     assert (ended.code, pair.stands) == (0, AWAY), f"{ended}\n{pair.tell()}"
-
-
-def test_two_pairs_in_one_journal_at_once_are_two_runs(pair: Pair, anna: Hamr, tmp_path: Path) -> None:
-    with Pair() as second:
-        other = Hamr(second, tmp_path, "carol", journal=anna.journal)
-        text = other.inventory.read_text().replace(f"  {PAIR}:", "  other:")
-        other.inventory.write_text(text)
-        both = [anna.start_run("ACTIVE"), other.start("run", "other", "--to", "ACTIVE", "--yes")]
-        ends = [each.wait() for each in both]
-        assert [each.code for each in ends] == [0, 0], "\n".join(str(each) for each in ends)
-        assert (pair.stands, second.stands) == (AWAY, AWAY)
-        laws.hold(anna)
 
 
 def test_an_emergency_is_not_held_up_by_a_handshake_that_never_ends(tmp_path: Path) -> None:

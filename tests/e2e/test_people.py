@@ -14,10 +14,9 @@ from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
 from orchestrator.model.guard import Command, Compared, Guard, IfUnknown, Probe, Window
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, Question, Reply
-from orchestrator.model.run import End, RunRequest
+from orchestrator.model.run import RunRequest
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.operations.locking import Lock, take_lock
 from orchestrator.operations.run import resume, start
 from tests.playbooks import changed
 from tests.steps import typed
@@ -88,52 +87,6 @@ async def test_law_12_another_run_that_took_the_pair_meanwhile_stops_this_one(tm
         assert not result.resumable
         assert not [step for step in typed(result.ending.next_steps) if "hamr resume" in step]
         assert [post.split()[1] for post in bench.posts()] == ["3", "3", "2", "2"]
-
-
-async def test_law_12_a_pair_that_is_held_by_somebody_else_after_the_question_stops_the_run(
-    tmp_path: Path,
-) -> None:
-    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
-        other = bench.other_session()
-        locks: list[Lock] = []
-
-        async def answer(_question: Question) -> Reply:
-            locks.append(take_lock(other, "20261122-030000-othr", take_over=False))
-            return Reply(yes=True)
-
-        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
-        assert "pair sim is locked by bob" in result.ending.message
-        assert [post.split()[1] for post in bench.posts()] == ["3", "3"]
-        holder = bench.session.store.holder("sim")
-        assert holder is not None
-        assert holder.lock == locks[0].lock
-        locks[0].release()
-
-
-async def test_law_12_somebody_who_took_the_run_itself_up_meanwhile_is_left_to_finish_it(
-    tmp_path: Path,
-) -> None:
-    """What this process knows of the run is old then: it sends nothing, and does not say how the run ended."""
-    async with simulated(tmp_path, playbook=with_button("activate")) as bench:
-        other = bench.other_session()
-        other.playbook = bench.session.playbook
-
-        async def done(_question: Question) -> Reply:
-            return Reply(yes=True)
-
-        async def answer(_question: Question) -> Reply:
-            exits(await resume(other, other.history().open_run, controls=asked(done)), ExitCode.DONE)
-            return Reply(yes=True)
-
-        result = exits(await start(bench.session, REQUEST, controls=asked(answer)), ExitCode.INCOMPLETE)
-        assert f"took run {result.run} up while it waited for an answer here" in result.ending.message
-        assert not result.resumable
-        assert typed(result.ending.next_steps) == (f"hamr show {result.run}", "hamr status sim")
-        assert [post.split()[1] for post in bench.posts()] == ["3", "3", "4", "4"]
-        run = bench.session.history().runs[result.run]
-        assert run.finished is not None
-        assert (run.finished.ending.end, run.open) == (End.DONE, False)
-        assert bench.session.store.holder("sim") is None
 
 
 async def test_a_resumed_run_takes_the_place_of_other_open_ones_as_a_new_one_does(tmp_path: Path) -> None:
