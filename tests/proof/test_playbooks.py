@@ -17,6 +17,7 @@ from orchestrator.report.layout import plain_text
 from orchestrator.report.proof import moment_words, progress_line, proof_code, proof_page, shortened
 
 from .broken import BROKEN, GOOD
+from .test_pruning import TWO_STOPS
 
 OUT = Route(Status.PASSIVE, Status.ACTIVE)
 
@@ -111,8 +112,8 @@ def test_a_budget_that_ends_before_the_end_proves_nothing() -> None:
 
 def test_two_processes_find_what_one_finds_and_both_tell_how_far_they_are() -> None:
     """Nothing breaks where nothing is taken out of the engine (`test_laws.py`)."""
-    playbook = parse_playbook(GOOD, "good.yaml")
-    routes = chosen_routes(playbook, (Status.ACTIVE,), mirrors=False)
+    playbook = parse_playbook(TWO_STOPS, "two-stops.yaml")
+    routes = chosen_routes(playbook, (Status.FAILOVER,), mirrors=False)
     found = []
     for workers in (1, 2):
         told: list[tuple[int, Explored]] = []
