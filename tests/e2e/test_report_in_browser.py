@@ -24,6 +24,17 @@ REPORTS = {
     "drill": drill(),
 }
 
+BY_DAY = {"hostile drill", "owing", "drill"}
+"""Every part that a page may have stands on one of these; the others are opened by night."""
+
+
+def pages(*names: str) -> pytest.MarkDecorator:
+    """The reports of these names, one after the other."""
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=() if name in BY_DAY else pytest.mark.nightly) for name in names]
+    )
+
+
 CONTRAST = """
 (() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -79,7 +90,7 @@ def test_this_browser_would_notice(chrome: Browser, tmp_path: Path) -> None:
     assert [text for text, _, _ in chrome.evaluate(CONTRAST)["poor"]] == ["pale"]
 
 
-@pytest.mark.parametrize("name", [name for name in REPORTS if "hostile" in name])
+@pages(*(name for name in REPORTS if "hostile" in name))
 def test_hostile_text_runs_nothing_loads_nothing_and_is_shown_as_text(
     chrome: Browser, folder: Path, name: str
 ) -> None:
@@ -108,7 +119,7 @@ def test_hostile_text_runs_nothing_loads_nothing_and_is_shown_as_text(
     assert chrome.evaluate("getComputedStyle(document.body).display") == "block"
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pages(*REPORTS)
 def test_a_phone_shows_it_without_scrolling_sideways(chrome: Browser, folder: Path, name: str) -> None:
     chrome.look(width=360)
     chrome.open(folder / f"{name}.html")
@@ -118,7 +129,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(chrome: Browser, folder: Pa
     assert chrome.evaluate("getComputedStyle(document.querySelector('svg.wide')).display") == "none"
 
 
-@pytest.mark.parametrize("name", ["whole", "owing", "drill"])
+@pages("whole", "owing", "drill")
 @pytest.mark.parametrize(("dark", "media"), [(False, "screen"), (True, "screen"), (True, "print")])
 def test_every_text_can_be_told_from_what_is_behind_it(
     chrome: Browser, folder: Path, name: str, dark: bool, media: str
@@ -130,7 +141,7 @@ def test_every_text_can_be_told_from_what_is_behind_it(
     assert found["poor"] == []
 
 
-@pytest.mark.parametrize("name", ["whole", "owing", "drill"])
+@pages("whole", "owing", "drill")
 def test_what_a_screen_reader_meets_has_a_name(chrome: Browser, folder: Path, name: str) -> None:
     chrome.look(width=1000)
     chrome.open(folder / f"{name}.html")
