@@ -19,7 +19,6 @@ from orchestrator.model.reading import (
     NotSent,
     Present,
     Rejected,
-    Throttled,
     Trouble,
     Unreachable,
     Unreadable,
@@ -197,14 +196,6 @@ async def test_a_refusal_is_a_refusal_even_if_its_words_are_cut_off() -> None:
     cut = says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\n{", on=False)
     async with raw_server(cut) as server, world(server) as orgs:
         assert isinstance(await orgs.write(draft()), Rejected)
-
-
-async def test_throttling_is_told_with_its_header() -> None:
-    throttled = says(http("429 Too Many Requests", b'{"errors": ["Slow"]}', "X-RATELIMIT-RESET: 4"))
-    async with raw_server(throttled) as server, world(server) as orgs:
-        answer = await orgs.write(draft())
-    assert isinstance(answer, Throttled)
-    assert answer.retry_after == 4.0
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
