@@ -87,6 +87,13 @@ def test_a_saved_plan_names_what_applies_it_unless_it_would_be_refused() -> None
     assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr status payments"
 
 
+def test_a_plan_that_is_refused_says_how_it_would_go_on_and_not_that_it_can_be_applied() -> None:
+    refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
+    shown = lines(plan_page_of(plan(refused)))
+    assert "If what refuses is overridden, and nothing goes wrong" in shown
+    assert not any("can be applied" in text for text in shown)
+
+
 def test_what_can_not_be_overridden_says_so_and_offers_no_command_that_would() -> None:
     shown = lines(
         plan_page_of(
