@@ -154,6 +154,29 @@ def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[
     anna.follow(anna.status(), [(n, n) for n in range(2, 6)])
 
 
+@pytest.mark.nightly
+def test_an_emergency_asked_for_over_the_lock_of_a_killed_run_is_led_on_as_an_emergency(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=2)
+    pair.primary.down = True
+    ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
+    anna.follow(ended, [(FAILOVER, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+
+
+@pytest.mark.nightly
+def test_an_org_that_answers_reads_and_fails_every_write_is_not_a_resume_for_ever(
+    pair: Pair, anna: Hamr
+) -> None:
+    failing = Answer(503, apply=False)
+    pair.rules.append(lambda asked: failing if (asked.method, asked.role) == ("POST", "primary") else None)
+    anna.follow(anna.run("ACTIVE"), [(PASSIVE, ACTIVE)], turns=3, fine=(0, 8))
+    pair.rules.clear()
+    anna.follow(anna.status(), [AWAY], fine=(0,))
+
+
 def test_our_write_that_comes_over_a_stranger_on_a_mirror_is_not_a_resume_for_ever(tmp_path: Path) -> None:
     with Pair(mirror=0.0, mirrors="auto") as pair:
         anna = Hamr(pair, tmp_path)
