@@ -131,15 +131,6 @@ def test_a_key_that_cannot_be_used(lab: Lab, verb: str, spoil: Callable[[Path], 
     assert "canary" not in text
 
 
-def test_a_journal_of_a_newer_version(lab: Lab) -> None:
-    lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=0)
-    with sqlite3.connect(lab.journal) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    for verb in (("run", "sim", "--to", "ACTIVE", "--yes"), ("runs",), ("status", "sim")):
-        assert "newer hamr" in said(lab, *verb, code=1)
-
-
 def test_a_journal_that_was_cut_short(lab: Lab) -> None:
     lab.run("run", "sim", "--to", "PASSIVE", "--yes", code=0)
     lab.journal.write_bytes(lab.journal.read_bytes()[:5000])
@@ -147,12 +138,6 @@ def test_a_journal_that_was_cut_short(lab: Lab) -> None:
         assert "damaged" in said(lab, *verb, code=9)
     text = said(lab, "audit", "verify", code=9)
     assert "Next hamr audit verify --journal FILE" in text, "of this one it would say the same again"
-
-
-def test_a_journal_that_is_something_else(lab: Lab) -> None:
-    lab.journal.write_text("these are my notes, and a good many of them\n" * 100)
-    assert "is no journal" in said(lab, "run", "sim", "--to", "ACTIVE", "--yes", code=9)
-    assert lab.journal.read_text().startswith("these are my notes")
 
 
 def test_a_journal_in_a_place_that_cannot_be_written(lab: Lab) -> None:
