@@ -11,7 +11,6 @@ from orchestrator.model import events, next_step
 from orchestrator.model.guard import Approved, IfUnknown, Outcome, Verdict
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Asks, Playbook, Question, Transition
-from orchestrator.model.reading import Unreachable
 from orchestrator.model.run import Approvable, Approval, Mode
 from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Both, Role
@@ -303,9 +302,9 @@ class GuardEvaluator(Struct):
         return waits_for(Decision(seen), self.run.playbook) if seen else before
 
     def _blind(self, verdict: Verdict) -> bool:
-        """Whether all that it lacks is an org that did not answer the last look."""
+        """Whether all that it lacks is an org of which the last look saw nothing."""
         org = verdict.blind if verdict.outcome is Outcome.UNKNOWN else None
-        return org is not None and isinstance(self.reader.readings[org].sight, Unreachable)
+        return org is not None and self.reader.readings[org].reason is not None
 
     async def _pause(self, decision: Decision, left: float, seconds: float) -> None:
         """Until the next look; a person who wants the run to stop does not wait for that."""

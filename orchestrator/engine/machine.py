@@ -170,7 +170,7 @@ class TransitionExecutor(Struct):
 
     async def intend(self, transition: Transition) -> None:
         """Before the state changes: the intent. It is durable with the first hook or write; where none comes, at once."""
-        self.began, self.written = self.run.clock.monotonic(), self.run.state.attempts
+        self.began, self.written = self.run.clock.monotonic(), len(self.run.state.sent)
         if transition.name == self.run.half_done:
             self.run.may_go_on()
         else:
@@ -195,7 +195,7 @@ class TransitionExecutor(Struct):
     def arrive(self, transition: Transition) -> None:
         """After the state changed: the arrival."""
         seconds = self.run.clock.monotonic() - self.began
-        self.tell_made(transition, seconds, self.run.state.attempts - self.written)
+        self.tell_made(transition, seconds, len(self.run.state.sent) - self.written)
         self.run.half_done, self.run.taken_as_is = "", frozenset()
 
     def tell_made(self, transition: Transition, seconds: float = 0.0, writes: int = 0) -> None:

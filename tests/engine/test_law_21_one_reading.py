@@ -8,13 +8,20 @@ from typing import cast
 
 import pytest
 
-from orchestrator.model.events import ChangeSeen, TransitionIntended, WaitEnded, WriteConfirmed
+from orchestrator.model.events import (
+    ChangeSeen,
+    TransitionIntended,
+    TransitionMade,
+    WaitEnded,
+    WriteConfirmed,
+)
 from orchestrator.model.floor import Floor
 from orchestrator.model.org import Mirrors
 from orchestrator.model.protocols import Reader
 from orchestrator.model.reading import (
     Absent,
     Change,
+    Denied,
     Hampered,
     HamrRecord,
     Present,
@@ -22,6 +29,7 @@ from orchestrator.model.reading import (
     Sight,
     Trouble,
     Unreachable,
+    Unreadable,
 )
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
@@ -112,7 +120,17 @@ async def test_law_21_an_org_that_stays_silent_is_believed_after_a_few_seconds()
     assert 2 < b.clock.monotonic() - began < 10
 
 
-async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BUSY,
+        Denied("HTTP 403: Forbidden"),
+        Hampered("its name is not known", "look at this machine's network", Trouble.RESOLVER),
+        Unreadable("HTTP 200: an HTML page"),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+async def test_law_21_a_wait_counts_a_failed_look_as_not_yet(answer: Sight) -> None:
     beside = Beside()
     world = FakeWorld(beside.clock)
     world.records = {P: record(P, PASSIVE), S: record(S, PASSIVE)}
@@ -125,7 +143,7 @@ async def test_law_21_a_wait_counts_a_failed_look_as_not_yet() -> None:
         waiting = b.engine.run.state.waiting
         if role is S and waiting and len(blips) < 12:
             blips.append(b.clock.monotonic())
-            b.world.glitches[S] = [BUSY]
+            b.world.glitches[S] = [answer]
 
     b.world.before_read = blip
     await b.drive(ACTIVE, End.DONE)
@@ -291,6 +309,12 @@ async def test_law_06_a_request_whose_connection_took_too_long_is_not_sent_and_e
     ending = await b.drive(ACTIVE, End.MOVED)
     assert len(b.world.posts()) == 1
     assert ending.org is S
+
+
+async def test_law_06_a_request_that_was_not_sent_is_no_write_of_its_transition() -> None:
+    b = bench(script={S: ["late-connection"]})
+    await b.drive(ACTIVE, End.DONE)
+    assert [made.writes for made in b.notes.of(TransitionMade)] == [2, 2]
 
 
 async def test_law_06_a_write_is_told_by_when_it_has_to_leave() -> None:
