@@ -185,6 +185,7 @@ def _on_live_pair(invocation: Invocation, pair: str, goal: Status | None, asked:
     found = invocation.sources.pair(pair)
     refuse_undrillable(found)
     with invocation.session(found, writes=True) as session:
+        invocation.note_no_journal(session.store)
         if invocation.asks:
             home = supervised(home_of(session))
             check_routes(session.playbook, home, target)

@@ -70,6 +70,7 @@ def drill_live(invocation: Invocation, pairs: Sequence[Pair], goal: Status, note
     for pair in pairs:
         command = RunCommand(invocation)
         with invocation.session(pair, writes=True, playbook=playbook) as session:
+            invocation.note_no_journal(session.store)
             try:
                 work = drill(session, goal, notes=notes, controls=command.controls)
                 found[pair.name] = command.supervise(work)

@@ -112,6 +112,7 @@ def show_plan(invocation: Invocation, *, which: Selection, waves: str | None, **
 
 def _made(invocation: Invocation, crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> FleetPlan:
     console = invocation.console
+    invocation.note_no_journal(crew.store)
     console.err.passing((line(f"{counted(len(crew.prepared), 'pair')} are being read …", "dim"),))
     try:
         return supervised(plan_fleet(crew, request, waves))
