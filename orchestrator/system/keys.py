@@ -25,7 +25,7 @@ from .programs import Capture, NotStarted, run_to_end
 from .redaction import SHORTEST_SECRET, Redactor
 
 REFETCH_AFTER = 30.0
-"""Seconds between two runs of one key's command, where the org goes on denying what it printed: it may ask a person."""
+"""Seconds after which a key's command that was run again is run once more, where the org goes on denying what it prints: it may ask a person."""
 
 MOST_BYTES = 64 * 1024
 """A longer file or output is no key."""
@@ -59,7 +59,7 @@ def together(problems: Sequence[KeyUnavailable]) -> KeyUnavailable:
 
 
 class KeyRing:
-    """Fetches keys by reference, each once, and once more where an org denied it: a command's after `refetch_after` seconds at the soonest.
+    """Fetches keys by reference, each once, and once more where an org denied it: then a command's once in `refetch_after` seconds.
 
     Commands are run with the environment variables, too; the redactor learns every key.
     """
@@ -72,7 +72,7 @@ class KeyRing:
         self._refetch_after = refetch_after
         self._keys: dict[KeyReference, Secret] = {}
         self._distrusted: set[KeyReference] = set()
-        self._fetched_at: dict[KeyReference, float] = {}
+        self._fetched_again_at: dict[KeyReference, float] = {}
         self._fetching: dict[KeyReference, asyncio.Task[Secret]] = {}
 
     def __repr__(self) -> str:
@@ -108,14 +108,14 @@ class KeyRing:
     def distrust(self, reference: KeyReference) -> None:
         """Have a key fetched anew when it is next needed: an org denied it, and it may have been rotated meanwhile.
 
-        A variable of our environment cannot change. A command is not run again within `refetch_after` seconds of its
-        last run.
+        A variable of our environment cannot change. A command that was run again for that is not
+        run once more within `refetch_after` seconds.
         """
         match reference:
             case EnvironmentKey():
                 return
             case CommandKey():
-                last = self._fetched_at.get(reference)
+                last = self._fetched_again_at.get(reference)
                 if last is not None and asyncio.get_running_loop().time() - last < self._refetch_after:
                     return
             case FileKey():
@@ -133,7 +133,8 @@ class KeyRing:
             done.exception()
 
     async def _fetch(self, reference: KeyReference) -> Secret:
-        self._fetched_at[reference] = asyncio.get_running_loop().time()
+        if reference in self._keys:
+            self._fetched_again_at[reference] = asyncio.get_running_loop().time()
         match reference:
             case EnvironmentKey(variable):
                 raw = self._from_environment(variable)
