@@ -256,11 +256,12 @@ def _came_of(result: RunResult) -> PairOutcome:
 
 def _ended(run: RunResult | RunHistory, end: RunResult | events.RunFinished) -> PairOutcome:
     """What came of a run, as it says itself, or as the journal has it of one that could not say so for the fleet."""
+    words = ". ".join((end.ending.message.removesuffix("."), *end.ending.late)).removesuffix(".")
     return PairOutcome(
         run.pair,
         run.run,
         int(end.exit_code),
-        end.ending.message,
+        words if end.ending.late else end.ending.message,
         end.phase,
         end.seconds,
         end.ending.next_steps,

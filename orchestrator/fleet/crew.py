@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from orchestrator import __version__
 from orchestrator.datadog.connections import SharedConnections, Sites
-from orchestrator.errors import ExitCode, JournalUnavailable, UsageError
+from orchestrator.errors import ExitCode, HamrError, JournalDamaged, JournalUnavailable, UsageError
 from orchestrator.journal.history import brought_in, in_time
 from orchestrator.model import events, next_step
 from orchestrator.model.fleet import KINDS, FleetView, fleet_of, note
-from orchestrator.model.journal import Entry, Record
+from orchestrator.model.journal import Entry, Head, Record
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import moment
@@ -104,6 +104,20 @@ class Crew:
         await self.append(fleet, events.FleetResumed(reason))
         await self.catch_up(view)
         return view
+
+    async def is_lost(self, fleet: str) -> bool:
+        """Whether nobody could go on with a fleet from the journal's file: it is damaged, or has not even its beginning."""
+
+        def first_missing() -> int | None:
+            began = self.store.records(run=fleet, pair="", kinds=(events.FleetStarted.kind,))
+            return self.store.first_missing([Head(record.seq, record.hash) for record in began])
+
+        try:
+            return await self.lead.calls(first_missing) is not None
+        except JournalDamaged:
+            return True
+        except HamrError:
+            return False
 
     async def _read_whole(self, fleet: str) -> FleetView:
         records = await self.lead.calls(lambda: _records(self.store, fleet))

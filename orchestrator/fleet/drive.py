@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.datadog.connections import SharedConnections
-from orchestrator.errors import ExitCode, HamrError, Incomplete, JournalUnavailable
+from orchestrator.errors import ExitCode, HamrError, Incomplete, JournalDamaged, JournalUnavailable
 from orchestrator.model import next_step
 from orchestrator.model.events import (
     FleetFinished,
@@ -95,6 +95,7 @@ class Drive:
 
         Raises:
             Incomplete: the journal could not be reached; what was under way has stopped.
+            JournalDamaged: nobody could take the fleet up from it, as where it was moved or deleted.
             HamrError: the journal could not be used otherwise; as above.
         """
         looking = asyncio.create_task(self._look_on())
@@ -287,9 +288,15 @@ class Drive:
         except HamrError as error:
             self._trouble = self._trouble or error
         if isinstance(self._trouble, JournalUnavailable):
+            stopped = f"{self._trouble.message} Nothing is sent without it, so what was under way has stopped"
+            if await self._crew.is_lost(self.view.fleet):
+                raise JournalDamaged(
+                    stopped,
+                    sent="What was sent is not told there any more.",
+                    next_steps=(next_step.fleet_status("--all"), next_step.verify()),
+                ) from self._trouble
             raise Incomplete(
-                f"{self._trouble.message} Nothing is sent without it, so what was under way has stopped",
-                next_steps=(next_step.fleet_resume(self.view.fleet),),
+                stopped, next_steps=(next_step.fleet_resume(self.view.fleet),)
             ) from self._trouble
         if self._trouble is not None:
             raise self._trouble

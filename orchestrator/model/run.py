@@ -222,6 +222,8 @@ class Ending(Struct, frozen=True):
     next_steps: tuple[NextStep, ...] = ()
     sent: str = ""
     """What was and was not sent."""
+    late: tuple[str, ...] = ()
+    """What was given up, and may still take effect: a sentence for each, which stands at the end of `sent`, too."""
     change: Change | None = None
     """MOVED, REFUSED: the kind of change that it stopped for."""
 

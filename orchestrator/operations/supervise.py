@@ -337,7 +337,7 @@ def with_words(active: ActiveRun, ending: Ending, phase: Phase | None) -> Ending
     late = _may_come_late(active, unknown=unknown)
     words = " ".join((_sent_words(active.state), *late))
     steps = after_a_run(_ended(active, ending, phase, late=bool(late)))
-    return replace(ending, next_steps=steps, sent=ending.sent or words)
+    return replace(ending, next_steps=steps, sent=ending.sent or words, late=late)
 
 
 def _ended(active: ActiveRun, ending: Ending, phase: Phase | None, *, late: bool) -> Ended:

@@ -85,7 +85,7 @@ def nobody_is_dark(plan: FleetPlan) -> NextStep:
     return next_step.fleet_plan(*(names if len(names) <= next_step.MANY else ("--all",)), goal=plan.goal)
 
 
-def _steps_of(pairs: Iterable[tuple[str, tuple[NextStep, ...]]], goal: Status) -> tuple[NextStep, ...]:
+def _steps_of(pairs: Iterable[tuple[str, Sequence[NextStep]]], goal: Status) -> tuple[NextStep, ...]:
     """The first step of each pair; of those that have lost an org one for all, which is how a dead region is met."""
     first = {pair: steps[0] for pair, steps in pairs if steps}
     dark = [pair for pair, step in first.items() if step.is_emergency]
@@ -245,7 +245,15 @@ def _onward(view: FleetView) -> tuple[NextStep, ...]:
     steps = _first_steps(view, (each for each in left if not _held_up(each)))
     own = (step for step in steps if step.verb != "resume" or step.options)
     go_on = going_on(view) if left else ()
-    return (*held_up, *go_on) if all(map(_held_up, left)) else (*go_on, *own, *held_up)
+    first = (*held_up, *go_on) if all(map(_held_up, left)) else (*go_on, *own, *held_up)
+    return (*first, *_looks(view))
+
+
+def _looks(view: FleetView) -> tuple[NextStep, ...]:
+    """Of those with nothing left to do: another look, where what was given up may still take effect."""
+    done = [each.outcome for each in view.members.values() if each.outcome and each.settled]
+    looks = ((each.pair, [step for step in each.next_steps[:1] if step.verb == "status"]) for each in done)
+    return _steps_of(looks, view.started.goal)
 
 
 def _first_steps(view: FleetView, members: Iterable[Member]) -> tuple[NextStep, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from contextlib import suppress
 
 import pytest
 
 from orchestrator.model.events import FleetPairEnded, FleetStarted, RunStarted
 from orchestrator.model.status import Role, Status
+from orchestrator.simulator import Fault, ServerError
 from tests.steps import next_of
 
 from .conftest import NAMES
@@ -115,6 +117,33 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     again = slow.json("fleet", "resume", found["fleet"], "--yes")
     assert again["exit_code"] == 0
     assert slow.writes() == dict.fromkeys(NAMES, 4)
+
+
+def test_a_fleet_whose_journal_is_gone_says_so_and_offers_no_resume(slow: FleetLab) -> None:
+    process = slow.start(
+        "fleet", "run", "--all", "--to", "ACTIVE", "--yes", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    slow.wait_for(lambda: slow.writes()["pay-1"] == 2)
+    (slow.folder / "journal.db").unlink()
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 9
+    assert "hamr fleet resume" not in said
+    assert "sent          What was sent is not told there any more." in said
+    assert "Next\n  hamr fleet status --all\n" in said
+
+
+def test_law_05_what_was_given_up_and_may_come_late_is_said_of_its_pair(lab: FleetLab) -> None:
+    lab.of("web-1").fault(Fault(ServerError(504), 1, Role.PRIMARY, "POST"))
+    found = lab.json("fleet", "run", "--all", "--to", "ACTIVE", "--yes")
+    assert lab.statuses() == ALL_ACTIVE
+    (late,) = (each for each in found["pairs"] if "may still take effect" in each["message"])
+    assert late["message"] == (
+        f"pair web-1 stands at ACTIVE, on both orgs. Attempt 2 of run {late['run']} (FAILOVER to Simulated Primary (primary)) "
+        "was given up, and may still take effect: look again in 15 min (hamr status web-1)"
+    )
+    assert next_of(found) == ["hamr status web-1"]
+    report = lab.run("fleet", "report", code=0).stdout
+    assert "Next\n  hamr status web-1\n      look again: what was given up may still take effect\n" in report
 
 
 def test_a_wish_to_stop_from_elsewhere_ends_each_transition_and_begins_nothing(slow: FleetLab) -> None:
