@@ -193,7 +193,9 @@ class _Shown(Struct, frozen=True):
     def seen_before(self, floor: Floor, *, again: bool) -> Comparison:
         record = self.record
         same_time = record.modified_at is not None and record.modified_at == floor.record.modified_at
-        another = not again or record.modified_by != floor.record.modified_by
+        # A stamp is used once: the very record that was seen with one is no new write of anybody's.
+        signed = Stamp.parse(record.modified_by) is not None
+        another = not again or not (signed or record.modified_by == floor.record.modified_by)
         if same_time and another and not self.known.is_ours(record.modified_by):
             # Whole seconds are no order: it may as well have been written since.
             return self.foreign()

@@ -12,6 +12,7 @@ playbooks  the shipped ones, with less patience
 scene      one machine, one pair, two regions; lives of the program on them
 operators  what people do: start, resume, run again, adopt, unlock
 incident   plays one incident from its beginning to its end
-invariants what must hold, whatever happened; firing, hook_invariants, around_invariants: of what stands around;
+invariants what must hold, whatever happened; floor_invariants: of what is old; firing, hook_invariants, around_invariants: of what
+           stands around;
            team_invariants: of a team's journal
 """

@@ -1,11 +1,8 @@
 """What must hold whatever the world does of its own accord; the third part of `invariants`.
 
-above-the-floor     no reading older than one that the journal has makes a write, a "done" or a phase        (laws 3, 4, 15)
-newest-is-newest    no reading is called older than what it is itself                                        (law 3)
 never-over-seen     no write over somebody else's record that the journal had seen, until a person says so    (law 3)
 alone-binds         no write of a new run that has first read a young stamp of a run that nobody here knows      (laws 7, 12)
 own-orgs            no write of a run to an org on which it did not begin                                      (law 10)
-done-is-so          a run that says done is right, as far as any reading could tell                            (law 4)
 leaves-in-time      no write leaves on a reading that was asked for more than five seconds before             (law 6)
 late-is-named       an attempt that was given up and may still come is named: at the end, in status, by the next run (law 5)
 ours-is-ours        no record that this very run wrote is called somebody else's                              (law 3)
@@ -30,7 +27,6 @@ from orchestrator.model.run import End, Mode, Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.keyboard import DONE, Outcome, Raised, Returned
-from orchestrator.proof.laws import is_older, shows
 from orchestrator.proof.virtual_time import EPOCH
 from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
 from tests.steps import typed
@@ -46,6 +42,7 @@ from .witness import (
     Writers,
     attempt_of,
     carried_back,
+    in_words,
     is_split,
     last_read,
     records_in,
@@ -63,112 +60,7 @@ ALONE = 540.0
 LATE = 900.0
 """Seconds for which an attempt that was given up may still turn up."""
 
-NAMED = ("lag", "older than", "revert", "went back")
-"""How a reading is called that is older than one that the journal has."""
-
-_JUDGED = frozenset({PhaseName.AGREED, PhaseName.MIDWAY, PhaseName.BEHIND, PhaseName.DIVERGED})
-"""Phases that say what both orgs show."""
-
 _UNSEEN = frozenset({PhaseName.HALF_SEEN, PhaseName.DARK, PhaseName.UNREADABLE})
-
-
-# -- old readings -----------------------------------------------------------------------------------------------
-
-
-class _Read(Struct, frozen=True):
-    """The last good reading of an org, by one process."""
-
-    note: Answered
-    below: Version | None
-    """The newer one that the journal had."""
-
-    @property
-    def words(self) -> str:
-        return f"{self.note.number} ({self.note.words}), older than what the journal had seen: {_said(self.below)}"
-
-
-def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - what was read, sent and said
-    config = played.incident.config
-    if config.no_times or (config.mirror is not None and any(config.skew)):
-        return  # nothing tells what is older
-    read: dict[Process, dict[Role, _Read]] = defaultdict(dict)
-    looks = dict(played.scene.looks)
-    outcomes = dict(played.lives)
-    alone = (
-        played.incident.mode is Mode.EMERGENCY or played.incident.switches or played.incident.attacks.turns
-    )
-    strange: dict[tuple[Role, Version], set[str]] = defaultdict(set)
-    """Which runs have stopped for it, as somebody else's: two regions' clocks do not tell what came last."""
-    for note, journals in seen_by_then(played):
-        if isinstance(note, Answered) and note.is_good_read:
-            asked = note.asked
-            newest = journals[asked.machine].newest.get(asked.role)
-            read[asked.process][asked.role] = _Read(note, _below(note, newest))
-        elif isinstance(note, Appended) and note.record.data.get("accepted"):
-            read[note.process].clear()
-        elif isinstance(note, Appended) and note.record.data.get("change") == "FOREIGN":
-            for role, seen in records_in(note.record.data.get("record")):
-                strange[role, seen].add(note.record.run)
-        elif isinstance(note, Asked) and note.posts:
-            bases = journals[note.machine].bases[note.run]
-            for role in (note.role,) if alone else Role:
-                if role in bases and strange[role, bases[role]] - {note.run}:
-                    continue  # a person was told of it, and has begun a new run with it
-                found = read[note.process].get(role)
-                if found is not None and found.below is not None:
-                    yield f"{note.number}: POST to the {note.role} on reading {found.words}"
-        elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
-            old = [found for found in read[note.process].values() if found.below is not None]
-            outcome, standing = outcomes.get(note.process), looks.get(note.process)
-            if old and isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.DONE:
-                yield f"{note.number}: {note.process.name} says done on reading {old[0].words}"
-            named = standing is not None and any(word in standing.phase.sentence for word in NAMED)
-            if old and standing is not None and standing.phase.name in _JUDGED and not named:
-                yield f"{note.number}: status says {standing.phase.label} on reading {old[0].words}"
-
-
-def newest_is_newest(played: Played) -> Iterator[str]:
-    """Where somebody else wrote, or two clocks did, something newer by its time may be known to be old.
-
-    To a journal another one's runs are somebody else: what its own mirror brings over theirs is no newer for its time (law 3). Nor is
-    what turns up on an org once a person has said in that run that it has no record: the run goes by that word.
-    """
-    config = played.incident.config
-    crossed = config.mirror is not None and any(config.skew)
-    if (
-        config.no_times
-        or crossed
-        or any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
-    ):
-        return
-    writers = Writers.of(played)
-    runs = {name: frozenset(each.run for each in records) for name, records in played.records.items()}
-    gone: set[tuple[str, Role]] = set()
-    for note, journals in seen_by_then(played):
-        if not isinstance(note, Appended):
-            continue
-        data: Any = note.record.data
-        if data.get("accepted") and data["record"] is None:
-            gone.add((note.record.run, Role[data["role"]]))
-        if data.get("change") in ("STALE", "REVERTED"):
-            for role, seen in records_in(data["record"]):
-                if (note.record.run, role) in gone:
-                    continue
-                others = journals[note.machine].versions[role] - {seen}
-                if any(writers.strange(other, runs[note.machine]) for other in others):
-                    continue
-                if seen == journals[note.machine].newest.get(role):
-                    yield f"{note.number}: {note.process.name} calls old what is the newest of the {role}: {_said(seen)}"
-
-
-def _below(note: Answered, newest: Version | None) -> Version | None:
-    """The newer version that the journal had seen; None where there was none, or where the org did go back."""
-    truth = note.asked.truth[note.asked.role]
-    if newest is None or same(note.record, truth):
-        return None
-    if note.record is None or is_older(note.record.modified_at, newest[1]):
-        return newest
-    return None
 
 
 # -- strangers ----------------------------------------------------------------------------------------------------
@@ -208,7 +100,7 @@ def never_over_seen(played: Played) -> Iterator[str]:
             continue  # a person has begun with it; or it cannot be told from ours, since an answer was lost
         if carried_back(played, truth, began.get(note.run)):
             continue  # a mirror healed it over what that run had written since
-        yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {_said(what)}"
+        yield f"{note.number}: POST of {note.run} to the {note.role}, over what this journal had seen there: {in_words(what)}"
 
 
 def alone_binds(played: Played) -> Iterator[str]:  # noqa: C901 - what is known, read, waived and sent
@@ -325,45 +217,6 @@ def _is(seen: Version, record: dict[str, Any]) -> bool:
 # -- ends ---------------------------------------------------------------------------------------------------------
 
 
-def done_is_so(played: Played) -> Iterator[str]:
-    said = {
-        (note.process, Role[str(note.record.data["role"])])
-        for note in played.tape.notes
-        if isinstance(note, Appended) and note.record.data.get("accepted")
-    }
-    known: dict[Process, dict[Role, set[Version]]] | None = None
-    for process, outcome in played.lives:
-        if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
-            continue
-        goal, last = outcome.result.goal, last_read(played.tape.notes, process)
-        for role in Role if goal is not None else ():
-            since, truth = played.scene.truths[process.name][role]
-            read = last.get(role)
-            if shows(truth) is goal or read is None or (process, role) in said:
-                continue  # a person may be wrong about what is true
-            known = _versions_by_end(played) if known is None else known
-            could_be_read = since < read.asked.at - played.incident.config.read_lag
-            shown = same(read.record, truth)
-            seen = truth is not None and version(truth) in known[process][role]
-            if could_be_read and (shown or seen):
-                yield f"{process.name} says done at {goal}, and the {role} has shown {shows(truth)} for {read.asked.at - since:.1f} s"
-
-
-def _versions_by_end(played: Played) -> dict[Process, dict[Role, set[Version]]]:
-    """What each process's journal had seen when it ended."""
-    found: dict[Process, dict[Role, set[Version]]] = defaultdict(lambda: defaultdict(set))
-    machines: dict[Process, str] = {}
-    for note, journals in seen_by_then(played):
-        if isinstance(note, Asked):
-            machines[note.process] = note.machine
-        elif isinstance(note, Happened) and note.what == "end" and note.process in machines:
-            seen = journals[machines[note.process]]
-            found[note.process] = defaultdict(
-                set, {role: set(versions) for role, versions in seen.versions.items()}
-            )
-    return found
-
-
 def leaves_in_time(played: Played) -> Iterator[str]:
     read_at: dict[tuple[Process, Role], float] = {}
     for note in played.tape.notes:
@@ -394,6 +247,7 @@ class _GivenUp(Struct):
 
 
 def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the end, status and the next run
+    """The next run is whoever starts one (law 5): a merge starts none, though it brings in that another journal's was."""
     if played.incident.attacks.restored is not None:
         return
     attempts: dict[tuple[str, int], _GivenUp] = {}
@@ -417,7 +271,7 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
         elif isinstance(note, Appended):
             _follow(note, attempts, wrote)
             last[note.process] = note.machine
-            if note.record.kind == "run.started":
+            if kind_of(note) == "run.started":
                 starts[note.process] = (note.record.run, note.at)
                 journal[note.process] = note.machine
         elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
@@ -551,7 +405,8 @@ def _moved_meanwhile(played: Played, number: int) -> bool:
     return any(not same(shown.get(role), note.record) for role, note in read.items())
 
 
-def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was asked, what was answered, and what was said
+def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - what was asked, what was answered, and what was said
+    """A connection that was not there in time is a failed reading, too: a connect error is read again as any other (law 21)."""
     good: dict[Process, set[Role]] = defaultdict(set)
     since: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     bad: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
@@ -560,7 +415,10 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901 - what was as
         if isinstance(note, Asked) and note.reads:
             asked[note.process][note.role] += 1
             since[note.process][note.role] += 1
-        if isinstance(note, Answered) and note.asked.reads:
+        elif isinstance(note, Happened) and note.what == "unconnected" and note.process is not None:
+            for count in (asked, since, bad):
+                count[note.process][Role(note.words)] += 1
+        elif isinstance(note, Answered) and note.asked.reads:
             if note.record is not None or note.absent:
                 good[note.asked.process].add(note.asked.role)
                 since[note.asked.process][note.asked.role] = 0
@@ -678,20 +536,10 @@ def _ill(played: Played) -> set[Process]:  # noqa: C901 - one branch per kind of
     return found
 
 
-def _said(seen: Version | None) -> str:
-    if seen is None:
-        return "nothing"
-    at = "no time" if seen[1] is None else f"{seen[1]:%H:%M:%S.%f}"
-    return f"{Status.of(seen[0])} by {seen[2]} at {at}"
-
-
 ATTACK_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
-    "above-the-floor": above_the_floor,
-    "newest-is-newest": newest_is_newest,
     "never-over-seen": never_over_seen,
     "alone-binds": alone_binds,
     "own-orgs": own_orgs,
-    "done-is-so": done_is_so,
     "leaves-in-time": leaves_in_time,
     "late-is-named": late_is_named,
     "ours-is-ours": ours_is_ours,

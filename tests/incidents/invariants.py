@@ -22,8 +22,8 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has fifteen more: `around_invariants`; what the world does, thirteen: `attack_invariants`; a team's
-journal, five: `team_invariants`.
+What stands around a pair has fifteen more: `around_invariants`; what the world does, ten: `attack_invariants`; what is
+old, four: `floor_invariants`; a team's journal, five: `team_invariants`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ from .around_invariants import AROUND_INVARIANTS
 from .attack_invariants import ATTACK_INVARIANTS, refused_though_taken
 from .attacks import Visits
 from .draw import NOBODY, Story
+from .floor_invariants import FLOOR_INVARIANTS
 from .incident import Played
 from .killable import Process
 from .tape import Answered, Appended, Asked, Happened, kind_of
@@ -548,13 +549,13 @@ def no_false_alarm(played: Played) -> Iterator[str]:
     if config.advances and any(isinstance(kind, ClientError | Redirect | Throttle) for kind in applied):
         return  # and the server's own move on from it has no stamp
     for process, outcome in played.lives:
-        alarmed = isinstance(outcome, Returned) and outcome.result.exit_code is ExitCode.MOVED
-        if alarmed and others_wrote(played, process):
+        if not isinstance(outcome, Returned):
             continue
-        if isinstance(outcome, Returned) and looked_old(played, process, outcome.result.ending):
-            continue
-        if isinstance(outcome, Returned) and alarmed and not began_stale(played, process):
-            yield f"{process.name}: {outcome.result.ending.message}"
+        ending, moved = outcome.result.ending, outcome.result.exit_code is ExitCode.MOVED
+        blames = "changed by somebody else" in ending.message  # that is an alarm, whatever its code
+        old = not blames and (looked_old(played, process, ending) or began_stale(played, process))
+        if (blames or moved) and not old and not others_wrote(played, process):
+            yield f"{process.name}: {ending.message}"
 
 
 def no_keys(played: Played) -> Iterator[str]:
@@ -596,6 +597,7 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "no-false-alarm": no_false_alarm,
     "no-keys": no_keys,
     **AROUND_INVARIANTS,
+    **FLOOR_INVARIANTS,
     **ATTACK_INVARIANTS,
     **TEAM_INVARIANTS,
 }
@@ -655,9 +657,7 @@ def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] |
     )
     if ended is None:
         return None
-    later = (note for note in played.tape.notes[ended:] if isinstance(note, Asked))
-    found = next(later, None)
-    return None if found is None else found.truth
+    return next((note.truth for note in played.tape.notes[ended:] if isinstance(note, Asked)), None)
 
 
 def _shown(truth: Both[HamrRecord | None]) -> dict[Role, Status | None]:

@@ -34,7 +34,7 @@ from orchestrator.situation.state import RunState
 from tests.report.scenes import result
 from tests.steps import step
 
-from .attacks import Attacks, Lagging, Restored, SlowConnection, Stumble, Visits
+from .attacks import Attacks, Follower, Lagging, Restored, SlowConnection, Stumble, Visits
 from .draw import Dark, Foreign, Incident, Life, Story
 from .test_breakages import (
     Breakage,
@@ -65,6 +65,14 @@ def _hidden_stranger(incident: Incident) -> Incident:
     lagging = (Lagging(2, Role.PRIMARY, 1, 20.0),)
     stranger = Foreign(moment, Role.PRIMARY, Status.PASSIVE, "terraform")
     return plain(incident, foreign=(stranger,), attacks=Attacks(lagging=lagging))
+
+
+def _hidden_stranger_at_the_goal(incident: Incident) -> Incident:
+    """The same after the last write."""
+    hidden = (Lagging(2, Role.PRIMARY, 1, 20.0),)
+    delay = 0.01 + (incident.seed % 8) * 0.01
+    stranger = Follower(4, delay, same_org=True, status=Status.PASSIVE, name="terraform")
+    return plain(incident, attacks=Attacks(lagging=hidden, followers=(stranger,)))
 
 
 def _slow_looks(incident: Incident) -> Incident:
@@ -98,6 +106,12 @@ def _late_and_cut_short(incident: Incident) -> Incident:
 def _stumbles(incident: Incident) -> Incident:
     role = list(Role)[incident.seed % 2]
     return plain(incident, attacks=Attacks(stumbles=(Stumble(1, role, ServerError(503), 1),)))
+
+
+def _slowly_stumbles(incident: Incident) -> Incident:
+    slow = SlowConnection(99, 6.0, reads_too=True, stranger=None)
+    aimed = _stumbles(incident)
+    return replace(aimed, attacks=replace(aimed.attacks, slow=slow))
 
 
 def _turned(incident: Incident) -> Incident:
@@ -137,6 +151,21 @@ def _mirroring(aim: Callable[[Incident], Incident]) -> Callable[[Incident], Inci
         return replace(alone, mirrors=Mirrors.YES, config=replace(alone.config, mirror=0.0))
 
     return aimed
+
+
+def _in_whole_seconds(aim: Callable[[Incident], Incident]) -> Callable[[Incident], Incident]:
+    """The same on servers that know no less."""
+
+    def aimed(incident: Incident) -> Incident:
+        found = aim(incident)
+        return replace(found, config=replace(found.config, whole_seconds=True))
+
+    return aimed
+
+
+def _lagging_at_the_goal(incident: Incident) -> Incident:
+    """Whoever comes next reads what was there before, for longer than anybody waits."""
+    return plain(incident, attacks=Attacks(lagging=(Lagging(2, Role.PRIMARY, 1, 40.0),)))
 
 
 def _restored(incident: Incident) -> Incident:
@@ -187,6 +216,22 @@ def _echoes_are_reversions(patch: Patch) -> None:
         patch,
         lambda _, found: Comparison(Change.REVERTED, found.reason) if found.change is Change.ECHO else found,
     )
+
+
+def _the_last_echo_is_a_reversion(patch: Patch) -> None:
+    """Where all of it came in one second."""
+    _compared(
+        patch,
+        lambda reading, found: (
+            Comparison(Change.REVERTED, found.reason)
+            if found.change is Change.ECHO and reading.status is Status.ACTIVE
+            else found
+        ),
+    )
+
+
+def _one_second_is_no_order(patch: Patch) -> None:
+    patch.setattr(situation_compare._Shown, "seen_before", lambda self, *_, **__: self.foreign())
 
 
 def _nobody_is_ever_elsewhere(patch: Patch) -> None:
@@ -307,6 +352,18 @@ BREAKAGES = (
         _echoes_are_reversions,
         _mirroring(killed),
     ),
+    Breakage(
+        "newest-is-newest",
+        "what a mirror brought last, in the second of what was there, is called put back",
+        _the_last_echo_is_a_reversion,
+        _in_whole_seconds(_mirroring(plain)),
+    ),
+    Breakage(
+        "old-is-nobodys",
+        "of one second, all is somebody else's",
+        _one_second_is_no_order,
+        _in_whole_seconds(_lagging_at_the_goal),
+    ),
     Breakage("alone-binds", "every stamp is known", _nobody_is_ever_elsewhere, _elsewhere),
     Breakage(
         "alone-binds", "nobody else binds a transition midway", _nobody_else_binds_midway, _midway_elsewhere
@@ -316,6 +373,7 @@ BREAKAGES = (
     Breakage(
         "done-is-so", "transitions are made without a write", _nothing_is_written_and_nobody_waits, plain
     ),
+    Breakage("done-is-so", "there is no floor", _no_floor, _hidden_stranger_at_the_goal),
     Breakage("leaves-in-time", "any reading is fresh", always_fresh, _slow_looks),
     Breakage("leaves-in-time", "a write may leave at any time", _any_time_to_leave, _slow_write),
     Breakage("late-is-named", "nothing is ever late", _nothing_is_ever_late, _late),
@@ -325,6 +383,12 @@ BREAKAGES = (
     Breakage("next-accepted", "what was offered is refused", _what_was_offered_is_refused, _typed),
     Breakage("leads-on", "what was offered does nothing", _what_was_offered_does_nothing, _typed),
     Breakage("one-bad-answer", "nobody looks again", _once_is_enough, _stumbles),
+    Breakage(
+        "one-bad-answer",
+        "nobody looks again, slow as connections are",
+        _once_is_enough,
+        _slowly_stumbles,
+    ),
     Breakage("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
 )
 

@@ -141,6 +141,7 @@ ATTACKED: dict[int, str] = {
     2431651: "a replica lags and shows our write of before a stranger's, both seen since it was sent: that is old, no 'done'",
     2514526: "a given-up write came late, and the other org has no record yet: the transition is offered, not to adopt none",
     2515195: "another machine's run went on, and created the records that this one had not found: nothing went back",
+    2643226: "a replica lags behind a run that came to its goal in one second: nobody else has changed that org",
     2110138: "a stranger took an emergency's pair where it has no way on: adopt is offered, not resume once more",
 }
 """The same for seeds that are attacked."""

@@ -12,7 +12,17 @@ from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
-from orchestrator.simulator import Closed, Effect, Refused, Regions, Reset, Response, Silent, Truncated
+from orchestrator.simulator import (
+    RECORD_PATH,
+    Closed,
+    Effect,
+    Refused,
+    Regions,
+    Reset,
+    Response,
+    Silent,
+    Truncated,
+)
 
 from .killable import Process, ProcessClock, ProcessLoop, world_context
 from .tape import Asked, Tape
@@ -112,7 +122,12 @@ class RegionTransport(httpx.AsyncBaseTransport):
             return
         await trace("connection.connect_tcp.started", {})
         if slow:
-            await asyncio.sleep(slow)
+            try:
+                await asyncio.sleep(slow)
+            except asyncio.CancelledError:
+                if not posts and request.url.path == RECORD_PATH:
+                    self._tape.happened("unconnected", str(self._role), self._process)
+                raise
             self._process.alive()
             await trace("connection.connect_tcp.complete", {})
 

@@ -43,6 +43,14 @@ def version(record: HamrRecord) -> Version:
     return record.status, record.modified_at, record.modified_by
 
 
+def in_words(seen: Version | None) -> str:
+    """Of a version."""
+    if seen is None:
+        return "nothing"
+    at = "no time" if seen[1] is None else f"{seen[1]:%H:%M:%S.%f}"
+    return f"{Status.of(seen[0])} by {seen[2]} at {at}"
+
+
 class Writers(Struct, frozen=True):
     """Who wrote each version that there ever was."""
 
@@ -137,7 +145,7 @@ class Seen(Struct):
     """What a journal has seen of each org by now."""
 
     newest: dict[Role, Version] = field(default_factory=dict)
-    """The floor: by the org's own times."""
+    """The floor: by the org's own times, and where those do not tell, what was seen first after the others (law 3)."""
     versions: dict[Role, set[Version]] = field(default_factory=lambda: defaultdict(set))
     bases: dict[str, dict[Role, Version]] = field(default_factory=lambda: defaultdict(dict))
     """What each run read first; what lagged behind the floor then is none."""
@@ -148,14 +156,17 @@ class Seen(Struct):
 
     def take(self, run: str, role: Role, seen: Version) -> None:
         """Take note of one."""
+        newest, again = self.newest.get(role), seen in self.versions[role]
         self.versions[role].add(seen)
-        newest = self.newest.get(role)
         if role not in self.bases[run] or (run, role) in self.lagging:
             self.bases[run][role] = seen
             self.lagging.discard((run, role))
             if newest is not None and is_older(seen[1], newest[1]):
                 self.lagging.add((run, role))
-        if newest is None or (is_older(newest[1], seen[1]) and seen not in self.gone[role]):
+        if newest is None or (
+            seen not in self.gone[role]
+            and (is_older(newest[1], seen[1]) or not (again or is_older(seen[1], newest[1])))
+        ):
             self.newest[role] = seen
 
     def accept(self, run: str, role: Role, seen: Version) -> None:
@@ -191,7 +202,9 @@ def others_wrote(played: Played, process: Process) -> bool:
     living = began = False
     for note in played.tape.notes:
         if isinstance(note, Happened) and note.process is process and note.what in ("life", "end"):
-            living = note.what == "life"
+            if note.what == "end":
+                return False
+            living = True
         elif isinstance(note, Appended) and note.record.kind == "run.started":
             began = began or note.record.run in runs
         elif (

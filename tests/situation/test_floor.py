@@ -118,6 +118,23 @@ def test_law_03_an_earlier_write_of_ours_in_the_same_second_is_stale() -> None:
     assert compare(PAIR, reading(S, one), known).change is Change.STALE
 
 
+@pytest.mark.parametrize("met", [False, True], ids=["ours", "somebody else's"])
+def test_law_03_what_an_earlier_run_wrote_in_the_second_of_the_newest_is_stale_to_a_new_run(
+    met: bool,
+) -> None:
+    """Nobody writes one stamp twice: a replica lags, or it was put back."""
+    one, two = replace(OURS, modified_at=NOON), replace(OURS, modified_at=NOON, status=4, modified_by=TWO)
+    floors = floors_after(one, two)
+    if met:
+        stranger = replace(STRANGER, modified_at=NOON)
+        raise_floors(floors, ChangeSeen(S, Change.FOREIGN, "", stranger, two))
+    for known in (
+        knows("20261122-040000-bbbb", {}, floors=floors),
+        knows("20261122-040000-bbbb", {S: two}, earlier={S: (one,)}, floors=floors),
+    ):
+        assert compare(PAIR, reading(S, one), known).change is Change.STALE
+
+
 def test_law_03_records_without_a_time_are_told_apart_by_when_they_were_seen() -> None:
     one, two = replace(OLD, modified_at=None), replace(OURS, modified_at=None)
     floors = floors_after(one, two)
