@@ -152,5 +152,6 @@ def closed(standing: Standing, goal: Status) -> bool:
         and standing.phase.status is goal
         and standing.owed is None
         and standing.open_run is None
+        and standing.open_drill is None
         and (standing.holder is None or standing.holder_dead)  # the next run takes such a lock over by itself
     )

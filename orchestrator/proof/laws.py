@@ -154,7 +154,7 @@ def clean_hands(outcome: Outcome, *, sent: bool) -> Iterator[str]:
     match outcome:
         case Returned(result=result) if sent and result.exit_code in (ExitCode.FAILED, ExitCode.REFUSED):
             yield f"it exits with {int(result.exit_code)}, and has sent something: {result.ending.message}"
-        case Raised(error=error) if sent:
+        case Raised(error=error) if sent and error.exit_code not in (ExitCode.INCOMPLETE, ExitCode.UNKNOWN):
             yield f"it says that nothing was sent, and something was: {error.message}"
         case _:
             pass

@@ -185,10 +185,10 @@ def drill_stops(played: Played) -> Iterator[str]:
     for note, journals in seen_by_then(played):
         unclaimed.take(note)
         if isinstance(note, Appended) and note.record.kind == "run.started":
-            if not out:
-                out, drills = note.record.run, note.process
-            elif note.process is not drills:
-                began.clear()  # somebody began with what is there, who has looked (a live drill would have refused them)
+            if note.record.data["drill"]:
+                out, drills = out or note.record.run, drills or note.process
+            else:
+                began.clear()  # somebody began with what is there, who has looked
         elif isinstance(note, Wrote) and out and not note.ours and note.author != SERVER_NAME:
             began.add(version(note.record))
         elif isinstance(note, Asked) and note.posts and note.process is drills and note.run != out:

@@ -44,10 +44,10 @@ from .operators import (
     break_the_lock,
     bring_in,
     close,
+    drills,
     glance,
     line_of,
     run,
-    there_and_back,
     types,
 )
 from .playbooks import playbook
@@ -237,10 +237,7 @@ async def _first(played: Played, machine: Machine) -> None:
         what = f"adopt {incident.adopts}"
         outcome = await scene.live(machine, "alice", lives[0], types(line_of(what, incident.goal)), what=what)
     elif incident.drills:
-        home = incident.config.status.primary
-        outcome = await scene.live(
-            machine, "alice", lives[0], there_and_back(incident.goal, home), what="drill"
-        )
+        outcome = await scene.live(machine, "alice", lives[0], drills(incident.goal), what="drill")
     else:
         outcome = await run(scene, machine, "alice", lives[0], incident.goal, mode=incident.mode)
     for number, life in enumerate(lives[1:3], 1):

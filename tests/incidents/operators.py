@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+from orchestrator.drill import close as close_drill
+from orchestrator.drill import drill, drill_named
 from orchestrator.errors import HamrError, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.journal.merge import merge
@@ -16,7 +20,7 @@ from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.status import read_status
-from orchestrator.proof.keyboard import Outcome, Raised, Returned, closed, type_line
+from orchestrator.proof.keyboard import BECAUSE, DONE, WORDS, Outcome, Raised, Returned, closed, type_line
 from tests.steps import typed
 
 from .draw import Life
@@ -27,8 +31,6 @@ ALONE = " --override 'alone=we have talked to each other'"
 ACCEPTED = f" --override 'unknown=the faults are over'{ALONE}"
 """What a person accepts by name when closing an incident."""
 
-AT_ONCE = " --override 'cool_down=a drill goes on at once'"
-
 PUT_BACK = " --override 'reverted=it was put back'"
 
 RESUME = f"hamr resume {PAIR}"
@@ -36,23 +38,33 @@ RESUME = f"hamr resume {PAIR}"
 
 def types(line: str) -> Callable[[Present], Awaitable[RunResult]]:
     """What a command does, as it stands there; words in capitals are filled in."""
+    words = shlex.split(line)
 
     async def act(present: Present) -> RunResult:
-        return await type_line(line, present.session, present.controls)
+        if words[1:3] != ["drill", "close"]:
+            return await type_line(line, present.session, present.controls)
+        session = present.session
+        named = (word.split("=", 1) for before, word in pairwise(words) if before == "--override")
+        overrides = {guard: BECAUSE if why in WORDS else why for guard, why in named}
+        drill = drill_named({PAIR: session.history()}, words[3])
+        home = await close_drill(session, drill, "", overrides=overrides, controls=present.controls)
+        if home.results:
+            return home.results[-1]
+        raise HamrError(DONE)
 
     return act
 
 
-def there_and_back(goal: Status, home: Status) -> Callable[[Present], Awaitable[RunResult]]:
-    """The runs of a live drill, whatever became of the first one: no person looks in between."""
+def drills(goal: Status) -> Callable[[Present], Awaitable[RunResult]]:
+    """Hamr drill run, live; what came of its last run."""
 
     async def act(present: Present) -> RunResult:
-        out = await type_line(f"hamr run {PAIR} --to {goal}", present.session, present.controls)
-        present.controls.unattended = True
-        try:
-            return await type_line(f"hamr run {PAIR} --to {home}{AT_ONCE}", present.session, present.controls)
-        except HamrError:
-            return out  # the way home has not begun, and that was said
+        results: list[RunResult] = []
+        present.controls.on_result = results.append
+        await drill(present.session, goal, controls=present.controls)
+        if results:
+            return results[-1]
+        raise HamrError("no run of it began")
 
     return act
 
@@ -168,6 +180,8 @@ async def glance(scene: Scene, machine: Machine) -> Standing | None:
 def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
     """What a person types next."""
     phase = standing.phase
+    if standing.open_drill is not None and not (last.startswith("drill") and stuck):
+        return f"drill close {standing.open_drill.drill}"
     first = not last or (last.startswith("adopt") and not stuck) or stuck == ""
     if (standing.open_run is not None or standing.owed is not None) and first:
         return "resume"
@@ -206,6 +220,8 @@ def line_of(command: str, goal: Status) -> str:
     match verb:
         case "resume":
             return RESUME
+        case "drill":
+            return f"hamr {command}{ACCEPTED}"
         case "ack":
             return f"hamr ack {words[0]}"
         case "adopt":

@@ -61,7 +61,7 @@ def pair_of(config: SimulatorConfig, mirrors: Mirrors, wrong_uuid: Role | None =
         )
 
     # Nobody is told: events go out beside the run, and an incident counts every request of one.
-    return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors, events=False)
+    return Pair(PAIR, Both(org(Role.PRIMARY), org(Role.SECONDARY)), mirrors, drill=True, events=False)
 
 
 class Machine(Struct, eq=False):
