@@ -255,7 +255,9 @@ def _not_home(
             if not results[-1].resumable:
                 again = again.overriding(*(each.guard for each in refused))
         case HamrError():
-            again, *steps = in_drill(drill.drill, trouble.next_steps)
+            steps = in_drill(drill.drill, trouble.next_steps)
+            again = next(step for step in steps if step.verb == again.verb)
+            steps = [step for step in steps if step is not again]
             why = trouble.message
         case None:
             why, steps = standing.phase.sentence, standing.phase.next_steps

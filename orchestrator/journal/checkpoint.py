@@ -29,7 +29,7 @@ CHECKPOINT = "pair.checkpointed"
 DUE_AFTER = 1_000
 """How many records a pair's history may have since its last checkpoint: they are read in a tenth of a second."""
 
-FORM = 7
+FORM = 8
 """Raised with every change of what a history is made of: checkpoints of another form are not used."""
 
 _NEWEST = 3

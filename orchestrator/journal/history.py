@@ -40,21 +40,8 @@ ENDS: tuple[str, ...] = tuple(
 )
 """The record kinds that tell what runs and drills there are, and which of them are open."""
 
-_ABOUT = frozenset(
-    {
-        "run",
-        "pair",
-        "drill",
-        "transition",
-        "situation",
-        "change",
-        "write",
-        "hook",
-        "person",
-        "approval",
-        "wait",
-    }
-)
+_ABOUT = frozenset({"run", "pair", "drill", "transition", "situation", "change", "write"})
+_ABOUT |= {"hook", "person", "approval", "wait"}
 KINDS: tuple[str, ...] = tuple(kind for kind in events.JOURNALLED if kind.partition(".")[0] in _ABOUT)
 """The record kinds that a pair's history is made of."""
 
@@ -133,9 +120,8 @@ class RunHistory(Struct):
     @property
     def left_open(self) -> bool:
         """Whether it is open, on whichever orgs."""
-        if self.superseded_by or self.started is None:
-            return False
-        return self.finished is None or self.finished.resumable
+        began = self.started is not None and not self.superseded_by
+        return began and (self.finished is None or self.finished.resumable)
 
     def as_open_run(self) -> OpenRun | None:
         """The facts that a phase needs of it."""
@@ -172,17 +158,18 @@ class DrillHistory(Struct):
     passed: bool | None = None
     """Whether every expectation held; None where it was not scored yet."""
     closed_at: datetime | None = None
+    elsewhere: bool = False
+    """As of a run."""
 
     @property
     def open(self) -> bool:
         """Whether it was not cleaned up yet."""
-        return self.closed_at is None
+        return self.closed_at is None and not self.elsewhere
 
     def as_open_drill(self) -> OpenDrill:
         """What a person wants to know of it while it is open."""
-        return OpenDrill(
-            self.drill, self.started_at, f"{self.by}@{self.host}", self.started.goal, self.started.home
-        )
+        by, started = f"{self.by}@{self.host}", self.started
+        return OpenDrill(self.drill, self.started_at, by, started.goal, started.home)
 
 
 class History(Struct):
@@ -214,10 +201,12 @@ class History(Struct):
 
     def of(self, pair: Pair) -> History:
         """The history of a pair's very orgs: what runs on others left open, owed or unknown is not theirs to settle."""
-        others = [run for run in self.runs.values() if run.orgs is not None and not pair.is_of(run.orgs)]
-        for run in others:
-            run.elsewhere = True
-        if self.owed is not None and self.owed.run in {run.run for run in others}:
+        for run in self.runs.values():
+            run.elsewhere = run.orgs is not None and not pair.is_of(run.orgs)
+        for drill in self.drills.values():
+            drill.elsewhere = drill.started.orgs is not None and not pair.is_of(drill.started.orgs)
+        owing = None if self.owed is None else self.runs.get(self.owed.run)
+        if owing is not None and owing.elsewhere:
             self.owed = None
         return self
 

@@ -58,13 +58,20 @@ def _as_begun(steps: Iterable[NextStep], unknown: Iterable[tuple[str, Attempt]])
 
 
 def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
-    """While a drill is open no other run is begun: what the first of these would go over is gone over by closing it."""
+    """While a drill is open no other run is begun: what the first of these would go over is gone over by closing it.
+
+    Which org is right is for a person to say, before it is closed.
+    """
     steps = tuple(steps)
     moving = (step for step in steps if step.verb in ("run", "resume", "adopt") and not step.is_emergency)
-    close = next_step.close_drill(drill)
-    for guard, reason in next((step.goes_over for step in moving), {}).items():
+    close, first = next_step.close_drill(drill), next(moving, None)
+    left = [step for step in steps if step.verb != "plan" and not step.begins_anew]
+    if first is not None and first.verb == "adopt":
+        at = left.index(first) + 1
+        return (*left[:at], close, *left[at:])
+    for guard, reason in ({} if first is None else first.goes_over).items():
         close = close.overriding(guard, reason=reason)
-    return (close, *(step for step in steps if step.verb != "plan" and not step.begins_anew))
+    return (close, *left)
 
 
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:

@@ -410,6 +410,17 @@ async def test_closing_never_touches_other_orgs_under_the_same_name(tmp_path: Pa
         assert len(bench.sim.requests) == asked
 
 
+async def test_a_drill_of_other_orgs_under_the_same_name_keeps_no_run_off_these(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        orgs = Both("550e8400-e29b-41d4-a716-446655440000", "650e8400-e29b-41d4-a716-446655440000")
+        began = DrillStarted(Status.ACTIVE, Status.PASSIVE, simulated=False, orgs=orgs)
+        bench.session.append("20260528-150000-abcd", began)
+        assert not any(each.verb == "drill close" for each in (await read_status(bench.session)).next_steps)
+        result = await start(bench.session, RunRequest("sim", Status.ACTIVE))
+        assert result.exit_code is ExitCode.DONE
+        assert (await drill(bench.session, Status.PASSIVE)).closed
+
+
 async def test_closing_takes_up_what_a_killed_process_of_the_drill_left(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         name, controls = opened(bench), RunControl()

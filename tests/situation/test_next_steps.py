@@ -156,6 +156,14 @@ def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_beca
     assert typed(steps) == (closing, "hamr status payments")
 
 
+def test_law_15_in_a_drill_that_only_a_person_can_bring_home_they_say_first_which_org_is_right() -> None:
+    drill = OpenDrill("20260528-150000-abcd", YESTERDAY, "alice@laptop", Status.ACTIVE, Status.PASSIVE)
+    adopt = "hamr adopt payments --truth secondary --reason TEXT"
+    of = looked(replace(standing(), open_drill=drill), "hamr show R", adopt, "hamr runs")
+    close = "hamr drill close 20260528-150000-abcd --notes TEXT"
+    assert typed(of.next_steps) == ("hamr show R", adopt, close, "hamr runs")
+
+
 def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_where_one_can_not_be() -> None:
     refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
     run = "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON"
