@@ -34,6 +34,10 @@ ASK_AGAIN_AFTER = (0.25, 0.5, 0.9)
 """Seconds between one try and the next; the last one goes on."""
 
 
+OUTLASTED = 60.0
+"""Seconds that no answer takes which is waited for: a suspension came between, and it says nothing of the org (law 18)."""
+
+
 async def ask_twice(
     ask: Callable[[bool, float | None], Awaitable[Reading]], clock: Clock, *, within: float | None = None
 ) -> Reading:
@@ -45,15 +49,18 @@ async def ask_twice(
     deadline = None if within is None else clock.monotonic() + within
     reading = await ask(False, within)
     until = deadline if deadline is not None else clock.monotonic() + ASK_AGAIN_FOR
-    tries = 0
+    tries, suspended = 0, False
     while reading.may_pass:
         pause = ASK_AGAIN_AFTER[min(tries, len(ASK_AGAIN_AFTER) - 1)]
         left = until - clock.monotonic() - pause
         if left <= 0 or (deadline is not None and tries > 0):
             break
         await clock.sleep(pause)
+        asked = clock.monotonic()
         reading = await ask(True, None if deadline is None else left)
         tries += 1
+        if deadline is None and not suspended and clock.monotonic() - asked > OUTLASTED:
+            suspended, until = True, clock.monotonic() + ASK_AGAIN_FOR
     return reading
 
 

@@ -348,6 +348,20 @@ async def test_law_21_one_silent_look_that_a_suspension_outlasted_is_no_verdict(
     await b.drive(FAILOVER, End.DONE)
 
 
+async def test_law_21_a_look_that_a_suspension_outlasted_is_not_the_second_of_two() -> None:
+    """The first answer is none; the process is stopped while it asks again."""
+    b, looks = bench(), [0]
+
+    def stopped(role: Role) -> None:
+        looks[0] += role is S
+        if looks[0] < 3 and role is S:
+            b.clock.advance(900 if looks[0] == 2 else 0)
+            b.world.glitches[S] = [Unreachable("no answer within 5 s")]
+
+    b.world.before_read = stopped
+    await b.drive(FAILOVER, End.DONE)
+
+
 # Clocks of two machines
 
 
