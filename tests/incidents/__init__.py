@@ -5,7 +5,7 @@ tape       what everybody saw, in one order
 wire       the client's transport: calls the regions, and dies with its process
 ledger     the journal of one machine, as one process sees it: it dies, and fills up, with it
 team       a team's journal: its server's troubles, and what emergencies keep without it
-draw       what an incident is made of, from a seed
+draw       what an incident is made of, from a seed; twists: what may befall any on top of that
 around     what stands around its pair in every third: probes, guards over them, hooks, people
 beside     how that goes: gauges, programs, people who answer
 playbooks  the shipped ones, with less patience

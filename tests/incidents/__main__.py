@@ -14,10 +14,11 @@ from itertools import islice
 from msgspec import Struct
 
 from .attacks import Kind
-from .draw import Incident, about, bare, draw
+from .draw import Incident, about, bare
 from .incident import play
 from .invariants import check
 from .trace import trace
+from .twists import draw
 
 
 def main() -> int:

@@ -15,10 +15,10 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Authors, Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
-from .around import Surroundings, Visit, Visitor, draw_around
+from .around import Surroundings, Visitor, draw_around
 from .attacks import NONE, Attacks, Kind, draw_attacks
 from .playbooks import playbook
-from .team import Team, draw_team
+from .team import Team
 
 
 class Story(enum.Enum):
@@ -134,70 +134,6 @@ PLACES: tuple[tuple[int, str, Status, Status], ...] = (
     (8, "onboarding-quick", Status.ABSENT, Status.ONBOARDING),
     (7, "onboarding-quick", Status.ONBOARDING, Status.PASSIVE),
 )
-
-
-def draw(seed: int) -> Incident:
-    """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return frozen(drilled(unfrozen(seed)))
-
-
-def unfrozen(seed: int) -> Incident:
-    """The same, where nobody is stopped on purpose."""
-    return teamed((bare, attacked, surrounded)[seed % 3](seed))
-
-
-def frozen(incident: Incident, share: float = 0.2) -> Incident:
-    """The incident, with a process of it that is stopped for a while, where that is its share; others act meanwhile."""
-    dice = Random(f"frozen {incident.seed}")  # noqa: S311 - a replayable draw is the point
-    if dice.random() >= share:
-        return incident
-    seconds = dice.choice((1.0, 3.0, 8.0, 20.0, 60.0, 300.0, 900.0, 1800.0))
-    number = dice.choice((0, 0, 0, 1, 3))
-    life = replace(
-        Life() if dice.random() < 0.6 else incident.lives[number],
-        freeze_at_step=dice.randint(1, 400),
-        freeze_for=seconds,
-        freezes_alone=dice.random() < 0.5,
-    )
-    lives = (*incident.lives[:number], life, *incident.lives[number + 1 :])
-    within = 1.2 * seconds
-    foreign = tuple(replace(each, at=round(dice.uniform(0.0, within), 3)) for each in incident.foreign)
-    meanwhile = Visitor(dice.choice(list(Visit)), round(dice.uniform(0.0, within), 3))
-    return replace(
-        incident,
-        lives=lives,
-        foreign=foreign,
-        second_at=round(dice.uniform(0.0, within), 3),
-        meanwhile=meanwhile if dice.random() < 0.6 else None,
-    )
-
-
-def drilled(incident: Incident, share: float = 0.2) -> Incident:
-    """The incident as a drill where it is one's way out, and that is its share; somebody else may write at any time of it."""
-    dice = Random(f"drilled {incident.seed}")  # noqa: S311 - a replayable draw is the point
-    out = incident.goal is Status.ACTIVE and incident.mode is Mode.PLANNED and incident.adopts is None
-    if dice.random() >= share or not out or incident.switches:
-        return incident
-    config = replace(incident.config, strict=False)  # as in `bare`: what is adopted is written directly
-    nameless = config.renames_author or config.authors is Authors.EMPTY
-    strangers = () if nameless else _foreign(dice, STRANGE[incident.playbook])
-    return replace(incident, drills=True, foreign=strangers, config=config)
-
-
-def teamed(incident: Incident, share: float = 0.2) -> Incident:
-    """The incident, on a team's journal where that is its share; all else of it stays."""
-    dice = Random(f"team {incident.seed}")  # noqa: S311 - a replayable draw is the point
-    hooked = incident.around is not None and incident.mode is Mode.EMERGENCY
-    if dice.random() >= share or incident.story is Story.OTHER_JOURNAL or hooked:
-        return incident
-    if incident.attacks.restored is not None or incident.attacks.repointed_before:
-        return incident
-    lives = tuple(replace(life, disk_full_at=0) for life in incident.lives)
-    team = draw_team(dice)
-    if team.rescued_at is not None and dice.random() < 0.7:
-        stopped = Life(freeze_at_step=dice.randint(20, 400), freeze_for=dice.choice((20.0, 60.0, 900.0)))
-        lives = (stopped, *lives[1:])
-    return replace(incident, lives=lives, team=team)
 
 
 def about(kind: Kind, first: int = 0) -> Iterator[int]:
@@ -343,7 +279,7 @@ def bare(seed: int) -> Incident:
     if story is Story.OTHER_JOURNAL and config.renames_author:
         story = Story.ALONE  # with the same keys the server names both alike, and nobody can tell
     statuses = STRANGE[playbook]
-    foreign = _foreign(dice, statuses) if dice.random() < 0.2 else ()
+    foreign = strangers(dice, statuses) if dice.random() < 0.2 else ()
     dark = _dark(dice, emergency)
     faults = tuple(_fitting(fault, dice, statuses) for fault in _faults(dice, seed))
     switches = (start, goal) == (Status.PASSIVE, Status.ACTIVE) and dice.random() < 0.15
@@ -404,7 +340,8 @@ def _fitting(fault: Fault, dice: Random, statuses: tuple[Status, ...]) -> Fault:
     return replace(fault, kind=replace(fault.kind, status=dice.choice(statuses)))
 
 
-def _foreign(dice: Random, statuses: tuple[Status, ...]) -> tuple[Foreign, ...]:
+def strangers(dice: Random, statuses: tuple[Status, ...]) -> tuple[Foreign, ...]:
+    """Somebody else who writes, in the first seconds."""
     return tuple(
         Foreign(
             round(dice.uniform(0.0, 12.0), 3),

@@ -403,8 +403,17 @@ def few_sends(played: Played) -> Iterator[str]:
         words = note.words if note is not None else ""
         if words == "refused" or words.startswith("4"):
             continue
-        stamp = Stamp.parse(write.stamp)  # its mark tells one life from the next: a drill takes its own run up again
-        key = (write.process, write.run, stamp and stamp.mark, attempt["transition"], write.role, write.status)
+        stamp = Stamp.parse(
+            write.stamp
+        )  # its mark tells one life from the next: a drill takes its own run up again
+        key = (
+            write.process,
+            write.run,
+            stamp and stamp.mark,
+            attempt["transition"],
+            write.role,
+            write.status,
+        )
         sends[key] += 1
         if sends[key] == limit + 1:
             yield f"{write.number}: sent {limit + 1} times: {write.status} to the {write.role} in one life"

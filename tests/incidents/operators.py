@@ -180,8 +180,9 @@ async def glance(scene: Scene, machine: Machine) -> Standing | None:
 def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
     """What a person types next."""
     phase = standing.phase
-    if standing.open_drill is not None and not (last.startswith("drill") and stuck):
-        return f"drill close {standing.open_drill.drill}"
+    drill, lags = standing.open_drill, phase.name is PhaseName.LAGGING
+    if drill is not None and (lags or not (last.startswith("drill") and stuck)):
+        return f"drill close {drill.drill}" + (" over what was put back" if lags and stuck else "")
     first = not last or (last.startswith("adopt") and not stuck) or stuck == ""
     if (standing.open_run is not None or standing.owed is not None) and first:
         return "resume"
@@ -221,7 +222,7 @@ def line_of(command: str, goal: Status) -> str:
         case "resume":
             return RESUME
         case "drill":
-            return f"hamr {command}{ACCEPTED}"
+            return f"hamr drill close {words[1]}{ACCEPTED}" + (PUT_BACK if words[2:] else "")
         case "ack":
             return f"hamr ack {words[0]}"
         case "adopt":

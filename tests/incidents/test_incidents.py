@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from tests.fake_postgres import Trouble
 from tests.processes import python
 
-from .draw import Incident, attacked, bare, draw, drilled, frozen, surrounded, unfrozen
+from .draw import Incident, attacked, bare, surrounded
 from .incident import play
 from .invariants import check
 from .team import Snag, Team
 from .trace import trace
+from .twists import draw, drilled, frozen, unfrozen
 
 PINNED = {
     5: "the server's own move of one org is copied to the other, which was never seen at the status in between",

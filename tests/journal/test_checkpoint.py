@@ -23,8 +23,8 @@ from orchestrator.operations import session
 from orchestrator.operations.run import start
 from tests.e2e.pairs import simulated
 from tests.engine.fake import pair
-from tests.incidents.draw import draw
 from tests.incidents.incident import play
+from tests.incidents.twists import draw
 
 from .conftest import entry, tamper
 
