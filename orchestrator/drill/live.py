@@ -16,6 +16,7 @@ from orchestrator.errors import (
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import DrillStarted
+from orchestrator.model.floor import Floor, Floors, floor_of
 from orchestrator.model.result import DrillResult, Expectation
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Status
@@ -50,9 +51,10 @@ async def drill(
         HamrError: the journal or the orgs could not be used at all.
     """
     refuse_undrillable(session.pair)
-    home = await home_of(session)
+    home, seen = await _look(session)
     check_routes(session.playbook, home, goal)
     opened = _open(session, goal, home, controls or RunControl())
+    opened.controls.unattended = seen
     live = _Live(opened, PlayedDrill(opened), goal, home)
     try:
         return await live.through(notes)
@@ -64,7 +66,14 @@ async def drill(
 
 async def home_of(session: Session) -> Status:
     """Where a pair stands that is ready for a drill, by reading both orgs alone; Refused where it is in no state to be drilled."""
-    _refuse_unready(session, session.history_by_name())
+    home, _ = await _look(session)
+    return home
+
+
+async def _look(session: Session) -> tuple[Status, Floors]:
+    """That, and what the orgs showed: nobody looks again before the drill's first run, which is to meet nobody else either."""
+    history = session.history_by_name()
+    _refuse_unready(session, history)
     standing = await read_status(session)
     phase = standing.phase
     if phase.name is not PhaseName.AGREED or phase.status is None:
@@ -72,7 +81,13 @@ async def home_of(session: Session) -> Status:
             f"pair {session.pair.name} stands at {phase.label}, and a drill begins where both orgs agree. {phase.sentence}",
             next_steps=phase.next_steps,
         )
-    return phase.status
+    seen: dict[str, Floor] = {}
+    for reading in standing.readings:
+        if reading.record is not None:
+            floor = floor_of(history.floors, reading.record.org_uuid)
+            ours = floor is not None and floor.ours and reading.record.same_version(floor.record)
+            seen[reading.record.org_uuid.lower()] = Floor(reading.record, ours=ours)
+    return phase.status, seen
 
 
 def _refuse_unready(session: Session, history: History) -> None:
@@ -159,7 +174,7 @@ class _Live(Struct):
             ends = ("run.finished", "transition.refused")
             records = self.opened.session.store.records(run=result.run, kinds=ends)
             seqs = tuple(record.seq for record in records)
-        self.opened.controls.unattended = True
+        self.opened.controls.unattended = {}
         held = code is ExitCode.DONE
         found = f"exit code {int(code)}: {words}"
         self.played.expectations.append(Expectation(f"{name}: exit code 0", held, found, seqs))

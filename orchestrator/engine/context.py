@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.model.events import Event, Waiting
+from orchestrator.model.floor import Floors
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
@@ -94,8 +95,8 @@ class RunContext(Struct):
     """The fleet that it belongs to, if any."""
     old_is_true: bool = False
     """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
-    unattended: bool = False
-    """Whether no person has looked since the run before it: then what somebody else wrote meanwhile stops it."""
+    unattended: Floors | None = None
+    """What was seen before it beside what the journal holds, where no person looks any more: what somebody else wrote since stops it."""
     goal: Status | None = None
     """Where it goes, once that is known."""
     needed: frozenset[Role] = frozenset()

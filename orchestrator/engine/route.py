@@ -57,8 +57,8 @@ class RouteRunner(Struct):
             half_made = self.reconciler.half_made()
         else:
             await self.reconciler.outwait_lag()
-            if run.unattended:
-                self.checker.stop_for_others(seen)
+            if run.unattended is not None:
+                self.checker.stop_for_others({**seen, **run.unattended})
         phase = reader.phase(goal)
         if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
             phase = replace(phase, name=PhaseName.MIDWAY, transition=half_made.name)

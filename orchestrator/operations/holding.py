@@ -21,6 +21,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.journal.history import GivenUp
 from orchestrator.model import next_step
 from orchestrator.model.events import RunStarted
+from orchestrator.model.floor import Floors
 from orchestrator.model.guard import Verdict
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Question, Reply
@@ -58,8 +59,8 @@ class RunControl(Struct, eq=False):
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
-    unattended: bool = False
-    """Whether no person has looked since the run before it: then what somebody else wrote meanwhile stops it."""
+    unattended: Floors | None = None
+    """As of a `RunContext`; None where a person has just looked."""
     run: str = ""
     """The id of the run that it reaches, once that holds its lock."""
     watchers: Sequence[Watcher] = ()

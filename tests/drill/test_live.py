@@ -308,8 +308,8 @@ class StrangerAfter(Struct):
 
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [(RunFinished, 1), (RunFinished, 2), (WriteAnswered, 1), (WriteAnswered, 6)],
-    ids=["after the way out", "at home", "on the way out", "on the way home"],
+    [(DrillStarted, 1), (RunFinished, 1), (RunFinished, 2), (WriteAnswered, 1), (WriteAnswered, 6)],
+    ids=["after its look", "after the way out", "at home", "on the way out", "on the way home"],
 )
 async def test_law_03_a_drill_never_goes_on_over_somebody_else_until_a_person_says_so(
     tmp_path: Path, kind: type[Event], count: int

@@ -166,7 +166,7 @@ def mirror_found(played: Played) -> Iterator[str]:
 
 
 def drill_stops(played: Played) -> Iterator[str]:
-    """A run begins with what is there, since a person has looked; within a drill nobody has, so its next run stops (law 3).
+    """A run begins with what is there, since a person has looked; within a drill nobody has, so each run of it stops (law 3).
 
     Where the server makes moves of its own, who made such a one cannot be told; nor whose a record is that shows what a
     run has sent, since its answer was lost.
@@ -179,19 +179,18 @@ def drill_stops(played: Played) -> Iterator[str]:
         or config.advances
     ):
         return
-    writers, out, unclaimed = Writers.of(played), "", Unclaimed()
+    writers, unclaimed = Writers.of(played), Unclaimed()
     drills: Process | None = None
     began: set[Version] = set()
     for note, journals in seen_by_then(played):
         unclaimed.take(note)
-        if isinstance(note, Appended) and note.record.kind == "run.started":
-            if note.record.data["drill"]:
-                out, drills = out or note.record.run, drills or note.process
-            else:
-                began.clear()  # somebody began with what is there, who has looked
-        elif isinstance(note, Wrote) and out and not note.ours and note.author != SERVER_NAME:
+        if kind_of(note) == "drill.started" and isinstance(note, Appended):
+            drills = drills or note.process
+        elif kind_of(note) == "run.started" and not data_of(note)["drill"]:
+            began.clear()  # somebody began with what is there, who has looked
+        elif isinstance(note, Wrote) and drills and not note.ours and note.author != SERVER_NAME:
             began.add(version(note.record))
-        elif isinstance(note, Asked) and note.posts and note.process is drills and note.run != out:
+        elif isinstance(note, Asked) and note.posts and note.process is drills:
             truth = note.truth[note.role]
             if truth is None or unclaimed.hides(note.run, truth):
                 continue
