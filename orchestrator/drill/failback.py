@@ -169,7 +169,9 @@ async def bring_home(
         except HamrError as error:
             trouble = error
         else:
-            if results[-1].exit_code is not ExitCode.DONE:
+            if results[-1].exit_code is ExitCode.DONE:
+                tried = {(move, standing.phase.label)}  # what was refused before it may be taken now
+            else:
                 trouble = results[-1]
 
 

@@ -60,18 +60,20 @@ def _as_begun(steps: Iterable[NextStep], unknown: Iterable[tuple[str, Attempt]])
 def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
     """While a drill is open no other run is begun: what the first of these would go over is gone over by closing it.
 
-    Which org is right is for a person to say, before it is closed.
+    It is closed last where nothing moves the pair, and not before a person has said which org is right, where they have to.
     """
     steps = tuple(steps)
-    moving = (step for step in steps if step.verb in ("run", "resume", "adopt") and not step.is_emergency)
-    close, first = next_step.close_drill(drill), next(moving, None)
+    moving = [step for step in steps if step.verb in ("run", "resume", "adopt") and not step.is_emergency]
     left = [step for step in steps if step.verb != "plan" and not step.begins_anew]
-    if first is not None and first.verb == "adopt":
-        at = left.index(first) + 1
-        return (*left[:at], close, *left[at:])
-    for guard, reason in ({} if first is None else first.goes_over).items():
-        close = close.overriding(guard, reason=reason)
-    return (close, *left)
+    close, at = next_step.close_drill(drill), 0
+    if moving and moving[0].verb == "adopt":
+        at = left.index(moving[0]) + 1
+    elif moving:
+        for guard, reason in moving[0].goes_over.items():
+            close = close.overriding(guard, reason=reason)
+    elif not any(step.verb == "plan" for step in steps):
+        at = len(left)
+    return (*left[:at], close, *left[at:])
 
 
 def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:

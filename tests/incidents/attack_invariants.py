@@ -33,8 +33,8 @@ from tests.steps import typed
 
 from .incident import Played
 from .killable import Process
-from .tape import Answered, Appended, Asked, Happened, Wrote, data_of, kind_of
-from .typist import first_next
+from .tape import Answered, Appended, Asked, Happened, Note, Wrote, data_of, kind_of
+from .typist import Typed, first_next
 from .witness import (
     SEND_SECONDS,
     Unclaimed,
@@ -195,6 +195,8 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         here = any(wrote.role.name == data["role"] for wrote in writers.found[seen])
         if here or played.incident.mirrors is not Mirrors.AUTO:  # else it took a slow mirror for none
             yield f"{note.number}: {note.process.name} calls its own write somebody else's: {data['reason']}"
+        else:
+            strange_by_now.add(record["modified_by"])  # and then its author for somebody else (law 3)
 
 
 def refused_though_taken(played: Played) -> bool:
@@ -353,6 +355,7 @@ def _names(outcome: Outcome, attempt: _GivenUp) -> bool:
 
 
 def next_accepted(played: Played) -> Iterator[str]:
+    """Of closing a drill, where that takes up a run and stops with it for somebody else, it is asked as of the run's own resume."""
     for command in played.typed:
         began = played.tape.notes[command.number]
         if not command.read or (
@@ -366,10 +369,24 @@ def next_accepted(played: Played) -> Iterator[str]:
                 yield f"{command.line!r} was the first thing to type, and is refused: {result.ending.message}"
             case Raised(error=error) if error.message.startswith("cool_down: "):
                 pass  # at a terminal it is asked, in the one question
+            case Raised(error=error) if error.exit_code is ExitCode.INCOMPLETE and _meets(played, command):
+                pass
             case Raised(error=error) if error.message != DONE:
                 yield f"{command.line!r} was the first thing to type, and is refused: {error.message}"
             case _:
                 pass
+
+
+def _meets(played: Played, command: Typed) -> bool:
+    """Whether a run of it has met somebody else, and stopped for them."""
+    notes = played.tape.notes[command.number :]
+    who = next(note.process for note in notes if isinstance(note, Happened) and note.what == "life")
+    ends = (data_of(n)["exit_code"] for n in notes if kind_of(n) == "run.finished" and _is_of(n, who))
+    return ExitCode.MOVED in ends
+
+
+def _is_of(note: Note, who: Process | None) -> bool:
+    return isinstance(note, Appended) and note.process is who
 
 
 AT_MOST = 3

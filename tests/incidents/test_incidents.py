@@ -208,6 +208,8 @@ DRILLED: dict[int, str] = {
     25: "somebody else left the orgs apart: which of them is right is asked before the drill is closed",
     61: "the inventory names other orgs: a drill of the old ones is not offered to be closed, and a run begins",
     273: "the machine slept while an org was asked again: that was no second answer, and nobody is led to an emergency",
+    1009: "an org was linked elsewhere in a drill: that is looked after first, and the drill closed last",
+    1087: "killed at the goal of the way out: what takes that up goes on home, though it was refused before",
     804: "somebody wrote between a drill's look and its first run: nothing of it writes over them",
 }
 """The same for seeds whose first command is a drill."""

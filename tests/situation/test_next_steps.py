@@ -162,6 +162,9 @@ def test_law_15_in_a_drill_that_only_a_person_can_bring_home_they_say_first_whic
     of = looked(replace(standing(), open_drill=drill), "hamr show R", adopt, "hamr runs")
     close = "hamr drill close 20260528-150000-abcd --notes TEXT"
     assert typed(of.next_steps) == ("hamr show R", adopt, close, "hamr runs")
+    alone = "hamr run payments --to ACTIVE --emergency --reason TEXT"
+    of = looked(replace(standing(), open_drill=drill), "hamr check", alone)
+    assert typed(of.next_steps) == ("hamr check", alone, close)
 
 
 def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_where_one_can_not_be() -> None:
