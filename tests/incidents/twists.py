@@ -86,7 +86,7 @@ def lagged(incident: Incident, share: float = 0.12) -> Incident:
     dice = Random(f"lagged {incident.seed}")  # noqa: S311 - a replayable draw is the point
     if dice.random() >= share or incident.config.advances:
         return incident
-    mirror = None if dice.random() < 0.3 else dice.choice((0.0, 0.2, 0.5, 2.0))
+    mirror = None if dice.random() < 0.3 else dice.choice((0.0, 0.2, 0.5))
     config = replace(incident.config, mirror=mirror, read_lag=dice.choice((0.0, 0.3, 0.8)))
     lagging = tuple(
         Lagging(
