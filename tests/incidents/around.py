@@ -20,6 +20,9 @@ GOOD = 12.0
 
 BAD = 0.0
 
+AGREED = "agreed"
+"""The guard that a second person has to agree."""
+
 
 class Shows(enum.Enum):
     """How a gauge goes."""

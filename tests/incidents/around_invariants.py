@@ -15,13 +15,15 @@ cools-down          a planned run begins during a cooling down only by name
 small-records       no record holds more than a person can read
 mirror-found        no run finds out that a pair mirrors which does not
 drill-stops         no run of a drill writes over somebody else whom the drill has met: nobody has looked                     (law 3)
+second-agrees       what wants a second person's agreement is begun once somebody else has agreed to that very run            (law 8)
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -29,6 +31,7 @@ from orchestrator.engine.reader import ASK_AGAIN_AFTER
 from orchestrator.simulator import Authors
 from orchestrator.simulator.state import SERVER_NAME
 
+from .around import AGREED
 from .firing import fresh_look, guards_hold
 from .hook_invariants import after_done, asked_again, done_once, hooks_first, owed_is_said, unhindered
 from .incident import Played
@@ -199,6 +202,24 @@ def drill_stops(played: Played) -> Iterator[str]:
                 yield f"{note.number}: POST of {note.run} to the {note.role}, over {note.truth[note.role]}"
 
 
+def second_agrees(played: Played) -> Iterator[str]:
+    """Whoever asked for a run does not agree to it themselves, however often it is taken up; what was agreed to is that very run (law 8)."""
+    agreed: dict[str, set[str]] = defaultdict(set)
+    began: dict[str, str] = {}
+    for note in played.tape.notes:
+        if not isinstance(note, Appended):
+            continue
+        run, data = note.record.run, cast("dict[str, Any]", note.record.data)
+        if note.record.kind == "run.started":
+            began[run] = note.record.by
+        elif note.record.kind == "run.approved":
+            agreed[run].add(note.record.by)
+        elif note.record.kind == "guard.judged":
+            passed = any((each["guard"], each["outcome"]) == (AGREED, "PASS") for each in data["verdicts"])
+            if passed and not agreed[run] - {began.get(run)}:
+                yield f"{note.number}: {run} goes on, and no second person has agreed to it"
+
+
 AROUND_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "guards-hold": guards_hold,
     "fresh-look": fresh_look,
@@ -215,4 +236,5 @@ AROUND_INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
     "small-records": small_records,
     "mirror-found": mirror_found,
     "drill-stops": drill_stops,
+    "second-agrees": second_agrees,
 }

@@ -107,6 +107,8 @@ class Incident(Struct, frozen=True):
     """What befalls a team's journal; None where the journal is a file."""
     drills: bool = False
     """The first command goes on home by itself, as a drill does: nobody looks in between."""
+    agrees_after: float | None = None
+    """Seconds after which a second person, at another computer, agrees to what waits for that; None where nothing does."""
     meanwhile: Visitor | None = None
     """Somebody else at another computer with the same journal, so many seconds after the beginning."""
 

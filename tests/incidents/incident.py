@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from .ledger import Dated
 from .operators import (
     EMERGENCY,
     RESUME,
+    agree,
     break_the_lock,
     bring_in,
     close,
@@ -52,7 +53,7 @@ from .operators import (
 )
 from .playbooks import playbook
 from .scene import Machine, Scene, pair_of
-from .tape import Tape
+from .tape import Appended, Note, Tape, kind_of
 from .team import TeamJournal
 from .typist import Typed, type_on
 from .world import World, patient
@@ -78,6 +79,8 @@ class Played(Struct):
     stuck: str = ""
     typed: list[Typed] = field(default_factory=list)
     """What whoever closed it typed, where that was what they read and nothing else."""
+    agreeing: list[asyncio.Task[None]] = field(default_factory=list)
+    """Who agrees to something just now."""
     faults_over: int = 0
     """The tape's number from which on nothing goes wrong any more."""
 
@@ -200,6 +203,7 @@ async def _play(played: Played) -> None:
     if not incident.attacks.second_after_post:
         begun.set()
     scene.tape.listeners.append(lambda _: begun.set() if _time_for_second(scene) else None)
+    scene.tape.listeners.append(partial(_asked_to_agree, played, machine))
     tasks = [asyncio.create_task(_first(played, machine))]
     if incident.story is not Story.ALONE:
         tasks.append(asyncio.create_task(_second(played, _next(played, played.machines[-1]), begun)))
@@ -282,6 +286,21 @@ async def _second(played: Played, machine: Machine, begun: asyncio.Event) -> Non
     goal = attacks.second_goal or incident.goal
     mode = incident.mode if attacks.second_goal is None else Mode.PLANNED
     await run(played.scene, machine, "carol", replace(incident.lives[3], interrupts=0), goal, mode=mode)
+
+
+def _asked_to_agree(played: Played, machine: Machine, note: Note) -> None:
+    """Once nothing goes wrong any more, whoever is asked is at their desk."""
+    if played.incident.agrees_after is None or kind_of(note) != "approval.asked":
+        return
+    assert isinstance(note, Appended)
+    after, run = played.incident.agrees_after, note.record.run
+    loop = played.scene.loop
+
+    def come() -> None:
+        agreeing = agree(played.scene, machine.elsewhere("desk"), run)
+        played.agreeing.append(loop.create_task(agreeing, context=world_context()))
+
+    loop.call_later(min(after, 0.5) if played.faults_over else after, come, context=world_context())
 
 
 def _time_for_second(scene: Scene) -> bool:

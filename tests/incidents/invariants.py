@@ -22,7 +22,7 @@ prompt-emergency    an emergency does not wait for the dead region              
 no-false-alarm      nobody is told of a foreign write where there was none                                 (law 3)
 no-keys             no key in any byte of the journal, nor in any message                                  (law 17)
 
-What stands around a pair has fifteen more: `around_invariants`; what the world does, ten: `attack_invariants`; what is
+What stands around a pair has sixteen more: `around_invariants`; what the world does, ten: `attack_invariants`; what is
 old, four: `floor_invariants`; a team's journal, five: `team_invariants`.
 """
 

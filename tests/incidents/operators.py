@@ -18,6 +18,7 @@ from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Phase, PhaseName, Standing
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.approval import approve, asked_by_run
 from orchestrator.operations.locking import break_lock
 from orchestrator.operations.status import read_status
 from orchestrator.proof.keyboard import BECAUSE, DONE, WORDS, Outcome, Raised, Returned, closed, type_line
@@ -95,6 +96,16 @@ async def bring_in(scene: Scene, machine: Machine) -> None:
             raise HamrError(f"{merged.added} records are merged, {merged.known} were known")
 
         await scene.live(each, "merger", Life(), merging, what=f"journal merge '{file.name}'")
+
+
+async def agree(scene: Scene, machine: Machine, run: str) -> None:
+    """Hamr approve, by a second person."""
+
+    async def agreeing(present: Present) -> RunResult:
+        approve(present.session, asked_by_run(present.session.store, run, afterwards=False), "go ahead")
+        raise HamrError(DONE)
+
+    await scene.live(machine, "olga", Life(), agreeing, what=f"approve {run}")
 
 
 async def break_the_lock(scene: Scene, machine: Machine) -> bool:

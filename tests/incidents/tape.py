@@ -256,7 +256,7 @@ class Tape:
         """Note a journal record."""
         mine = record.by.casefold() == process.name.partition("#")[0]
         kind = Appended if mine else Brought
-        self.notes.append(kind(self.next, self.now, process, machine, record, operation))
+        self.note(kind(self.next, self.now, process, machine, record, operation))
 
     def told(self, process: Process, entry: Entry) -> None:
         """Note what will be journalled."""

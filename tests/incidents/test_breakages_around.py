@@ -30,12 +30,13 @@ from orchestrator.operations.driving import LockReleasingPrompter
 from orchestrator.operations.locking import Lock
 from orchestrator.simulator import Fault, StaleRead
 from orchestrator.situation import guards
-from orchestrator.situation.guard_kinds import Finding
+from orchestrator.situation.guard_kinds import Finding, passes
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
 from .draw import Dark, Foreign, Incident, Life, Story
 from .test_breakages import Breakage, Patch, always, no_fence, notice, plain
+from .twists import seconded
 
 YES = (Says(yes=True, after=8.0),)
 
@@ -112,6 +113,11 @@ def _drilled(incident: Incident) -> Incident:
     return plain(
         incident, drills=True, foreign=(Foreign(moment, Role.PRIMARY, Status.FAILOVER, "terraform"),)
     )
+
+
+def _wants_agreement(incident: Incident) -> Incident:
+    """Killed while a second person is asked; they come later."""
+    return seconded(plain(incident, lives=(Life(crash_at_step=60 + incident.seed * 7), *(Life(),) * 3)), 1.0)
 
 
 def _old_once(incident: Incident) -> Incident:
@@ -253,6 +259,10 @@ def _what_lags_is_an_echo(patch: Patch) -> None:
     patch.setattr(Writer, "_wrote", wrote)
 
 
+def _somebody_has_always_agreed(patch: Patch) -> None:
+    patch.setattr(guards, "approved", lambda *_: passes("they will agree"))
+
+
 BREAKAGES = (
     Breakage("done-once", "a hook that is done is run again", always(Hooks, "_is_settled", False), _twice),
     Breakage("asked-again", "a hook is repeated without asking", _nobody_is_asked, _cut_off),
@@ -286,6 +296,7 @@ BREAKAGES = (
         always(Checker, "stop_for_others", None),
         _drilled,
     ),
+    Breakage("second-agrees", "nobody has to agree", _somebody_has_always_agreed, _wants_agreement),
     Breakage("mirror-found", "what lags passes for an echo", _what_lags_is_an_echo, _old_once),
     Breakage("cools-down", "nothing cools down", always(History, "cooling_down", None), _just_finished),
     Breakage("no-keys", "keys are left in", _keys_are_left_in, _cut_off),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 from msgspec.structs import replace
 
+from orchestrator.model.guard import Approved, Guard
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Authors
 
-from .around import Visit, Visitor
+from .around import AGREED, Surroundings, Visit, Visitor
 from .attacks import Lagging
 from .draw import STRANGE, Incident, Life, Story, attacked, bare, strangers, surrounded
+from .playbooks import playbook
 from .team import draw_team
 
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return frozen(drilled(lagged(unfrozen(seed))))
+    return frozen(drilled(lagged(seconded(unfrozen(seed)))))
 
 
 def unfrozen(seed: int) -> Incident:
@@ -96,3 +99,19 @@ def lagged(incident: Incident, share: float = 0.12) -> Incident:
     )
     attacks = replace(incident.attacks, lagging=(*incident.attacks.lagging, *lagging))
     return replace(incident, mirrors=Mirrors.AUTO, config=config, attacks=attacks)
+
+
+def seconded(incident: Incident, share: float = 0.08) -> Incident:
+    """The incident with a first transition to which a second person has to agree, where that is its share; they take their time."""
+    dice = Random(f"seconded {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    book = playbook(incident.playbook)
+    route = book.route(incident.config.status.primary, incident.goal)
+    planned = incident.mode is Mode.PLANNED and not incident.switches and incident.adopts is None
+    if dice.random() >= share or not planned or not route or incident.story is Story.OTHER_JOURNAL:
+        return incident
+    around, within = incident.around or Surroundings(), timedelta(seconds=60)
+    asks = dict(around.asks)
+    asks[route[0].name] = (*asks.get(route[0].name, ()), AGREED)
+    agreed = Guard(AGREED, Approved(1, within), within=within)
+    around = replace(around, guards=(*around.guards, agreed), asks=tuple(asks.items()))
+    return replace(incident, around=around, agrees_after=dice.choice((0.5, 5.0, 20.0, 50.0, 70.0)))
