@@ -90,10 +90,10 @@ def never_over_seen(played: Played) -> Iterator[str]:
         seen, what = journals[note.machine], version(truth)
         # A move of the server's own is whoever's it moved on from.
         whose = writers.moved.get(what, what)
-        if what not in seen.versions[note.role] or not writers.strange(
+        if what not in seen.versions[note.role] - seen.gone[note.role] or not writers.strange(
             whose, runs[note.machine] | {note.run}
         ):
-            continue
+            continue  # or a person has said that it is there no more
         bases = seen.bases[note.run]
         begins = {bases.get(note.role), bases.get(note.role.other) if config.mirror is not None else None}
         if begins & {what, whose} or unclaimed.hides(note.run, truth):

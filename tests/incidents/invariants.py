@@ -43,13 +43,9 @@ from orchestrator.proof import laws
 from orchestrator.proof.keyboard import Returned, closed
 from orchestrator.proof.laws import is_older
 from orchestrator.simulator import (
-    AppliedLate,
     Authors,
     ClientError,
-    ForeignWriter,
     Redirect,
-    Returning,
-    StaleRead,
     Throttle,
 )
 
@@ -68,8 +64,9 @@ from .witness import (
     attempt_of,
     began_stale,
     carried_back,
+    disturbed,
     holders,
-    is_split,
+    lags,
     last_read,
     looked_old,
     others_wrote,
@@ -211,7 +208,10 @@ def read_before(played: Played) -> Iterator[str]:
 
 
 def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912, PLR0915 - one branch per kind of note
-    """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing."""
+    """A run's first reading of an org is what it begins with; a life that journalled no reading has seen nothing.
+
+    What a person has said is there no more is not there, to every run: until they say so is as long as law 3 binds.
+    """
     warned: dict[tuple[str, str, Role], str] = {}
     by: dict[tuple[str, str, Role], Answered] = {}
     told: dict[Process, int] = defaultdict(int)
@@ -228,13 +228,13 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     crossed = played.incident.config.mirror is not None and any(played.incident.config.skew)
     for note, journals in seen_by_then(played):
         if isinstance(note, Asked) and note.posts:
-            bases = journals[note.machine].bases[note.run]
+            bases, gone = journals[note.machine].bases[note.run], journals[note.machine].gone
             # An emergency goes on without the org that it does not see; what it must not write over is that very org.
             for role in (note.role,) if alone else Role:
                 key = (note.machine, note.run, role)
                 truth = note.truth[role]
-                if truth is not None and version(truth) == bases.get(role):
-                    continue  # what it began with is there, or what a person said is true; what came between was old
+                if truth is not None and (version(truth) == bases.get(role) or version(truth) in gone[role]):
+                    continue  # what it began with is there, or what a person said is true, or gone; what came between was old
                 # What a process saw and never journalled died with it.
                 if key in warned and (
                     by[key].asked.process is note.process or told[by[key].asked.process] > by[key].number
@@ -281,9 +281,11 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
                 )  # it is not there any more: nothing is written over
             if not run or asked.role not in first or not _is_foreign(played, asked.machine, record):
                 continue
-            if any(record is not None and same(record, old) for old in first.values()) or carried_back(
-                played, record, began.get(run)
-            ):
+            said = journals[asked.machine].bases[run].get(asked.role)  # or it began with that
+            known = record is not None and (
+                version(record) == said or any(same(record, old) for old in first.values())
+            )
+            if known or carried_back(played, record, began.get(run)):
                 continue
             if crossed and not sent[run]:
                 continue  # by two clocks its first look may have been old; it begins with the last one before it writes
@@ -330,7 +332,7 @@ def never_mislinked(played: Played) -> Iterator[str]:
 def prefix_named(played: Played) -> Iterator[str]:
     """Only where nobody else and nothing late wrote: then every write's prefix is the program's own doing."""
     incident = played.incident
-    if _disturbed(played) or incident.wrong_uuid is not None:
+    if disturbed(played) or incident.wrong_uuid is not None:
         return
     behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
     behind = behind or any("--emergency" in typed.line for typed in played.typed)
@@ -460,7 +462,7 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
         parsed = Stamp.parse(stamp)
         if not request.applied or parsed is None or parsed.run in superseded or stamp in shown:
             continue
-        if played.closed and not _disturbed(played) and (parsed.run, parsed.attempt) not in outcomes:
+        if played.closed and not disturbed(played) and (parsed.run, parsed.attempt) not in outcomes:
             yield f"nothing in the journal says what became of attempt {parsed.attempt} of {parsed.run}"
 
 
@@ -469,7 +471,7 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
 
 def done_is_seen(played: Played) -> Iterator[str]:
     for process, outcome in played.lives:
-        truth = None if _disturbed(played) or _lags(played) else _truth_at_end(played, process)
+        truth = None if disturbed(played) or lags(played) else _truth_at_end(played, process)
         whys = laws.done_is_seen(
             outcome, _last_seen(played, process), None if truth is None else _shown(truth)
         )
@@ -543,7 +545,7 @@ def _leaves_late(played: Played) -> bool:
 
 def no_false_alarm(played: Played) -> Iterator[str]:
     """A reading that is old all the confirm time through is named for what it is, and that is no alarm about anybody (law 3)."""
-    if _disturbed(played) or played.incident.wrong_uuid is not None:
+    if disturbed(played) or played.incident.wrong_uuid is not None:
         return
     if any(
         isinstance(fault.kind, ClientError) and fault.kind.status == 404 for fault in played.incident.faults
@@ -614,30 +616,6 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
 
 
 # -- reading the witnesses --------------------------------------------------------------------------------------
-
-
-def _disturbed(played: Played) -> bool:
-    """Whether somebody else, or something late or going back in time, had a hand in it."""
-    incident = played.incident
-    if (
-        not incident.calm
-        or is_split(played)
-        or (incident.config.returning is Returning.REVERT and _was_dark(played))
-    ):
-        return True
-    return any(isinstance(fault.kind, ForeignWriter | AppliedLate) for fault in incident.faults)
-
-
-def _was_dark(played: Played) -> bool:
-    return any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults) or bool(
-        played.incident.dark
-    )
-
-
-def _lags(played: Played) -> bool:
-    """Whether a read may show what is past."""
-    incident = played.incident
-    return incident.config.read_lag > 0 or any(isinstance(fault.kind, StaleRead) for fault in incident.faults)
 
 
 def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool:

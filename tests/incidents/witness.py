@@ -18,7 +18,7 @@ from orchestrator.model.run import Ending, Stamp
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import EPOCH
-from orchestrator.simulator import Returning, simulated_orgs
+from orchestrator.simulator import AppliedLate, ForeignWriter, Returning, StaleRead, simulated_orgs
 from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
@@ -303,3 +303,28 @@ def carried_back(played: Played, record: HamrRecord | None, began: float | None)
         return False
     at = (record.modified_at - EPOCH).total_seconds()
     return config.returning is Returning.REVERT and at + max(map(abs, config.skew)) < began
+
+
+def disturbed(played: Played) -> bool:
+    """Whether somebody else, or something late or going back in time, had a hand in it."""
+    incident = played.incident
+    if (
+        not incident.calm
+        or is_split(played)
+        or (incident.config.returning is Returning.REVERT and was_dark(played))
+    ):
+        return True
+    return any(isinstance(fault.kind, ForeignWriter | AppliedLate) for fault in incident.faults)
+
+
+def was_dark(played: Played) -> bool:
+    """Whether a region was, for a while."""
+    return any("Dark" in type(fault.kind).__name__ for fault in played.incident.faults) or bool(
+        played.incident.dark
+    )
+
+
+def lags(played: Played) -> bool:
+    """Whether a read may show what is past."""
+    incident = played.incident
+    return incident.config.read_lag > 0 or any(isinstance(fault.kind, StaleRead) for fault in incident.faults)
