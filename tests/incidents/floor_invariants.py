@@ -97,6 +97,7 @@ def newest_is_newest(played: Played) -> Iterator[str]:
         config.no_times
         or crossed
         or any(isinstance(note, Wrote) and not note.ours for note in played.tape.notes)
+        or any(foreign.relinks for foreign in played.incident.foreign)
     ):
         return
     writers = Writers.of(played)

@@ -107,7 +107,10 @@ def seconded(incident: Incident, share: float = 0.08) -> Incident:
     book = playbook(incident.playbook)
     route = book.route(incident.config.status.primary, incident.goal)
     planned = incident.mode is Mode.PLANNED and not incident.switches and incident.adopts is None
-    if dice.random() >= share or not planned or not route or incident.story is Story.OTHER_JOURNAL:
+    apart = incident.story is Story.OTHER_JOURNAL or any(
+        incident.attacks.wall
+    )  # whose clock tells how long an approval counts?
+    if dice.random() >= share or not planned or not route or apart:
         return incident
     around, within = incident.around or Surroundings(), timedelta(seconds=60)
     asks = dict(around.asks)
