@@ -211,20 +211,17 @@ def resume(
     check_overrides(named, playbook)
     with invocation.session(found.pair, writes=True, playbook=playbook, emergency=hastens) as session:
         if invocation.asks:
-            from orchestrator.operations.status import BOTH_NEEDED
-
             from .preview import show_status
 
-            needed = BOTH_NEEDED
+            started = None if found.run is None else found.run.started
             promise = (
                 f"This delivers what is owed: {found.words}. One write, after both orgs were read again."
             )
-            if found.run is not None and found.run.started is not None:
-                goal, alone = found.run.started.goal, " with the survivor alone" if emergency else ""
-                needed = playbook.survivors_towards(goal) if emergency else BOTH_NEEDED
+            if found.run is not None and started is not None:
+                goal, alone = started.goal, " with the survivor alone" if emergency else ""
                 takes_up = f"This takes up run {found.run.run} of {found.run.by}@{found.run.host} again, to {goal}{alone}"
                 promise = f"{takes_up}: both orgs are read, and the transitions that are left are made."
-            show_status(invocation, session, needed=needed)
+            show_status(invocation, session, emergency_to=started.goal if emergency and started else None)
             invocation.console.confirm(found.pair, promise)
         before = () if found.run is None else session.store.records(run=found.run.run)
         command = RunCommand(invocation, session.pair, before, asks=invocation.asks)

@@ -8,12 +8,12 @@ from orchestrator.errors import Refused
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import Standing
-from orchestrator.model.status import Role
+from orchestrator.model.status import Status
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import cooling_question, over_cool_down, refuse_in_drill
 from orchestrator.operations.session import Session
-from orchestrator.operations.status import BOTH_NEEDED, read_status
+from orchestrator.operations.status import read_in_emergency, read_status
 from orchestrator.report.layout import line
 from orchestrator.report.plan import plan_json, plan_page, preview_page
 from orchestrator.report.status import standing_page
@@ -73,11 +73,13 @@ def _ask(invocation: Invocation, plan: Plan, cooling: str | None) -> None:
     invocation.console.confirm(plan.request.pair)
 
 
-def show_status(
-    invocation: Invocation, session: Session, *, needed: frozenset[Role] = BOTH_NEEDED
-) -> Standing:
-    """Show where the pair stands, beside the question that is to be asked of it; Locked where somebody holds it."""
+def show_status(invocation: Invocation, session: Session, *, emergency_to: Status | None = None) -> Standing:
+    """Show where the pair stands, beside the question that is to be asked of it; Locked where somebody holds it.
+
+    Of what goes on as an emergency only the survivor is waited for.
+    """
     refuse_held(session, take_over=True)
-    standing = showing_silence(invocation.console, session, read_status(session, needed=needed))
+    looking = read_status(session) if emergency_to is None else read_in_emergency(session, emergency_to)
+    standing = showing_silence(invocation.console, session, looking)
     invocation.console.aside.page((*standing_page(standing, session.playbook), line()))
     return standing

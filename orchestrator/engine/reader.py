@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from orchestrator.model import events
 from orchestrator.model.guard import ProbeReading
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Identity, Reading, Unreachable
 from orchestrator.model.run import Approval, Mode
@@ -21,6 +23,8 @@ from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, li
 from orchestrator.situation.phase import phase_of
 
 from .context import RunContext
+
+T = TypeVar("T")
 
 CLOCKS_AGREE_WITHIN = 2.0
 """Seconds by which wall and monotonic clock may differ over one step before the readings are distrusted (law 18)."""
@@ -64,6 +68,28 @@ async def ask_twice(
     return reading
 
 
+async def look_for_survivor(
+    look: Callable[[frozenset[Role]], Awaitable[T]],
+    playbook: Playbook,
+    goal: Status,
+    *,
+    shown: Callable[[T], Both[Reading]],
+) -> T:
+    """The first look of an emergency, which waits for no other org than the one that is enough for it (law 9).
+
+    `look` takes the orgs that it is to wait for. Where it may be either, both get the short deadline first; they are waited for
+    where that leaves open what can be done.
+    """
+    needed = playbook.survivors_towards(goal)
+    if needed == BOTH_ROLES:
+        taken = await look(frozenset())
+        statuses = [(reading.role, reading.status) for reading in shown(taken) if reading.status is not None]
+        enough = any(playbook.survivor_between(status, goal) is role for role, status in statuses)
+        if enough or len(statuses) == len(Role):
+            return taken
+    return await look(needed)
+
+
 class PairReader(Struct):
     """Takes readings for a run; remembers the last ones."""
 
@@ -76,6 +102,20 @@ class PairReader(Struct):
     """When the last look began, by both clocks."""
     asked_at: dict[Role, float] = field(default_factory=dict)
     """When each org was asked for its last reading, by the monotonic clock."""
+
+    async def begin(self, goal: Status) -> None:
+        """The first look of a run to this goal."""
+        run = self.run
+
+        async def look(needed: frozenset[Role]) -> Both[Reading]:
+            run.needed, self.identities = needed, None
+            return await self.read_both("start", once=False)
+
+        if run.state.mode is Mode.EMERGENCY:
+            await look_for_survivor(look, run.playbook, goal, shown=lambda readings: readings)
+            run.needed = run.playbook.survivors_towards(goal)
+        else:
+            await self.read_both("start", once=False)
 
     async def read_both(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.

@@ -45,12 +45,9 @@ class RouteRunner(Struct):
         run, reader = self.run, self.reader
         run.goal = goal
         emergency = run.state.mode is Mode.EMERGENCY
-        if emergency:
-            # Known before the first look, so that the other org gets its short deadline from the start.
-            run.needed = run.playbook.survivors_towards(goal)
         taken_up, seen = bool(run.state.expected), dict(run.state.floors)
         self.probing.start(self._probable_probes(goal))
-        await reader.read_both("start", once=False)
+        await reader.begin(goal)
         half_made = None
         if taken_up:
             await self.reconciler.reconcile()

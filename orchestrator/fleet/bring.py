@@ -25,7 +25,7 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.run import resume, start
 from orchestrator.operations.session import Session
-from orchestrator.operations.status import read_status
+from orchestrator.operations.status import read_in_emergency
 from orchestrator.system.log import logger
 
 _BEGINS_WITHIN = timedelta(seconds=10)
@@ -212,7 +212,7 @@ async def _refuse_whole(session: Session, goal: Status) -> None:
 
     Refused where both answer, and are not at the goal.
     """
-    standing = await read_status(session, needed=session.playbook.survivors_towards(goal), settle=False)
+    standing = await read_in_emergency(session, goal, settle=False)
     if all(reading.status is goal for reading in standing.readings):
         return
     if not any(isinstance(reading.sight, Unreachable) for reading in standing.readings):

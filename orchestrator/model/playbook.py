@@ -246,11 +246,15 @@ class Playbook(Struct, frozen=True, dict=True):
     def survivors_towards(self, goal: Status) -> frozenset[Role]:
         """The orgs that some emergency to this goal needs: those that a transition of a way there names as its survivor.
 
-        Before the first look nobody knows which way it is, so none of these is read under the short deadline.
+        Before the first look nobody knows which way it is (see `engine.reader.look_for_survivor`).
         """
         there = self.survivors_at(goal)
         found = _enough(self.route(transition.source, goal) or () for transition in self.transitions)
         return found | there if len(there) == 1 else found
+
+    def survivor_between(self, start: Status, goal: Status) -> Role | None:
+        """The org that alone is enough for an emergency from there to the goal; None where none is, or nothing is to be done."""
+        return next(iter(_enough((self.route(start, goal) or (),))), None)
 
     def survivors_from(self, start: Status) -> frozenset[Role]:
         """The orgs that are enough for an emergency from a status to some stop."""

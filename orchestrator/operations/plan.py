@@ -24,6 +24,7 @@ from orchestrator.engine.evaluator import (
     waits_for,
 )
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
+from orchestrator.engine.reader import look_for_survivor
 from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floors
@@ -45,7 +46,7 @@ from orchestrator.situation.state import RunState
 from .locking import open_run_of, under_way
 from .preflight import judge_before
 from .session import Session
-from .status import read_pair
+from .status import BOTH_NEEDED, read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
@@ -89,16 +90,23 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
     """
     history = session.history_by_name()
     if assumed is None:
-        planned = request.mode is Mode.PLANNED
-        # In an emergency only the orgs are waited for that one to this goal may need.
-        needed = frozenset(Role) if planned else session.playbook.survivors_towards(request.goal)
         async with session.reader() as reader:
-            if planned:
+
+            async def look(
+                needed: frozenset[Role],
+            ) -> tuple[tuple[Both[Reading], Both[Identity]], dict[str, ProbeReading]]:
+                return await asyncio.gather(
+                    read_pair(session, reader, needed, history.floors),
+                    _probe_once(session, request.goal, needed),
+                )
+
+            if request.mode is Mode.PLANNED:
                 await reader.require_keys()
-            (readings, identities), probed = await asyncio.gather(
-                read_pair(session, reader, needed, history.floors),
-                _probe_once(session, request.goal, needed),
-            )
+                (readings, identities), probed = await look(BOTH_NEEDED)
+            else:
+                (readings, identities), probed = await look_for_survivor(
+                    look, session.playbook, request.goal, shown=lambda taken: taken[0][0]
+                )
     else:
         readings, identities = _assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())
         probed = {}

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orchestrator.datadog.client import HttpReader
 from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
-from orchestrator.engine.reader import ask_twice
+from orchestrator.engine.reader import ask_twice, look_for_survivor
 from orchestrator.errors import HamrError
 from orchestrator.journal.checkpoint import called_otherwise
 from orchestrator.journal.history import History
@@ -120,6 +120,15 @@ async def read_status(
     async with session.reader(over=None if shared is None else shared.to(session.pair.orgs)) as reader:
         readings, identities = await read_pair(session, reader, needed, history.floors, settle=settle)
     return standing_of(session, history, readings, identities)
+
+
+async def read_in_emergency(session: Session, goal: Status, *, settle: bool = True) -> Standing:
+    """One look at a pair that an emergency is to bring to a goal."""
+
+    async def look(needed: frozenset[Role]) -> Standing:
+        return await read_status(session, needed=needed, settle=settle)
+
+    return await look_for_survivor(look, session.playbook, goal, shown=lambda standing: standing.readings)
 
 
 def standing_of(

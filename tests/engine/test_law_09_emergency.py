@@ -112,6 +112,27 @@ async def test_law_09_a_black_hole_is_waited_for_once_for_its_deadline() -> None
     assert [within for verb, role, within in b.world.deadlines if role is P] == [2.0, 2.0]
 
 
+WAYS_HOME = changed(changed(PLAYBOOK, "abort", survivor=S), "recover", "settle", survivor=P)
+"""Home from FAILOVER with the secondary alone, and from ACTIVE with the primary alone."""
+
+
+@pytest.mark.parametrize(
+    ("start", "dead", "sent"),
+    [
+        (ACTIVE, S, ["POST primary RECOVERY", "POST primary PASSIVE"]),
+        (FAILOVER, P, ["POST secondary PASSIVE"]),
+    ],
+)
+async def test_law_09_neither_of_two_orgs_that_may_be_the_survivor_is_waited_for_where_the_other_is_enough(
+    start: Status, dead: Role, sent: list[str]
+) -> None:
+    b = bench(start, mode=Mode.EMERGENCY, playbook=WAYS_HOME)
+    b.world.silence[dead] = 3600.0
+    await b.drive(PASSIVE, End.OWING)
+    assert b.world.posts() == sent
+    assert [within for verb, role, within in b.world.deadlines if role is dead] == [2.0, 2.0]
+
+
 async def test_law_09_keys_of_another_org_make_the_dead_org_unseen_and_unwritten() -> None:
     b = emergency()
     b.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
@@ -212,14 +233,19 @@ async def test_law_09_transitions_back_home_that_name_another_survivor_do_not_sh
     }
 
 
-async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_until_the_way_is_known() -> None:
+async def test_law_09_an_org_that_some_way_needs_has_the_usual_timeouts_where_the_way_is_not_known_in_time() -> (
+    None
+):
     playbook = changed(changed(PLAYBOOK, "abort", survivor=S), "settle", survivor=P)
     b = emergency(playbook=playbook)
     b.world.records = {P: record(P, Status.FAILOVER), S: record(S, Status.FAILOVER)}
     b.world.sights[P] = DARK
+    b.world.glitches[S] = [DARK, DARK]
     await b.drive(PASSIVE, End.OWING)
-    assert {within for _, role, within in b.world.deadlines if role is S} == {None}
-    assert next(within for what, role, within in b.world.deadlines if (what, role) == ("GET", P)) is None
+    for org in Role:
+        first, *_ = asked = [within for _, role, within in b.world.deadlines if role is org]
+        assert first == 2.0
+        assert None in asked
 
 
 async def test_law_09_a_primary_that_survives_is_as_good() -> None:
