@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from orchestrator.config.scenario import Unknown, Waits
 from orchestrator.errors import ExitCode
 from orchestrator.journal.history import events_of
-from orchestrator.model import events
+from orchestrator.model import events, next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import HookOutcome, Playbook
 from orchestrator.model.result import KILLED, DrillResult, Expectation, Leg, LessStrict, RunResult, Score
@@ -160,6 +160,8 @@ class PlayedDrill(Struct):
     """What drew its faults."""
     made: list[PlayedLeg] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    late: tuple[str, ...] = ()
+    """What was given up by then, and may still take effect, as its newest run says."""
     upto: int = 0
     """The number of the newest record when the last of its runs ended: one that is taken up again tells what it did since."""
 
@@ -168,6 +170,7 @@ class PlayedDrill(Struct):
         store = self.opened.session.store
         told = events_of(store.records(run=result.run, after=self.upto))
         self.made.append(leg_of(name, goal, result.seconds, told, result))
+        self.late = result.ending.late
         self.upto = store.head().seq
 
     def came_home(self, wanted: str, failback: FailbackResult, home: Status) -> None:
@@ -200,6 +203,8 @@ class PlayedDrill(Struct):
         code = ExitCode.DONE if score.passed else ExitCode.DRILL_MISSED
         if opened.controls.asked:
             code = opened.controls.code
+        if self.late and not next_steps and self.stage is None:
+            next_steps = (next_step.look_again(opened.session.pair.name), *next_steps)
         return DrillResult(score, closes, code, opened.session.store.head(), why_open, next_steps)
 
     def _score(self) -> Score:

@@ -111,6 +111,7 @@ def _alone(verb: str, why: str) -> Callable[[], NextStep]:
 
 # About a pair.
 status = _of_one("status", "look at both orgs again")
+look_again = _of_one("status", "look again: what was given up may still take effect")
 watch = _of_one("status", "look again and again; Ctrl-C ends it", "--watch")
 doctor = _of_one("doctor", "find out what is wrong here, and what to do about it")
 resume = _of_one("resume", "go on with what was left open")

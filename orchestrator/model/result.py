@@ -40,6 +40,8 @@ class RunResult(Struct, frozen=True):
     """Whether both orgs show the same: then what is owed is only to be settled."""
     mode: Mode = Mode.PLANNED
     resumable: bool = False
+    approval_owed: bool = False
+    """Whether other people have to agree to it afterwards."""
     hooks_owed: tuple[str, ...] = ()
     """`after` hooks that did not end well yet, as "transition/hook"; `resume` runs them."""
     hooks_failed: tuple[str, ...] = ()

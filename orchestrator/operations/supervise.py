@@ -196,6 +196,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         agreed=phase is not None and phase.name is PhaseName.AGREED,
         mode=state.mode,
         resumable=resumable,
+        approval_owed=state.approval_owed,
         hooks_owed=(
             *(f"{transition}/{hook}" for transition, hook in state.hooks_owed()),
             *(hook for hooks in owing.values() for hook in hooks),

@@ -163,6 +163,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
             stopped_for=result.ending.next_steps[:1] if stopped else (),
             owed=[] if result.owed is None else [result.owed],
             agreed=result.agreed,
+            approvals=[result.run] if result.approval_owed else [],
             hooks_owed=[(owing, hook) for hook in result.hooks_owed],
             hooks_failed=[hook for hook in result.hooks_failed if hook.partition("/")[0] in made],
             by_hand=result.left_to_person,

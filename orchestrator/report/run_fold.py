@@ -266,6 +266,8 @@ def _note_transition(run: RunView, event: Event, at: datetime, seq: int) -> None
         case events.GuardWaived(transition=name, verdict=verdict):
             if judgement := _judgement(run, name):
                 judgement.waived.add(verdict.guard)
+        case events.ApprovalOwed() | events.RunApproved(afterwards=True):
+            run.approval_owed = isinstance(event, events.ApprovalOwed)
         case events.TransitionIntended(transition=name, source=source, target=target):
             transition = _begun(run, name, at)
             transition.source, transition.target = source, target

@@ -233,6 +233,8 @@ class RunView(Struct):
     """What it went over before its first transition, by name, each with the operator's reason."""
     objectives_by_status: dict[Status, Objective] = {}
     """Of every end that it came to: one that owed reached its goal before it was taken up again."""
+    approval_owed: bool = False
+    """Whether other people have to agree to it afterwards."""
     remember: tuple[str, ...] = ()
     """What the playbook wants to be remembered by whoever moved a pair to ACTIVE."""
     wanted: timedelta | None = None

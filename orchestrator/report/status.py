@@ -285,9 +285,6 @@ def _facts(  # noqa: C901 - one case per fact
     for run, attempt in standing.given_up:
         told = f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)})"
         yield from labelled("may come late", f"{told} was given up, and may still take effect", "warn")
-    for run in standing.approvals_owed:
-        words = f"run {run} was an emergency without it: somebody else than whoever ran it has to agree afterwards"
-        yield from labelled("approval owed", words, "warn")
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         yield from labelled("other orgs", words, "warn")
@@ -346,6 +343,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
             overtaken=standing.next_steps if run is not None and run.stopped_for in STOPS_AGAIN else (),
             owed=[] if standing.owed is None else [standing.owed],
             agreed=standing.phase.name is PhaseName.AGREED,
+            approvals=standing.approvals_owed,
             hooks_owed=[] if run is None else [(run.run, hook) for hook in run.hooks_owed],
             hooks_failed=() if left is None else left.hooks_failed,
             by_hand=() if left is None else left.by_hand,

@@ -208,6 +208,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
                 for debt in run.debts
                 if debt.settled_at is None
             ],
+            approvals=[run.run] if run.approval_owed else [],
             hooks_owed=[(run.run, hook) for hook in run.hooks_owed],
             hooks_failed=run.hooks_failed,
             by_hand=run.left_to_person,

@@ -48,6 +48,8 @@ class Left(Struct, frozen=True):
     owed: Sequence[Owed] = ()
     agreed: bool = False
     """Whether both orgs show the same: then there is nothing to be told, and what was owed is only to be settled."""
+    approvals: Sequence[str] = ()
+    """Runs that were emergencies without other people's agreement, which they have to give afterwards."""
     hooks_owed: Sequence[tuple[str, str]] = ()
     """(run, "transition/hook") of `after` hooks that did not end well yet."""
     hooks_failed: Sequence[str] = ()
@@ -84,6 +86,9 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
         things.append(ToDo("Clear what stopped it, then try again.", first.command))
         things += [ToDo(f"Or: {step.why}.", step.command) for step in others]
     things += [_debt(left, owed) for owed in left.owed]
+    for run in left.approvals:
+        text = f"Have somebody else agree to run {run}: as an emergency it did not wait for that."
+        things.append(ToDo(text, next_step.approve(run, afterwards=True).command))
     for run, hook in left.hooks_owed:
         text = f"Hook {_named(hook)} did not end well; a resumed run tries it again."
         things.append(ToDo(text, next_step.resume(run).command))

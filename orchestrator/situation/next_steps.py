@@ -252,8 +252,8 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     elif (ending.end is End.OWING and not state.attempts) or (ending.end is End.REFUSED and steps):
         steps = after_asking(steps, pair, ended.strangers)
     elif ending.end is End.DONE and not ended.strangers:
-        late = look.so_that("look again: what was given up may still take effect")
-        steps = (*((late,) if ended.may_come_late else ()), *steps, *_onward(ended))
+        late = (next_step.look_again(pair),) if ended.may_come_late else ()
+        steps = (*late, *steps, *_onward(ended))
     elif ending.end is End.INTERRUPTED and ended.takes_up:
         steps = (again, *_over_what_refuses(ended), look)
     elif ending.end in (End.MOVED, End.REFUSED, End.INTERRUPTED) and not steps:
@@ -264,7 +264,8 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
         steps = tuple(
             step for step in steps if (step.verb, step.subject, step.options) != ("resume", pair, ())
         )
-    return each_once((*steps, next_step.show(state.run)))
+    owed = (next_step.approve(state.run, afterwards=True),) if state.approval_owed else ()
+    return each_once((*steps, *owed, next_step.show(state.run)))
 
 
 def _until_it_answers(ended: Ended) -> NextStep:

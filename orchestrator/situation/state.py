@@ -108,6 +108,8 @@ class RunState(Struct):
     """What became of each hook (transition, side, name) that was begun; None while nobody knows."""
     hooks_due: list[tuple[str, str]] = field(default_factory=list)
     """(transition, `after` hook) of the transitions that were made."""
+    approval_owed: bool = False
+    """Whether other people have to agree afterwards: as an emergency it did not wait for them."""
     left_to_person: list[str] = field(default_factory=list)
     """What was not done for want of somebody to ask, in the playbook's words."""
     waiting: bool = False
@@ -240,6 +242,10 @@ class RunState(Struct):
                 self.waited += seconds
             case events.PersonAnswered(seconds=seconds):
                 self.asked += seconds
+            case events.ApprovalOwed():
+                self.approval_owed = True
+            case events.RunApproved(afterwards=True):
+                self.approval_owed = False
             case events.WriteIntended(attempt=attempt):
                 self.intended, self.written_as = True, self.mode
                 self.intent_dates[attempt.number] = event.server_date

@@ -141,6 +141,13 @@ def test_law_09_an_emergency_does_not_wait_for_it_and_owes_it(team: Lab) -> None
     )
     run = ended["run"]
     assert "agreed" in [each["guard"] for each in ended["waived"]]
+    owed = f"[ ] Have somebody else agree to run {run}: as an emergency it did not wait for that."
+    typed = f"hamr approve {run} --afterwards --reason TEXT"
+    assert typed in next_of(ended)
+    for verb in ("status", "report"):
+        page = team.run(verb, "sim" if verb == "status" else run).stdout
+        assert owed in " ".join(page.split())
+        assert typed in page
     status = team.json("status", "sim", code=8)
     assert status["approvals_owed"] == [run]
     assert f"hamr approve {run} --afterwards --reason TEXT" in next_of(status)
@@ -148,6 +155,7 @@ def test_law_09_an_emergency_does_not_wait_for_it_and_owes_it(team: Lab) -> None
     team.run("approve", run, "--afterwards", "--reason", "it was right", "--yes", code=3)
     team.run("approve", run, "--afterwards", "--reason", "it was right", "--yes", code=0, env=BOB)
     assert team.json("status", "sim", code=8)["approvals_owed"] == []
+    assert owed not in " ".join(team.run("report", run).stdout.split())
 
 
 def test_a_run_that_asks_for_nothing_cannot_be_approved(lab: Lab) -> None:

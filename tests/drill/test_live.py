@@ -88,6 +88,16 @@ async def test_out_home_scored_and_closed(tmp_path: Path) -> None:
         assert held.legs == [leg.run for leg in result.score.legs]
 
 
+async def test_law_05_the_end_of_a_drill_says_first_to_look_again_where_something_may_come_late(
+    tmp_path: Path,
+) -> None:
+    gone = Fault(ServerError(504), role=Role.PRIMARY, method="POST")
+    async with drillable(tmp_path, gone) as bench:
+        result = await drill(bench.session, Status.ACTIVE)
+        assert result.exit_code is ExitCode.DONE, result.score.expectations
+        assert typed(result.next_steps) == (f"hamr status {bench.session.pair.name}",)
+
+
 async def test_a_pair_that_does_not_say_so_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     async with drillable(tmp_path, may=False) as bench:
         with pytest.raises(Refused, match="does not say drill: true, and no flag changes that"):
