@@ -141,7 +141,7 @@ class PairReader(Struct):
             self.run.tell(events.SituationRead(purpose, taken, self.identities if first else None))
         else:
             self.run.tell(events.ReadingsTaken(taken))
-        self._give_up_on_the_unseen(readings)
+        self.leave_out_the_unseen()
         return readings
 
     async def _read(self, role: Role, once: bool) -> Reading:
@@ -206,8 +206,8 @@ class PairReader(Struct):
         )
         return phase_of(view, identities, state.floors)
 
-    def _give_up_on_the_unseen(self, readings: Both[Reading]) -> None:
-        """In an emergency, whatever is not a good record counts as not seen, and stays out of the run (law 9).
+    def leave_out_the_unseen(self) -> None:
+        """In an emergency whose survivor is known, whatever is not a good record counts as not seen, and stays out of the run (law 9).
 
         A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
         """
@@ -217,8 +217,8 @@ class PairReader(Struct):
         other = self.run.survivor.other
         if other in run.state.dead:
             return
-        reading = readings[other]
-        record = reading.record
+        readings = self.readings
+        reading, record = readings[other], readings[other].record
         link = link_of(run.pair, reading, self.identities[other]) if self.identities is not None else None
         absent_too = record is not None or readings[self.run.survivor].status is Status.ABSENT
         old = record is not None and run.state.is_under_floor(reading)

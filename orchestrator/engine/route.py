@@ -63,6 +63,7 @@ class RouteRunner(Struct):
         if entry.survivor is not None:
             run.needed = frozenset({entry.survivor})
             self._require_link(run.needed)
+            reader.leave_out_the_unseen()
         return await self._step_through(entry, goal)
 
     def _require_link(self, needed: frozenset[Role]) -> None:

@@ -133,6 +133,13 @@ async def test_law_09_neither_of_two_orgs_that_may_be_the_survivor_is_waited_for
     assert [within for verb, role, within in b.world.deadlines if role is dead] == [2.0, 2.0]
 
 
+async def test_law_09_a_wrong_record_of_an_org_that_might_have_been_the_survivor_counts_as_not_seen() -> None:
+    b = bench(ACTIVE, mode=Mode.EMERGENCY, playbook=WAYS_HOME)
+    b.world.sights[S] = Present(replace(record(S, ACTIVE), target_uuid=OTHER_ORG), ACTIVE)
+    await b.drive(PASSIVE, End.OWING)
+    assert b.world.posts() == ["POST primary RECOVERY", "POST primary PASSIVE"]
+
+
 async def test_law_09_keys_of_another_org_make_the_dead_org_unseen_and_unwritten() -> None:
     b = emergency()
     b.world.identities[P] = "770e8400-e29b-41d4-a716-446655440000"
