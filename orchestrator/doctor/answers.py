@@ -22,6 +22,7 @@ from orchestrator.model.run import Mode, Operator
 from orchestrator.model.situation import Situation, Standing
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import depends_on
+from orchestrator.situation.wording import did_not_answer
 
 AS_IF = "as if its region were dead"
 
@@ -143,7 +144,7 @@ class Answers(Struct, frozen=True):
             return f"Not known: nothing was asked of {org}, for want of a key."
         if isinstance(reading.sight, Hampered):
             return f"Not known: {org} was not reached from this machine."
-        return f"Not known: {org} did not answer."
+        return f"Not known: {org} {did_not_answer(reading)}."
 
     def planned_situation(self) -> Situation:
         """What a planned run would judge its guards on, now."""

@@ -262,6 +262,8 @@ def _record(answers: Answers, role: Role) -> Check:
         case Denied():
             permission = "disaster_recovery_status_read"
             sentence = f"{said}: a key is wrong, or its owner lacks the permission {permission}."
+        case Unreachable() if reading.exchange.http_status is not None:
+            sentence = f"{said}. It was reached: look again in a while."
         case Unreachable():
             sentence = (
                 f"{said}. If only this machine cannot reach it, look at its network, proxy and firewall."

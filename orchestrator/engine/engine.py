@@ -184,6 +184,8 @@ class Delivery(Struct):
         pair, other = self.run.pair, truth.other
         link = self.reader.link()
         if not isinstance(link, Linked):
+            if any(self._shown(role) is None for role in Role):  # where it stands says more, and leads on
+                raise stopped(End.REFUSED, phase.sentence, org=link.role, next_steps=phase.next_steps)
             raise stopped(End.REFUSED, link.reason, org=link.role, next_steps=(next_step.status(pair.name),))
         status = self._shown(truth)
         # What is read of an org that lags is no proof that it has nothing to be told.

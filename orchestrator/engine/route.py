@@ -214,10 +214,14 @@ def _require_route(run: RunContext, start: Status, goal: Status) -> tuple[Transi
     pair, playbook = run.pair, run.playbook
     route = playbook.route(start, goal)
     if route is None:
+        creates = any(transition.source is Status.ABSENT for transition in playbook.transitions)
+        look = (
+            next_step.status(pair.name) if creates or start is not Status.ABSENT else commands.onboard(pair)
+        )
         raise stopped(
             End.REFUSED,
             f"playbook {playbook.name} has no way from {start}, where pair {pair.name} stands, to {goal}",
-            next_steps=(next_step.status(pair.name), commands.graph(playbook)),
+            next_steps=(look, commands.graph(playbook)),
         )
     return route
 

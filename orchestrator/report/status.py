@@ -234,7 +234,8 @@ def _status(reading: Reading) -> Span:
         case Denied():
             return Span("not seen: our keys are denied", "bad")
         case Unreachable():
-            return Span("not seen: no answer", "bad")
+            usable = "" if reading.exchange.http_status is None else "usable "
+            return Span(f"not seen: no {usable}answer", "bad")
         case Unreadable():
             return Span("not seen: no HAMR record in its answer", "bad")
         case _ as never:

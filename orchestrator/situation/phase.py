@@ -222,7 +222,7 @@ def _denied(view: View, denied: tuple[Role, ...], living: Role | None) -> Phase:
         f"{view.both_say()}. A key of {_named(view, denied)} is wrong, belongs to another site, or its owner lacks the "
         f"permission disaster_recovery_status_read: correct that, then look again. {way.sentence}"
     )
-    steps = (next_step.check(), next_step.status(view.pair.name), *way.urgent)
+    steps = (next_step.doctor(view.pair.name), next_step.status(view.pair.name), *way.urgent)
     return _phase(PhaseName.DENIED, denied, sentence, steps)
 
 
@@ -279,12 +279,14 @@ def _dark(view: View, hampered: tuple[Role, ...]) -> Phase:
     remedies = _remedies(view, hampered)
     if remedies:
         advice = f"That is trouble of this machine or its network: {'; '.join(remedies)}. Then look again."
+    elif any(reading.exchange.http_status is not None for reading in view.readings):
+        advice = "Nothing can be done until one of them says where it stands: look again."
     else:
         advice = (
             "Nothing can be done from this machine until one of them does. Its name servers or its network may be "
             "the trouble: try another network."
         )
-    return Phase(PhaseName.DARK, f"Neither org answers: {view.both_say()}. {advice}", way.patient)
+    return Phase(PhaseName.DARK, f"Neither org was seen: {view.both_say()}. {advice}", way.patient)
 
 
 def _way_on(view: View, living: Role | None) -> _WayOn:

@@ -49,6 +49,11 @@ def changed(record: HamrRecord) -> str:
     return f"changed {when} by {author(record.modified_by)}"
 
 
+def did_not_answer(reading: Reading) -> str:
+    """That an org was not seen: silent, or with an answer that tells nothing, such as a 429 or a 503."""
+    return "did not answer" if reading.exchange.http_status is None else "gave no usable answer"
+
+
 def says(org: Org, reading: Reading) -> str:
     """What one org said, as the first half of a sentence."""
     match reading.sight:
@@ -65,7 +70,7 @@ def says(org: Org, reading: Reading) -> str:
         case Denied(reason=reason):
             return f"{org} denied our keys ({printable(reason)})"
         case Unreachable(reason=reason):
-            return f"{org} did not answer ({printable(reason)})"
+            return f"{org} {did_not_answer(reading)} ({printable(reason)})"
         case Unreadable(reason=reason):
             return f"{org} answered with something that is not a HAMR record ({printable(reason)})"
         case _ as never:

@@ -114,7 +114,7 @@ async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             (readiness,) = await examine([session])
     assert found(readiness, "HAMR record", P).sentence.startswith(
-        "Simulated Primary (primary) did not answer (HTTP 503)"
+        "Simulated Primary (primary) gave no usable answer (HTTP 503)"
     )
 
 

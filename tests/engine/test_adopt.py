@@ -112,7 +112,9 @@ async def test_an_absent_or_unspecified_truth_cannot_be_copied(truth: Role) -> N
 async def test_a_dark_org_refuses_adoption(dark: Role) -> None:
     b = standing(PASSIVE, ACTIVE)
     b.world.sights[dark] = DARK
-    assert (await b.engine.adopt(S, "x")).end is End.REFUSED
+    ending = await b.engine.adopt(S, "x")
+    assert ending.end is End.REFUSED
+    assert "hamr status payments --watch" in typed(ending.next_steps), "as a look says it"
     assert b.world.posts() == []
 
 

@@ -183,6 +183,11 @@ async def test_a_status_without_a_way_to_the_goal_is_refused() -> None:
     await b.drive(ACTIVE, End.REFUSED, saying="has no way from UNSPECIFIED")
 
 
+async def test_law_15_a_pair_without_records_is_led_to_the_playbook_that_creates_them() -> None:
+    ending = await standing(ABSENT, ABSENT).drive(ACTIVE, End.REFUSED, saying="has no way from ABSENT")
+    assert typed(ending.next_steps)[0] == "hamr plan payments --to ONBOARDING --playbook onboarding"
+
+
 async def test_a_half_made_transition_without_a_way_on_is_refused() -> None:
     short = replace(
         PLAYBOOK, transitions=(TRANSITION["enroll"], TRANSITION["declare"], TRANSITION["activate"])

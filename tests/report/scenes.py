@@ -12,7 +12,16 @@ from orchestrator.model.journal import Head
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Org, Pair, Wire
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Playbook, Transition
-from orchestrator.model.reading import Exchange, HamrRecord, Identity, Present, Reading, Request, Sight
+from orchestrator.model.reading import (
+    Exchange,
+    HamrRecord,
+    Identity,
+    Present,
+    Reading,
+    Request,
+    Sight,
+    Unreachable,
+)
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest, Step
 from orchestrator.model.situation import Phase, PhaseName, Standing
@@ -87,7 +96,9 @@ def record(role: Role, status: int = 2, by: str = "alice@example.com") -> HamrRe
 
 def reading(role: Role, sight: Sight | None = None, seconds: float = 0.052) -> Reading:
     sight = sight or Present(record(role), Status.PASSIVE)
-    return Reading(role, sight, NOW - timedelta(seconds=3), 5000.0, Exchange(seconds, 200, NOW, "req-1"))
+    silent = isinstance(sight, Unreachable)
+    exchange = Exchange(seconds) if silent else Exchange(seconds, 200, NOW, "req-1")
+    return Reading(role, sight, NOW - timedelta(seconds=3), 5000.0, exchange)
 
 
 def looked(of: Standing, *steps: str) -> Standing:

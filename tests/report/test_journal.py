@@ -44,12 +44,13 @@ def told(of: Sequence[Record]) -> list[str]:
 
 
 def test_what_an_org_answered_that_was_not_seen_is_told_too() -> None:
-    read = events.SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out"))))
+    busy = replace(reading(S, Unreachable("busy")), exchange=Exchange(0.052, 503, NOW, "req-1"))
+    read = events.SituationRead("start", Both(reading(P), busy))
     assert told(records(read))[2:] == [
-        "  16:40:00.0  Read (start): the primary PASSIVE; the secondary not seen, unreachable (timed out)",
+        "  16:40:00.0  Read (start): the primary PASSIVE; the secondary not seen, unreachable (busy)",
         "              primary: PASSIVE, changed 2026-05-27 09:30:00 UTC by alice@example.com; HTTP 200,",
         "                answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC, request id req-1",
-        "              secondary: HTTP 200, answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC,",
+        "              secondary: HTTP 503, answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC,",
         "                request id req-1",
     ]
 

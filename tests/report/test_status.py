@@ -14,6 +14,7 @@ from orchestrator.model.reading import (
     Absent,
     Change,
     Denied,
+    Exchange,
     Hampered,
     Identity,
     Present,
@@ -89,6 +90,12 @@ def test_an_org_that_shows_no_status_says_why(sight: Sight, status: str, because
     assert shown[5].startswith(f"  status        {status}  ")
     reasons = [text for text in shown if text.startswith("  because")]
     assert reasons == ([] if because is None else [f"  because       {because}"])
+
+
+def test_an_org_that_answers_with_an_error_is_not_said_to_be_silent() -> None:
+    busy = replace(reading(P, Unreachable("HTTP 429")), exchange=Exchange(0.1, 429))
+    shown = page(replace(standing(), readings=Both(busy, reading(S))))
+    assert shown[5].startswith("  status        not seen: no usable answer  ")
 
 
 def test_the_case_of_a_uuid_does_not_matter() -> None:
@@ -265,9 +272,9 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
                     "record": None,
                     "at": "2026-05-28T16:39:57.000000Z",
                     "round_trip_seconds": 0.052,
-                    "http_status": 200,
-                    "server_date": "2026-05-28T16:40:00.000000Z",
-                    "request_id": "req-1",
+                    "http_status": None,
+                    "server_date": None,
+                    "request_id": None,
                 },
             },
         },

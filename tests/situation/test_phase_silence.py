@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Reading, Trouble
+from orchestrator.model.reading import Exchange, Reading, Trouble
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
@@ -136,7 +136,12 @@ def test_law_09_a_returning_org_is_never_sent_ahead_of_the_living_one() -> None:
 def test_dark_says_that_nothing_can_be_done() -> None:
     found = phase(dead(PRIMARY), dead(SECONDARY))
     assert (found.name, typed(found.next_steps)) == (PhaseName.DARK, ("hamr status payments --watch",))
-    assert found.sentence.startswith("Neither org answers: Payments (primary) did not answer")
+    assert found.sentence.startswith("Neither org was seen: Payments (primary) did not answer")
+    assert found.sentence.endswith("try another network.")
+    busy = Both(*(replace(dead(role), exchange=Exchange(0.1, 429)) for role in Role))
+    words = phase(*busy).sentence
+    assert "Payments (primary) gave no usable answer (" in words
+    assert words.endswith("Nothing can be done until one of them says where it stands: look again.")
 
 
 def test_denied_names_the_keys_and_still_offers_the_emergency() -> None:
@@ -144,7 +149,7 @@ def test_denied_names_the_keys_and_still_offers_the_emergency() -> None:
     assert (found.name, found.role) == (PhaseName.DENIED, PRIMARY)
     assert "Payments (primary) denied our keys (403 Forbidden)" in found.sentence
     assert typed(found.next_steps) == (
-        "hamr check",
+        "hamr doctor payments",
         "hamr status payments",
         "hamr run payments --to ACTIVE --emergency --reason TEXT",
     )
