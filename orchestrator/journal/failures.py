@@ -16,9 +16,10 @@ from orchestrator.model import next_step
 from .address import Address
 
 ELSEWHERE = next_step.shell(
-    "--journal FILE", "go on in another journal; only a copy of this one knows its lock and its history"
+    "--journal FILE",
+    "go on in a new journal, or in a copy of this one: that alone knows its lock and history",
 )
-VERIFY = next_step.verify()
+VERIFY = next_step.verify().so_that("see how much of the journal is whole")
 
 _DAMAGE = "Nothing is sent on a journal that cannot be trusted."
 _UNAVAILABLE = {

@@ -146,7 +146,10 @@ def test_a_journal_in_a_place_that_cannot_be_written(lab: Lab) -> None:
         lab, "run", "sim", "--to", "ACTIVE", "--yes", "--journal", str(lab.folder / "file" / "j.db"), code=1
     )
     assert "Nothing was sent." in text
-    assert "Next hamr run sim --to ACTIVE --yes --journal FILE go on in another journal" in text
+    assert (
+        "Next hamr run sim --to ACTIVE --yes --journal FILE go on in a new journal, or in a copy of this one"
+        in text
+    )
 
 
 def test_a_busy_journal_is_asked_once_more_and_an_emergency_goes_elsewhere(
@@ -160,9 +163,11 @@ def test_a_busy_journal_is_asked_once_more_and_an_emergency_goes_elsewhere(
     for verb in ("resume sim --yes", "audit verify", "run sim --to ACTIVE --yes"):
         text = said(lab, *verb.split(), code=1)
         assert f"Next hamr {verb} --journal {lab.journal} the same again" in text
-        assert f"hamr {verb} --journal FILE go on in another journal" in text
+        assert f"hamr {verb} --journal FILE go on in a new journal, or in a copy of this one" in text
     verb = "run sim --to ACTIVE --emergency --reason dark --yes"
-    assert f"Next hamr {verb} --journal FILE go on in another journal" in said(lab, *verb.split(), code=1)
+    assert f"Next hamr {verb} --journal FILE go on in a new journal, or in a copy of this one" in said(
+        lab, *verb.split(), code=1
+    )
     other.close()
 
 
