@@ -189,26 +189,6 @@ async def test_a_run_that_stopped_midway_is_raised_and_resumed_with_its_own_play
     assert (ended.run, ended.phase) == (stopped.run, "agreed(ACTIVE)")
 
 
-async def test_a_run_is_not_resumed_on_other_orgs(
-    pair: OpenPair, regions: SimulatedRegions, playbook: Path, tmp_path: Path
-) -> None:
-    regions.add_fault(Fault(ClientError(400), role=Role.PRIMARY, method="POST"))
-    with pytest.raises(Incomplete):
-        await pair.run("ACTIVE")
-    regions.pairs.write_text(
-        regions.pairs.read_text().replace(
-            pair.pair[Role.PRIMARY].uuid, "22222222-2222-4222-8222-222222222222"
-        )
-    )
-    renamed = orchestrator.open_pair(
-        "sim", pairs=regions.pairs, playbook=playbook, journal=tmp_path / "journal.db"
-    )
-    sent = len(regions.writes)
-    with pytest.raises(UsageError, match="is open on other orgs than the inventory now names for pair sim"):
-        await renamed.resume()
-    assert len(regions.writes) == sent
-
-
 async def test_a_plan_is_run_once_and_exactly(pair: OpenPair, regions: SimulatedRegions) -> None:
     plan = await pair.plan("ACTIVE")
     assert (await pair.run_plan(plan)).run == plan.run

@@ -63,11 +63,11 @@ def test_a_playbook_that_is_wrong_is_told_as_a_story_with_11(tmp_path: Path) -> 
 
 
 def test_a_budget_that_ends_first_is_10_and_never_proven(good: Path) -> None:
-    done = run(str(good), "--faults", "3", "--budget", "1ms", code=10)
-    assert done.stdout.startswith("NOT PROVEN. ")
-    assert "PROVEN to" not in done.stdout
-    one = run(str(good), "--faults", "1", "--budget", "1ms", code=10).stdout.splitlines()
-    less = one[one.index("      or prove less of it to its end") - 1].strip()
+    said = run(str(good), "--faults", "1", "--budget", "1ms", code=10).stdout
+    assert said.startswith("NOT PROVEN. ")
+    assert "PROVEN to" not in said
+    lines = said.splitlines()
+    less = lines[lines.index("      or prove less of it to its end") - 1].strip()
     assert less.startswith(f"hamr prove {good} --faults 1 --to "), "not the same once more"
     assert "or prove less" not in run(*less.split()[2:], "--budget", "1ms", code=10).stdout
 

@@ -121,16 +121,6 @@ async def test_law_09_a_slow_journal_does_not_hold_up_the_loop_of_an_emergency(
         assert sorted(gaps)[-5] < 0.35, "the loop stood still while the journal was written"
 
 
-async def test_law_06_an_intent_that_could_not_be_journalled_was_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with simulated(tmp_path) as bench:
-        before_appending(bench, monkeypatch, full_disk, *events.INTENTS)
-        with pytest.raises(JournalUnavailable, match="the disk is full"):
-            await start(bench.session, TO_ACTIVE)
-        assert bench.posts() == []
-
-
 async def test_law_06_what_happened_is_journalled_though_the_lock_is_lost(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         result = await start(

@@ -21,7 +21,7 @@ from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import take_lock
-from orchestrator.operations.run import adopt, resume, start
+from orchestrator.operations.run import resume, start
 from orchestrator.simulator import ClientError, Fault, Silence, Simulation
 from orchestrator.system.keys import KeyRing
 from tests.datadog.servers import http
@@ -99,28 +99,6 @@ async def test_law_09_an_emergency_tells_the_survivor_alone_and_what_is_owed(tmp
             "hamr: sim to ACTIVE is taken up again",
             "hamr: sim to ACTIVE ended: done",
         ]
-        assert titles(bench.sim, P) == []
-
-
-async def test_a_refusal_is_told_with_its_guards(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        bench.sim.foreign_write(P, Status.ONBOARDING, "bob@example.com")
-        bench.sim.foreign_write(S, Status.ONBOARDING, "bob@example.com")
-        exits(await start(bench.session, RunRequest("sim", Status.PASSIVE)), ExitCode.REFUSED)
-        assert titles(bench.sim, P) == [
-            "hamr: sim ONBOARDING → PASSIVE begins",
-            "hamr: sim was refused at transition enroll",
-            "hamr: sim to PASSIVE ended: refused",
-        ]
-        assert "- settled, fail: " in bench.sim.events(P)[1].text
-        assert bench.posts() == []
-
-
-async def test_an_adoption_is_told_to_the_org_that_is_right(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        bench.sim.foreign_write(P, Status.RECOVERY, "bob@example.com")
-        exits(await adopt(bench.session, S, "bob's typo"), ExitCode.DONE)
-        assert titles(bench.sim, S) == ["hamr: sim is made to agree on PASSIVE", "hamr: sim ended: done"]
         assert titles(bench.sim, P) == []
 
 
@@ -247,17 +225,6 @@ async def test_a_run_tells_its_beginning_and_its_end_and_journals_both(tmp_path:
         assert noted_by_kind(bench, "notice.failed") == []
         heads = [record.data["head"] for record in bench.session.store.records(kinds=("notice.sent",))]
         assert heads == [delivery.body["head"] for delivery in there.deliveries]
-
-
-async def test_an_emergency_tells_that_it_owes(tmp_path: Path) -> None:
-    async with receiver() as there, simulated(tmp_path) as bench:
-        tells(bench, channel(), environ=there.environ)
-        bench.sim.set_dark(P, True)
-        await start(bench.session, replace(TO_ACTIVE, mode=Mode.EMERGENCY))
-        assert there.told == ["begun", "owing"]
-        bench.sim.set_dark(P, False)
-        await resume(bench.session, None)
-        assert there.told == ["begun", "owing", "begun", "done"]
 
 
 async def test_a_drill_is_told_under_its_own_word_alone(tmp_path: Path) -> None:
