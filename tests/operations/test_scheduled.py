@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, Interrupted, Locked, Moved, UsageError
-from orchestrator.journal.checkpoint import read_history
+from orchestrator.errors import ExitCode, Locked, Moved, UsageError
 from orchestrator.model.events import Event, RunCancelled, RunScheduled, RunStarted, Waiting
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
@@ -117,24 +115,6 @@ async def test_who_looks_meanwhile_is_told_of_it_and_how_to_cancel_it(tmp_path: 
         assert (await read_status(bench.session)).scheduled == (), "its time is past"
 
 
-async def test_it_is_cancelled_from_elsewhere(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        clock = quick(bench)
-        bob = bench.other_session()
-
-        def cancels() -> None:
-            history = read_history(bob.store, bob.pair)
-            (run,) = history.scheduled
-            assert scheduled_named([history], run)[1].goal is Status.ACTIVE
-            cancel(bob, run, "the freeze is on")
-
-        clock.meanwhile = cancels
-        with pytest.raises(Interrupted, match="was cancelled by bob@desk: the freeze is on"):
-            await start_at(bench.session, TO_ACTIVE, clock.until)
-        assert kinds(bench) == ["run.scheduled", "run.cancelled"]
-        assert bench.sim.requests == ()
-
-
 async def test_a_cancellation_that_comes_just_before_its_beginning_stops_it(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         run = bench.session.new_run()
@@ -151,17 +131,6 @@ async def test_a_run_that_has_begun_is_not_cancelled(tmp_path: Path) -> None:
             cancel(bench.session, result.run, "too late")
         with pytest.raises(UsageError, match="has begun, and waits for no time any more"):
             scheduled_named([bench.session.history()], result.run)
-
-
-async def test_ctrl_c_while_it_waits_ends_it_and_says_so(tmp_path: Path) -> None:
-    async with simulated(tmp_path) as bench:
-        clock = quick(bench)
-        task = asyncio.create_task(start_at(bench.session, TO_ACTIVE, clock.until))
-        clock.meanwhile = task.cancel
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert kinds(bench) == ["run.scheduled", "run.cancelled"]
-        assert bench.session.history().scheduled == {}
 
 
 async def test_law_18_a_machine_that_slept_over_its_time_does_not_begin(tmp_path: Path) -> None:
@@ -232,11 +201,3 @@ async def test_an_emergency_waits_for_nothing(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="an emergency waits for no time"):
             await start_at(bench.session, replace(TO_ACTIVE, mode=Mode.EMERGENCY), clock.until)
         assert kinds(bench) == []
-
-
-@pytest.mark.parametrize("stands", [Status.PASSIVE, Status.ACTIVE])
-async def test_a_status_that_is_expected_is_asked_of_both_orgs(tmp_path: Path, stands: Status) -> None:
-    async with simulated(tmp_path) as bench:
-        result = await start(bench.session, replace(TO_ACTIVE, expect=stands))
-        assert (result.exit_code is ExitCode.DONE) is (stands is Status.PASSIVE), result.ending
-        assert bool(bench.posts()) is (stands is Status.PASSIVE)
