@@ -149,8 +149,6 @@ class Pair:
         self.mirrors = mirrors or ("false" if mirror is None else "true")
         self.author: Callable[[str], str | None] = lambda by: by
         """How the servers show an author that was sent."""
-        self.answered_author: Callable[[str], str | None] | None = None
-        """How the answer to a POST shows it, where that differs."""
         self.mirror_redates = False
         """Whether the mirror's copies carry the time of copying."""
         self.truth: list[Event] = []
@@ -331,10 +329,10 @@ class Pair:
             self.truth.append(event)
             self.changed.notify_all()
 
-    def body(self, role: str, record: Record, author: Callable[[str], str | None] | None = None) -> str:
+    def body(self, role: str, record: Record) -> str:
         """The record in this pair's wire form."""
         peer = PEER[role]
-        by = record.by if record.by is None else (author or self.author)(record.by)
+        by = record.by if record.by is None else self.author(record.by)
         at = self._time(record.at)
         if self.wire == "pascal":
             attributes: dict[str, Any] = {
@@ -530,8 +528,7 @@ class Pair:
         if answer.code >= 400:
             return json.dumps({"errors": ["Refused as told"]})
         if asked.path == "/api/v2/hamr":
-            author = self.answered_author if asked.method == "POST" else None
-            return self.body(asked.role, shown, author) if shown else ""
+            return self.body(asked.role, shown) if shown else ""
         if asked.path == "/api/v2/validate":
             attributes = {"valid": True, "api_key_id": "k", "api_key_scopes": []}
             return json.dumps(

@@ -57,6 +57,3 @@ def test_a_key_inside_a_commands_argument_is_refused_and_not_repeated(
         assert ended.code == 2, str(ended)
         assert "0123456789abcdef" not in ended.text
     assert pair.count("posted") == 0
-
-
-# ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Odd worlds: clocks that jump, authors as servers make them, answers that attack the terminal, and odd machines."""
+"""Odd worlds: clocks that jump, times without end, answers that attack the terminal, and odd machines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,12 +26,6 @@ from tests.attack.region import (
 )
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
-AUTHORS: dict[str, Callable[[str], str | None]] = {
-    "lower": str.lower,
-    "first-32": lambda by: by[:32],
-    "without-tag": lambda by: by.split("+")[0] + "@" + by.split("@")[-1],
-    "null": lambda by: None if "+hamr-" in by.lower() else by,
-}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -94,19 +87,6 @@ def test_json_is_one_document_however_a_run_ends(pair: Pair, anna: Hamr, end: st
         assert not set("|<>;&") & set(text), f"{text} is not what a shell takes\n{ended}"
 
 
-@pytest.mark.sample(2)
-@pytest.mark.parametrize(
-    ("where", "form"),
-    [("author", form) for form in AUTHORS] + [("answered_author", form) for form in AUTHORS],
-)
-def test_our_own_write_is_ours_however_the_server_or_its_answer_alone_shows_its_author(
-    pair: Pair, anna: Hamr, where: str, form: str
-) -> None:
-    anna.env["HAMR_OPERATOR"] = "Anna.Longname@Desk"
-    setattr(pair, where, AUTHORS[form])
-    anna.run("ACTIVE", code=0, stands=AWAY)
-
-
 # ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -165,7 +145,7 @@ def test_a_time_in_the_year_one_crashes_nothing(tmp_path: Path, wire: str) -> No
         laws.hold(anna)
 
 
-# ── mirrors ─────────────────────────────────────────────────────────────────────────────────────────
+# ── mirrors ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_mirror_that_dates_its_copies_anew_is_still_a_mirror(tmp_path: Path) -> None:
