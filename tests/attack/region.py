@@ -74,7 +74,7 @@ class Request(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """One line of the truth; `moment` is monotonic, `began` when the request's first bytes were read."""
 
-    kind: Literal["posted", "applied", "shown", "connected"]
+    kind: Literal["posted", "applied", "shown"]
     role: str
     who: str
     moment: float
@@ -93,8 +93,8 @@ class Answer(Struct):
     headers: tuple[tuple[str, str], ...] = ()
     apply: bool = True
     """Whether a POST is applied, before it is answered."""
-    drop: Literal["", "close", "reset", "silence", "early"] = ""
-    """After applying: no answer but an end, a reset, nothing for ever; or a body that ends early."""
+    drop: Literal["", "close", "reset"] = ""
+    """After applying: no answer but an end, or a reset."""
     raw: bytes = b""
     """Sent as it is, in place of everything."""
     keep: bool = False
@@ -124,10 +124,9 @@ class Region(Struct):
     edge_404: bool = False
     """Every path answers 404 with a page."""
     tls: ssl.SSLContext | None = None
-    greet: Callable[[int, str], float] | None = None
-    """Given the number of a connection, how many seconds pass before its handshake or first byte is looked at."""
+    greet: float = 0.0
+    """How many seconds pass before a connection's handshake or first byte is looked at."""
     url: str = ""
-    connections: int = 0
 
 
 class Pair:
@@ -282,7 +281,6 @@ class Pair:
             return "\n".join(
                 f"{e.moment - start:7.3f} {e.kind:9} {e.role:9} {e.who:9} {e.record or e.stamp}"
                 for e in self.truth
-                if e.kind != "connected"
             )
 
     # ── the record ──────────────────────────────────────────────────────────────────────────────────────
@@ -396,16 +394,11 @@ class Pair:
                 self._serve(region, wrapped)
 
     def _greet(self, region: Region, connection: socket.socket) -> bool:
-        with self.changed:
-            region.connections += 1
-            number = region.connections
-            self._note(Event("connected", region.role, "", time.monotonic(), n=number))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if region.down:
             reset(connection)
             return False
-        if region.greet:
-            time.sleep(region.greet(number, region.role))
+        time.sleep(region.greet)
         return True
 
     def _serve(self, region: Region, connection: socket.socket) -> None:
@@ -455,7 +448,7 @@ class Pair:
                 answer = Answer(404, json.dumps({"errors": [{"status": "404", "title": "Not Found"}]}))
         if answer.after:
             answer.after()
-        return self._reply(region, connection, asked, answer, shown)
+        return self._reply(connection, asked, answer, shown)
 
     def _asked(self, role: str, request: Request) -> Asked:
         path = request.target.partition("?")[0]
@@ -487,12 +480,7 @@ class Pair:
                 return self._apply(asked.role, asked.status, asked.stamp, who=asked.who, began=asked.began)
             return self.regions[asked.role].record
 
-    def _reply(
-        self, region: Region, connection: socket.socket, asked: Asked, answer: Answer, shown: Record | None
-    ) -> bool:
-        if answer.drop == "silence":
-            self._swallow()
-            return False
+    def _reply(self, connection: socket.socket, asked: Asked, answer: Answer, shown: Record | None) -> bool:
         if answer.drop == "reset":
             reset(connection)
             return False
@@ -502,14 +490,11 @@ class Pair:
             connection.sendall(answer.raw)
             return answer.keep
         payload = self._payload(asked, answer, shown).encode()
-        told = answer.code == 200 and answer.body is None and not answer.drop
+        told = answer.code == 200 and answer.body is None
         if told and shown is not None and asked.path == "/api/v2/hamr":
             self._note(Event("shown", asked.role, asked.who, time.monotonic(), asked.began, shown))
-        whole = self._encoded(answer, payload)
-        if answer.drop == "early":
-            whole = whole[: -len(payload) // 2]
-        connection.sendall(whole)
-        return answer.drop != "early"
+        connection.sendall(self._encoded(answer, payload))
+        return True
 
     def _encoded(self, answer: Answer, payload: bytes) -> bytes:
         """Head and body as they go over the wire."""

@@ -208,7 +208,7 @@ def test_an_emergency_is_not_held_up_by_a_handshake_that_never_ends(tmp_path: Pa
     with Pair() as pair:
         anna = Hamr(pair, tmp_path)
         url = pair.primary.url.replace("http:", "https:")
-        pair.primary.greet = lambda _number, _role: 30.0
+        pair.primary.greet = 30.0
         anna.write_inventory(urls={"primary": url})
         began = time.monotonic()
         ended = anna.run("ACTIVE", "--emergency", "--reason", "attack")
