@@ -121,9 +121,9 @@ class Cluster:
         return f"postgresql://{user}@/{database}?host={self.folder}{more}"
 
     def new_database(self) -> str:
-        """The address of a new, empty one."""
+        """The address of a new, empty one, whose files are copied: to log them page by page takes half as long again."""
         name = f"d{os.getpid()}_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
         return self.url(name)
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
