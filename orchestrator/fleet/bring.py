@@ -31,6 +31,8 @@ from orchestrator.system.log import logger
 _BEGINS_WITHIN = timedelta(seconds=10)
 """How long a run of ours may hold its pair's lock before the journal says which fleet it is of."""
 
+SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.CLOSED_TERMINAL})
+
 
 async def bring_pair(
     session: Session,
@@ -112,7 +114,7 @@ def _move_since(
 
 def _goes_on(session: Session, outcome: PairOutcome, controls: RunControl | None) -> bool:
     """Whether another process goes on with its run, or could not be told by this one that it ended."""
-    if controls is not None and controls.hands_on and outcome.resumable:
+    if controls is not None and controls.hands_on and (outcome.resumable or outcome.exit_code in SIGNALLED):
         return True
     kinds = (events.RunStarted.kind, events.RunResumed.kind, events.RunFinished.kind)
     said = (

@@ -31,8 +31,9 @@ from orchestrator.simulator import Regions, SimulatorConfig, simulated_orgs, wri
 from orchestrator.simulator.simulation import ManySimulations
 from orchestrator.situation.guard_kinds import assumed_values
 
+from .bring import SIGNALLED
 from .crew import Crew
-from .drive import SIGNALLED, Audience, Drive
+from .drive import Audience, Drive
 from .plan import plan_fleet, start_of
 
 HOME = Status.PASSIVE

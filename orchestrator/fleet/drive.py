@@ -40,8 +40,6 @@ LOOK_EVERY = 1.0
 WORKERS_LOST_SECONDS = 5.0
 """So long an emergency waits for workers whose database can't be reached: by then they have stopped before their next write."""
 
-SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.CLOSED_TERMINAL})
-
 _WORSE_THAN_A_SIGNAL = frozenset({ExitCode.JOURNAL_DAMAGED, ExitCode.UNKNOWN, ExitCode.MOVED})
 
 

@@ -172,7 +172,10 @@ class Worker:
         for hint, controls in self._under_way.items():
             if why := self._fleets.why_not(hint.fleet):
                 self._say_once(f"{hint.fleet} {why}", "a fleet run stops", fleet=hint.fleet, why=why)
-                controls.rest(ExitCode.INTERRUPTED)
+                view = self._fleets.view(hint.fleet)
+                taken = view is not None and not view.for_workers and not view.stop_asked
+                let_go = controls.hand_on if taken else controls.rest
+                let_go(ExitCode.INTERRUPTED)
         for view in self._fleets.of_other_versions():
             self._say_once(
                 view.fleet,

@@ -18,10 +18,17 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from orchestrator.errors import ExitCode
+from orchestrator.fleet.bring import bring_pair
+from orchestrator.fleet.crew import read_fleet
 from orchestrator.journal import Address, JournalStore
+from orchestrator.model import events
 from orchestrator.model.journal import Record, Verified
+from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
+from orchestrator.operations.holding import RunControl
 from tests import processes
+from tests.e2e.pairs import simulated
 from tests.postgres import Cluster
 
 from .lab import FleetLab
@@ -139,6 +146,36 @@ def test_a_worker_that_is_told_to_stop_ends_its_transition_and_another_goes_on(s
         ends(fleet, 0)
     assert [record.by for record in slowly.records("run.resumed")] == ["w2"]
     assert {*slowly.lab.statuses().values()} == {ACTIVE}
+    assert {*slowly.lab.writes().values()} == {4}
+
+
+@pytest.mark.anyio
+async def test_a_pair_of_which_nothing_was_sent_yet_is_handed_on_all_the_same(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        begun = events.FleetStarted(
+            Status.ACTIVE, Mode.PLANNED, "", "", None, {}, (("sim",),), 1, None, "quick", "", "", "1.0.0", ""
+        )
+        session.append("20261122-031502-k3f9", begun)
+        fleet = read_fleet(session.store, "20261122-031502-k3f9")
+        assert fleet is not None
+        told_to_stop = RunControl()
+        told_to_stop.hand_on(ExitCode.TERMINATED)
+        assert (await bring_pair(session, fleet, controls=told_to_stop)).elsewhere
+        assert [*session.store.records(kinds=("write.intended", "fleet.pair_ended"))] == []
+        brought = await bring_pair(session, fleet)
+        assert (brought.elsewhere, brought.phase) == (False, "agreed(ACTIVE)")
+
+
+def test_who_takes_a_fleet_up_by_himself_gets_what_a_worker_was_at(slowly: Team) -> None:
+    with slowly.worker("w1", "--at-once", "1"):
+        fleet = slowly.fleet()
+        slowly.lab.wait_for(lambda: slowly.records("transition.intended") != [])
+        resumed = slowly.fleet("fleet", "resume", "--yes", "--operator", "bob@desk")
+        assert "3 of 3 pairs arrived" in ends(resumed, 0)
+        ends(fleet, 0)
+    codes = [record.data["outcome"]["exit_code"] for record in slowly.records("fleet.pair_ended")]  # type: ignore[index, call-overload]
+    assert codes == [0, 0, 0], "nobody interrupted anything"
     assert {*slowly.lab.writes().values()} == {4}
 
 
