@@ -162,7 +162,6 @@ class TransitionExecutor(Struct):
     hooks: Hooks
     probing: Probing
     began: float = 0.0
-    written: int = 0
 
     async def evaluate(self, transition: Transition) -> bool:
         """The machine's one condition."""
@@ -170,7 +169,7 @@ class TransitionExecutor(Struct):
 
     async def intend(self, transition: Transition) -> None:
         """Before the state changes: the intent. It is durable with the first hook or write; where none comes, at once."""
-        self.began, self.written = self.run.clock.monotonic(), len(self.run.state.sent)
+        self.began = self.run.clock.monotonic()
         if transition.name == self.run.half_done:
             self.run.may_go_on()
         else:
@@ -194,12 +193,12 @@ class TransitionExecutor(Struct):
 
     def arrive(self, transition: Transition) -> None:
         """After the state changed: the arrival."""
-        seconds = self.run.clock.monotonic() - self.began
-        self.tell_made(transition, seconds, len(self.run.state.sent) - self.written)
+        self.tell_made(transition, self.run.clock.monotonic() - self.began)
         self.run.half_done, self.run.taken_as_is = "", frozenset()
 
-    def tell_made(self, transition: Transition, seconds: float = 0.0, writes: int = 0) -> None:
+    def tell_made(self, transition: Transition, seconds: float = 0.0) -> None:
         """A transition is made; or turns out to be: its process died after its last write, and before it could say so."""
+        writes = sum(sent.attempt.transition == transition.name for sent in self.run.state.sent)
         due = self.hooks.due_after(transition)
         made = TransitionMade(transition.name, transition.source, transition.target, seconds, writes, due)
         self.run.tell(made)

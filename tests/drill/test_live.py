@@ -212,7 +212,7 @@ async def test_what_a_run_did_before_its_clean_up_took_it_up_is_told_once(tmp_pa
             "out: transition declare (PASSIVE → FAILOVER), 2 writes",
             "out: transition activate (FAILOVER → ACTIVE), 2 writes",
             "home: transition recover (ACTIVE → RECOVERY), 2 writes",
-            "clean-up: transition settle (RECOVERY → PASSIVE), 2 writes",
+            "clean-up: transition settle (RECOVERY → PASSIVE), 4 writes",
         ]
 
 
