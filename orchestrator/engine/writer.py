@@ -198,24 +198,30 @@ class Writer(Struct):
         """
         state = self.run.state
         before = frozenset(state.set_back)
-        last = next((sent.attempt.role for sent in reversed(state.sent) if sent.confirmed), Role.PRIMARY)
-        for role in (last, last.other):
-            if role not in state.set_back - state.dead:
+        last = self._last_seen()
+        first = Role.PRIMARY if last is None else last.role
+        for role in (first, first.other):
+            status, last = state.told(role), self._last_seen()
+            if status is None or role not in state.set_back - state.dead:
                 continue
+            if state.mirrors and last is not None and last.role is role.other and last.purpose == "repair":
+                # Its copy is on its way, also where the process died that sent it.
+                within = self.run.playbook.confirm.within.total_seconds()
+                await self._wait(status, (role,), within, repairing=True)
+                if role not in state.set_back:
+                    continue
             self.checker.limit_late(f"{self.run.pair[role]} was set back by a late write of ours")
-            status = state.told(role)
-            if status is None:
-                continue
             self.reader.distrust()
             transition = state.transition.transition if state.transition else ""
             await self.write(role, status, transition=transition, purpose="repair")
             if role.other in state.set_back - state.dead:
                 await self.find_mirror(role)
-            if role.other in state.set_back - state.dead and state.mirrors:
-                within = self.run.playbook.confirm.within.total_seconds()
-                await self._wait(status, (role.other,), within, repairing=True)
         # A check looks again only after this: what stays as it was is no reason to.
         return not before <= state.set_back
+
+    def _last_seen(self) -> Attempt | None:
+        """The newest of our attempts that a reading has shown."""
+        return next((sent.attempt for sent in reversed(self.run.state.sent) if sent.confirmed), None)
 
     async def _send(self, flight: _Flight) -> tuple[Attempt, Answer | None, float]:
         """Intent, then the request; an answer of None is one that was not sent, since the check had grown old."""

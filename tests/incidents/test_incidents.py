@@ -68,6 +68,7 @@ SURROUNDED: dict[int, str] = {
     2452292: "a hook ended while whoever took its run up asked whether it may be run again: it is not",
     2550038: "a machine woke, and said of a hook that it was done, while somebody else was asked about it: it stays done",
     2516096: "a late write set both orgs of a slow mirror back: one repair puts both right, by its mirror",
+    2730517: "the process died that put one of them right: its copy is waited for before the other one is written",
     2531732: "a delivery was killed before its answer, on a pair of which nobody knows that it mirrors: what both show is ours",
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
 }
