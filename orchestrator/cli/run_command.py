@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # loaded on a terminal only
 T = TypeVar("T")
 
 FIRST = (
-    "Stopping before the next write; a write that was sent is still waited for, and the run can be resumed. "
+    "Stopping before the next write; a write that was sent is still waited for. "
     "Again, to give up waiting: what is in flight then counts as unknown."
 )
 SECOND = "Giving up waiting. What is in flight is journalled as unknown."

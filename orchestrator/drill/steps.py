@@ -94,7 +94,7 @@ class StepRunner(Struct):
         stopped.append(at)
         engine = self.opened.controls.engine
         if engine is not None:
-            engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
+            engine.ask_to_stop("stopped before the next write, as asked")
 
     def _begin(self, meanwhile: Meanwhile, beside: dict[str, asyncio.Task[StepResult | None]]) -> None:
         """What happens in the middle of a step: in the world at once, by a person beside the step."""

@@ -43,7 +43,7 @@ Asker = Callable[[Question], Awaitable[Reply | None]]
 """Puts a question to whoever sits at the terminal; None where nobody answers."""
 
 
-_RESTS = "stopped before its next transition, as asked; it can be resumed"
+_RESTS = "stopped before its next transition, as asked"
 
 
 class RunControl(Struct, eq=False):
@@ -94,7 +94,7 @@ class RunControl(Struct, eq=False):
         self.asked += 1
         self.code = code
         if self.engine is not None:
-            self.engine.ask_to_stop("stopped before the next write, as asked; it can be resumed")
+            self.engine.ask_to_stop("stopped before the next write, as asked")
         if self.asked > 1 and self.task is not None:
             self.task.cancel()
 

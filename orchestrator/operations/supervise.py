@@ -128,6 +128,9 @@ def _stopped_by_bug(active: ActiveRun, error: Exception) -> Ending:
     return Ending(end, words, attempt.role if attempt is not None else None)
 
 
+_CAN_BE_RESUMED = "; it can be resumed"
+
+
 async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     """Journal the end of a run, let go of its lock, and gather what came of it."""
     session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
@@ -153,6 +156,8 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
     label = "" if phase is None else phase.label
     seconds = session.clock.monotonic() - active.began
     resumable = can_be_taken_up(active, ending)
+    if ending.end is End.INTERRUPTED and resumable and not ending.message.endswith(_CAN_BE_RESUMED):
+        ending = replace(ending, message=ending.message + _CAN_BE_RESUMED)
     decisions = engine.evaluator.decisions
     refused = engine.evaluator.refused_by() if ending.end in _REFUSALS else ()
     if ending.end.reached:

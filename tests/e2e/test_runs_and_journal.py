@@ -22,7 +22,13 @@ from orchestrator.errors import (
 )
 from orchestrator.journal import InlineCalls
 from orchestrator.journal.history import event_of
-from orchestrator.model.events import LockBroken, RunFinished, TransitionIntended
+from orchestrator.model.events import (
+    LockBroken,
+    RunFinished,
+    SituationRead,
+    TransitionIntended,
+    WriteConfirmed,
+)
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.org import EnvironmentKey
 from orchestrator.model.playbook import Confirm, Hook, Program
@@ -75,6 +81,29 @@ async def test_law_05_what_came_late_before_a_later_run_is_not_said_to_be_on_its
         done = exits(await start(bench.session, known), ExitCode.DONE)
         assert done.ending.sent == "3 writes were sent and seen by reading back."
         assert (await read_status(bench.session)).given_up == ()
+
+
+async def test_a_transition_that_was_half_made_before_counts_the_writes_of_both_halves(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        controls = RunControl()
+        controls.watchers = (On(WriteConfirmed, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+        stopped = exits(await start(bench.session, TO_ACTIVE, controls=controls), ExitCode.INTERRUPTED)
+        assert stopped.ending.message == "stopped before the next write, as asked; it can be resumed"
+        resumed = exits(await resume(bench.session, bench.open_run), ExitCode.DONE)
+        assert [(step.transition, step.writes) for step in resumed.steps] == [("declare", 2), ("activate", 2)]
+
+
+async def test_a_run_that_was_interrupted_before_it_sent_anything_is_not_said_to_be_resumable(
+    tmp_path: Path,
+) -> None:
+    async with simulated(tmp_path) as bench:
+        controls = RunControl()
+        controls.watchers = (On(SituationRead, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+        stopped = exits(await start(bench.session, TO_ACTIVE, controls=controls), ExitCode.INTERRUPTED)
+        assert (stopped.resumable, stopped.ending.sent) == (False, "Nothing was sent.")
+        assert stopped.ending.message == "stopped before the next write, as asked"
 
 
 async def test_law_12_a_lock_that_was_given_back_meanwhile_is_not_said_to_be_broken(
