@@ -380,14 +380,10 @@ def fold(history: History, records: Iterable[Record]) -> None:
         if run is None:
             run = RunHistory(record.run, record.pair, record.by, record.host, at, floors=dict(history.floors))
             history.runs[record.run] = run
-        if record.kind not in _LOOKS:
+        if record.kind not in (events.SituationRead.kind, events.ChangeSeen.kind):
             run.last = record.kind
         raise_floors(history.floors, event)
-        _note_came(history, event)
         _note(history, run, event, at)
-
-
-_LOOKS = (events.SituationRead.kind, events.ChangeSeen.kind)
 
 
 def _note_beside(history: History, record: Record, event: Event, at: datetime) -> bool:
@@ -413,17 +409,6 @@ def _note_beside(history: History, record: Record, event: Event, at: datetime) -
         case _:
             return False
     return True
-
-
-def _note_came(history: History, event: Event) -> None:
-    """Of whichever run it is: an attempt that was seen under its own stamp is on its way no more."""
-    readings = event.readings if isinstance(event, events.SituationRead) else ()
-    for record in (reading.record for reading in readings if reading is not None):
-        stamp = None if record is None else Stamp.parse(record.modified_by)
-        of = None if stamp is None else history.runs.get(stamp.run)
-        sent = None if of is None or stamp is None else of.unseen.get(stamp.attempt)
-        if record is not None and of is not None and sent is not None and sent.attempt.made(record):
-            of.unseen[sent.attempt.number] = replace(sent, came=True)
 
 
 def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per event
@@ -466,6 +451,14 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                 for other in history.uncertain:
                     other.unknown.clear()
                 history.uncertain.clear()
+        case events.SituationRead(readings=readings):
+            # Of whichever run it is: an attempt that was seen under its own stamp is on its way no more.
+            for record in (reading.record for reading in readings if reading is not None):
+                stamp = None if record is None else Stamp.parse(record.modified_by)
+                of = None if stamp is None else history.runs.get(stamp.run)
+                sent = None if of is None or stamp is None else of.unseen.get(stamp.attempt)
+                if record is not None and of is not None and sent is not None and sent.attempt.made(record):
+                    of.unseen[sent.attempt.number] = replace(sent, came=True)
         case events.RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
         case events.RunAcknowledged():

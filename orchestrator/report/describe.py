@@ -346,8 +346,8 @@ def _answer(answer: Answer) -> Span:
         case NotSent(reason=reason):
             return _text(f"could not be reached, nothing was sent to it: {reason}", "warn")
         case Lost(reason=reason):
-            how = "gave no clear answer" if answer.answered else "gave no answer"
-            return _text(f"{how}, so reading has to tell what became of it: {reason}", "warn")
+            clear = "clear " if answer.answered else ""
+            return _text(f"gave no {clear}answer, so reading has to tell what became of it: {reason}", "warn")
         case _ as never:
             assert_never(never)
 
