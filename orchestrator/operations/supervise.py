@@ -36,6 +36,9 @@ HEARTBEAT_SECONDS = 5.0
 
 _REFUSALS = frozenset({End.REFUSED, End.INCOMPLETE})
 
+_OLD_NEWS = frozenset({End.MOVED, End.UNKNOWN})
+"""What whoever took a run up meanwhile may know better: it was they who wrote, and they look for what got no answer."""
+
 
 async def supervise(active: ActiveRun, work: Coroutine[Any, Any, Ending]) -> RunResult:
     """Let the engine work, with heartbeats; journal how it ended; a HamrError that came before anything was intended is raised."""
@@ -140,7 +143,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         taker = await active.recorder.taken_over()
         if taker is not None:
             active.leave_to_others()
-        if taker is not None and (ending.end is End.MOVED or ending.end.reached):  # by whoever took it up
+        if taker is not None and (ending.end in _OLD_NEWS or ending.end.reached):
             left = left_to(taker, "this process was stopped")
             end = End.MOVED if ending.end is End.MOVED else End.INCOMPLETE  # it may have hooks to run yet
             ending = Ending(end, left.message, next_steps=left.next_steps)

@@ -27,7 +27,7 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import hold
 from orchestrator.operations.recorder import Recorder
 from orchestrator.operations.run import resume, start
-from orchestrator.simulator import ClientError, Fault, Slow
+from orchestrator.simulator import ClientError, Fault, ServerError, Slow
 from tests.journal.conftest import file_of
 from tests.steps import typed
 
@@ -178,6 +178,21 @@ async def test_law_12_whoever_was_taken_over_does_not_say_how_the_run_ended(
         assert "transition.made" not in kinds
         assert "run.finished" not in kinds
         assert told == []
+        assert len(bench.posts()) == 1
+
+
+async def test_law_12_whoever_was_taken_over_calls_no_write_unknown_that_others_may_know_of(
+    tmp_path: Path,
+) -> None:
+    """Stopped while it waited for an answer, which never came."""
+    lost = Fault(ServerError(), method="POST", role=Role.SECONDARY)
+    async with simulated(tmp_path, faults=[lost]) as bench:
+        watchers = [On(events.WriteAnswered, lambda: taken_over_from(bench))]
+        result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
+        assert result.exit_code is ExitCode.INCOMPLETE, result.ending
+        assert result.ending.message.startswith(f"bob@desk took run {result.run} up")
+        assert result.unknown == ()
+        assert typed(result.ending.next_steps)[0] == f"hamr show {result.run}"
         assert len(bench.posts()) == 1
 
 
