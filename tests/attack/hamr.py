@@ -236,8 +236,13 @@ class Hamr:
     def start_run(self, to: str, *more: str) -> Running:
         return self.start("run", PAIR, "--to", to, "--yes", *more)
 
-    def killed_run(self, to: str, *more: str, at_post: int, applied: bool = True) -> Ended:
-        """A run whose process is killed with -9 when this POST of its operator comes in, applied before that or never."""
+    def killed(
+        self, *arguments: str, at_post: int = 0, at_get: int = 0, applied: bool | float = True
+    ) -> Ended:
+        """A command whose process is killed with -9 when a POST (or GET) of its operator comes in.
+
+        The POST is applied before that, never, or so many seconds after.
+        """
         holder: list[Running] = []
 
         def kill() -> None:
@@ -245,12 +250,19 @@ class Hamr:
             holder[0].kill()
             holder[0].process.wait()
 
+        lost = applied is False
         answer = Answer(
-            apply=applied, before=None if applied else kill, after=kill if applied else None, drop="close"
+            apply=applied, before=kill if lost else None, after=None if lost else kill, drop="close"
         )
-        self.pair.on("POST", answer, n=at_post, who=self.who)
-        holder.append(self.start_run(to, *more))
+        self.pair.on("POST" if at_post else "GET", answer, n=at_post or at_get, who=self.who)
+        holder.append(self.start(*arguments))
         return holder[0].wait()
+
+    def killed_run(
+        self, to: str, *more: str, at_post: int = 0, at_get: int = 0, applied: bool | float = True
+    ) -> Ended:
+        arguments = ("run", PAIR, "--to", to, "--yes", *more)
+        return self.killed(*arguments, at_post=at_post, at_get=at_get, applied=applied)
 
     def resume(self, *more: str, **wanted: Any) -> Ended:
         return self("resume", PAIR, "--yes", *more, **wanted)

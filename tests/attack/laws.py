@@ -46,6 +46,21 @@ def never_wrote_over_a_stranger(pair: Pair, *, accepted: tuple[Record, ...] = ()
         )
 
 
+def nothing_left_on_an_old_reading(pair: Pair) -> None:
+    """Each POST came in soon after a reading of its org had been asked for."""
+    for place, event in enumerate(pair.truth):
+        if event.kind == "posted":
+            asked = [
+                e.began
+                for e in pair.truth[:place]
+                if (e.kind, e.who, e.role) == ("shown", event.who, event.role) and e.moment <= event.began
+            ]
+            late = event.began - max(asked, default=0.0)
+            assert late <= LEAVES_AFTER_READING + SLACK, (
+                f"{event.stamp} left after {late:.1f} s\n{pair.tell()}"
+            )
+
+
 def done_means_there(pair: Pair, ended: Ended, goal: str) -> None:
     """Exit 0 of a run is said only where both orgs stand at the goal."""
     there = (STATUS[goal], STATUS[goal])

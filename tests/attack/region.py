@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import IO, Any, Literal, Self
@@ -49,13 +50,14 @@ class Record(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """One request as it came in. `n` counts this method over both orgs, from 1, records only."""
+    """One request as it came in. `n` counts this method over both orgs, `nth` at this org; both from 1, records only."""
 
     role: str
     method: str
     path: str
     who: str
     n: int
+    nth: int
     began: float
     status: int = 0
     stamp: str = ""
@@ -74,7 +76,7 @@ class Request(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """One line of the truth; `moment` is monotonic, `began` when the request's first bytes were read."""
 
-    kind: Literal["posted", "applied", "shown"]
+    kind: Literal["posted", "applied", "shown", "connected"]
     role: str
     who: str
     moment: float
@@ -91,10 +93,12 @@ class Answer(Struct):
     code: int = 200
     body: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    apply: bool = True
-    """Whether a POST is applied, before it is answered."""
-    drop: Literal["", "close", "reset"] = ""
-    """After applying: no answer but an end, or a reset."""
+    apply: bool | float = True
+    """A POST: applied before the answer, not at all, or so many seconds after it."""
+    drop: Literal["", "close", "reset", "silence", "early"] = ""
+    """After applying: no answer but an end, a reset, nothing for ever; or a body that ends early."""
+    wait: float = 0.0
+    """Seconds between applying and answering."""
     raw: bytes = b""
     """Sent as it is, in place of everything."""
     keep: bool = False
@@ -123,10 +127,23 @@ class Region(Struct):
     """Connections are taken, and nothing is ever answered."""
     edge_404: bool = False
     """Every path answers 404 with a page."""
+    skew: float = 0.0
+    """Seconds that its clock is ahead."""
+    date: str | None = None
+    """What its Date header says in place of the time; empty: it sends none."""
+    drips: bool = False
+    """Its answers come a byte at a time, four a second."""
+    close_each: bool = False
+    """Each connection ends after one answer."""
+    idle: float = 0.0
+    """A connection that was idle for longer is swallowed."""
+    gzip: bool = False
+    chunked: bool = False
     tls: ssl.SSLContext | None = None
-    greet: float = 0.0
-    """How many seconds pass before a connection's handshake or first byte is looked at."""
+    greet: Callable[[int, str], float] | None = None
+    """Given the number of a connection, how many seconds pass before its handshake or first byte is looked at."""
     url: str = ""
+    connections: int = 0
 
 
 class Pair:
@@ -146,18 +163,34 @@ class Pair:
         self.uuids = uuids or UUID
         self.wire, self.mirror, self.host = wire, mirror, host
         self.mirrors = mirrors or ("false" if mirror is None else "true")
+        self.whole_seconds = False
+        self.timeless = False
+        """Whether every write is dated to the year one."""
         self.author: Callable[[str], str | None] = lambda by: by
         """How the servers show an author that was sent."""
+        self.answered_author: Callable[[str], str | None] | None = None
+        """How the answer to a POST shows it, where that differs."""
+        self.uuid_form: Callable[[str], str] = lambda uuid: uuid
+        """How the servers write uuids."""
+        self.time_form: Callable[[datetime], str] | None = None
+        """How the servers write times, where not as documented."""
         self.mirror_redates = False
         """Whether the mirror's copies carry the time of copying."""
+        self.mirror_heals = False
+        """Whether the mirror carries a record over even where the other org has a newer one."""
+        self.keys_suffix = ""
+        """What every accepted key ends with: set it, and the keys were rotated."""
+        self.strict = False
+        """Whether a POST of a status that no move leads to is refused with 400."""
         self.truth: list[Event] = []
         self.posts: list[Asked] = []
         """Every POST of a record that came in, applied or not."""
         self.rules: list[Rule] = []
         self.changed = threading.Condition(threading.RLock())
-        self._counts: dict[str, int] = {}
+        self._counts: dict[tuple[str, str], int] = {}
         self._version = 0
         self._sockets: list[socket.socket] = []
+        self._timers: list[threading.Timer] = []
         self._closing = False
         self.regions = {
             role: Region(role, self._new(status, "admin@example.com", LONG_AGO, "start"), tls=tls)
@@ -208,19 +241,21 @@ class Pair:
         answer: Answer,
         *,
         n: int = 0,
+        nth: int = 0,
         times: int = 1,
         role: str = "",
         who: str = "",
         path: str = "/api/v2/hamr",
     ) -> None:
-        """Give this answer to the n-th such request over both orgs, and to `times` in all."""
+        """Give this answer to the n-th such request over both orgs (or the nth at this org), and to `times` in all."""
 
         def rule(asked: Asked) -> Answer | None:
+            first, count = (n, asked.n) if n else (nth, asked.nth)
             if asked.method != method or (role and asked.role != role) or (who and asked.who != who):
                 return None
             if path and asked.path != path:
                 return None
-            return answer if not n or n <= asked.n < n + times else None
+            return answer if not first or first <= count < first + times else None
 
         self.rules.append(rule)
 
@@ -271,6 +306,10 @@ class Pair:
                 assert left > 0, f"not within {within} s; the truth is {self.tell()}"
                 self.changed.wait(min(left, 0.05))
 
+    def wait_for_rest(self) -> None:
+        """Until nothing more is on its way to being applied or mirrored."""
+        self.wait_for(lambda: not any(timer.is_alive() for timer in self._timers))
+
     def wait_for_posts(self, n: int) -> None:
         self.wait_for(lambda: self.count("posted") >= n)
 
@@ -281,6 +320,7 @@ class Pair:
             return "\n".join(
                 f"{e.moment - start:7.3f} {e.kind:9} {e.role:9} {e.who:9} {e.record or e.stamp}"
                 for e in self.truth
+                if e.kind != "connected"
             )
 
     # ── the record ──────────────────────────────────────────────────────────────────────────────────────
@@ -289,11 +329,17 @@ class Pair:
         self._version += 1
         return Record(self._version, status, by, at, writer)
 
+    def now(self, role: str) -> datetime:
+        if self.timeless:
+            return YEAR_ONE
+        now = datetime.now(UTC) + timedelta(seconds=self.regions[role].skew)
+        return now.replace(microsecond=0) if self.whole_seconds else now
+
     def _apply(
         self, role: str, status: int, by: str, *, who: str, began: float, at: datetime | None = None
     ) -> Record:
         with self.changed:
-            at = at or datetime.now(UTC)
+            at = at or self.now(role)
             region = self.regions[role]
             record = self._new(status, by, at, who)
             over, region.record = region.record, record
@@ -307,11 +353,11 @@ class Pair:
     def _mirror(self, role: str, record: Record) -> None:
         with self.changed:
             region = self.regions[role]
-            if region.record and record.version < region.record.version:
+            if region.record and record.version < region.record.version and not self.mirror_heals:
                 return
             if region.record:
                 region.past.append(region.record)
-            region.record = replace(record, at=datetime.now(UTC)) if self.mirror_redates else record
+            region.record = replace(record, at=self.now(role)) if self.mirror_redates else record
             self.changed.notify_all()
 
     def _later(self, seconds: float, do: Callable[[], object]) -> None:
@@ -321,16 +367,17 @@ class Pair:
         timer = threading.Timer(seconds, do)
         timer.daemon = True
         timer.start()
+        self._timers.append(timer)
 
     def _note(self, event: Event) -> None:
         with self.changed:
             self.truth.append(event)
             self.changed.notify_all()
 
-    def body(self, role: str, record: Record) -> str:
+    def body(self, role: str, record: Record, author: Callable[[str], str | None] | None = None) -> str:
         """The record in this pair's wire form."""
         peer = PEER[role]
-        by = record.by if record.by is None else self.author(record.by)
+        by = record.by if record.by is None else (author or self.author)(record.by)
         at = self._time(record.at)
         if self.wire == "pascal":
             attributes: dict[str, Any] = {
@@ -341,7 +388,7 @@ class Pair:
                 "OrgDatacenter": DATACENTER[role] + ".prod.dog",
                 "TargetOrgDatacenter": DATACENTER[peer] + ".prod.dog",
                 "TargetOrgName": f"Attack {peer}",
-                "TargetOrgUuid": self.uuids[peer],
+                "TargetOrgUuid": self.uuid_form(self.uuids[peer]),
             }
         else:
             attributes = {
@@ -351,12 +398,12 @@ class Pair:
                 "modified_by": by,
                 "target_org_datacenter": DATACENTER[peer],
                 "target_org_name": f"Attack {peer}",
-                "target_org_uuid": self.uuids[peer],
+                "target_org_uuid": self.uuid_form(self.uuids[peer]),
             }
         return json.dumps(
             {
                 "data": {
-                    "id": self.uuids[role],
+                    "id": self.uuid_form(self.uuids[role]),
                     "type": "hamr_org_connections",
                     "attributes": attributes,
                 }
@@ -364,12 +411,11 @@ class Pair:
         )
 
     def _time(self, at: datetime) -> str:
+        if self.time_form:
+            return self.time_form(at)
+        fine = "seconds" if self.whole_seconds and at.microsecond == 0 else "microseconds"
         bare = at.replace(tzinfo=None)
-        return (
-            bare.isoformat(" ", "microseconds")
-            if self.wire == "pascal"
-            else bare.isoformat("T", "microseconds") + "Z"
-        )
+        return bare.isoformat(" ", fine) if self.wire == "pascal" else bare.isoformat("T", fine) + "Z"
 
     # ── sockets ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,11 +440,16 @@ class Pair:
                 self._serve(region, wrapped)
 
     def _greet(self, region: Region, connection: socket.socket) -> bool:
+        with self.changed:
+            region.connections += 1
+            number = region.connections
+            self._note(Event("connected", region.role, "", time.monotonic(), n=number))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if region.down:
             reset(connection)
             return False
-        time.sleep(region.greet)
+        if region.greet:
+            time.sleep(region.greet(number, region.role))
         return True
 
     def _serve(self, region: Region, connection: socket.socket) -> None:
@@ -406,6 +457,7 @@ class Pair:
             self._requests(region, connection, stream)
 
     def _requests(self, region: Region, connection: socket.socket, stream: IO[bytes]) -> None:
+        last = time.monotonic()
         while line := stream.readline():
             began = time.monotonic()
             method, target = line.decode("latin-1").split()[:2]
@@ -415,13 +467,15 @@ class Pair:
                 headers[name.strip().lower()] = value.strip()
             body = stream.read(int(headers.get("content-length", "0")))
             request = Request(method, target, headers, body, began)
-            if region.hole:
+            if region.hole or (region.idle and began - last > region.idle):
                 self._swallow()
                 return
             if region.down:
                 reset(connection)
                 return
-            if not self._answer(region, connection, request):
+            keep = self._answer(region, connection, request)
+            last = time.monotonic()
+            if not keep or region.close_each:
                 return
 
     def _swallow(self) -> None:
@@ -448,7 +502,8 @@ class Pair:
                 answer = Answer(404, json.dumps({"errors": [{"status": "404", "title": "Not Found"}]}))
         if answer.after:
             answer.after()
-        return self._reply(connection, asked, answer, shown)
+        time.sleep(answer.wait)
+        return self._reply(region, connection, asked, answer, shown)
 
     def _asked(self, role: str, request: Request) -> Asked:
         path = request.target.partition("?")[0]
@@ -456,9 +511,11 @@ class Pair:
         posted = request.method == "POST" and path == "/api/v2/hamr"
         status, stamp = self._parse(role, request.body) if posted else (0, "")
         with self.changed:
-            key = f"{request.method} {path}"
-            n = self._counts[key] = self._counts.get(key, 0) + 1
-        return Asked(role, request.method, path, who, n, request.began, status, stamp)
+            over_both, here = (f"{request.method} {path}", ""), (f"{request.method} {path}", role)
+            for key in (over_both, here):
+                self._counts[key] = self._counts.get(key, 0) + 1
+            n, nth = self._counts[over_both], self._counts[here]
+        return Asked(role, request.method, path, who, n, nth, request.began, status, stamp)
 
     def _post(self, asked: Asked, answer: Answer) -> Record | None:
         with self.changed:
@@ -476,11 +533,23 @@ class Pair:
             )
             if not asked.status or not asked.who:
                 return self.regions[asked.role].record
-            if answer.apply:
+            if answer.apply is True:
                 return self._apply(asked.role, asked.status, asked.stamp, who=asked.who, began=asked.began)
+            if answer.apply is not False:
+                self._later(
+                    answer.apply,
+                    lambda: self._apply(
+                        asked.role, asked.status, asked.stamp, who=asked.who, began=asked.began
+                    ),
+                )
             return self.regions[asked.role].record
 
-    def _reply(self, connection: socket.socket, asked: Asked, answer: Answer, shown: Record | None) -> bool:
+    def _reply(
+        self, region: Region, connection: socket.socket, asked: Asked, answer: Answer, shown: Record | None
+    ) -> bool:
+        if answer.drop == "silence":
+            self._swallow()
+            return False
         if answer.drop == "reset":
             reset(connection)
             return False
@@ -489,23 +558,41 @@ class Pair:
         if answer.raw:
             connection.sendall(answer.raw)
             return answer.keep
-        payload = self._payload(asked, answer, shown).encode()
-        told = answer.code == 200 and answer.body is None
+        payload = self._payload(region, asked, answer, shown).encode()
+        told = answer.code == 200 and answer.body is None and not answer.drop
         if told and shown is not None and asked.path == "/api/v2/hamr":
             self._note(Event("shown", asked.role, asked.who, time.monotonic(), asked.began, shown))
-        connection.sendall(self._encoded(answer, payload))
-        return True
+        whole = self._encoded(region, answer, payload)
+        if answer.drop == "early":
+            whole = whole[: -len(payload) // 2]
+        if not region.drips:
+            connection.sendall(whole)
+        for byte in whole if region.drips else b"":
+            connection.sendall(bytes([byte]))
+            time.sleep(0.25)
+        return answer.drop != "early"
 
-    def _encoded(self, answer: Answer, payload: bytes) -> bytes:
+    def _encoded(self, region: Region, answer: Answer, payload: bytes) -> bytes:
         """Head and body as they go over the wire."""
+        date = formatdate(time.time() + region.skew, usegmt=True) if region.date is None else region.date
         kind = answer.kind or ("text/html" if payload.startswith(b"<") else "application/json")
         head = [f"HTTP/1.1 {answer.code} Whatever", f"Content-Type: {kind}"]
-        head.append(f"Date: {formatdate(usegmt=True)}")
+        head += [f"Date: {date}"] if date else []
         head += [f"{name}: {value}" for name, value in answer.headers]
-        head.append(f"Content-Length: {len(payload)}")
+        if region.gzip:
+            payload = gzip.compress(payload)
+            head.append("Content-Encoding: gzip")
+        if answer.code == 204:
+            payload = b""
+        elif region.chunked:
+            head.append("Transfer-Encoding: chunked")
+            chunks = [payload[i : i + 7] for i in range(0, len(payload), 7)]
+            payload = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
+        else:
+            head.append(f"Content-Length: {len(payload)}")
         return "\r\n".join([*head, "", ""]).encode() + payload
 
-    def _payload(self, asked: Asked, answer: Answer, shown: Record | None) -> str:
+    def _payload(self, region: Region, asked: Asked, answer: Answer, shown: Record | None) -> str:
         if answer.body is not None:
             return answer.body
         if answer.code in {301, 302, 307, 308, 403, 502, 503, 504}:
@@ -513,13 +600,14 @@ class Pair:
         if answer.code >= 400:
             return json.dumps({"errors": ["Refused as told"]})
         if asked.path == "/api/v2/hamr":
-            return self.body(asked.role, shown) if shown else ""
+            author = self.answered_author if asked.method == "POST" else None
+            return self.body(asked.role, shown, author) if shown else ""
         if asked.path == "/api/v2/validate":
             attributes = {"valid": True, "api_key_id": "k", "api_key_scopes": []}
             return json.dumps(
                 {
                     "data": {
-                        "id": self.uuids[asked.role],
+                        "id": self.uuid_form(self.uuids[asked.role]),
                         "type": "validate_v2",
                         "attributes": attributes,
                     }
@@ -538,13 +626,13 @@ class Pair:
         api, app = headers.get("dd-api-key", ""), headers.get("dd-application-key", "")
         if path == "/page":
             return "page"
-        if not api.startswith(f"{role}-api-"):
+        if not api.startswith(f"{role}-api-") or not api.endswith(self.keys_suffix):
             return ""
         who = api.removeprefix(f"{role}-api-")
         needs_both = "/validate" not in path.replace("validate_keys", "") and "/events" not in path
         if needs_both and app != f"{role}-app-{who}":
             return ""
-        return who
+        return who.removesuffix(self.keys_suffix) if self.keys_suffix else who
 
     def _parse(self, role: str, body: bytes) -> tuple[int, str]:
         """The status and author of a POST, or 0 where it is not one that the API would take."""
@@ -566,6 +654,16 @@ def reset(connection: socket.socket) -> None:
     """End a connection with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+@contextlib.contextmanager
+def lagging(region: Region, shows: Record) -> Iterator[None]:
+    """While this lasts, reads of this region are answered by a replica that has not got further than this record."""
+    region.shows = shows
+    try:
+        yield
+    finally:
+        region.shows = None
 
 
 def context(certificate: Path) -> ssl.SSLContext:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.attack import laws
-from tests.attack.hamr import PLAIN, Hamr
+from tests.attack.hamr import PLAIN, Hamr, Running
 from tests.attack.region import ACTIVE, FAILOVER, PASSIVE, RECOVERY, Answer, Pair, Region
 
 HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
@@ -83,6 +84,19 @@ def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_i
     anna.run("PASSIVE", code=0, stands=HOME)
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("at_post", [1, 2])
+def test_a_run_killed_midway_whose_primary_then_dies_leads_out_by_what_stands_under_next(
+    pair: Pair, anna: Hamr, at_post: int
+) -> None:
+    anna.killed_run("ACTIVE", at_post=at_post)
+    before = pair.stands[0]
+    pair.primary.down = True
+    anna.follow(anna.status(), [(before, ACTIVE)], fine=(0, 8))
+    pair.primary.down = False
+    anna.follow(anna.status(), [AWAY])
+
+
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("at_post", "applied"), [(1, False), (2, True)])
 def test_an_emergency_killed_at_a_post_is_led_on(pair: Pair, anna: Hamr, at_post: int, applied: bool) -> None:
@@ -123,12 +137,29 @@ def test_a_secondary_that_dies_after_a_failover_is_left_by_an_emergency_with_the
         laws.hold(anna)
 
 
-def test_an_org_that_comes_back_without_a_record_is_led_on(pair: Pair, anna: Hamr) -> None:
+@pytest.mark.nightly
+def test_a_secondary_that_dies_on_the_way_home_leaves_something_to_type_that_is_not_refused(
+    pair: Pair, anna: Hamr
+) -> None:
+    assert anna.run("ACTIVE").code == 0
+    pair.on("POST", Answer(after=lambda: setattr(pair.secondary, "down", True)), n=5)
+    ended = anna.run("PASSIVE")
+    assert ended.code in {6, 7}, f"{ended}\n{pair.tell()}"
+    status = anna.status()
+    for command in status.next[:1]:
+        assert anna.type(command).code not in {2, 3}, f"{status}\n{anna.said[-1]}"
+    pair.secondary.down = False
+    anna.follow(anna.status(), [HOME, AWAY])
+
+
+@pytest.mark.nightly
+def test_a_survivor_that_dies_right_after_its_write_is_not_forgotten(pair: Pair, anna: Hamr) -> None:
     pair.primary.down = True
-    assert emergency(anna)[0] == 8
-    pair.primary.down = False
-    pair.primary.record = None
-    anna.follow(anna.status(), [AWAY], fine=(0,))
+    pair.on("POST", Answer(drop="reset", after=lambda: setattr(pair.secondary, "down", True)), n=1)
+    code, _ = emergency(anna)
+    assert code in {6, 7}, f"{anna.said[-1]}\n{pair.tell()}"
+    pair.secondary.down = pair.primary.down = False
+    anna.follow(anna.status(), [AWAY, HOME])
 
 
 # ── strangers ───────────────────────────────────────────────────────────────────────────────────────────
@@ -148,10 +179,76 @@ def test_a_stranger_who_sets_the_pair_back_while_it_owed_is_told_apart_and_led_o
 
 
 @pytest.mark.sample(1)
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_run_that_a_stranger_stopped_is_led_on_by_what_stands_under_next(
+    pair: Pair, anna: Hamr, n: int
+) -> None:
+    theirs = []
+    pair.on("POST", Answer(after=lambda: theirs.append(pair.stranger(pair.posts[n - 1].role, RECOVERY))), n=n)
+    ended = anna.run("ACTIVE")
+    assert ended.code == 4
+    assert ended.next
+    anna.accepted = (*theirs,)
+    anna.follow(ended, [HOME, AWAY, (RECOVERY, RECOVERY), (FAILOVER, FAILOVER)])
+
+
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("stands", [(PASSIVE, ACTIVE), (FAILOVER, RECOVERY)], ids=str)
 def test_a_diverged_pair_is_led_somewhere(pair: Pair, anna: Hamr, stands: tuple[int, int]) -> None:
     anna.accepted = (pair.stranger("primary", stands[0]), pair.stranger("secondary", stands[1]))
     anna.follow(anna.status(), [(n, n) for n in range(2, 6)])
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
+def test_a_run_that_is_interrupted_says_so_and_is_led_on(
+    pair: Pair, anna: Hamr, blow: signal.Signals
+) -> None:
+    running: list[Running] = []
+
+    def hit() -> None:
+        pair.wait_for(lambda: bool(running))
+        running[0].kill(blow)
+        time.sleep(0.2)
+
+    pair.on("POST", Answer(before=hit), n=2)
+    running.append(anna.start_run("ACTIVE"))
+    ended = running[0].wait()
+    assert ended.code == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[blow.name], f"{ended}\n{pair.tell()}"
+    assert pair.count("posted") == 2
+    anna.follow(ended, [AWAY], fine=(0,))
+
+
+@pytest.mark.nightly
+def test_a_lag_a_stranger_and_a_kill_together_are_led_on_without_writing_over_them(
+    pair: Pair, anna: Hamr
+) -> None:
+    anna.killed_run("ACTIVE", at_post=2)
+    pair.stranger("secondary", RECOVERY)
+    anna.resume(code=4)
+    pair.secondary.shows = pair.secondary.past[-1]
+    posted = pair.count("posted")
+    second = anna.resume()
+    third = anna.run("ACTIVE")
+    assert pair.count("posted") == posted, f"{second}\n{third}\n{pair.tell()}"
+    assert 0 not in {second.code, third.code}
+    pair.secondary.shows = None
+
+
+@pytest.mark.parametrize("code", [403], ids=str)
+def test_a_write_that_is_refused_for_good_leaves_a_way_back(pair: Pair, anna: Hamr, code: int) -> None:
+    pair.on("POST", Answer(code, apply=False), n=3, times=1)
+    ended = anna.run("ACTIVE", code=6)
+    anna.follow(ended, [AWAY, HOME])
+
+
+def test_a_run_answered_by_a_404_for_a_moment_is_not_sent_to_make_a_new_record(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.on("GET", Answer(404, "404 page not found"), n=5, times=2)
+    ended = anna.run("ACTIVE")
+    laws.done_means_there(pair, ended, "ACTIVE")
+    anna.follow(ended, [AWAY, HOME])
 
 
 @pytest.mark.nightly
@@ -164,6 +261,15 @@ def test_an_emergency_asked_for_over_the_lock_of_a_killed_run_is_led_on_as_an_em
     anna.follow(ended, [(FAILOVER, ACTIVE)], fine=(0, 8))
     pair.primary.down = False
     anna.follow(anna.status(), [AWAY], fine=(0,))
+
+
+def test_a_survivor_that_a_stranger_writes_in_an_emergency_is_not_written_over(
+    pair: Pair, anna: Hamr
+) -> None:
+    pair.primary.down = True
+    pair.on("POST", Answer(after=lambda: pair.stranger("secondary", RECOVERY)), n=1)
+    code, _ = emergency(anna)
+    assert code == 4, f"{anna.said[-1]}\n{pair.tell()}"
 
 
 @pytest.mark.nightly
