@@ -169,7 +169,7 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
     writers = Writers.of(played)
     learned: dict[str, set[Any]] = defaultdict(set)
     newest: dict[str, Status] = {}
-    for note in played.tape.notes:
+    for note, journals in seen_by_then(played):
         if isinstance(note, Appended) and note.record.kind == "name.learned":
             learned[note.record.run].add(note.record.data["name"])
         elif isinstance(note, Appended) and note.record.kind == "write.intended":
@@ -192,6 +192,9 @@ def ours_is_ours(played: Played) -> Iterator[str]:  # noqa: C901 - what is not k
         seen = next((each for each in writers.found if _is(each, record)), None)
         if seen is None or writers.run(seen) != note.record.run:
             continue
+        began_with = journals[note.machine].bases[note.record.run].get(Role[str(data["role"])])
+        if nameless and not known and began_with is not None and seen[1] == began_with[1]:
+            continue  # in the second of what was there another author is somebody else (law 3), as far as no answer has told
         here = any(wrote.role.name == data["role"] for wrote in writers.found[seen])
         if here or played.incident.mirrors is not Mirrors.AUTO:  # else it took a slow mirror for none
             yield f"{note.number}: {note.process.name} calls its own write somebody else's: {data['reason']}"

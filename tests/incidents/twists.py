@@ -107,9 +107,8 @@ def seconded(incident: Incident, share: float = 0.08) -> Incident:
     book = playbook(incident.playbook)
     route = book.route(incident.config.status.primary, incident.goal)
     planned = incident.mode is Mode.PLANNED and not incident.switches and incident.adopts is None
-    apart = incident.story is Story.OTHER_JOURNAL or any(
-        incident.attacks.wall
-    )  # whose clock tells how long an approval counts?
+    # Whose clock tells how long an approval counts? And a journal that is put back is one machine's own.
+    apart = incident.story is Story.OTHER_JOURNAL or any(incident.attacks.wall) or incident.attacks.restored
     if dice.random() >= share or not planned or not route or apart:
         return incident
     around, within = incident.around or Surroundings(), timedelta(seconds=60)
