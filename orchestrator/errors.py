@@ -8,7 +8,7 @@
     │   └── JournalUnavailable       1    the journal cannot be opened, read or written
     │       └── JournalBusy          1    only because somebody else has been writing to it for too long
     ├── Refused                      3    a guard, or a pair that must not be acted on
-    ├── Moved                        4    a stale plan, or somebody else wrote
+    ├── Conflict                     4    a stale plan, or somebody else wrote
     ├── Locked                       5    another run holds the pair
     ├── Incomplete                   6    a run stopped midway; it can be resumed
     ├── OutcomeUnknown               7    a write whose outcome nobody knows
@@ -167,7 +167,7 @@ class Refused(HamrError):
     exit_code = ExitCode.REFUSED
 
 
-class Moved(HamrError):
+class Conflict(HamrError):
     """A plan that no longer fits the world, or a write that was not ours."""
 
     exit_code = ExitCode.MOVED

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.errors import (
+        Conflict,
         DocumentError,
         ExitCode,
         HamrError,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         JournalUnavailable,
         KeyUnavailable,
         Locked,
-        Moved,
         OutcomeUnknown,
         PreparationError,
         Refused,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.model.plan import Plan
     from orchestrator.model.result import DrillResult, RunResult, Score
     from orchestrator.model.run import End
-    from orchestrator.model.situation import Standing
+    from orchestrator.model.situation import PairStatus
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
@@ -54,6 +54,7 @@ _MODULES = (
 __all__ = [
     "Both",
     "Broken",
+    "Conflict",
     "DocumentError",
     "DrillResult",
     "End",
@@ -68,10 +69,10 @@ __all__ = [
     "KeyUnavailable",
     "Listener",
     "Locked",
-    "Moved",
     "NextStep",
     "OpenPair",
     "OutcomeUnknown",
+    "PairStatus",
     "Plan",
     "PreparationError",
     "Record",
@@ -81,7 +82,6 @@ __all__ = [
     "RunSummary",
     "Score",
     "SimulatedRegions",
-    "Standing",
     "Status",
     "UsageError",
     "Verified",

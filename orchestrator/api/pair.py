@@ -25,7 +25,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult, RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Status
 from orchestrator.operations.finding import Resumable, all_histories, playbook_of_drill, to_resume
 from orchestrator.operations.holding import RunControl
@@ -136,7 +136,7 @@ class OpenPair:
         """The same pair for programs without an event loop: `pair.sync.plan("ACTIVE")`."""
         return WaitingPair(self)
 
-    async def status(self) -> Standing:
+    async def status(self) -> PairStatus:
         """Where the pair stands: both orgs, the phase, what is owed or unknown, the lock. Reads, and writes nothing.
 
         A HamrError where the journal cannot be read. What the orgs answer, or that they don't, is the result.
@@ -205,7 +205,7 @@ class OpenPair:
             UsageError: an argument cannot be right.
             Refused: guards, or where the pair stands; nothing was sent, or no more than the result says.
             Locked: another run holds the pair.
-            Moved: somebody else wrote.
+            Conflict: somebody else wrote.
             Incomplete: it stopped midway.
             OutcomeUnknown: nobody knows what became of a write.
             HamrError: anything else that stopped it. Where a run began, the error's `result` tells how it ended.
@@ -224,7 +224,7 @@ class OpenPair:
     async def run_plan(self, plan: Plan, *, listener: Listener | None = None) -> RunResult:
         """Run a plan that was made before, exactly, once, and within a quarter of an hour.
 
-        Moved where it is spent or expired, or the playbook, the inventory's orgs or their records have changed since; else raises as `run`.
+        Conflict where it is spent or expired, or the playbook, the inventory's orgs or their records have changed since; else raises as `run`.
         """
         emergency = plan.request.mode is Mode.EMERGENCY
         async with self._at_work(listener, emergency=emergency) as (session, controls):

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 
 from orchestrator.errors import (
+    Conflict,
     ExitCode,
     HamrError,
     Incomplete,
     Interrupted,
     JournalDamaged,
     Locked,
-    Moved,
     OutcomeUnknown,
     PreparationError,
     Refused,
@@ -127,7 +127,7 @@ def loop_of_this_thread() -> asyncio.AbstractEventLoop | None:
 ERRORS: Mapping[ExitCode, type[HamrError]] = MappingProxyType(
     {
         kind.exit_code: kind
-        for kind in (PreparationError, Refused, Moved, Locked, Incomplete, OutcomeUnknown, JournalDamaged)
+        for kind in (PreparationError, Refused, Conflict, Locked, Incomplete, OutcomeUnknown, JournalDamaged)
     }
 )
 """The error that each exit code stands for."""

@@ -10,7 +10,7 @@ from orchestrator.model.events import Event, PairAdopted, RunFinished, RunResume
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.operations.session import Session
 from orchestrator.report.layout import Line, Page, fit, line
 from orchestrator.report.live import alike, looks_page, marked, run_page
@@ -103,15 +103,15 @@ class PairFrame:
     def __init__(self, stream: Stream, session: Session, every: float) -> None:
         self._stream, self._session, self._every = stream, session, every
         self._silence = Silence(stream, session.pair)
-        self._seen: tuple[Standing, RunView | None] | None = None
-        self._before: tuple[Standing, RunView | None] | None = None
+        self._seen: tuple[PairStatus, RunView | None] | None = None
+        self._before: tuple[PairStatus, RunView | None] | None = None
         """The look before the last change."""
 
     def tell(self, event: Event) -> None:
         """Take note of who is asked, and who answers."""
         self._silence.tell(event)
 
-    def saw(self, standing: Standing, store: Store) -> None:
+    def saw(self, standing: PairStatus, store: Store) -> None:
         """A look; and the journal, which says how a run that is under way goes."""
         seen = (standing, _under_way(standing, store))
         as_it_was = None if self._seen is None else self._page(*self._seen, like=standing, whole=True)
@@ -140,7 +140,7 @@ class PairFrame:
         return marked(page, self._page(*self._before, like=self._seen[0], whole=whole))
 
     def _page(
-        self, standing: Standing, run: RunView | None, *, whole: bool, like: Standing | None = None
+        self, standing: PairStatus, run: RunView | None, *, whole: bool, like: PairStatus | None = None
     ) -> Page:
         shown = standing if like is None else alike(standing, like)
         live = () if run is None else run_page(run, standing.pair, _playbook(run), _now())
@@ -175,7 +175,7 @@ class PageFrame:
         self._stream.page(self._page)
 
 
-def _under_way(standing: Standing, store: Store) -> RunView | None:
+def _under_way(standing: PairStatus, store: Store) -> RunView | None:
     """The run that somebody is at, or waits for an answer in, as the journal has it."""
     run, at_work = standing.open_run, standing.under_way
     asks = run.run if run is not None and run.asking else ""

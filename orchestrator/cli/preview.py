@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from orchestrator.errors import Refused
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Status
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.plan import make_plan
@@ -73,7 +73,9 @@ def _ask(invocation: Invocation, plan: Plan, cooling: str | None) -> None:
     invocation.console.confirm(plan.request.pair)
 
 
-def show_status(invocation: Invocation, session: Session, *, emergency_to: Status | None = None) -> Standing:
+def show_status(
+    invocation: Invocation, session: Session, *, emergency_to: Status | None = None
+) -> PairStatus:
     """Show where the pair stands, beside the question that is to be asked of it; Locked where somebody holds it.
 
     Of what goes on as an emergency only the survivor is waited for.

@@ -19,7 +19,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
-from orchestrator.model.situation import Situation, Standing
+from orchestrator.model.situation import PairStatus, Situation
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import depends_on
 from orchestrator.situation.wording import did_not_answer
@@ -112,7 +112,7 @@ class Answers(Struct, frozen=True):
     journal: JournalFound
     missing_programs: frozenset[str]
     """Those of the hooks' programs that are not on this machine, by their names."""
-    standing: Standing | None = None
+    standing: PairStatus | None = None
     """Where the pair stands, and what to type there; None where the journal cannot be read or believed."""
 
     @property

@@ -29,7 +29,7 @@ from orchestrator.model.org import KeyReference, Org
 from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Prober
 from orchestrator.model.readiness import Check, Group, Level, Readiness, worst, worst_first
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role
 from orchestrator.notices import Channel, trial_of
 from orchestrator.operations.session import Session
@@ -173,7 +173,7 @@ _MOVES = frozenset({"plan", "run", "resume", "adopt", "unlock", "drill close"})
 """Verbs that one look at the whole pair decides on (law 15), and not one check."""
 
 
-def next_steps(checks: Sequence[Check], standing: Standing | None) -> tuple[NextStep, ...]:
+def next_steps(checks: Sequence[Check], standing: PairStatus | None) -> tuple[NextStep, ...]:
     """What to type: first what mends keys, then what the pair itself calls for, then the rest; what is worst first.
 
     Not what a look at the pair says of doctor: it has been asked.

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from msgspec import Struct, field
 
-from orchestrator.errors import ExitCode, HamrError, Incomplete, Moved, Refused, UsageError
+from orchestrator.errors import Conflict, ExitCode, HamrError, Incomplete, Refused, UsageError
 from orchestrator.journal.history import DrillHistory, History, RunHistory
 from orchestrator.model import next_step
 from orchestrator.model.events import DrillClosed, Event, encode
@@ -20,7 +20,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, Operator, RunRequest
-from orchestrator.model.situation import PhaseName, Standing
+from orchestrator.model.situation import PairStatus, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import utc
 from orchestrator.operations.holding import RunControl
@@ -188,7 +188,7 @@ def _refuse_undrillable(session: Session, drill: DrillHistory) -> None:
     )
 
 
-def _is_home(standing: Standing, home: Status) -> bool:
+def _is_home(standing: PairStatus, home: Status) -> bool:
     phase = standing.phase
     return (
         phase.name is PhaseName.AGREED
@@ -198,7 +198,7 @@ def _is_home(standing: Standing, home: Status) -> bool:
     )
 
 
-def _moves(history: History, standing: Standing, *, simulated: bool) -> tuple[_Move, ...]:
+def _moves(history: History, standing: PairStatus, *, simulated: bool) -> tuple[_Move, ...]:
     """What may bring it nearer to home, best first."""
     open_run = history.open_run
     if standing.phase.name is PhaseName.DIVERGED and simulated:
@@ -230,7 +230,7 @@ async def _do(move: _Move, opened: OpenDrill, drill: DrillHistory, overrides: Ma
 
 
 def _left_alone(
-    session: Session, standing: Standing, stranger: RunHistory, results: Sequence[RunResult]
+    session: Session, standing: PairStatus, stranger: RunHistory, results: Sequence[RunResult]
 ) -> FailbackResult:
     why = (
         f"run {stranger.run} of {stranger.by}@{stranger.host}, which is not of this drill, has moved the pair "
@@ -243,7 +243,7 @@ def _left_alone(
 def _not_home(
     session: Session,
     drill: DrillHistory,
-    standing: Standing,
+    standing: PairStatus,
     results: Sequence[RunResult],
     trouble: RunResult | HamrError | None,
 ) -> FailbackResult:
@@ -314,7 +314,7 @@ async def close(
 
     Raises:
         Locked: somebody is at work on the pair.
-        Moved: the inventory names other orgs for the pair than those that were drilled.
+        Conflict: the inventory names other orgs for the pair than those that were drilled.
         Refused: it would have to be written, and its inventory does not say that it may be drilled.
         UsageError: an override cannot be right.
         Incomplete: it can't be brought home; the drill stays open.
@@ -342,7 +342,7 @@ def _refuse_other_orgs(session: Session, drill: DrillHistory) -> None:
     began_on = drill.started.orgs
     if began_on is None or session.pair.is_of(began_on):
         return
-    raise Moved(
+    raise Conflict(
         f"drill {drill.drill} began on other orgs than the inventory now names for pair {session.pair.name}",
         next_steps=(next_step.show(drill.drill), next_step.check()),
     )

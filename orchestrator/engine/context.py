@@ -15,7 +15,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Approvals, Clock, Observer, Prober, Programs, Prompter, World
 from orchestrator.model.reading import Change
-from orchestrator.model.run import End, Ending, Operator, Pace
+from orchestrator.model.run import End, Operator, Pace, RunOutcome
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
@@ -24,7 +24,7 @@ from orchestrator.situation.state import RunState
 class Stopped(Exception):
     """The run ends here; `ending` says how, for a person to act on. Whatever reads, waits or writes may raise it."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: RunOutcome) -> None:
         super().__init__(ending.message)
         self.ending = ending
 
@@ -38,7 +38,7 @@ def stopped(
     change: Change | None = None,
 ) -> Stopped:
     """A `Stopped` with its ending."""
-    return Stopped(Ending(end, message, org, next_steps, change=change))
+    return Stopped(RunOutcome(end, message, org, next_steps, change=change))
 
 
 class Deadline:

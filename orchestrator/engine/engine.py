@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orchestrator.model import next_step
 from orchestrator.model.events import OwedSettled, PairAdopted
 from orchestrator.model.reading import Change
-from orchestrator.model.run import End, Ending
+from orchestrator.model.run import End, RunOutcome
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.answered import NOTHING_TO_TELL
@@ -55,7 +55,7 @@ class Engine:
         """Stop before the next transition, and leave a run that can be resumed."""
         self.run.rest_reason = reason
 
-    async def drive(self, goal: Status) -> Ending:
+    async def drive(self, goal: Status) -> RunOutcome:
         """Go to a goal; every stop on the way is an ending, too.
 
         Raises:
@@ -78,7 +78,7 @@ class Engine:
             ending = replace(ending, end=End.INCOMPLETE)
         return await self._gather(ending)
 
-    async def _gather(self, ending: Ending) -> Ending:
+    async def _gather(self, ending: RunOutcome) -> RunOutcome:
         """Wait for the hooks that an emergency has left beside itself, and count what they still owe."""
         try:
             await self.hooks.finish()
@@ -94,7 +94,7 @@ class Engine:
         await self.hooks.close()
         await self.probing.close()
 
-    def _with_hooks(self, ending: Ending) -> Ending:
+    def _with_hooks(self, ending: RunOutcome) -> RunOutcome:
         """A run that is done, but for hooks that did not end well, owes them."""
         owed = self.run.state.hooks_owed()
         if not owed or not ending.end.reached:
@@ -107,7 +107,7 @@ class Engine:
             next_steps=(next_step.resume(self.run.state.run),),
         )
 
-    async def deliver(self, owed: Owed) -> Ending:
+    async def deliver(self, owed: Owed) -> RunOutcome:
         """Tell the org of a past emergency what it is owed: the survivor's present status, in one write."""
         try:
             return await self.delivery.deliver(owed)
@@ -116,7 +116,7 @@ class Engine:
 
     async def adopt(
         self, truth: Role, reason: str, overrides: Mapping[str, str] = MappingProxyType({})
-    ) -> Ending:
+    ) -> RunOutcome:
         """Write a diverged pair's other org once, so that both show what the true one shows."""
         try:
             await self.reader.read_both("start", once=False)
@@ -140,7 +140,7 @@ class Delivery(Struct):
     reconciler: Reconciler
     evaluator: GuardEvaluator
 
-    async def deliver(self, owed: Owed) -> Ending:
+    async def deliver(self, owed: Owed) -> RunOutcome:
         """Bring the org that is owed to the survivor's present status.
 
         Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
@@ -173,9 +173,9 @@ class Delivery(Struct):
         run.tell(OwedSettled(role, status, how))
         run.owed = None
         what = "shows it already" if how == "void" else "was told"
-        return Ending(End.DONE, f"{run.pair[role]} {what}: {status}; nothing is owed any more")
+        return RunOutcome(End.DONE, f"{run.pair[role]} {what}: {status}; nothing is owed any more")
 
-    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> Ending:
+    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> RunOutcome:
         """Write the other org once, where the pair stands so that nothing else leads on.
 
         A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
@@ -194,7 +194,7 @@ class Delivery(Struct):
             if self.run.open_run is not None:  # what it was on the way to is not what a person says is true
                 self.run.tell(PairAdopted(truth, status, reason, overrides))
             self._settle_debt(status, "void")
-            return Ending(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
+            return RunOutcome(End.DONE, f"both orgs of {pair.name} show {status} already; nothing to adopt")
         survivor = phase.name is PhaseName.BEHIND and phase.role is other
         if told and not survivor and phase.name not in ADOPTABLE:
             raise stopped(End.REFUSED, phase.sentence, org=phase.trouble, next_steps=phase.next_steps)
@@ -210,7 +210,7 @@ class Delivery(Struct):
         await self.writer.write(other, status, purpose="adopt")
         await self.writer.wait_until_converged(status)
         self._settle_debt(status, "delivered")
-        return Ending(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
+        return RunOutcome(End.DONE, f"{pair[other]} was told {status}, as {pair[truth]} shows")
 
     def _settle_debt(self, status: Status, how: str) -> None:
         self.checker.settle_unproven()

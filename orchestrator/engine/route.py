@@ -11,7 +11,7 @@ from orchestrator.model.guard import Probe
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Reading
-from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import commands
@@ -40,7 +40,7 @@ class RouteRunner(Struct):
     hooks: Hooks
     executor: TransitionExecutor
 
-    async def run_to(self, goal: Status) -> Ending:
+    async def run_to(self, goal: Status) -> RunOutcome:
         """Go there from wherever the pair stands."""
         run, reader = self.run, self.reader
         run.goal = goal
@@ -86,7 +86,7 @@ class RouteRunner(Struct):
             dict.fromkeys(probe for transition in first for probe in transition_probes(transition, playbook))
         )
 
-    async def _step_through(self, entry: Entry, goal: Status) -> Ending:
+    async def _step_through(self, entry: Entry, goal: Status) -> RunOutcome:
         run = self.run
         if entry.half_done is not None:
             run.half_done, run.taken_as_is = entry.half_done.name, entry.taken_as_is
@@ -140,26 +140,26 @@ class RouteRunner(Struct):
         route = self.run.playbook.route(entry.status, goal)
         return bool(route) and route is not None and route[0] is entry.half_done
 
-    def _arrived(self, goal: Status) -> Ending:
+    def _arrived(self, goal: Status) -> RunOutcome:
         run, pair = self.run, self.run.pair
         self.checker.settle_unproven()
         for role, status in tuple(run.state.owed.items()):
             if self.reader.readings[role].status is goal and role not in run.state.dead:
                 run.tell(OwedSettled(role, goal, "void"))
                 continue
-            return Ending(
+            return RunOutcome(
                 End.OWING,
                 f"{pair[role.other]} stands at {goal}; {pair[role]} was not reached and is owed {status}",
                 role,
                 (next_step.resume(pair.name).so_that(f"tell the {role} what it is owed, once it answers"),),
             )
-        return Ending(End.DONE, f"pair {pair.name} stands at {goal}, on both orgs")
+        return RunOutcome(End.DONE, f"pair {pair.name} stands at {goal}, on both orgs")
 
-    def _refusal(self) -> Ending:
+    def _refusal(self) -> RunOutcome:
         verdicts = self.evaluator.refused_by()
         transition = self.evaluator.decisions[-1][0]
         message = f"transition {transition} was refused: {'; '.join(say(verdict) for verdict in verdicts)}"
-        return Ending(self.run.refusal, message, None, self.evaluator.ways_over(verdicts))
+        return RunOutcome(self.run.refusal, message, None, self.evaluator.ways_over(verdicts))
 
 
 class Entry(Struct, frozen=True):

@@ -13,7 +13,15 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, JournalUnavailable, Locked, Moved, Refused
+from orchestrator.errors import (
+    Conflict,
+    ExitCode,
+    HamrError,
+    Interrupted,
+    JournalUnavailable,
+    Locked,
+    Refused,
+)
 from orchestrator.journal.history import History, RunHistory, event_of
 from orchestrator.model import events, next_step
 from orchestrator.model.fleet import FleetView
@@ -167,10 +175,10 @@ async def _bring(
 
 
 def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:
-    """What a person agreed to were the orgs that the pair had then; Moved where the inventory names others now."""
+    """What a person agreed to were the orgs that the pair had then; Conflict where the inventory names others now."""
     if not fleet.is_of(session.pair):
         pair = session.pair.name
-        raise Moved(
+        raise Conflict(
             f"the inventory names other orgs for pair {pair} than when fleet {fleet.fleet} was planned: that fleet moves those alone",
             next_steps=(next_step.fleet_plan(pair, goal=fleet.started.goal),),
         )

@@ -18,7 +18,7 @@ from .playbook import HookOutcome, Question, Reply, When
 from .readiness import Level
 from .reading import Answer, Change, HamrRecord, Identity, Reading, Request
 from .result import PairOutcome, Score
-from .run import Approvable, Attempt, Ending, Mode, Objective, Step
+from .run import Approvable, Attempt, Mode, Objective, RunOutcome, Step
 from .status import Both, Role, Status
 
 
@@ -88,7 +88,7 @@ class RunCancelled(Event, frozen=True, tag="run.cancelled"):
 class RunFinished(Event, frozen=True, tag="run.finished"):
     """A run ended, one way or another; open ends (incomplete, unknown, interrupted, owing) can be resumed."""
 
-    ending: Ending
+    ending: RunOutcome
     exit_code: int
     phase: str
     steps: tuple[Step, ...]

@@ -7,7 +7,7 @@ from orchestrator.errors import ExitCode
 from .guard import Verdict
 from .journal import Head
 from .next_step import NextStep
-from .run import Attempt, Ending, Mode, Objective, RunRequest, Step
+from .run import Attempt, Mode, Objective, RunOutcome, RunRequest, Step
 from .situation import Owed
 from .status import Status
 
@@ -19,7 +19,7 @@ class RunResult(Struct, frozen=True):
     pair: str
     goal: Status | None
     """None for an adoption, which has no goal of its own."""
-    ending: Ending
+    ending: RunOutcome
     exit_code: ExitCode
     phase: str
     """Where the pair stands now, as a label: agreed(ACTIVE). Empty where nothing was read."""

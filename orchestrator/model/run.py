@@ -213,7 +213,7 @@ class End(enum.Enum):
         return self in (End.DONE, End.OWING)
 
 
-class Ending(Struct, frozen=True):
+class RunOutcome(Struct, frozen=True):
     """The end of a run, in words a person can act on."""
 
     end: End

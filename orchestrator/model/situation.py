@@ -286,7 +286,7 @@ class KnownAs(Struct, frozen=True):
         )
 
 
-class Standing(Struct, frozen=True):
+class PairStatus(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 
     pair: Pair

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import GuardPolicy
-from orchestrator.errors import Moved
+from orchestrator.errors import Conflict
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.org import CommandKey, Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.reading import Reading
-from orchestrator.model.run import End, Ending, Mode, RunRequest, new_mark
+from orchestrator.model.run import End, Mode, RunOutcome, RunRequest, new_mark
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from orchestrator.model.words import author
@@ -74,20 +74,20 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
     return active.engine
 
 
-async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> Ending:
+async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> RunOutcome:
     """Go to the goal; only as long as the orgs stand as a saved plan or the request has it; not at all where it was `cancelled`, in words."""
     if cancelled:
-        return Ending(End.INTERRUPTED, cancelled)
+        return RunOutcome(End.INTERRUPTED, cancelled)
     if request.expect is not None:
         other = _not_at(
             request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
         )
         if other is not None:
-            return Ending(End.MOVED, other, next_steps=(next_step.status(request.pair),))
+            return RunOutcome(End.MOVED, other, next_steps=(next_step.status(request.pair),))
     if plan is not None:
         moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
         if moved is not None:
-            return Ending(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
+            return RunOutcome(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
     return await engine.drive(request.goal)
 
 
@@ -113,7 +113,7 @@ def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
     return None
 
 
-async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> Ending:
+async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> RunOutcome:
     """What is owed first, directly; then the rest of the route."""
     if owed is not None and (engine.run.state.mode is Mode.PLANNED or not finishing):
         ending = await engine.deliver(owed)
@@ -133,7 +133,7 @@ class LockReleasingPrompter(Struct):
         return self.active.controls.asker is not None
 
     async def ask(self, question: Question) -> Reply | None:
-        """The reply, or None where there is nobody to ask; Locked or Moved where another run, or another process of this one, has the pair by now."""
+        """The reply, or None where there is nobody to ask; Locked or Conflict where another run, or another process of this one, has the pair by now."""
         active = self.active
         session, run, lock, asker = active.session, active.run, active.lock, active.controls.asker
         if asker is None:
@@ -154,7 +154,7 @@ class LockReleasingPrompter(Struct):
         history = await session.calls(session.history)
         known = history.runs.get(run)
         if known is not None and known.superseded_by:
-            raise Moved(
+            raise Conflict(
                 f"run {known.superseded_by} took the place of this run while it waited for an answer",
                 next_steps=(next_step.show(known.superseded_by), next_step.status(session.pair.name)),
             )

@@ -28,7 +28,7 @@ from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.protocols import Clock, Prober, Watcher, World
 from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Ending, RunRequest
+from orchestrator.model.run import RunOutcome, RunRequest
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 
@@ -50,7 +50,7 @@ class RunControl(Struct, eq=False):
     """How a person reaches a run, and it reaches them: signals set it, and tests do."""
 
     engine: Engine | None = None
-    task: asyncio.Task[Ending] | None = None
+    task: asyncio.Task[RunOutcome] | None = None
     asked: int = 0
     rests: bool = False
     """Whether it was asked to stop before its next transition."""
@@ -68,7 +68,7 @@ class RunControl(Struct, eq=False):
     on_result: Callable[[RunResult], None] | None = None
     """Is told the result as soon as it is known: what is still being posted about the run may take a moment more."""
 
-    def reaches(self, engine: Engine, work: Coroutine[Any, Any, Ending]) -> asyncio.Task[Ending]:
+    def reaches(self, engine: Engine, work: Coroutine[Any, Any, RunOutcome]) -> asyncio.Task[RunOutcome]:
         """Begin the work of a run, so that whoever interrupts stops it."""
         self.engine = engine
         if self.asked:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import HamrError, Locked, Moved, UsageError
+from orchestrator.errors import Conflict, HamrError, Locked, UsageError
 from orchestrator.journal.history import History, event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import (
@@ -134,9 +134,9 @@ class Lock(Struct):
         self.session.store.release(self.lock, self.session.entry(self.run, LockReleased(self.lock)))
 
 
-def left_to(taker: Record, meanwhile: str) -> Moved:
+def left_to(taker: Record, meanwhile: str) -> Conflict:
     """That a run is left to whoever took it up meanwhile ("while …")."""
-    return Moved(
+    return Conflict(
         f"{taker.by}@{taker.host} took run {taker.run} up while {meanwhile}; "
         "what this process knows of it is old, so it leaves the run to them",
         next_steps=(next_step.show(taker.run), next_step.status(taker.pair)),

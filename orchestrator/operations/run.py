@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec
 
 from orchestrator import __version__
-from orchestrator.errors import JournalUnavailable, Moved, Refused, UsageError
+from orchestrator.errors import Conflict, JournalUnavailable, Refused, UsageError
 from orchestrator.journal.history import History, RunHistory, brought_in, events_of, in_time
 from orchestrator.model import events, next_step
 from orchestrator.model.guard import Verdict
@@ -147,7 +147,7 @@ def check_plan(session: Session, plan: Plan) -> None:
 
     Raises:
         UsageError: it assumed a status, so it cannot be applied at all.
-        Moved: it is spent, expired, or was made by another playbook or for other orgs.
+        Conflict: it is spent, expired, or was made by another playbook or for other orgs.
         Refused: it leads nowhere.
     """
     again = (plan.request.as_step("plan", plan.playbook, "--out", "FILE"),)
@@ -156,17 +156,17 @@ def check_plan(session: Session, plan: Plan) -> None:
             "this plan assumed a status (--assume) and read nothing, so it can't be applied", next_steps=again
         )
     if plan.run in session.history().known_runs:
-        raise Moved(
+        raise Conflict(
             f"this plan is spent: run {plan.run} applied it", next_steps=(next_step.show(plan.run), *again)
         )
     now = session.clock.now()
     if now > plan.expires_at:
-        raise Moved(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
+        raise Conflict(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
     if plan.playbook_sha256 != session.playbook.digest:
-        raise Moved(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
+        raise Conflict(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
     urls = tuple(org.base_url for org in session.pair.orgs)
     if not session.pair.is_of(plan.uuids) or urls != tuple(plan.urls):
-        raise Moved(
+        raise Conflict(
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,
         )
@@ -215,7 +215,7 @@ async def resume(
         )
     session.fleet = started.fleet
     if not session.pair.is_of(started.orgs):
-        raise Moved(
+        raise Conflict(
             f"run {identifier} began on other orgs than the inventory now names for pair {session.pair.name}. Only "
             "those can be brought to its end: name them in the inventory again, under a pair of their own",
             next_steps=(next_step.status(session.pair.name), next_step.show(identifier)),
@@ -243,7 +243,7 @@ async def resume(
         finishing = run.open
         if not finishing and history.owed is None:
             closed = f"run {run.superseded_by} took its place" if run.superseded_by else "it came to its end"
-            raise Moved(
+            raise Conflict(
                 f"run {identifier} is not open any more: {closed}, while this was being asked",
                 next_steps=(next_step.show(identifier), next_step.status(session.pair.name)),
             )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from orchestrator.errors import HamrError, Interrupted, Moved, UsageError
+from orchestrator.errors import Conflict, HamrError, Interrupted, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, RunCancelled, RunScheduled, RunStarted, Waiting
@@ -46,7 +46,7 @@ async def start_at(
     Raises:
         UsageError: it is an emergency, which waits for nothing; or the time is too far ahead.
         Interrupted: it was cancelled, or asked to stop.
-        Moved: this machine slept over its time, or its clock was set over it.
+        Conflict: this machine slept over its time, or its clock was set over it.
         HamrError: as `start`.
     """
     check_request(request, session.playbook)
@@ -71,7 +71,7 @@ async def start_at(
 
 
 async def _wait(session: Session, run: str, at: datetime, controls: RunControl) -> None:
-    """Wait by the wall clock, in small steps (law 18): Interrupted where somebody has cancelled or stopped it, Moved where it is too late."""
+    """Wait by the wall clock, in small steps (law 18): Interrupted where somebody has cancelled or stopped it, Conflict where it is too late."""
     clock = session.clock
     while (left := (at - clock.now()).total_seconds()) > 0:
         for watcher in controls.watchers:
@@ -85,7 +85,7 @@ async def _wait(session: Session, run: str, at: datetime, controls: RunControl) 
             raise Interrupted(f"Run {run} was {cancelled}.", sent="Nothing was sent.")
     late = clock.now() - at
     if late > START_WITHIN:
-        raise Moved(
+        raise Conflict(
             f"it was to begin at {utc(at)}, and it is {utc(clock.now())}: this machine slept meanwhile, or its clock was set",
             next_steps=(next_step.status(session.pair.name),),
         )
@@ -129,12 +129,12 @@ def scheduled_named(histories: Sequence[History], name: str) -> tuple[History, S
 
 
 def cancel(session: Session, run: str, reason: str) -> None:
-    """Let a run that waits for its time not begin; Moved where it had begun by then."""
+    """Let a run that waits for its time not begin; Conflict where it had begun by then."""
     session.append(run, RunCancelled(reason))
     # Whichever of the two the journal has first counts: a run looks for this after its own beginning is in it.
     first = next(iter(session.store.records(run=run, kinds=(RunStarted.kind, RunCancelled.kind))))
     if first.kind == RunStarted.kind:
-        raise Moved(
+        raise Conflict(
             f"run {run} has begun meanwhile, so it can't be cancelled",
             sent="What that run has sent stands in the journal.",
             next_steps=(next_step.show(run), next_step.watch(session.pair.name)),

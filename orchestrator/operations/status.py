@@ -21,7 +21,7 @@ from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import HamrRecord, Identity, Reading
-from orchestrator.model.situation import LeftByHand, Phase, PhaseName, Standing
+from orchestrator.model.situation import LeftByHand, PairStatus, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from orchestrator.situation.guards import strangers
@@ -111,7 +111,7 @@ async def read_status(
     settle: bool = True,
     shared: SharedConnections | None = None,
     by_name: bool = True,
-) -> Standing:
+) -> PairStatus:
     """One look at a pair; `needed` and `settle` are as for `read_pair`, `shared` are connections that other pairs use too.
 
     Without `by_name` nobody asks whether its orgs go by another name: what looks at many pairs has asked of all at once.
@@ -122,10 +122,10 @@ async def read_status(
     return standing_of(session, history, readings, identities)
 
 
-async def read_in_emergency(session: Session, goal: Status, *, settle: bool = True) -> Standing:
+async def read_in_emergency(session: Session, goal: Status, *, settle: bool = True) -> PairStatus:
     """One look at a pair that an emergency is to bring to a goal."""
 
-    async def look(needed: frozenset[Role]) -> Standing:
+    async def look(needed: frozenset[Role]) -> PairStatus:
         return await read_status(session, needed=needed, settle=settle)
 
     return await look_for_survivor(look, session.playbook, goal, shown=lambda standing: standing.readings)
@@ -133,7 +133,7 @@ async def read_in_emergency(session: Session, goal: Status, *, settle: bool = Tr
 
 def standing_of(
     session: Session, history: History, readings: Both[Reading], identities: Both[Identity]
-) -> Standing:
+) -> PairStatus:
     """Where a pair stands, by what was read and what the journal says of it, and what to type next."""
     holder = session.store.holder(session.pair.name)
     at_work = under_way(session, history, holder)
@@ -153,7 +153,7 @@ def standing_of(
     if owed is not None and phase.name is PhaseName.BEHIND and phase.status is not None:
         owed = replace(owed, status=phase.status)  # what the survivor shows now, not what it was told first
     cooling = history.cooling_down(session.playbook.cool_down, session.clock.now())
-    standing = Standing(
+    standing = PairStatus(
         pair=session.pair,
         at=session.clock.now(),
         readings=readings,
@@ -193,7 +193,9 @@ PAIRS_AT_ONCE = 16
 """How many pairs are read at the same time: each has four requests on their way, and a connection for each."""
 
 
-async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dict[str, Standing | HamrError]:
+async def read_pairs(
+    sessions: Sequence[Session], *, settle: bool = True
+) -> dict[str, PairStatus | HamrError]:
     """One look at each of several pairs by name, as `read_status`, or why there is none; a JournalDamaged where the journal does not hold.
 
     All sessions are on the same open journal. A pair's connections are used for the next one on the same hosts; each has its
@@ -205,7 +207,7 @@ async def read_pairs(sessions: Sequence[Session], *, settle: bool = True) -> dic
         session.verified = True
     renamed = called_otherwise(first.store, [session.pair for session in sessions])
     waiting = iter(sessions)
-    found: dict[str, Standing | HamrError] = {}
+    found: dict[str, PairStatus | HamrError] = {}
 
     async def read_on() -> None:
         # Connections for each that reads, not one large pool, which takes longer to search than an answer takes to come.

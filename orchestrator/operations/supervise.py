@@ -11,14 +11,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError, JournalDamaged, Moved
+from orchestrator.errors import Conflict, ExitCode, HamrError, JournalDamaged
 from orchestrator.journal.history import events_of
 from orchestrator.model import next_step
 from orchestrator.model.events import RunFinished, TransitionMade
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import each_once
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Objective
+from orchestrator.model.run import End, Objective, RunOutcome
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Status
 from orchestrator.model.words import span
@@ -40,7 +40,7 @@ _OLD_NEWS = frozenset({End.MOVED, End.UNKNOWN})
 """What whoever took a run up meanwhile may know better: it was they who wrote, and they look for what got no answer."""
 
 
-async def supervise(active: ActiveRun, work: Coroutine[Any, Any, Ending]) -> RunResult:
+async def supervise(active: ActiveRun, work: Coroutine[Any, Any, RunOutcome]) -> RunResult:
     """Let the engine work, with heartbeats; journal how it ended; a HamrError that came before anything was intended is raised."""
     with bind(run=active.run, pair=active.session.pair.name):
         heart = asyncio.create_task(_beat(active))
@@ -90,51 +90,51 @@ async def _beat(active: ActiveRun) -> None:
             active.lose_lock()
 
 
-def _given_up(active: ActiveRun) -> Ending:
+def _given_up(active: ActiveRun) -> RunOutcome:
     """The ending after a second interrupt: nobody waits for a write in flight any more."""
     if active.state.unknown:
         attempt = active.state.unknown[-1]
-        return Ending(
+        return RunOutcome(
             End.UNKNOWN,
             f"interrupted twice while {attempt.status} to {active.session.pair[attempt.role]} was in flight: "
             "nobody knows yet whether it took effect",
             attempt.role,
         )
-    return Ending(End.INTERRUPTED, "interrupted twice; no write was in flight")
+    return RunOutcome(End.INTERRUPTED, "interrupted twice; no write was in flight")
 
 
-def _stopped_by(active: ActiveRun, error: HamrError) -> Ending:
+def _stopped_by(active: ActiveRun, error: HamrError) -> RunOutcome:
     """The ending after an error from the journal or the lock; the same error, where nothing was intended yet."""
     if not active.state.intended:
         raise error
     attempt = active.state.outstanding()
     if attempt is not None:
-        return Ending(
+        return RunOutcome(
             End.UNKNOWN,
             f"{error.message} The outcome of {attempt.status} to {active.session.pair[attempt.role]} could not be "
             "journalled, so it counts as unknown",
             attempt.role,
         )
-    if isinstance(error, Moved):
+    if isinstance(error, Conflict):
         active.leave_to_others()
-        return Ending(End.INCOMPLETE, error.message, next_steps=error.next_steps)
-    return Ending(End.INCOMPLETE, error.message)
+        return RunOutcome(End.INCOMPLETE, error.message, next_steps=error.next_steps)
+    return RunOutcome(End.INCOMPLETE, error.message)
 
 
-def _stopped_by_bug(active: ActiveRun, error: Exception) -> Ending:
+def _stopped_by_bug(active: ActiveRun, error: Exception) -> RunOutcome:
     """The ending after an exception that nobody foresaw: after the first intent it is never "nothing was sent"."""
     words = f"hamr has a bug, and stopped: {type(error).__name__}: {error}"
     if not active.state.intended:
-        return Ending(End.FAILED, words)
+        return RunOutcome(End.FAILED, words)
     attempt = active.state.outstanding()
     end = End.INCOMPLETE if attempt is None else End.UNKNOWN
-    return Ending(end, words, attempt.role if attempt is not None else None)
+    return RunOutcome(end, words, attempt.role if attempt is not None else None)
 
 
 _CAN_BE_RESUMED = "; it can be resumed"
 
 
-async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
+async def finalize(active: ActiveRun, ending: RunOutcome) -> RunResult:
     """Journal the end of a run, let go of its lock, and gather what came of it."""
     session, state, engine, purpose = active.session, active.state, active.engine, active.purpose
     if active.lock_lost and ending.end is End.INTERRUPTED and state.intended:
@@ -146,7 +146,7 @@ async def finalize(active: ActiveRun, ending: Ending) -> RunResult:
         if taker is not None and (ending.end in _OLD_NEWS or ending.end.reached):
             left = left_to(taker, "this process was stopped")
             end = End.MOVED if ending.end is End.MOVED else End.INCOMPLETE  # it may have hooks to run yet
-            ending = Ending(end, left.message, next_steps=left.next_steps)
+            ending = RunOutcome(end, left.message, next_steps=left.next_steps)
     owing = await session.calls(lambda: _left_owing(active, ending))
     seen = engine.reader.last is not None and engine.reader.identities is not None
     phase = engine.reader.phase(purpose.goal) if seen else None
@@ -227,7 +227,7 @@ def _remembered(session: Session, phase: Phase) -> tuple[str, ...]:
     return ()
 
 
-def _with_merge(session: Session, ending: Ending) -> Ending:
+def _with_merge(session: Session, ending: RunOutcome) -> RunOutcome:
     """What an emergency wrote on this machine, this one or an earlier one, nobody else knows before it is merged."""
     steps = ending.next_steps
     if session.moved is not None:
@@ -247,8 +247,8 @@ async def _head(active: ActiveRun) -> Head:
 
 
 async def _unkept(
-    active: ActiveRun, ending: Ending, trouble: HamrError, *, code: ExitCode, resumable: bool
-) -> tuple[Ending, ExitCode, bool]:
+    active: ActiveRun, ending: RunOutcome, trouble: HamrError, *, code: ExitCode, resumable: bool
+) -> tuple[RunOutcome, ExitCode, bool]:
     """The ending of a run that the journal does not hold to its end: never "done"."""
     try:
         await active.recorder.check_kept()
@@ -278,7 +278,7 @@ async def _unkept(
     return ending, code, resumable
 
 
-def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]:
+def _left_owing(active: ActiveRun, ending: RunOutcome) -> dict[str, tuple[str, ...]]:
     """What stays owed, "transition/hook" by the run that owes it; those runs are no longer closed by this one.
 
     A run that found nothing to do has moved nothing: what earlier runs still owe after their transitions stays owed. Only of those
@@ -303,7 +303,7 @@ def _left_owing(active: ActiveRun, ending: Ending) -> dict[str, tuple[str, ...]]
     return left
 
 
-def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending:
+def _with_left_owing(ending: RunOutcome, left: dict[str, tuple[str, ...]]) -> RunOutcome:
     if not left:
         return ending
     names = "; ".join(f"{', '.join(hooks)} of run {run}" for run, hooks in left.items())
@@ -315,7 +315,7 @@ def _with_left_owing(ending: Ending, left: dict[str, tuple[str, ...]]) -> Ending
     )
 
 
-def _objectives(active: ActiveRun, ending: Ending, now: datetime) -> tuple[Objective, ...]:
+def _objectives(active: ActiveRun, ending: RunOutcome, now: datetime) -> tuple[Objective, ...]:
     purpose = active.purpose
     goal, start = purpose.goal, purpose.request.since or purpose.started_at
     if start is None or goal is None or not ending.end.reached:
@@ -340,7 +340,7 @@ def _stood_there(active: ActiveRun, goal: Status) -> datetime | None:
     return None
 
 
-def with_words(active: ActiveRun, ending: Ending, phase: Phase | None) -> Ending:
+def with_words(active: ActiveRun, ending: RunOutcome, phase: Phase | None) -> RunOutcome:
     """The ending with what was sent, and with the commands that lead on from where the pair stands, where that was seen."""
     unknown = ending.end is End.UNKNOWN  # then its message is about the newest attempt
     late = _may_come_late(active, unknown=unknown)
@@ -349,7 +349,7 @@ def with_words(active: ActiveRun, ending: Ending, phase: Phase | None) -> Ending
     return replace(ending, next_steps=steps, sent=ending.sent or words, late=late)
 
 
-def _ended(active: ActiveRun, ending: Ending, phase: Phase | None, *, late: bool) -> Ended:
+def _ended(active: ActiveRun, ending: RunOutcome, phase: Phase | None, *, late: bool) -> Ended:
     """What is known when a run ends."""
     session, reader, run = active.session, active.engine.reader, active.engine.run
     return Ended(
@@ -409,7 +409,7 @@ def _may_come_late(active: ActiveRun, *, unknown: bool) -> tuple[str, ...]:
     )
 
 
-def can_be_taken_up(active: ActiveRun, ending: Ending) -> bool:
+def can_be_taken_up(active: ActiveRun, ending: RunOutcome) -> bool:
     """Whether the run stays open: it did something, or waited for something, and is not through with it."""
     state = active.state
     if active.purpose.begun is Begun.ADOPTION or active.left_to_others:

@@ -12,7 +12,7 @@ from orchestrator.errors import ExitCode, HamrError, UsageError
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.situation import PhaseName, Standing
+from orchestrator.model.situation import PairStatus, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import break_lock
@@ -145,7 +145,7 @@ def _parsed(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     return flags, names
 
 
-def closed(standing: Standing, goal: Status) -> bool:
+def closed(standing: PairStatus, goal: Status) -> bool:
     """Whether there is nothing left to do."""
     return (
         standing.phase.name is PhaseName.AGREED

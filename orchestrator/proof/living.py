@@ -28,7 +28,7 @@ from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Sight, Unreachable
 from orchestrator.model.run import Operator, Pace
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import KeyedWorld, Session
 from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
@@ -315,7 +315,7 @@ class _Following(Struct):
         heard(self.ended)
         steps = told = self.ended.says
         looks = 0
-        standing: Standing | None = None
+        standing: PairStatus | None = None
         while not line:
             if steps and verb_of(steps[0].command) not in LOOKS:
                 line = self._pick(steps, label)
@@ -378,13 +378,13 @@ class _Following(Struct):
         scene.tried = (*scene.tried, (line, label))
         scene.step = next_step.shell(line, "")
 
-    def _look(self) -> Standing:
+    def _look(self) -> PairStatus:
         """Hamr status, by somebody whom nothing happens to."""
         scene = self.scene
         life = self.lives.begin(scene, Chooser(open=False))
         session = session_of(life)
 
-        async def look() -> Standing:
+        async def look() -> PairStatus:
             history = session.history()
             readings, identities = await read_pair(session, LivingWorld(life), BOTH_NEEDED, history.floors)
             return standing_of(session, history, readings, identities)
@@ -394,7 +394,7 @@ class _Following(Struct):
         scene.story = (*scene.story, *life.moments)
         return standing
 
-    def _is_over(self, standing: Standing) -> bool:
+    def _is_over(self, standing: PairStatus) -> bool:
         """Whether the pair is at peace where somebody wanted it, at home, or wherever somebody else has put it."""
         scene = self.scene
         places = {scene.goal, scene.route.goal, scene.route.start}

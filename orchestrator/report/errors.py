@@ -54,7 +54,7 @@ TITLES: dict[str, str] = {
     "JournalUnavailable": "The journal cannot be used",
     "JournalBusy": "The journal is busy",
     "Refused": "Refused",
-    "Moved": "The world has moved",
+    "Conflict": "The world has moved",
     "Locked": "The pair is locked",
     "Incomplete": "Stopped midway",
     "OutcomeUnknown": "The outcome of a write is unknown",

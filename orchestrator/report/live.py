@@ -17,7 +17,7 @@ from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Question, Timeouts
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import span
 
@@ -181,7 +181,7 @@ def _unwritten(run: RunView, row: _Row, role: Role) -> Span:
     return Span(f"shows {shown.words}{', not told' if begun else ''}", "warn" if begun else "")
 
 
-def alike(before: Standing, now: Standing) -> Standing:
+def alike(before: PairStatus, now: PairStatus) -> PairStatus:
     """An earlier look, as it would be said now: what changes with every look alone (ages, heartbeats, times) is no change."""
 
     def taken_now(role: Role) -> Reading:

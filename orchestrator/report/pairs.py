@@ -16,7 +16,7 @@ from msgspec import Struct
 from orchestrator.errors import ExitCode, HamrError, worst_of
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
-from orchestrator.model.situation import PhaseName, Standing
+from orchestrator.model.situation import PairStatus, PhaseName
 from orchestrator.model.words import counted, one_reason, span, utc
 
 from .documents import document
@@ -31,7 +31,7 @@ from .status import (
     unjournalled_lines,
 )
 
-Looks = Mapping[str, Standing | HamrError]
+Looks = Mapping[str, PairStatus | HamrError]
 """By pair, in the inventory's order: where it stands, or why that could not be told."""
 
 NOT_READ = "not read"
@@ -73,7 +73,7 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
     needing = sum(row.needs_person for row in rows)
     unread = [f"{pair}: {look.message}" for pair, look in found.items() if isinstance(look, HamrError)]
     unjournalled = {
-        look.journal for look in found.values() if isinstance(look, Standing) and not look.journal_exists
+        look.journal for look in found.values() if isinstance(look, PairStatus) and not look.journal_exists
     }
     with within(OF_MANY):
         return (
@@ -92,7 +92,7 @@ def pairs_page(found: Looks, before: Looks | None = None, steps: Sequence[NextSt
 
 def _keyless(found: Looks) -> Page:
     """Why orgs were not asked, for want of keys: said once for all of them."""
-    looks = (look for look in found.values() if isinstance(look, Standing))
+    looks = (look for look in found.values() if isinstance(look, PairStatus))
     reasons = [reading.reason or "" for look in looks for reading in look.readings if reading.keyless]
     said = f"{counted(len(reasons), 'org')} not asked: {one_reason(reasons)}." if reasons else ""
     return paragraph(said, "bad")
@@ -129,7 +129,7 @@ def _rows(found: Looks) -> list[_Row]:
     return sorted(rows, key=lambda row: not row.needs_person)
 
 
-def _row(pair: str, look: Standing | HamrError) -> _Row:
+def _row(pair: str, look: PairStatus | HamrError) -> _Row:
     if isinstance(look, HamrError):
         return _Row(pair, NOT_READ, None, (), _short(look.next_steps, pair), "bad", needs_person=True)
     phase, marks = look.phase, tuple(_marks(look))
@@ -147,7 +147,7 @@ def _row(pair: str, look: Standing | HamrError) -> _Row:
     )
 
 
-def _marks(standing: Standing) -> Iterable[str]:
+def _marks(standing: PairStatus) -> Iterable[str]:
     """What keeps a pair from being at rest, what is worst first."""
     marks = {
         "unknown": outcome_unknown(standing),
@@ -173,7 +173,7 @@ def _short(steps: Sequence[NextStep], pair: str) -> str:
 
 def _time(found: Looks) -> list[str]:
     """When the last pair was read; nothing where none was."""
-    times = [look.at for look in found.values() if isinstance(look, Standing)]
+    times = [look.at for look in found.values() if isinstance(look, PairStatus)]
     return [utc(max(times))] if times else []
 
 
@@ -188,9 +188,9 @@ def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Sequence[Pa
     return rows_of(_HEADER, cells, _LIMITS, most=1)
 
 
-def _cells(row: _Row, look: Standing | HamrError, changed: bool) -> tuple[Span, ...]:
+def _cells(row: _Row, look: PairStatus | HamrError, changed: bool) -> tuple[Span, ...]:
     since = "-"
-    if row.changed_at is not None and isinstance(look, Standing):
+    if row.changed_at is not None and isinstance(look, PairStatus):
         since = span(float(max(0, int((look.at - row.changed_at).total_seconds()))))
     return (
         Span(_CHANGED if changed else " ", "bold"),

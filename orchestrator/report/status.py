@@ -32,9 +32,9 @@ from orchestrator.model.run import Mode
 from orchestrator.model.situation import (
     OpenDrill,
     OpenRun,
+    PairStatus,
     PhaseName,
     Scheduled,
-    Standing,
     Stranger,
     UnderWay,
 )
@@ -101,25 +101,25 @@ def phase_style(phase: PhaseName) -> str:
     return "good" if phase is PhaseName.AGREED else "bad" if phase in _BAD else "warn"
 
 
-def status_code(standing: Standing) -> ExitCode:
+def status_code(standing: PairStatus) -> ExitCode:
     """What a script learns from a look: the exit code."""
     if outcome_unknown(standing):
         return ExitCode.UNKNOWN
     return ExitCode.OWING if standing.owed is not None or owes_hooks(standing) else ExitCode.DONE
 
 
-def outcome_unknown(standing: Standing) -> bool:
+def outcome_unknown(standing: PairStatus) -> bool:
     """Whether nobody knows what became of a write. One that a living run is waiting for right now is not unknown yet."""
     at_work = standing.holder.run if standing.holder is not None and not standing.holder_dead else None
     return any(run != at_work for run, _ in standing.unknown)
 
 
-def owes_hooks(standing: Standing) -> bool:
+def owes_hooks(standing: PairStatus) -> bool:
     """Whether `after` hooks of its open run did not end well yet."""
     return standing.open_run is not None and bool(standing.open_run.hooks_owed)
 
 
-def status_page(standing: Standing, playbook: Playbook) -> Page:
+def status_page(standing: PairStatus, playbook: Playbook) -> Page:
     """One look at a pair, as wide as the page, and what to type next.
 
     The playbook says what the open run is in the middle of.
@@ -127,7 +127,7 @@ def status_page(standing: Standing, playbook: Playbook) -> Page:
     return (*standing_page(standing, playbook), *next_commands(standing.next_steps))
 
 
-def standing_page(standing: Standing, playbook: Playbook) -> Page:
+def standing_page(standing: PairStatus, playbook: Playbook) -> Page:
     """The same without what to type next: before a question, where that is settled."""
     phase = standing.phase
     return (
@@ -141,7 +141,7 @@ def standing_page(standing: Standing, playbook: Playbook) -> Page:
     )
 
 
-def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) -> Page:
+def watched_page(standing: PairStatus, playbook: Playbook, *, beside_run: bool) -> Page:
     """What changes while a pair is watched, on few lines; `beside_run` where the run that is under way is drawn above it."""
     watching = next_step.watch(standing.pair.name)
     steps = [step for step in standing.next_steps if step != watching.so_that(step.why)]
@@ -158,7 +158,7 @@ def watched_page(standing: Standing, playbook: Playbook, *, beside_run: bool) ->
     )
 
 
-def _title(standing: Standing, playbook: Playbook) -> Page:
+def _title(standing: PairStatus, playbook: Playbook) -> Page:
     name = (Span("Pair ", "heading"), Span(shortened(standing.pair.name, 60), "bold"))
     about = f"; playbook {shortened(playbook.name, 50)}, mirrors {standing.pair.mirrors.value}"
     return folded_line((*name, Span(f", {utc(standing.at)}"), Span(about, "dim")), "")
@@ -168,7 +168,7 @@ SIDE_BY_SIDE = 90
 """Cells that a page has for both orgs side by side; on a narrower one they stand one below the other."""
 
 
-def _orgs(standing: Standing) -> Page:
+def _orgs(standing: PairStatus) -> Page:
     first, second = (_said(standing, role) for role in Role)
     if page_width() < SIDE_BY_SIDE:
         return (*_stacked(first), line(), *_stacked(second))
@@ -195,7 +195,7 @@ def _stacked(said: dict[str, Span]) -> Page:
     )
 
 
-def _said(standing: Standing, role: Role) -> dict[str, Span]:
+def _said(standing: PairStatus, role: Role) -> dict[str, Span]:
     """What is said of one org, by its labels."""
     org, reading = standing.pair[role], standing.readings[role]
     record, why_not = reading.record, reading.reason or ""
@@ -272,7 +272,7 @@ def _round_trip(reading: Reading) -> str:
 
 
 def _facts(  # noqa: C901 - one case per fact
-    standing: Standing, playbook: Playbook, *, beside_run: bool = False
+    standing: PairStatus, playbook: Playbook, *, beside_run: bool = False
 ) -> Iterator[Line]:
     """What the journal says; beside a run that is drawn, not once more that it is under way."""
     if not beside_run:
@@ -302,7 +302,7 @@ def _facts(  # noqa: C901 - one case per fact
         yield from labelled("cooling down", words, "warn")
 
 
-def _journal(standing: Standing, playbook: Playbook) -> Page:
+def _journal(standing: PairStatus, playbook: Playbook) -> Page:
     page = tuple(_facts(standing, playbook))
     # Where nobody has found anything, that is nothing only of a pair at rest, by a journal that can tell.
     at_rest = not page and standing.phase.name is PhaseName.AGREED and standing.phase.status in playbook.stops
@@ -318,7 +318,7 @@ def _journal(standing: Standing, playbook: Playbook) -> Page:
     )
 
 
-def _head(standing: Standing) -> Page:
+def _head(standing: PairStatus) -> Page:
     head, left = standing.head, labelled("not seen", standing.journal_left or "", "bad")
     if not standing.journal_exists:
         return left  # that there is none says where it would be
@@ -328,7 +328,7 @@ def _head(standing: Standing) -> Page:
     return (*left, *labelled("journal", standing.journal), copied("head", str(head)))
 
 
-def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
+def _left_to_do(standing: PairStatus) -> tuple[ToDo, ...]:
     run, left, drill = standing.open_run, standing.left_by_hand, standing.open_drill
     at_work = "" if standing.under_way is None else standing.under_way.holder.run
     if run is not None and run.run == at_work:  # leave it: what it has not done yet is left to nobody
@@ -354,7 +354,7 @@ def _left_to_do(standing: Standing) -> tuple[ToDo, ...]:
     )
 
 
-def _org(standing: Standing, role: Role) -> str:
+def _org(standing: PairStatus, role: Role) -> str:
     return called(standing.pair[role].name, role)
 
 
@@ -373,7 +373,7 @@ def _open_drill(drill: OpenDrill, now: datetime) -> str:
     )
 
 
-def _waits(standing: Standing) -> Page:
+def _waits(standing: PairStatus) -> Page:
     """The guards that the run waits for which is under way."""
     run, at_work = standing.open_run, standing.under_way
     if run is None or run.waiting is None or at_work is None or at_work.holder.run != run.run:
@@ -399,7 +399,7 @@ def _scheduled(run: Scheduled, now: datetime) -> str:
     )
 
 
-def status_json(standing: Standing) -> dict[str, JSON]:
+def status_json(standing: PairStatus) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
     unknown = [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
     cooling = fields_fact(standing, "after_run=cooling_down_after", "seconds=cooling_down_for")
@@ -423,7 +423,7 @@ def status_json(standing: Standing) -> dict[str, JSON]:
     return document("hamr/status/1", fields)
 
 
-def _org_fact(standing: Standing, role: Role) -> dict[str, object]:
+def _org_fact(standing: PairStatus, role: Role) -> dict[str, object]:
     org, identity = standing.pair[role], standing.identities[role]
     ours = None if identity.uuid is None else identity.uuid.casefold() == org.uuid.casefold()
     return {

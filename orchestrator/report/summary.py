@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.reading import STOPS_AGAIN
-from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
@@ -100,7 +100,7 @@ def _what(run: RunView) -> tuple[str, ...]:
     return _ended(run, run.finished.ending, run.goal)
 
 
-def _ended(run: RunView, ending: Ending, goal: Status) -> tuple[str, ...]:
+def _ended(run: RunView, ending: RunOutcome, goal: Status) -> tuple[str, ...]:
     start = "" if run.start is None or run.start is goal else f" from {run.start}"
     emergency = " in emergency mode, without waiting for the org that did not answer"
     moved = f"Pair {run.pair} was moved{start} to {goal}{emergency if run.mode is Mode.EMERGENCY else ''}."

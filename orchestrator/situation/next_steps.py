@@ -15,8 +15,8 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Change, Reading, Unreachable
-from orchestrator.model.run import Attempt, End, Ending, Mode
-from orchestrator.model.situation import Owed, Phase, PhaseName, Standing, Stranger, UnderWay
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
+from orchestrator.model.situation import Owed, PairStatus, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 
 from .commands import can_go
@@ -25,7 +25,7 @@ from .state import RunState
 UNMERGED = "first of all: bring in what an emergency wrote on this machine alone"
 
 
-def after_a_look(standing: Standing) -> tuple[NextStep, ...]:
+def after_a_look(standing: PairStatus) -> tuple[NextStep, ...]:
     """Where somebody looked at a pair."""
     pair, holder = standing.pair.name, standing.holder
     if standing.under_way is not None:
@@ -163,7 +163,7 @@ def _after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
 class Ended(Struct, frozen=True):
     """All that decides what to type after a run."""
 
-    ending: Ending
+    ending: RunOutcome
     pair: Pair
     playbook: Playbook
     state: RunState

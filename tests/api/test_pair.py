@@ -15,12 +15,12 @@ from msgspec.structs import replace
 import orchestrator
 from orchestrator import (
     Both,
+    Conflict,
     End,
     ExitCode,
     Incomplete,
     Interrupted,
     Locked,
-    Moved,
     OpenPair,
     Refused,
     Role,
@@ -31,7 +31,7 @@ from orchestrator import (
 )
 from orchestrator.api.under_way import ERRORS, reached
 from orchestrator.model.events import Event, Waiting, WriteAnswered, WriteConfirmed, WriteIntended
-from orchestrator.model.run import Ending
+from orchestrator.model.run import RunOutcome
 from orchestrator.simulator import ClientError, Fault, Slow
 from tests.report.scenes import PAIR, result
 from tests.steps import typed
@@ -77,7 +77,7 @@ async def test_a_run_returns_when_the_pair_stands_at_its_goal(
 async def test_a_run_that_expects_another_status_is_refused_before_anything_is_sent(
     pair: OpenPair, regions: SimulatedRegions
 ) -> None:
-    with pytest.raises(Moved, match="ACTIVE"):
+    with pytest.raises(Conflict, match="ACTIVE"):
         await pair.run("ACTIVE", expect="ACTIVE")
     assert regions.writes == ()
     with pytest.raises(UsageError, match="planned moves"):
@@ -193,7 +193,7 @@ async def test_a_plan_is_run_once_and_exactly(pair: OpenPair, regions: Simulated
     plan = await pair.plan("ACTIVE")
     assert (await pair.run_plan(plan)).run == plan.run
     assert regions.statuses == ACTIVE
-    with pytest.raises(Moved, match="spent"):
+    with pytest.raises(Conflict, match="spent"):
         await pair.run_plan(plan)
 
 
@@ -363,7 +363,7 @@ def test_what_is_not_named_comes_from_the_environment(
 
 @pytest.mark.parametrize("code", [code for code in ExitCode if int(code) not in (0, 8, 2, 10, 11)], ids=str)
 def test_every_way_a_run_can_end_short_of_its_goal_is_an_error_with_that_exit_code(code: ExitCode) -> None:
-    ended = replace(result(), exit_code=code, ending=Ending(End.INCOMPLETE, "it stopped", Role.PRIMARY))
+    ended = replace(result(), exit_code=code, ending=RunOutcome(End.INCOMPLETE, "it stopped", Role.PRIMARY))
     with pytest.raises(orchestrator.HamrError, match="it stopped") as caught:
         reached(ended, PAIR)
     error = caught.value

@@ -13,11 +13,11 @@ from orchestrator import (
     Head,
     NextStep,
     OpenPair,
+    PairStatus,
     Plan,
     Record,
     Role,
     RunResult,
-    Standing,
     Status,
     Verified,
 )
@@ -43,7 +43,7 @@ def listener(event: Event) -> None:
 
 
 async def awaiting(pair: OpenPair) -> None:
-    assert_type(await pair.status(), Standing)
+    assert_type(await pair.status(), PairStatus)
     plan = await pair.plan("ACTIVE", assume=Status.PASSIVE)
     assert_type(plan, Plan)
     assert_type(await pair.run_plan(plan), RunResult)
@@ -57,7 +57,7 @@ async def awaiting(pair: OpenPair) -> None:
 
 
 def waiting(pair: OpenPair) -> None:
-    assert_type(pair.sync.status(), Standing)
+    assert_type(pair.sync.status(), PairStatus)
     assert_type(pair.sync.plan("ACTIVE"), Plan)
     assert_type(pair.sync.run("ACTIVE", reason="rehearsal"), RunResult)
     assert_type(pair.sync.resume(), RunResult)

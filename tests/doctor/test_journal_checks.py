@@ -20,7 +20,7 @@ from orchestrator.model.journal import GENESIS, Holder, Record
 from orchestrator.model.playbook import Hook, HookOutcome, InEmergency, Manual, Playbook, Program, When
 from orchestrator.model.readiness import Level
 from orchestrator.model.reading import Change, Exchange, HamrRecord, Lost, Request
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from tests.playbooks import changed
@@ -40,7 +40,7 @@ def run(finished: events.RunFinished | None = None, *, at: datetime = NOW) -> Ru
     )
 
 
-DONE = events.RunFinished(Ending(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)
+DONE = events.RunFinished(RunOutcome(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)
 
 
 def history(*runs: RunHistory, **more: object) -> History:

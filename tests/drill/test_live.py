@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.drill import close, close_rehearsed, drill, drill_named
-from orchestrator.errors import ExitCode, Incomplete, JournalUnavailable, Moved, Refused, UsageError
+from orchestrator.errors import Conflict, ExitCode, Incomplete, JournalUnavailable, Refused, UsageError
 from orchestrator.model.events import (
     DrillClosed,
     DrillStarted,
@@ -415,7 +415,7 @@ async def test_closing_never_touches_other_orgs_under_the_same_name(tmp_path: Pa
         asked = len(bench.sim.requests)
         orgs = Both("550e8400-e29b-41d4-a716-446655440000", "650e8400-e29b-41d4-a716-446655440000")
         held.started = replace(held.started, orgs=orgs)
-        with pytest.raises(Moved, match="began on other orgs"):
+        with pytest.raises(Conflict, match="began on other orgs"):
             await close(bench.session, held, "with another inventory")
         assert len(bench.sim.requests) == asked
 

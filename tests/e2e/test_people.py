@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, Moved
+from orchestrator.errors import Conflict, ExitCode, HamrError, JournalUnavailable
 from orchestrator.model.guard import Command, Compared, Guard, IfUnknown, Probe, Window
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import Hook, Manual, Playbook, Program, Question, Reply
@@ -140,7 +140,7 @@ async def test_law_12_whoever_is_answered_first_takes_the_place_of_a_run_that_be
         result = await going
         assert result.exit_code is ExitCode.DONE, result.ending
         first_is_done.set()
-        with pytest.raises(Moved, match=f"run {result.run} took the place of this run"):
+        with pytest.raises(Conflict, match=f"run {result.run} took the place of this run"):
             await late
         assert bench.session.history().open_run is None
 

@@ -12,12 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.errors import (
+    Conflict,
     ExitCode,
     JournalDamaged,
     JournalUnavailable,
     KeyUnavailable,
     Locked,
-    Moved,
     UsageError,
 )
 from orchestrator.journal import InlineCalls
@@ -144,7 +144,7 @@ async def test_law_07_a_run_is_not_taken_up_on_other_orgs_than_it_began_on(tmp_p
         pair = bench.session.pair
         other = replace(pair.orgs.primary, uuid="770e8400-e29b-41d4-a716-446655440000")
         bench.session.pair = replace(pair, orgs=Both(other, pair.orgs.secondary))
-        with pytest.raises(Moved, match="began on other orgs than the inventory now names"):
+        with pytest.raises(Conflict, match="began on other orgs than the inventory now names"):
             await resume(bench.session, run)
         assert len(bench.posts()) == posts
 
@@ -175,7 +175,7 @@ async def test_a_run_that_goes_takes_the_place_of_the_open_one(tmp_path: Path) -
         stale = bench.session.history().runs[run]
         back = exits(await start(bench.session, HOME), ExitCode.DONE)
         assert bench.session.history().runs[run].superseded_by == back.run
-        with pytest.raises(Moved, match=f"run {back.run} took its place"):
+        with pytest.raises(Conflict, match=f"run {back.run} took its place"):
             await resume(bench.session, stale)
 
 
@@ -203,7 +203,7 @@ async def test_a_saved_plan_is_spent_once_even_for_two_who_apply_it_at_the_same_
     async with simulated(tmp_path) as bench:
         plan = await make_plan(bench.session, TO_ACTIVE)
         assert (await start(bench.session, TO_ACTIVE, plan=plan)).exit_code is ExitCode.DONE
-        with pytest.raises(Moved, match="spent"):
+        with pytest.raises(Conflict, match="spent"):
             await start(bench.session, TO_ACTIVE, plan=plan)
 
 

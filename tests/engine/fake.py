@@ -51,7 +51,7 @@ from orchestrator.model.reading import (
     Unreachable,
     Unrecognised,
 )
-from orchestrator.model.run import End, Ending, Mode, Operator
+from orchestrator.model.run import End, Mode, Operator, RunOutcome
 from orchestrator.model.situation import OpenRun, Owed, Phase
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, replay
@@ -346,14 +346,14 @@ class Bench:
     notes: Notes
     engine: Engine
 
-    async def drive(self, goal: Status, end: End, org: Role | None = None, *, saying: str = "") -> Ending:
+    async def drive(self, goal: Status, end: End, org: Role | None = None, *, saying: str = "") -> RunOutcome:
         """A run to a goal, which ends so, for what stands at this org, where one is named, and in words with these in them."""
         ending = await self.engine.drive(goal)
         assert (ending.end, org and ending.org) == (end, org), ending
         assert saying in ending.message, ending
         return ending
 
-    async def deliver(self, end: End, org: Role | None = None) -> Ending:
+    async def deliver(self, end: End, org: Role | None = None) -> RunOutcome:
         """What is owed is told, which ends so."""
         owed = self.engine.run.owed_now()
         assert owed is not None

@@ -12,7 +12,7 @@ from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Draft, HamrRecord, Present
-from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 from tests.clock import START
@@ -70,7 +70,7 @@ def back(b: Bench) -> Bench:
     return resumed(b, mode=Mode.PLANNED)
 
 
-async def deliver(b: Bench) -> Ending:
+async def deliver(b: Bench) -> RunOutcome:
     owed = b.engine.run.owed_now()
     assert owed is not None
     return await b.engine.deliver(owed)

@@ -21,7 +21,7 @@ from orchestrator.model.org import Mirrors, Wire
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.reading import Draft, Identity, NotSent
-from orchestrator.model.run import End, Ending, Mode, Operator
+from orchestrator.model.run import End, Mode, Operator, RunOutcome
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState
 from tests.clock import START
@@ -46,7 +46,7 @@ class Forecast(Struct):
     world: PredictedWorld
     clock: PredictedClock
     notes: Notes
-    ending: Ending
+    ending: RunOutcome
 
     def requests(self) -> list[tuple[str, Role, Status, JSON]]:
         return requests(self.notes)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orchestrator.journal.history import histories_of
 from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Change, Exchange, HamrRecord, Present, Reading, Request
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
 from orchestrator.situation.link import draft
@@ -64,7 +64,7 @@ def test_law_05_an_intent_without_an_outcome_is_an_unknown_and_what_was_given_up
         notes.tell(WriteIntended(attempt, Request("POST", "", {}), None))
     assert histories_of(notes.records(START))["payments"].unknown == ((RUN, first), (RUN, second))
     notes.tell(WriteConfirmed(S, FAILOVER, record(S, FAILOVER, second.stamp, START), Change.OURS, 2))
-    notes.tell(RunFinished(Ending(End.DONE, "it stands there"), 0, "", (), 1.0))
+    notes.tell(RunFinished(RunOutcome(End.DONE, "it stands there"), 0, "", (), 1.0))
     history = histories_of(notes.records(START))["payments"]
     assert history.unknown == ()
     assert [each.attempt for each in history.given_up()] == [first]

@@ -13,7 +13,7 @@ from orchestrator.model.plain import timestamp
 from orchestrator.model.readiness import Level
 from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.model.result import Expectation, Leg, Score, StepTime
-from orchestrator.model.run import End, Ending, Objective, Step
+from orchestrator.model.run import End, Objective, RunOutcome, Step
 from orchestrator.model.status import Both, Status
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -48,7 +48,9 @@ def ran(at: datetime, seconds: float, run: str = "r", target: Status = Status.AC
     """A live run that got to a status in so many seconds by its objective, and took a second more in all."""
     objective = Objective(target, timedelta(minutes=15), timedelta(seconds=seconds))
     steps = (Step("activate", Status.FAILOVER, target, 1.0, 2),)
-    ended = RunFinished(Ending(End.DONE, "done"), 0, f"agreed({target})", steps, seconds + 1, (objective,))
+    ended = RunFinished(
+        RunOutcome(End.DONE, "done"), 0, f"agreed({target})", steps, seconds + 1, (objective,)
+    )
     return record(ended, at, run=run)
 
 

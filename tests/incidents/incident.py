@@ -19,7 +19,7 @@ from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Record, Verification
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.proof.keyboard import Died, Outcome, Raised, Returned
 from orchestrator.proof.virtual_time import (
@@ -72,7 +72,7 @@ class Played(Struct):
     machines: list[Machine]
     closed: bool = False
     commands: list[str] = field(default_factory=list)
-    standing: Standing | None = None
+    standing: PairStatus | None = None
     records: dict[str, list[Record]] = field(default_factory=dict)
     verified: dict[str, Verification] = field(default_factory=dict)
     bytes: bytes = b""

@@ -16,7 +16,7 @@ from orchestrator.journal import JournalStore
 from orchestrator.journal.merge import merge
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Phase, PhaseName, Standing
+from orchestrator.model.situation import PairStatus, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.approval import approve, asked_by_run
 from orchestrator.operations.locking import break_lock
@@ -127,14 +127,14 @@ BROKEN = "the lock is broken"
 
 async def close(
     scene: Scene, machine: Machine, goal: Status, *, tries: int
-) -> tuple[bool, list[str], Standing | None]:
+) -> tuple[bool, list[str], PairStatus | None]:
     """Bring an incident to its end after the faults are over.
 
     Returns:
         Whether it is closed, what was done, and how the pair stands.
     """
     done: list[str] = []
-    standing: Standing | None = None
+    standing: PairStatus | None = None
     before = ""
     for number in range(tries):
         standing = await look(scene, machine)
@@ -158,23 +158,23 @@ async def close(
     return closed(standing, goal), done, standing
 
 
-def _within_reach(scene: Scene, standing: Standing, goal: Status) -> Status:
+def _within_reach(scene: Scene, standing: PairStatus, goal: Status) -> Status:
     """The goal; where somebody has gone past it, and no transition leads back, where the pair stands by now, as status offers."""
     at, playbook = standing.phase.status, scene.playbook
     passed = standing.phase.name is PhaseName.AGREED and at is not None and playbook.route(at, goal) is None
     return at if passed and at is not None and at in playbook.stops else goal
 
 
-async def look(scene: Scene, machine: Machine) -> Standing:
+async def look(scene: Scene, machine: Machine) -> PairStatus:
     """Hamr status, by somebody who only looks, when nothing goes wrong any more."""
     found = await glance(scene, machine)
     assert found is not None, "hamr status failed"
     return found
 
 
-async def glance(scene: Scene, machine: Machine) -> Standing | None:
+async def glance(scene: Scene, machine: Machine) -> PairStatus | None:
     """The same at any time; None where a team's journal can't be had."""
-    found: list[Standing] = []
+    found: list[PairStatus] = []
 
     async def looking(present: Present) -> RunResult:
         standing = await read_status(present.session)
@@ -188,7 +188,7 @@ async def glance(scene: Scene, machine: Machine) -> Standing | None:
     return found[0] if found else None
 
 
-def next_command(standing: Standing, goal: Status, *, last: str, stuck: str) -> str:
+def next_command(standing: PairStatus, goal: Status, *, last: str, stuck: str) -> str:
     """What a person types next."""
     phase = standing.phase
     drill, lags = standing.open_drill, phase.name is PhaseName.LAGGING

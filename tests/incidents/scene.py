@@ -21,7 +21,7 @@ from orchestrator.model.protocols import Store
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Operator
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.session import EMERGENCY_BUSY_SECONDS
@@ -142,7 +142,7 @@ class Scene(Struct, eq=False):
     """What happens between the lives of the program; is told the number of the next one."""
     truths: dict[str, Both[tuple[float, HamrRecord | None]]] = field(default_factory=dict)
     """What the orgs really showed when a process ended, by its name: since when, and what."""
-    looks: list[tuple[Process, Standing]] = field(default_factory=list)
+    looks: list[tuple[Process, PairStatus]] = field(default_factory=list)
     """What `hamr status` said."""
     hastens: bool = False
     """Whether an emergency may be on: whoever takes a run up, or looks, does not wait for a team's journal then."""

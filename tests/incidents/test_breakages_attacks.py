@@ -21,7 +21,7 @@ from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
 from orchestrator.operations import driving, status
@@ -292,7 +292,7 @@ def _what_was_offered_is_refused(patch: Patch) -> None:
 
 def _what_was_offered_does_nothing(patch: Patch) -> None:
     async def resume(*_: Any, **__: Any) -> RunResult:
-        ending = Ending(End.INCOMPLETE, "it stops as before", next_steps=(step("hamr resume sim"),))
+        ending = RunOutcome(End.INCOMPLETE, "it stops as before", next_steps=(step("hamr resume sim"),))
         return replace(result(), ending=ending, exit_code=ExitCode.INCOMPLETE, resumable=True)
 
     patch.setattr(keyboard, "resume", resume)

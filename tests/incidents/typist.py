@@ -9,7 +9,7 @@ import asyncio
 
 from msgspec import Struct
 
-from orchestrator.model.situation import Standing
+from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Status
 from orchestrator.proof.keyboard import LOOKS, Outcome, closed, next_steps, verb_of
 from orchestrator.report.status import status_json
@@ -33,7 +33,7 @@ class Typed(Struct, frozen=True):
 
 async def type_on(
     scene: Scene, machine: Machine, goal: Status, *, tries: int
-) -> tuple[bool, list[Typed], Standing | None]:
+) -> tuple[bool, list[Typed], PairStatus | None]:
     """Bring an incident to its end after the faults are over.
 
     Returns:
@@ -63,7 +63,7 @@ async def type_on(
     return closed(standing, goal), typed, standing
 
 
-def nexts(standing: Standing) -> tuple[str, ...]:
+def nexts(standing: PairStatus) -> tuple[str, ...]:
     """The commands that `hamr status` shows, in its order."""
     steps = status_json(standing)["next"]
     if not isinstance(steps, list):
@@ -71,12 +71,12 @@ def nexts(standing: Standing) -> tuple[str, ...]:
     return tuple(str(step.get("command", "")) if isinstance(step, dict) else str(step) for step in steps)
 
 
-def first_next(standing: Standing) -> str:
+def first_next(standing: PairStatus) -> str:
     """The first of them; "" where there is none."""
     return (*nexts(standing), "")[0]
 
 
-def _first_of(standing: Standing, goal: Status, looked: set[tuple[str, str]]) -> tuple[str, bool]:
+def _first_of(standing: PairStatus, goal: Status, looked: set[tuple[str, str]]) -> tuple[str, bool]:
     steps = [step for step in nexts(standing) if (step, standing.phase.label) not in looked]
     line = (*steps, first_next(standing))[0]
     if verb_of(line) in ("plan", ""):

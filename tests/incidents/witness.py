@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.reading import Change, HamrRecord
-from orchestrator.model.run import Ending, Stamp
+from orchestrator.model.run import RunOutcome, Stamp
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.laws import is_older
 from orchestrator.proof.virtual_time import EPOCH
@@ -181,7 +181,7 @@ def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
     return {note.asked.role: note for note in found if note.is_good_read}
 
 
-def looked_old(played: Played, process: Process, ending: Ending) -> bool:
+def looked_old(played: Played, process: Process, ending: RunOutcome) -> bool:
     """Whether it ended for a reading that is old, or looks so, as copies do that cross by two clocks: nobody is blamed for them."""
     config = played.incident.config
     last = None if ending.org is None else last_read(played.tape.notes, process).get(ending.org)

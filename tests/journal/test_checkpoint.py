@@ -17,7 +17,7 @@ from orchestrator.model.journal import Verified
 from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.protocols import Store
-from orchestrator.model.run import End, Ending, Mode, RunRequest
+from orchestrator.model.run import End, Mode, RunOutcome, RunRequest
 from orchestrator.model.status import Status
 from orchestrator.operations import session
 from orchestrator.operations.run import start
@@ -104,7 +104,10 @@ def checkpointed(store: JournalStore, runs: int = 40) -> dict[str, JSON]:
             PAIR.uuids,
             "0",
         )
-        events: list[Event] = [started, RunFinished(Ending(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0)]
+        events: list[Event] = [
+            started,
+            RunFinished(RunOutcome(End.DONE, "done"), 0, "agreed(ACTIVE)", (), 1.0),
+        ]
         for event in events[: 1 if number == runs else 2]:
             store.append(replace(entry(event.kind, run=f"run-{number}"), data=encode(event)))
     data = checkpoint_of(store, PAIR.name)

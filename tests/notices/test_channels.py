@@ -20,7 +20,7 @@ from orchestrator.model.journal import Head
 from orchestrator.model.next_step import resume
 from orchestrator.model.org import Apprise, Channel, EnvironmentKey, Occasion, Secret
 from orchestrator.model.playbook import Timeouts
-from orchestrator.model.run import End, Ending
+from orchestrator.model.run import End, RunOutcome
 from orchestrator.notices import Notice, channels, notice_of, trial_of
 from orchestrator.notices.channels import ChannelServices, PeopleChannel, secret_parts, wants
 from orchestrator.notices.posting import Failed
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 HEAD = Head(41, "ab" * 32)
 STEP = resume(RUN)
 STOPPED = RunFinished(
-    Ending(End.INCOMPLETE, "the secondary did not show ACTIVE", next_steps=(STEP,)),
+    RunOutcome(End.INCOMPLETE, "the secondary did not show ACTIVE", next_steps=(STEP,)),
     6,
     "midway(activate)",
     (),

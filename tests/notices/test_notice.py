@@ -13,7 +13,7 @@ from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Head
 from orchestrator.model.org import Occasion, Secret
 from orchestrator.model.playbook import Asks, Question, Transition
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.status import Role, Status
 from orchestrator.notices import About, Notice, notice_of
 from orchestrator.notices.notice import Alert, event_body
@@ -48,7 +48,7 @@ def told(event: Event, before: About) -> Notice:
 
 
 def finished(end: End, message: str = "it is so") -> events.RunFinished:
-    return events.RunFinished(Ending(end, message), 0, "agreed(ACTIVE)", (), 6.2)
+    return events.RunFinished(RunOutcome(end, message), 0, "agreed(ACTIVE)", (), 6.2)
 
 
 def test_a_beginning_is_told_when_both_orgs_were_read_with_who_which_pair_way_mode_reason_and_ref() -> None:
@@ -152,7 +152,7 @@ def test_every_end_is_told_in_its_own_words(end: End, words: str, alert: Alert) 
 
 
 def test_an_end_says_what_was_sent_where_the_pair_stands_and_what_to_type() -> None:
-    ending = Ending(
+    ending = RunOutcome(
         End.INCOMPLETE,
         "transition activate was refused",
         None,

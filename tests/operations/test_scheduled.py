@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import ExitCode, Locked, Moved, UsageError
+from orchestrator.errors import Conflict, ExitCode, Locked, UsageError
 from orchestrator.model.events import Event, RunCancelled, RunScheduled, RunStarted, Waiting
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Role, Status
@@ -127,7 +127,7 @@ async def test_a_cancellation_that_comes_just_before_its_beginning_stops_it(tmp_
 async def test_a_run_that_has_begun_is_not_cancelled(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
         result = await start(bench.session, TO_ACTIVE)
-        with pytest.raises(Moved, match="has begun meanwhile"):
+        with pytest.raises(Conflict, match="has begun meanwhile"):
             cancel(bench.session, result.run, "too late")
         with pytest.raises(UsageError, match="has begun, and waits for no time any more"):
             scheduled_named([bench.session.history()], result.run)
@@ -141,7 +141,7 @@ async def test_law_18_a_machine_that_slept_over_its_time_does_not_begin(tmp_path
             clock.ahead += 6 * HOUR
 
         clock.meanwhile = sleeps
-        with pytest.raises(Moved, match="this machine slept meanwhile, or its clock was set"):
+        with pytest.raises(Conflict, match="this machine slept meanwhile, or its clock was set"):
             await start_at(bench.session, TO_ACTIVE, clock.until)
         assert kinds(bench) == ["run.scheduled", "run.cancelled"]
         assert bench.sim.requests == ()

@@ -18,7 +18,7 @@ from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Law, Route
 from orchestrator.model.reading import Change, Draft
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode
+from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Comparison, Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.operations import locking
@@ -64,9 +64,9 @@ def guards_waved_through(patch: Patch) -> None:
 def done_unseen(patch: Patch) -> None:
     """A run looks once, and says that it is done."""
 
-    async def at_once(self: Any, goal: Status) -> Ending:
+    async def at_once(self: Any, goal: Status) -> RunOutcome:
         await self.reader.read_both("start")
-        return Ending(End.DONE, f"pair pair stands at {goal}")
+        return RunOutcome(End.DONE, f"pair pair stands at {goal}")
 
     patch.setattr("orchestrator.engine.route.RouteRunner.run_to", at_once)
 
@@ -135,7 +135,7 @@ def test_nothing_breaks_where_nothing_is_taken_out() -> None:
 
 
 RESULT = RunResult(
-    "run", "pair", Status.ACTIVE, Ending(End.DONE, "it is done"), ExitCode.DONE, "", (), 1.0, Head(1, "")
+    "run", "pair", Status.ACTIVE, RunOutcome(End.DONE, "it is done"), ExitCode.DONE, "", (), 1.0, Head(1, "")
 )
 OWING = Returned(
     replace(RESULT, exit_code=ExitCode.OWING, owed=Owed(Role.PRIMARY, Status.ACTIVE, "run", EPOCH))
@@ -150,7 +150,7 @@ BEFORE = SEEN | {Role.SECONDARY: Status.FAILOVER}
         (laws.ends(OWING), laws.ends(Crashed("KeyError: 'run'"))),
         (
             laws.ends(Died("at its step 3")),
-            laws.ends(Returned(replace(RESULT, ending=Ending(End.UNKNOWN, "hamr has a bug")))),
+            laws.ends(Returned(replace(RESULT, ending=RunOutcome(End.UNKNOWN, "hamr has a bug")))),
         ),
         (
             laws.clean_hands(Raised(HamrError("it is held")), sent=False),

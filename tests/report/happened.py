@@ -22,7 +22,7 @@ from orchestrator.model.reading import (
     Unreachable,
 )
 from orchestrator.model.result import Expectation, PairOutcome, Score
-from orchestrator.model.run import Approvable, Attempt, End, Ending, Mode, Step
+from orchestrator.model.run import Approvable, Attempt, End, Mode, RunOutcome, Step
 from orchestrator.model.status import Both, Status
 
 from .scenes import LINKED, NOW, RUN, SETTLED, UNSEEN, UNSETTLED, UUIDS, P, S, reading, record
@@ -65,7 +65,7 @@ FLEET = events.FleetStarted(
     digest="0123456789abcdef" * 4,
 )
 FINISHED = events.RunFinished(
-    Ending(End.DONE, "pair payments stands at ACTIVE, on both orgs"),
+    RunOutcome(End.DONE, "pair payments stands at ACTIVE, on both orgs"),
     0,
     "agreed(ACTIVE)",
     (Step("declare", Status.PASSIVE, Status.FAILOVER, 2.0, 2),),

@@ -10,7 +10,7 @@ from orchestrator.model.journal import Head, Record
 from orchestrator.model.playbook import Asks, HookOutcome, Playbook, Question, Reply, When
 from orchestrator.model.reading import Accepted, Exchange, Lost, Present, Request, Unreachable
 from orchestrator.model.result import Expectation, LessStrict
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.status import Both, Status
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
@@ -156,7 +156,7 @@ _EVENTS: Told = (
     (
         4.0,
         events.RunFinished(
-            Ending(End.OWING, evil("message"), P, (step(evil("next step")),), evil("sent")),
+            RunOutcome(End.OWING, evil("message"), P, (step(evil("next step")),), evil("sent")),
             8,
             evil("phase"),
             (),

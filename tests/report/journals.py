@@ -15,7 +15,7 @@ from orchestrator.model.plain import timestamp
 from orchestrator.model.playbook import Asks, HookOutcome, Playbook, Question, Reply, When
 from orchestrator.model.reading import Accepted, Answer, Change, Exchange, Lost, Present, Request, Unreachable
 from orchestrator.model.result import Expectation, Leg, LessStrict, Score
-from orchestrator.model.run import Attempt, End, Ending, Mode, Objective
+from orchestrator.model.run import Attempt, End, Mode, Objective, RunOutcome
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
@@ -107,7 +107,7 @@ def met(took: float) -> Objective:
 def finished(
     end: End, code: int, message: str, seconds: float, *objectives: Objective, open_: bool = False
 ) -> events.RunFinished:
-    ending = Ending(end, message, sent="4 writes were sent and seen by reading back.")
+    ending = RunOutcome(end, message, sent="4 writes were sent and seen by reading back.")
     return events.RunFinished(ending, code, "agreed(ACTIVE)", (), seconds, objectives, resumable=open_)
 
 

@@ -23,8 +23,8 @@ from orchestrator.model.reading import (
     Unreachable,
 )
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Objective, Operator, RunRequest, Step
-from orchestrator.model.situation import Phase, PhaseName, Standing
+from orchestrator.model.run import End, Objective, Operator, RunOutcome, RunRequest, Step
+from orchestrator.model.situation import PairStatus, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.layout import Page, plain_text
 from orchestrator.situation.next_steps import after_a_look, after_a_plan
@@ -101,16 +101,16 @@ def reading(role: Role, sight: Sight | None = None, seconds: float = 0.052) -> R
     return Reading(role, sight, NOW - timedelta(seconds=3), 5000.0, exchange)
 
 
-def looked(of: Standing, *steps: str) -> Standing:
+def looked(of: PairStatus, *steps: str) -> PairStatus:
     """With what to type next, as whoever looks at a pair does it; `steps` are the phase's own, where they are given."""
     if steps:
         of = replace(of, phase=replace(of.phase, next_steps=tuple(map(step, steps))))
     return replace(of, next_steps=after_a_look(of))
 
 
-def standing() -> Standing:
+def standing() -> PairStatus:
     """Both orgs PASSIVE since yesterday, and nothing in the journal that matters."""
-    return Standing(
+    return PairStatus(
         pair=PAIR,
         at=NOW,
         readings=Both(reading(P), reading(S, seconds=0.081)),
@@ -230,7 +230,7 @@ def result(end: End = End.DONE, message: str = "pair payments stands at ACTIVE, 
         run=RUN,
         pair="payments",
         goal=Status.ACTIVE,
-        ending=Ending(
+        ending=RunOutcome(
             end, message, next_steps=(step(f"hamr show {RUN}"),), sent="4 writes reached the orgs."
         ),
         exit_code=ExitCode.DONE,
@@ -252,7 +252,7 @@ def refused(*verdicts: Verdict) -> RunResult:
     said = "; ".join(f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}" for verdict in verdicts)
     return replace(
         result(),
-        ending=Ending(
+        ending=RunOutcome(
             End.REFUSED,
             f"transition declare (PASSIVE → FAILOVER) was refused: {said}",
             next_steps=(step("hamr status payments"), step(f"hamr show {RUN}")),

@@ -14,7 +14,7 @@ from orchestrator.model import next_step
 from orchestrator.model.journal import GENESIS, Head, Holder
 from orchestrator.model.reading import Hampered, Present, Trouble, Unreachable
 from orchestrator.model.run import Attempt
-from orchestrator.model.situation import OpenDrill, OpenRun, Owed, Phase, PhaseName, Standing, Stranger
+from orchestrator.model.situation import OpenDrill, OpenRun, Owed, PairStatus, Phase, PhaseName, Stranger
 from orchestrator.model.status import Both, Status
 from orchestrator.report.errors import error_json
 from orchestrator.report.layout import cells, plain_text, within
@@ -30,14 +30,14 @@ ATTEMPT = Attempt(1, S, Status.FAILOVER, "stamp", "declare")
 OPEN = OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare")
 
 
-def called(name: str, look: Standing | None = None) -> Standing:
+def called(name: str, look: PairStatus | None = None) -> PairStatus:
     """A look at a pair of another name; without one, both orgs are PASSIVE and nothing is open."""
     look = look or replace(standing(), next_steps=(next_step.plan("payments", Status.ACTIVE),))
     steps = tuple(replace(step, subject=name) for step in look.next_steps)
     return replace(look, pair=replace(PAIR, name=name), next_steps=steps)
 
 
-def behind() -> Standing:
+def behind() -> PairStatus:
     """The primary is owed ACTIVE, which the secondary shows for two minutes."""
     shown = replace(record(S, 4), modified_at=NOW - timedelta(minutes=2))
     return replace(
@@ -49,7 +49,7 @@ def behind() -> Standing:
     )
 
 
-def midway() -> Standing:
+def midway() -> PairStatus:
     """A run died in the middle of a transition, with a write of which nobody knows."""
     return replace(
         standing(),
@@ -62,7 +62,7 @@ def midway() -> Standing:
     )
 
 
-def dark() -> Standing:
+def dark() -> PairStatus:
     silent = Unreachable("timed out")
     return replace(
         standing(),
@@ -77,7 +77,7 @@ DAMAGED = JournalDamaged(
     next_steps=(next_step.verify(),),
 )
 
-FOUND: dict[str, Standing | HamrError] = {
+FOUND: dict[str, PairStatus | HamrError] = {
     "payments": called("payments"),
     "orders": called("orders", behind()),
     "billing-of-the-far-east-and-oceania": called("billing-of-the-far-east-and-oceania"),
@@ -114,7 +114,7 @@ def test_the_page_of_the_reference_is_a_real_one() -> None:
 
 
 def test_keys_that_several_pairs_lack_are_said_once() -> None:
-    def without(*variables: str) -> Standing:
+    def without(*variables: str) -> PairStatus:
         reason = f"environment variables {' and '.join(variables)} are not set"
         sight = Hampered(reason, "set what is missing", Trouble.KEYS)
         return replace(standing(), readings=Both(reading(P, sight), reading(S)))
@@ -146,7 +146,7 @@ def test_where_none_needs_a_person_nothing_is_said_of_that() -> None:
         ("late write", replace(standing(), given_up=((RUN, ATTEMPT),))),
     ],
 )
-def test_what_keeps_an_agreed_pair_from_rest_is_named_and_puts_it_first(marks: str, look: Standing) -> None:
+def test_what_keeps_an_agreed_pair_from_rest_is_named_and_puts_it_first(marks: str, look: PairStatus) -> None:
     shown = lines(pairs_page({"calm": called("calm"), "busy": called("busy", look)}))
     assert shown[3].split()[0] == "busy"
     assert f"  {marks} " in shown[3]
@@ -162,7 +162,7 @@ def test_law_20_where_there_is_no_journal_nothing_is_called_clean() -> None:
 
 def test_a_look_that_says_something_else_marks_its_line_and_time_that_passes_does_not() -> None:
     later = {
-        pair: replace(look, at=NOW + timedelta(minutes=1)) if isinstance(look, Standing) else look
+        pair: replace(look, at=NOW + timedelta(minutes=1)) if isinstance(look, PairStatus) else look
         for pair, look in FOUND.items()
     }
     assert changes_page(later, FOUND) == ()
@@ -198,7 +198,7 @@ UNKNOWN = replace(standing(), unknown=((RUN, ATTEMPT),))
         (ExitCode.JOURNAL_DAMAGED, [UNKNOWN, behind(), DAMAGED]),
     ],
 )
-def test_the_exit_code_is_the_worst_of_any_pair(code: ExitCode, looks: list[Standing | HamrError]) -> None:
+def test_the_exit_code_is_the_worst_of_any_pair(code: ExitCode, looks: list[PairStatus | HamrError]) -> None:
     assert pairs_code({str(number): look for number, look in enumerate(looks)}) is code
 
 
@@ -223,7 +223,7 @@ def test_hostile_and_endless_texts_stay_on_their_line_of_80_columns() -> None:
     hostile = "\x1b[2J" + "x" * 300 + "東" * 300 + "\n"
     phase = Phase(PhaseName.MIDWAY, hostile, (), transition=hostile)
     look = replace(midway(), phase=phase, next_steps=(next_step.unlock(hostile, hostile),))
-    looks: dict[str, Standing | HamrError] = {hostile: called(hostile, look), "b": JournalDamaged(hostile)}
+    looks: dict[str, PairStatus | HamrError] = {hostile: called(hostile, look), "b": JournalDamaged(hostile)}
     shown = lines(pairs_page(looks))
     assert max(map(cells, shown)) <= 80
     assert all(each.isprintable() for each in shown)

@@ -12,7 +12,7 @@ from orchestrator.model.events import Event, SituationRead
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Ending, Mode, Objective
+from orchestrator.model.run import End, Mode, Objective, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.documents import to_json
@@ -87,7 +87,7 @@ def test_a_refusal_in_the_middle_says_that_it_stays_open() -> None:
 
 
 def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
-    other = replace(refused(UNSETTLED), ending=Ending(End.INCOMPLETE, "Payments EU refused ACTIVE: 400"))
+    other = replace(refused(UNSETTLED), ending=RunOutcome(End.INCOMPLETE, "Payments EU refused ACTIVE: 400"))
     assert lines(result_page(other))[1] == "  Payments EU refused ACTIVE: 400"
 
 

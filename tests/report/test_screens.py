@@ -21,8 +21,8 @@ from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Holder
 from orchestrator.model.playbook import Again, Hook, InEmergency, Manual, Program
 from orchestrator.model.reading import Denied, Hampered, Identity, Trouble, Unreachable
-from orchestrator.model.run import Attempt, End, Ending, Mode
-from orchestrator.model.situation import LeftByHand, OpenRun, Owed, Phase, PhaseName, Standing
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
+from orchestrator.model.situation import LeftByHand, OpenRun, Owed, PairStatus, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.doctor import doctor_page
 from orchestrator.report.drill import drill_page
@@ -89,12 +89,12 @@ def _planned() -> Page:
     return plan_page(decided(replace(plan(declare, activate), remember=REMEMBER, events_to=S)))
 
 
-def _quiet() -> Standing:
+def _quiet() -> PairStatus:
     phase = standing().phase
     return replace(standing(), phase=replace(phase, next_steps=(next_step.plan("payments", Status.ACTIVE),)))
 
 
-def _active() -> Standing:
+def _active() -> PairStatus:
     phase = Phase(
         PhaseName.AGREED,
         "Both orgs show ACTIVE.",
@@ -104,7 +104,7 @@ def _active() -> Standing:
     return replace(standing(), phase=phase, left_by_hand=LeftByHand(RUN, (), (), REMEMBER))
 
 
-def _owing() -> Standing:
+def _owing() -> PairStatus:
     sentence = "Payments (primary) was not seen; Payments EU (secondary) shows ACTIVE."
     return replace(
         standing(),
@@ -130,7 +130,7 @@ def _owing() -> Standing:
     )
 
 
-def _keyless() -> Standing:
+def _keyless() -> PairStatus:
     why = (
         "The application key of Payments (primary) cannot be used: file /etc/hamr/keys/payments/primary/app.key "
         "cannot be read (No such file or directory)."
@@ -147,7 +147,7 @@ def _keyless() -> Standing:
 
 
 def _unknown() -> Page:
-    ending = Ending(
+    ending = RunOutcome(
         End.UNKNOWN,
         "the POST of ACTIVE to Payments EU (secondary) got no answer, and 1 min of reading did not show it",
         S,

@@ -30,10 +30,10 @@ from orchestrator.model.situation import (
     OpenDrill,
     OpenRun,
     Owed,
+    PairStatus,
     Phase,
     PhaseName,
     Scheduled,
-    Standing,
     UnderWay,
 )
 from orchestrator.model.status import Both, Status
@@ -63,7 +63,7 @@ from .scenes import (
 HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
 
 
-def page(of: Standing) -> list[str]:
+def page(of: PairStatus) -> list[str]:
     return lines(status_page(looked(of), PLAYBOOK))
 
 

@@ -11,7 +11,7 @@ from orchestrator.model.events import TransitionIntended
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
-from orchestrator.model.run import Attempt, End, Ending, Mode
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
@@ -203,7 +203,7 @@ def test_a_command_that_is_named_twice_stands_where_it_stood_first() -> None:
 
 
 def ended(
-    ending: Ending,
+    ending: RunOutcome,
     state: RunState,
     seen: Both[Reading],
     *,
@@ -231,7 +231,7 @@ def ended(
 
 def test_law_15_what_a_refusal_leads_to_goes_over_somebody_at_work_by_name_as_a_look_says_it() -> None:
     """An adoption that is refused, say: the run that it names would be refused for them."""
-    refused = Ending(End.REFUSED, "stands midway", next_steps=(step("hamr run payments --to ACTIVE"),))
+    refused = RunOutcome(End.REFUSED, "stands midway", next_steps=(step("hamr run payments --to ACTIVE"),))
     carol = Stranger(Role.SECONDARY, "r", "carol@desk", 12.0)
     of = ended(
         refused, RunState(RUN), Both(reading(Role.PRIMARY), reading(Role.SECONDARY)), strangers=(carol,)
@@ -246,7 +246,7 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
     state.apply(TransitionIntended("activate", Status.FAILOVER, Status.ACTIVE))
     silent = reading(dead, Unreachable("timed out"))
     seen = {role: silent if role is dead else reading(role) for role in Role}
-    unknown = Ending(End.UNKNOWN, "nobody knows", org=dead)
+    unknown = RunOutcome(End.UNKNOWN, "nobody knows", org=dead)
     of = ended(unknown, state, Both(seen[Role.PRIMARY], seen[Role.SECONDARY]))
     offered = [each for each in after_a_run(of) if each.is_emergency]
     assert bool(offered) is (dead is Role.PRIMARY)
@@ -254,7 +254,7 @@ def test_law_15_an_emergency_is_offered_where_it_is_the_other_org_that_does_not_
 
 @pytest.mark.parametrize("end", [End.UNKNOWN, End.INCOMPLETE])
 def test_law_21_an_emergency_comes_first_only_where_the_other_org_was_silent_twice(end: End) -> None:
-    ending = Ending(end, "did not answer", org=Role.PRIMARY)
+    ending = RunOutcome(end, "did not answer", org=Role.PRIMARY)
     seen = Both(reading(Role.PRIMARY, Unreachable("timed out")), reading(Role.SECONDARY))
     once, twice = (
         after_a_run(ended(ending, midway(), seen, silent=silent))[0]
@@ -265,7 +265,7 @@ def test_law_21_an_emergency_comes_first_only_where_the_other_org_was_silent_twi
 
 def test_law_15_a_delivery_that_was_refused_since_the_survivor_is_silent_waits_for_it_first() -> None:
     watch = step("hamr status payments --watch")
-    refused = Ending(End.REFUSED, "its half was not seen", org=Role.SECONDARY, next_steps=(watch,))
+    refused = RunOutcome(End.REFUSED, "its half was not seen", org=Role.SECONDARY, next_steps=(watch,))
     seen = Both(reading(Role.PRIMARY), reading(Role.SECONDARY, Unreachable("timed out")))
     assert typed(after_a_run(ended(refused, midway(), seen)))[0] == WATCH
 
@@ -275,7 +275,7 @@ def test_law_21_a_survivor_that_was_silent_twice_is_waited_for_and_one_that_was_
     end: End,
 ) -> None:
     """As a look says it: resumed without its survivor, the run would be refused."""
-    ending = Ending(end, "did not answer", org=Role.SECONDARY)
+    ending = RunOutcome(end, "did not answer", org=Role.SECONDARY)
     seen = Both(reading(Role.PRIMARY), reading(Role.SECONDARY, Unreachable("timed out")))
     once, twice = (
         typed(after_a_run(ended(ending, midway(), seen, silent=silent)))
@@ -297,13 +297,13 @@ BOTH = Both(reading(Role.PRIMARY), reading(Role.SECONDARY))
 def test_law_15_no_emergency_is_offered_where_a_hook_or_the_journal_failed_and_both_orgs_answer(
     org: Role | None,
 ) -> None:
-    steps = after_a_run(ended(Ending(End.INCOMPLETE, "hook stop-sync failed", org=org), midway(), BOTH))
+    steps = after_a_run(ended(RunOutcome(End.INCOMPLETE, "hook stop-sync failed", org=org), midway(), BOTH))
     assert any(each.is_emergency for each in steps) is (org is not None)
 
 
 def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_pair_stands() -> None:
     wait = step(f"hamr resume {RUN}").so_that("go on, in 42 s at the soonest")
-    throttled = Ending(End.INCOMPLETE, "429", org=Role.PRIMARY, next_steps=(wait,))
+    throttled = RunOutcome(End.INCOMPLETE, "429", org=Role.PRIMARY, next_steps=(wait,))
     state = RunState(RUN, intended=True)
     state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
     back = "hamr run payments --to PASSIVE"
@@ -329,7 +329,7 @@ def test_law_15_what_leads_on_from_another_machines_run_goes_over_it_by_name_and
     """Killed in declare; carol went on from another machine, and the journal here does not know her run."""
     state = RunState(RUN, intended=True)
     state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
-    foreign = Ending(End.MOVED, "carol wrote", org=Role.PRIMARY, change=Change.FOREIGN)
+    foreign = RunOutcome(End.MOVED, "carol wrote", org=Role.PRIMARY, change=Change.FOREIGN)
     seen = Both(shows(Role.PRIMARY, left_at), shows(Role.SECONDARY, left_at))
     carol = Stranger(Role.SECONDARY, "r", "carol@desk", 12.0)
     of = replace(
@@ -348,7 +348,7 @@ def shows(role: Role, status: Status = Status.PASSIVE) -> Reading:
 
 
 def test_law_15_a_run_and_its_pair_are_not_both_to_be_resumed() -> None:
-    refused = Ending(End.UNKNOWN, "nobody knows", next_steps=(step("hamr resume payments"),))
+    refused = RunOutcome(End.UNKNOWN, "nobody knows", next_steps=(step("hamr resume payments"),))
     assert [each for each in typed(after_a_run(ended(refused, midway(), BOTH))) if "resume" in each][:1] == [
         f"hamr resume {RUN}"
     ]
@@ -356,7 +356,7 @@ def test_law_15_a_run_and_its_pair_are_not_both_to_be_resumed() -> None:
 
 
 def test_law_05_while_something_given_up_may_still_come_a_run_that_is_done_leads_to_a_look_first() -> None:
-    done = replace(ended(Ending(End.DONE, "stands"), midway(), BOTH), may_come_late=True)
+    done = replace(ended(RunOutcome(End.DONE, "stands"), midway(), BOTH), may_come_late=True)
     assert typed(after_a_run(done))[0] == "hamr status payments"
 
 
@@ -367,7 +367,7 @@ def test_law_15_a_run_that_met_somebody_while_it_looked_for_its_write_asks_them_
     """Resumed, it would stop for their write, and say no more than this."""
     seen = Both(shows(Role.PRIMARY, Status.ACTIVE), reading(Role.SECONDARY, Unreachable("timed out")))
     carol = Stranger(Role.PRIMARY, "r", "carol@desk", 12.0)
-    of = ended(Ending(end, "no answer", org=Role.SECONDARY), midway(), seen, strangers=(carol,))
+    of = ended(RunOutcome(end, "no answer", org=Role.SECONDARY), midway(), seen, strangers=(carol,))
     assert typed(after_a_run(of)) == (WATCH, "hamr status payments", f"hamr show {RUN}")
     went_over = midway()
     went_over.overrides = {"alone": "carol agrees"}
