@@ -44,12 +44,10 @@ async def one_request(reader: asyncio.StreamReader) -> bytes:
     """The bytes of one request, its body included; b"" at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
+        lengths = (line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        return head + await reader.readexactly(int(next(lengths, 0)))
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""
-    length = next(
-        (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-    )
-    return head + await reader.readexactly(length)
 
 
 @asynccontextmanager
