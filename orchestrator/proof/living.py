@@ -21,7 +21,7 @@ from orchestrator.model.events import Event as Told
 from orchestrator.model.events import Remembered
 from orchestrator.model.guard import Measured, Probe, ProbeReading
 from orchestrator.model.journal import Entry, Holder, Whereabouts
-from orchestrator.model.next_step import NextStep, each_once
+from orchestrator.model.next_step import each_once
 from orchestrator.model.plain import plain
 from orchestrator.model.playbook import Playbook, Program, ProgramEnded
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
@@ -317,8 +317,9 @@ class _Following(Struct):
         looks = 0
         standing: PairStatus | None = None
         while not line:
-            if steps and verb_of(steps[0].command) not in LOOKS:
-                line = self._pick(steps, label)
+            acting = [step.command for step in steps if step.verb not in (*LOOKS, "plan")]
+            if acting and verb_of(steps[0].command) not in LOOKS:
+                line = self._pick(acting, label)
                 break
             if looks == LOOKS_IN_A_ROW:
                 return BrokenLaw(Law.LEADS_ON, f"hamr status says to look again, {looks} times in a row")
@@ -349,9 +350,8 @@ class _Following(Struct):
         self._type(line, label)
         return scene
 
-    def _pick(self, steps: tuple[NextStep, ...], label: str) -> str:
+    def _pick(self, acting: Sequence[str], label: str) -> str:
         """The first that was not typed yet where things stand as they do; else the one that was typed longest ago."""
-        acting = [step.command for step in steps if step.verb not in (*LOOKS, "plan")]
         typed = {line: number for number, (line, at) in enumerate(self.scene.tried) if at == label}
         return min(acting, key=lambda line: typed.get(line, -1))
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.config import check_file, load_playbook, parse_playbook
 from orchestrator.errors import ExitCode
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.proof import Explored, Moment, Proof, Route, What
+from orchestrator.model.proof import Event, Explored, Moment, Proof, Route, What
 from orchestrator.model.status import Role, Status
 from orchestrator.proof import chosen_routes, prove, retell, routes_of
 from orchestrator.report.layout import plain_text
@@ -132,6 +132,17 @@ def test_two_processes_find_what_one_finds_and_both_tell_how_far_they_are() -> N
         assert any(0 < count < whole.interleavings for count in counts)
         found.append([(each.explored.interleavings, each.explored.states) for each in proof.routes])
     assert found[0] == found[1]
+
+
+def test_who_is_told_of_a_plan_alone_looks_where_the_pair_stands() -> None:
+    """Both orgs were answered with 404: the refused run leads to a plan of another playbook. The pair is at home, at peace."""
+    route, missing = Route(Status.ONBOARDING, Status.PASSIVE), ((2, 0), (3, 0))
+    found = retell(load_playbook("regional-failover"), route, [missing])
+    assert [moment.event for moment in found.story if moment.event] == [Event.MISSING, Event.MISSING]
+    assert [moment.subject for moment in found.story if moment.what is What.TYPED] == [
+        "hamr run pair --to PASSIVE"
+    ]
+    assert found.broken is None
 
 
 def test_how_far_a_proof_is_fits_a_line_of_a_terminal() -> None:
