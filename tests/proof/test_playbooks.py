@@ -44,6 +44,15 @@ def test_a_shipped_playbook_holds_to_one_fault_on_every_route(name: str, past_a_
     assert proof_code(proof) is ExitCode.DONE
 
 
+@pytest.mark.nightly
+def test_the_shipped_playbook_holds_to_two_faults_on_every_route() -> None:
+    """What docs/howto/prove-a-playbook.md says of it; it takes some minutes."""
+    playbook = load_playbook("regional-failover")
+    proof = prove(playbook, routes_of(playbook), faults=2, seconds=3600, workers=2)
+    assert proof.holds, plain_text(proof_page(proof))
+    assert not proof.explored.left
+
+
 def test_every_way_between_two_stops_is_a_route_and_with_a_survivor_two() -> None:
     found = routes_of(parse_playbook(GOOD, "good.yaml"))
     assert [(route.start, route.goal, route.emergency) for route in found if not route.mirrors] == [
