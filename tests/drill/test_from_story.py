@@ -130,6 +130,8 @@ def stories() -> dict[Event, Counterexample]:
     for branch in lived.chooser.branches():
         _, *longer = live(search.lives.begin(search.first(), Chooser(branch)))
         scripts += [each.chooser.script for each in longer]
+        point, option = branch[0]  # and what it stands for, too
+        scripts += [((point, other),) for other in range(option)]
     for script in sorted(scripts):
         scene = search.first()
         follows = search.play(scene, script)
