@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from msgspec.structs import replace
 from starlette.datastructures import Headers
@@ -43,40 +43,41 @@ class ServedOrg:
     app_key: str = field(repr=False)
 
 
-class Served:
-    """Simulated pairs behind two loopback ports (those of the first config), one a region."""
+class Served(Protocol):
+    """What serves simulated pairs."""
 
-    def __init__(self, configs: Sequence[SimulatorConfig]) -> None:
-        self.configs = tuple(configs)
+    @property
+    def configs(self) -> Sequence[SimulatorConfig]:
         """What each pair is like."""
-        self._listeners: dict[Role, Listener] = {}
-
-    def _app(self, role: Role) -> ASGIApp:
-        """What answers in that region."""
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Self:
-        """Start both regions; on return both accept connections. A UsageError where a port cannot be had."""
-        try:
-            for role in Role:
-                self._listeners[role] = Listener(self._app(role), self.configs[0].ports[role], role.value)
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop both at once; requests that are under way are broken off."""
-        listeners = [*self._listeners.values()]
-        self._listeners.clear()
-        await asyncio.gather(*(listener.stop() for listener in listeners))
 
     def url(self, role: Role) -> str:
-        """Where a region listens; only while it is served."""
-        return self._listeners[role].url
+        """Where that region listens."""
 
 
-class Simulation(Served):
+class Ports:
+    """Two loopback ports, one a region."""
+
+    def __init__(self, apps: Mapping[Role, ASGIApp], ports: Both[int]) -> None:
+        self._apps, self._ports = apps, ports
+        self.listeners: dict[Role, Listener] = {}
+
+    async def open(self) -> None:
+        """Listen on both; on return both accept connections. A UsageError where a port cannot be had."""
+        try:
+            for role, app in self._apps.items():
+                self.listeners[role] = Listener(app, self._ports[role], role.value)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop both at once; requests that are under way are broken off."""
+        listeners = [*self.listeners.values()]
+        self.listeners.clear()
+        await asyncio.gather(*(listener.stop() for listener in listeners))
+
+
+class Simulation:
     """Two regions on loopback ports, which live in the clock's time; `faults.add` lets more go wrong while it runs."""
 
     def __init__(
@@ -87,8 +88,9 @@ class Simulation(Served):
         faults: Iterable[Fault] = (),
     ) -> None:
         self.config = SimulatorConfig() if config is None else config
-        super().__init__((self.config,))
         self.regions = Regions(self.config, SystemClock() if clock is None else clock, faults)
+        apps = {role: region_app(self.regions, role, self._align) for role in Role}
+        self._ports = Ports(apps, self.config.ports)
         # What needs no sockets is the regions' own.
         self.faults = self.regions.faults
         self.record = self.regions.record
@@ -99,12 +101,14 @@ class Simulation(Served):
         self._timers: dict[int, tuple[object, asyncio.Task[None]]] = {}
         # By the occasion's id; the occasion is kept, so that its id stays its own.
 
-    def _app(self, role: Role) -> ASGIApp:
-        return region_app(self.regions, role, self._align)
+    @property
+    def configs(self) -> tuple[SimulatorConfig, ...]:
+        """What its one pair is like."""
+        return (self.config,)
 
     async def __aenter__(self) -> Self:
-        """Start both regions, as they are by then."""
-        await super().__aenter__()
+        """Start both regions, as they are by then. A UsageError where a port cannot be had."""
+        await self._ports.open()
         self.faults.on_change(self._align)
         self._align()
         return self
@@ -116,7 +120,11 @@ class Simulation(Served):
             timer.cancel()
         await asyncio.gather(*timers, return_exceptions=True)
         self._timers.clear()
-        await super().__aexit__()
+        await self._ports.close()
+
+    def url(self, role: Role) -> str:
+        """Where a region listens; only while the simulation runs."""
+        return self._ports.listeners[role].url
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
@@ -149,7 +157,7 @@ class Simulation(Served):
         """Open and close the listeners as the regions' darkness and the faults want them."""
         for due, fault in self.regions.timetable.darkening():
             self._once(fault, due - self.regions.clock.monotonic(), self._align)
-        for role, listener in self._listeners.items():
+        for role, listener in self._ports.listeners.items():
             darkness = self.regions.darkness(role)
             if darkness is not None and darkness.until is not None:
                 self._once(darkness, darkness.until - self.regions.clock.monotonic(), self._align)
@@ -347,8 +355,8 @@ _TIERS = ("bronze", "gold", *["silver"] * 3, *["bronze"] * 5)
 _REGIONS = ("eu1", "us1", "ap1")
 
 
-class ManySimulations(Served):
-    """Their regions, which share two loopback ports.
+class ManySimulations:
+    """Their regions, which share two loopback ports (those of the first config).
 
     What goes wrong at each pair, `faults` says by its number from 0. It does so for one pair alone: where its region is dark, a
     connection that another pair may need, too, is made and then reset, and not refused.
@@ -360,22 +368,36 @@ class ManySimulations(Served):
         *,
         faults: Callable[[int], Iterable[Fault]] = lambda _: (),
     ) -> None:
-        super().__init__(configs)
-        clock = SystemClock()
+        self.configs, clock = tuple(configs), SystemClock()
         self.regions = {
             config.pair: Regions(config, clock, faults(number)) for number, config in enumerate(configs)
         }
         """By the pair's name."""
+        self._ports = Ports({role: self._app(role) for role in Role}, configs[0].ports)
+
+    async def __aenter__(self) -> Self:
+        """Start both listeners; a UsageError where a port cannot be had."""
+        await self._ports.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop both at once; requests that are under way are broken off."""
+        await self._ports.close()
+
+    def url(self, role: Role) -> str:
+        """Where a region listens; only while the simulations run."""
+        return self._ports.listeners[role].url
 
     def set_dark(self, role: Role, dark: bool) -> None:
         """Take a whole region off the network, for all pairs, or bring it back."""
         for regions in self.regions.values():
             regions.set_dark(role, dark)
+        listener = self._ports.listeners[role]
         if dark:
-            self._listeners[role].close()
-            self._listeners[role].break_all()
+            listener.close()
+            listener.break_all()
         else:
-            self._listeners[role].open()
+            listener.open()
 
     def _app(self, role: Role) -> ASGIApp:
         apps = {
