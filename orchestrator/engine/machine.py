@@ -307,10 +307,11 @@ class TransitionExecutor(Struct):
 
         A server that moves on by itself has been there, too.
         """
-        reading = self.reader.readings[role]
+        reading, state = self.reader.readings[role], self.run.state
         if reading.status not in self.run.playbook.server_moves(status):
             return False
-        return role in self.run.taken_as_is or self.run.state.wrote(role, reading.record)
+        there = state.wrote(role, reading.record) or state.is_brought(role, reading.record)
+        return there or role in self.run.taken_as_is
 
     def _hint(self, transition: Transition) -> str:
         if transition.advances is Advances.SERVER:

@@ -387,10 +387,13 @@ class Writer(Struct):
         wait = run.playbook.mirror_wait.total_seconds()
         deadline = Deadline(wait if within is None else min(wait, within), run.clock)
         over = deadline.over
+        ours = run.state.confirmed[role][-1:]
         while True:
-            shown = self.reader.readings[other]
+            shown = self.reader.readings[other].record
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.
-            echoed = shown.record is not None and self._wrote(role, shown.record)
+            echoed = shown is not None and any(shown.same_version(each) for each in ours)
+            if not ours and (over or run.state.is_brought(other, shown)):
+                return  # nothing tells that it was ever written to one org alone
             if over and not (echoed or all(reading.answered for reading in self.reader.readings)):
                 return  # whether it has an echo could not be seen: a region that is dark passes nothing on either
             if echoed or over:
@@ -403,14 +406,6 @@ class Writer(Struct):
             # A look that began in time and took long says nothing of what is there by now: it is no proof of "none".
             over = deadline.over
             self.checker.take_in(await self.reader.read_both("mirror", journal=False))
-
-    def _wrote(self, role: Role, record: HamrRecord) -> bool:
-        """Whether a record is the very one that an org was brought to, whether or not that org can be seen just now."""
-        reading = self.reader.readings[role]
-        # What lags shows what both may have been brought to by the same write long ago.
-        seen = None if self.run.state.is_under_floor(reading) else reading.record
-        written = (*self.run.state.confirmed[role][-1:], seen)
-        return any(each is not None and record.same_version(each) for each in written)
 
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:

@@ -136,16 +136,7 @@ class _Shown(Struct, frozen=True):
             found = recognise()
             if found is not None:
                 return found
-        return Comparison(Change.SAME) if self.is_brought() else self.foreign()
-
-    def is_brought(self) -> bool:
-        """Whether a slow mirror has brought what the other org showed when this run began, to an org where nothing of ours was seen yet."""
-        return (
-            self.known.mirrors is not False
-            and self.record.modified_at is not None
-            and not self.known.confirmed.get(self.role)
-            and self.is_among((self.known.base.get(self.role.other),))
-        )
+        return Comparison(Change.SAME) if known.is_brought(self.role, self.record) else self.foreign()
 
     @property
     def org(self) -> Org:
@@ -323,14 +314,14 @@ class _Shown(Struct, frozen=True):
     def by_reversion(self) -> Comparison | None:
         """A mirror that healed an old record over a new one."""
         known, record, other = self.known, self.record, self.role.other
-        if not known.mirrors or _since(record, known.began):
+        # Where there was no record, none went back to an older one, unless a person has said that there was none.
+        was_there = self.expected is not None or self.role in known.reverted
+        if not known.mirrors or not was_there or _since(record, known.began):
             return None
         stamp = Stamp.parse(record.modified_by)
-        # A stamp's run may be of the same second as this one, on another machine, or may still be going on there. Where there
-        # was no record, none went back to an older one, unless a person has said that there was none.
+        # A stamp's run may be of the same second as this one, on another machine, or may still be going on there.
         from_before = (
             stamp is not None
-            and (self.expected is not None or self.role in known.reverted)
             and stamp.run[:_BEGAN] < known.run[:_BEGAN]
             and _by_time(record, operator.lt, self.expected)
         )

@@ -194,6 +194,13 @@ class RunState(Struct):
         """Whether that record is on that org by a write of ours, or as an echo of one."""
         return record is not None and any(record.same_version(ours) for ours in self.confirmed[role])
 
+    def is_brought(self, role: Role, record: HamrRecord | None) -> bool:
+        """Whether a slow mirror may have brought what the other org showed when this run began, to an org where nothing of ours was seen yet."""
+        began = self.base.get(role.other)
+        if record is None or began is None or self.mirrors is False or self.confirmed[role]:
+            return False
+        return record.modified_at is not None and record.same_version(began)
+
     def told(self, role: Role) -> Status | None:
         """The status that an org was last seen to have from this run, or None."""
         confirmed = self.confirmed[role]
