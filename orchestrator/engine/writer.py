@@ -378,10 +378,15 @@ class Writer(Struct):
     async def find_mirror(self, role: Role, *, within: float | None = None) -> None:
         """After the first confirmed write, to `role`, of a pair that says `mirrors: auto`: wait once for an echo of it.
 
-        As long as the playbook's `mirror_wait`, or `within` seconds where that is less.
+        As long as the playbook's `mirror_wait`, or `within` seconds where that is less. Where none was seen, since reads lagged,
+        the copy of a later write tells it all the same.
         """
         run, other = self.run, role.other
-        if run.state.mirrors is not None or run.pair.mirrors is not Mirrors.AUTO:
+        if run.pair.mirrors is not Mirrors.AUTO or run.state.mirrors:
+            return
+        if run.state.mirrors is not None:
+            if run.state.shows_mirror:
+                run.tell(events.MirrorFound(True, 0.0))
             return
         began = run.clock.monotonic()
         wait = run.playbook.mirror_wait.total_seconds()

@@ -146,16 +146,17 @@ def _attempts(state: RunState, seen: Visible, playbook: Playbook) -> tuple[objec
         sent
         for sent in state.sent
         if sent.attempt.stamp in seen.authors
+        or seen.keeps(sent.answered)
         or sent is newest.get(sent.attempt.role)
         or state.unproven
         or any(each.advances is Advances.SERVER for each in playbook.transitions)
     ]
     left = any(not sent.confirmed and not sent.refused for sent in state.sent if sent not in kept)
     lost = {role: _lost_in_a_row([sent for sent in state.sent if sent.attempt.role is role]) for role in Role}
-    return [_as_sent(sent, state) for sent in kept], left, lost
+    return [_as_sent(sent, state, seen) for sent in kept], left, lost
 
 
-def _as_sent(sent: Sent, state: RunState) -> tuple[object, ...]:
+def _as_sent(sent: Sent, state: RunState, seen: Visible) -> tuple[object, ...]:
     """One attempt; what it was for is only reported. How it was answered is asked after until it is known that the server keeps our stamps, or once another name was taken for ours.
 
     Whether an earlier process made it, only until it is seen, and where a stranger's write can have come from the other org.
@@ -167,7 +168,8 @@ def _as_sent(sent: Sent, state: RunState) -> tuple[object, ...]:
         sent.confirmed,
         sent.overtaken,
         sent.refused,
-        (sent.answered_with, sent.lost) if doubted else None,
+        sent.answered if doubted or seen.keeps(sent.answered) else None,
+        sent.lost if doubted else None,
         unseen and sent.attempt.number <= state.recalled,
     )
 

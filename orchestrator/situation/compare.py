@@ -99,13 +99,17 @@ class _Shown(Struct, frozen=True):
         if seen_here or floor.foreign:  # somebody else has written since, whatever it is
             return self.seen_before(floor, again=seen_here)
         # By the clock of a region that is ahead; where both or neither were written to this org, one clock has dated both.
-        copies, sent = self.known.confirmed.get(self.role.other, []), self.signed()
+        copies, sent = self.known.confirmed.get(self.role.other, []), self.by(self.record)
         from_there = self.known.mirrors is not False if sent is None else sent.attempt.role is not self.role
         ahead = (
             from_there
             and self.expected is not None
             and floor.record.same_version(self.expected)
-            and not any(self.expected.same_version(old) for old in copies)
+            and (
+                not any(self.expected.same_version(old) for old in copies)
+                if (before := self.by(self.expected)) is None
+                else before.attempt.role is self.role
+            )
         )
         found = (self.by_copy() if ahead else None) or self.by_reversion()
         if found is not None:
@@ -119,7 +123,7 @@ class _Shown(Struct, frozen=True):
 
     def changed(self) -> Comparison:
         """Not what was last seen, and not older than it."""
-        known, sent = self.known, self.signed()
+        known, sent = self.known, self.by(self.record)
         if sent is not None and self.is_before_a_stranger(sent):
             return Comparison(
                 Change.STALE,
@@ -148,11 +152,11 @@ class _Shown(Struct, frozen=True):
     def is_among(self, records: Iterable[HamrRecord | None]) -> bool:
         return any(old is not None and self.record.same_version(old) for old in records)
 
-    def signed(self) -> Sent | None:
-        """The attempt whose stamp it carries; where a server cut the stamp short, the newest that it can be."""
-        signed = [sent for sent in self.known.sent if sent.attempt.signed(self.record.modified_by)]
-        fitting = (sent for sent in signed if sent.attempt.status == self.record.status)
-        return _newest(fitting) or _newest(signed)
+    def by(self, record: HamrRecord) -> Sent | None:
+        """The attempt that a record is; where a server cut the stamp short, the newest that it can be."""
+        found = self.known.attempts_of(record)
+        fitting = (sent for sent in found if sent.attempt.status == record.status)
+        return _newest(fitting) or _newest(found)
 
     def open_before(self) -> Sent | None:
         """The newest attempt of its status that no reading has shown, and that may come yet: by its mirror, too."""
@@ -213,7 +217,7 @@ class _Shown(Struct, frozen=True):
         return Comparison(Change.REFUSED, reason, attempt.number)
 
     def by_stamp(self) -> Comparison | None:
-        sent = self.signed()
+        sent = self.by(self.record)
         if sent is None:
             return None
         attempt = sent.attempt

@@ -33,8 +33,8 @@ class Sent(Struct, frozen=True):
     attempt: Attempt
     confirmed: bool = False
     """A reading has shown it."""
-    answered_with: str | None = None
-    """The `modified_by` that a 2xx body showed beside the status that was sent, or None."""
+    answered: HamrRecord | None = None
+    """What a 2xx body showed, where that had the status that was sent, or None."""
     overtaken: bool = False
     """Somebody else was seen to have written since: a record under another name is no sign of it any more."""
     refused: bool = False
@@ -128,7 +128,7 @@ class RunState(Struct):
     def keeps_stamps(self) -> bool:
         """Whether this pair's server was seen to keep what we put in modified_by."""
         shown = {record.modified_by for records in self.confirmed.values() for record in records}
-        shown |= {sent.answered_with for sent in self.sent if sent.answered_with is not None}
+        shown |= {sent.answered.modified_by for sent in self.sent if sent.answered is not None}
         return any(sent.attempt.signed(name) for name in shown for sent in self.sent)
 
     def is_ours(self, modified_by: str) -> bool:
@@ -152,13 +152,13 @@ class RunState(Struct):
 
     def learned(self) -> set[str]:
         """Names that this server gives us, those of 2xx bodies included: the journal may have filled up before they were learned."""
-        answered = {sent.answered_with for sent in self.sent if sent.answered_with is not None}
+        answered = {sent.answered.modified_by for sent in self.sent if sent.answered is not None}
         return self.names | {name for name in answered if Stamp.parse(name) is None}
 
     def told_names(self, role: Role) -> frozenset[str]:
         """How this very org named our writes in its 2xx bodies: from then on another name there is somebody else's."""
-        answers = (sent.answered_with for sent in self.sent if sent.attempt.role is role)
-        return frozenset(name for name in answers if name is not None)
+        answers = (sent.answered for sent in self.sent if sent.attempt.role is role)
+        return frozenset(answer.modified_by for answer in answers if answer is not None)
 
     def hooks_failed(self) -> tuple[str, ...]:
         """The `before` hooks that did not end well, as "transition/hook": in an emergency their transitions were made all the same."""
@@ -200,6 +200,26 @@ class RunState(Struct):
         if record is None or began is None or self.mirrors is False or self.confirmed[role]:
             return False
         return record.modified_at is not None and record.same_version(began)
+
+    def attempts_of(self, record: HamrRecord) -> list[Sent]:
+        """The attempts that a record may be: it carries their stamp, or was the answer to them, to the microsecond and under no stranger's name."""
+        name, at = record.modified_by, record.modified_at
+        anybodys = at is None or at.microsecond == 0 or name in self.strangers or Stamp.parse(name) is not None
+        return [
+            sent
+            for sent in self.sent
+            if sent.attempt.signed(name)
+            or (not anybodys and sent.answered is not None and record.same_version(sent.answered))
+        ]
+
+    @property
+    def shows_mirror(self) -> bool:
+        """Whether an org was seen to have what was sent to the other one alone."""
+        return any(
+            {sent.attempt.role for sent in self.attempts_of(record)} == {role.other}
+            for role, records in self.confirmed.items()
+            for record in records
+        )
 
     def told(self, role: Role) -> Status | None:
         """The status that an org was last seen to have from this run, or None."""
@@ -358,7 +378,7 @@ class RunState(Struct):
     def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                self._mark(attempt.number, answered_with=record.modified_by)
+                self._mark(attempt.number, answered=record)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
             case Rejected() | Throttled():

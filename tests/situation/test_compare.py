@@ -59,7 +59,8 @@ def sent(
     number: int, role: Role, status: Status, *, confirmed: bool = False, answered_with: str | None = None
 ) -> Sent:
     stamp = {1: ONE, 2: TWO, 3: THREE}[number]
-    return Sent(Attempt(number, role, status, stamp, "declare"), confirmed, answered_with)
+    answer = None if answered_with is None else replace(shows(role, status, answered_with), modified_at=None)
+    return Sent(Attempt(number, role, status, stamp, "declare"), confirmed, answer)
 
 
 WAS_S = shows(S, Status.PASSIVE, "admin@example.com", -3600)

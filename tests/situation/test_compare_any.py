@@ -73,7 +73,7 @@ SENT = st.builds(
         transition=st.just("declare"),
     ),
     confirmed=st.booleans(),
-    answered_with=st.one_of(st.none(), NAMES),
+    answered=HELD,
 )
 BY_ROLE = st.dictionaries(ROLES, st.lists(RECORDS, max_size=2).map(tuple), max_size=2)
 KNOWN = st.builds(
