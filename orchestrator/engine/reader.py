@@ -68,6 +68,14 @@ async def ask_twice(
     return reading
 
 
+async def unbroken(look: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """What a look says; taken again, once, where a suspension came in between: what it says may be long past (law 18)."""
+    at, monotonic = clock.now(), clock.monotonic()
+    taken = await look()
+    slept = (clock.now() - at).total_seconds() - (clock.monotonic() - monotonic)
+    return await look() if abs(slept) > CLOCKS_AGREE_WITHIN else taken
+
+
 async def look_for_survivor(
     look: Callable[[frozenset[Role]], Awaitable[T]],
     playbook: Playbook,
@@ -111,11 +119,14 @@ class PairReader(Struct):
             run.needed, self.identities = needed, None
             return await self.read_both("start", once=False)
 
+        async def begin() -> Both[Reading]:
+            if run.state.mode is Mode.PLANNED:
+                return await self.read_both("start", once=False)
+            return await look_for_survivor(look, run.playbook, goal, shown=lambda readings: readings)
+
+        await unbroken(begin, run.clock)
         if run.state.mode is Mode.EMERGENCY:
-            await look_for_survivor(look, run.playbook, goal, shown=lambda readings: readings)
             run.needed = run.playbook.survivors_towards(goal)
-        else:
-            await self.read_both("start", once=False)
 
     async def read_both(self, purpose: str, *, journal: bool = True, once: bool = True) -> Both[Reading]:
         """Read both orgs in parallel; an emergency's dead org is left out, and its other org has a short deadline.

@@ -16,7 +16,6 @@ from orchestrator.model.reading import (
     Answer,
     Change,
     Exchange,
-    HamrRecord,
     Lost,
     NotSent,
     Rejected,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orchestrator.datadog.client import HttpReader
 from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.context import Deadline
-from orchestrator.engine.reader import ask_twice, look_for_survivor
+from orchestrator.engine.reader import ask_twice, look_for_survivor, unbroken
 from orchestrator.errors import HamrError
 from orchestrator.journal.checkpoint import called_otherwise
 from orchestrator.journal.history import History
@@ -84,11 +84,14 @@ async def read_pair(
         waited_for = within(reading.role) is None
         return waited_for and under_floor(floors, session.pair[reading.role].uuid, reading) is not None
 
+    async def look() -> Both[Reading]:
+        # Both anew: beside one that has caught up, what the other said before may be old.
+        return Both(*await asyncio.gather(read(Role.PRIMARY), read(Role.SECONDARY)))
+
     async def settled() -> Both[Reading]:
         deadline = Deadline(session.playbook.confirm.within.total_seconds(), session.clock)
         while True:
-            # Both anew: beside one that has caught up, what the other said before may be old.
-            readings = Both(*await asyncio.gather(read(Role.PRIMARY), read(Role.SECONDARY)))
+            readings = await unbroken(look, session.clock)
             if not settle or deadline.over or not any(lags(reading) for reading in readings):
                 return readings
             await session.clock.sleep(session.playbook.confirm.every.total_seconds())

@@ -204,7 +204,9 @@ class RunState(Struct):
     def attempts_of(self, record: HamrRecord) -> list[Sent]:
         """The attempts that a record may be: it carries their stamp, or was the answer to them, to the microsecond and under no stranger's name."""
         name, at = record.modified_by, record.modified_at
-        anybodys = at is None or at.microsecond == 0 or name in self.strangers or Stamp.parse(name) is not None
+        anybodys = (
+            at is None or at.microsecond == 0 or name in self.strangers or Stamp.parse(name) is not None
+        )
         return [
             sent
             for sent in self.sent

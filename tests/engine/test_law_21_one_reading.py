@@ -10,6 +10,8 @@ import pytest
 
 from orchestrator.model.events import (
     ChangeSeen,
+    Event,
+    SituationRead,
     TransitionIntended,
     TransitionMade,
     WaitEnded,
@@ -360,6 +362,21 @@ async def test_law_21_a_look_that_a_suspension_outlasted_is_not_the_second_of_tw
 
     b.world.before_read = stopped
     await b.drive(FAILOVER, End.DONE)
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=str)
+async def test_law_18_nobody_is_led_anywhere_by_what_was_read_before_the_machine_slept(mode: Mode) -> None:
+    """An org was silent for as long as it is asked again; and nothing was concluded from that yet."""
+    b = bench(mode=mode)
+
+    def sleeps(event: Event) -> None:
+        if isinstance(event, SituationRead) and b.world.glitches[S]:
+            b.clock.wall += timedelta(minutes=30)
+            b.world.glitches[S] = []
+
+    b.notes.on_tell = sleeps
+    b.world.glitches[S] = [Unreachable("no answer within 5 s")] * 9
+    await b.drive(ACTIVE, End.DONE)
 
 
 # Clocks of two machines

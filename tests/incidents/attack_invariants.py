@@ -426,27 +426,29 @@ def _moved_meanwhile(played: Played, number: int) -> bool:
 
 
 def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - what was asked, what was answered, and what was said
-    """A connection that was not there in time is a failed reading, too: a connect error is read again as any other (law 21)."""
+    """A connection that was not there in time is a failed reading, too (law 21). What a run ends with rests on what came before: a drill looks again."""
     good: dict[Process, set[Role]] = defaultdict(set)
     since: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     bad: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
     asked: dict[Process, dict[Role, int]] = defaultdict(lambda: defaultdict(int))
+    stayed: dict[Process, bool] = {}
     for note in played.tape.notes:
-        if isinstance(note, Asked) and note.reads:
+        if isinstance(note, Appended) and note.record.kind == "run.finished":
+            stayed[note.process] = any(times > 1 for times in since[note.process].values())
+        elif isinstance(note, Asked) and note.reads:
             asked[note.process][note.role] += 1
             since[note.process][note.role] += 1
         elif isinstance(note, Happened) and note.what == "unconnected" and note.process is not None:
             for count in (asked, since, bad):
                 count[note.process][Role(note.words)] += 1
         elif isinstance(note, Answered) and note.asked.reads:
-            if note.record is not None or note.absent:
-                good[note.asked.process].add(note.asked.role)
-                since[note.asked.process][note.asked.role] = 0
-                continue
+            process, role = note.asked.process, note.asked.role
             if _may_pass(note):
-                bad[note.asked.process][note.asked.role] += 1
-            else:
-                good[note.asked.process].add(note.asked.role)  # it is no failure that passes
+                bad[process][role] += 1
+                continue
+            good[process].add(role)  # an answer, or no failure that passes
+            if note.record is not None or note.absent:
+                since[process][role] = 0
     looks, ill = dict(played.scene.looks), _ill(played)
     for process, outcome in played.lives:
         once = {role for role in bad[process] if asked[process][role] == 1 and role not in good[process]}
@@ -462,7 +464,7 @@ def one_bad_answer(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - wh
                 yield f"{process.name}: refused after one failed reading: {result.ending.message}"
         # It was asked again, for seconds, and stayed so.
         again = any(times > 1 for times in since[process].values())
-        if "--emergency" in str(first) and process not in ill and not again:
+        if "--emergency" in str(first) and process not in ill and not stayed.get(process, again):
             yield f"{process.name}: {first!r} is the first thing to type, and both regions are well"
 
 

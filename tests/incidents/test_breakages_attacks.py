@@ -114,6 +114,10 @@ def _slowly_stumbles(incident: Incident) -> Incident:
     return replace(aimed, attacks=replace(aimed.attacks, slow=slow))
 
 
+def _stumbles_in_a_drill(incident: Incident) -> Incident:
+    return replace(_stumbles(incident), drills=True)
+
+
 def _turned(incident: Incident) -> Incident:
     return plain(
         incident,
@@ -389,6 +393,7 @@ BREAKAGES = (
         _once_is_enough,
         _slowly_stumbles,
     ),
+    Breakage("one-bad-answer", "nobody looks again in a drill", _once_is_enough, _stumbles_in_a_drill),
     Breakage("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
 )
 
