@@ -365,7 +365,7 @@ async def test_law_21_a_look_that_a_suspension_outlasted_is_not_the_second_of_tw
 
 
 @pytest.mark.parametrize("mode", list(Mode), ids=str)
-async def test_law_18_nobody_is_led_anywhere_by_what_was_read_before_the_machine_slept(mode: Mode) -> None:
+async def test_law_21_nobody_is_led_anywhere_by_what_was_read_before_the_machine_slept(mode: Mode) -> None:
     """An org was silent for as long as it is asked again; and nothing was concluded from that yet."""
     b = bench(mode=mode)
 

@@ -17,13 +17,11 @@ from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.probing import Asking, Probing
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.route import RouteRunner
-from orchestrator.engine.writer import Writer
 from orchestrator.journal.history import History
 from orchestrator.model.events import PersonAnswered, PersonAsked
 from orchestrator.model.guard import Compared, Guard, IfUnknown, Outcome
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import SETTLED, Again, HookOutcome, When
-from orchestrator.model.reading import HamrRecord
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.driving import LockReleasingPrompter
@@ -31,6 +29,7 @@ from orchestrator.operations.locking import Lock
 from orchestrator.simulator import Fault, StaleRead
 from orchestrator.situation import guards
 from orchestrator.situation.guard_kinds import Finding, passes
+from orchestrator.situation.state import RunState
 from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
@@ -249,16 +248,6 @@ def _probes_are_kept(patch: Patch) -> None:
     patch.setattr(Probing, "_is_old", lambda *_: False)
 
 
-def _what_lags_is_an_echo(patch: Patch) -> None:
-    def wrote(self: Writer, role: Role, record: HamrRecord) -> bool:
-        return any(
-            each is not None and record.same_version(each)
-            for each in (*self.run.state.confirmed[role][-1:], self.reader.readings[role].record)
-        )
-
-    patch.setattr(Writer, "_wrote", wrote)
-
-
 def _somebody_has_always_agreed(patch: Patch) -> None:
     patch.setattr(guards, "approved", lambda *_: passes("they will agree"))
 
@@ -297,7 +286,7 @@ BREAKAGES = (
         _drilled,
     ),
     Breakage("second-agrees", "nobody has to agree", _somebody_has_always_agreed, _wants_agreement),
-    Breakage("mirror-found", "what lags passes for an echo", _what_lags_is_an_echo, _old_once),
+    Breakage("mirror-found", "whatever shows is a copy", always(RunState, "shows_mirror", True), _old_once),
     Breakage("cools-down", "nothing cools down", always(History, "cooling_down", None), _just_finished),
     Breakage("no-keys", "keys are left in", _keys_are_left_in, _cut_off),
     Breakage(
