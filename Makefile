@@ -30,7 +30,7 @@ quick: $(READY)  ## the tests of the pure rooms
 
 nightly: $(READY)  ## what takes too long for every change: NIGHTLY_SEEDS=20000 incidents from FROM on, what is marked nightly, the newest dependencies
 	@$(BIN)/python -m tests.incidents --seeds $(NIGHTLY_SEEDS) --from $(FROM)
-	@$(BIN)/python -m pytest -m nightly
+	@$(BIN)/python -m pytest -m "nightly or hypothesis" --hypothesis-profile nightly
 	@$(MAKE) --no-print-directory newest
 
 # Nothing is locked here: it is made anew each time, and shows what a fresh installation would get.

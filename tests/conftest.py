@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -16,9 +17,9 @@ from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from tests.postgres import Cluster, cluster
 
-settings.register_profile(
-    "hamr", deadline=None
-)  # how long an example takes says more of the machine than of the code
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("hamr", deadline=None, max_examples=30)
+settings.register_profile("nightly", deadline=None, max_examples=500)
 settings.load_profile("hamr")
 
 VIRTUAL = {"engine", "incidents", "situation"}
@@ -31,9 +32,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One for all tests of this process."""
-    with cluster() as running:
+    base = tmp_path_factory.getbasetemp()
+    with cluster((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres") as running:
         yield running
 
 
@@ -50,12 +52,19 @@ def url(server: Cluster) -> str:
     return server.new_database()
 
 
+@pytest.fixture(scope="session")
+def laid_out(postgres: Cluster) -> str:
+    """The address of a team's journal that is laid out, and stays empty."""
+    postgres.stand()
+    url = postgres.new_database()
+    lay_out_team(parse_address(url, "--journal"))
+    return url
+
+
 @pytest.fixture
-def team(url: str) -> Address:
-    """A team's journal that was just laid out."""
-    address = parse_address(url, "--journal")
-    lay_out_team(address)
-    return address
+def team(server: Cluster, laid_out: str) -> Address:
+    """A team's journal of a test's own, laid out as that one was."""
+    return parse_address(server.new_database(laid_out), "--journal")
 
 
 ASKED_AGAIN = (reader.ASK_AGAIN_FOR, reader.ASK_AGAIN_AFTER)

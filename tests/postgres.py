@@ -6,6 +6,7 @@ fail.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -43,6 +44,11 @@ def require() -> Path:
             pytest.fail("there is no PostgreSQL here")
         pytest.skip("there is no PostgreSQL here (Debian: apt-get install postgresql)")
     return found
+
+
+def database_of(url: str) -> str:
+    """The name of a database, of its address too."""
+    return url.partition("@/")[2].partition("?")[0] or url
 
 
 class Cluster:
@@ -96,10 +102,19 @@ class Cluster:
             self.start()
         self.thaw()
 
-    def create(self) -> None:
-        """Make its files."""
+    def create(self, kept: Path) -> None:
+        """Make its files, or copy those that another process has made and kept: that takes a tenth of the time."""
         if self._as_postgres:
             shutil.chown(self.folder, "postgres", "postgres")
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                self._initialize()
+                subprocess.run(["cp", "-a", self.folder / "data", kept], check=True)
+                return
+        subprocess.run(["cp", "-a", kept, self.folder / "data"], check=True)
+
+    def _initialize(self) -> None:
         initdb: list[str | Path] = [
             self._bin / "initdb",
             "-D",
@@ -112,6 +127,7 @@ class Cluster:
             "UTF8",
             "--locale=C",
             "-N",
+            "--wal-segsize=1",
         ]
         subprocess.run([*self._as_postgres, *initdb], check=True, capture_output=True, cwd="/")
 
@@ -120,10 +136,13 @@ class Cluster:
         more = "".join(f"&{key}={value}" for key, value in parameters.items())
         return f"postgresql://{user}@/{database}?host={self.folder}{more}"
 
-    def new_database(self) -> str:
-        """The address of a new, empty one, whose files are copied: to log them page by page takes half as long again."""
+    def new_database(self, like: str = "template1") -> str:
+        """The address of a new, empty one, whose files are copied: to log them page by page takes half as long again.
+
+        Or of a copy of another one, to which nobody is connected.
+        """
         name = f"d{os.getpid()}_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {database_of(like)} STRATEGY file_copy")
         return self.url(name)
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
@@ -160,12 +179,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(*, durable: bool = False) -> Iterator[Cluster]:
-    """A running one."""
+def cluster(kept: Path | None = None, *, durable: bool = False) -> Iterator[Cluster]:
+    """A running one; `kept` is where the processes of one run of the tests have the files of a new one in common."""
     folder = Path(tempfile.mkdtemp(prefix="hamr-pg-", dir="/tmp"))
     made = Cluster(folder, require(), durable=durable)
     try:
-        made.create()
+        made.create(kept or folder / "kept")
         made.start()
         yield made
     finally:

@@ -231,7 +231,6 @@ HEADERS = st.sampled_from(
 )
 
 
-@settings(max_examples=40)
 @given(
     status=st.integers(100, 999),
     headers=st.dictionaries(
@@ -257,7 +256,7 @@ def test_no_answer_is_too_strange(status: int, headers: dict[str, bytes], body: 
     assert shown(reading, identity, answer).encode("utf-8")
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: b"HTTP/1.1 200 OK\r\n" + data))
 def test_no_bytes_on_the_wire_are_too_strange(data: bytes) -> None:
     async def meet() -> tuple[Reading, Answer]:

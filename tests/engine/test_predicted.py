@@ -269,7 +269,7 @@ def _pairs(draw: st.DrawFn) -> tuple[Bench, Status]:
     return b, draw(st.sampled_from([ONBOARDING, PASSIVE, ACTIVE]))
 
 
-@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(_pairs())
 async def test_law_01_a_run_sends_exactly_what_its_plan_foretold(drawn: tuple[Bench, Status]) -> None:
     b, goal = drawn

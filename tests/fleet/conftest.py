@@ -10,9 +10,9 @@ import pytest
 from orchestrator.fleet.queue import lay_out_jobs
 from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address
-from orchestrator.journal.postgres import lay_out_team
 from orchestrator.system import log
 from tests.cli.lab import PLAYBOOK
+from tests.postgres import Cluster
 
 from .lab import FleetLab, laboratory
 
@@ -50,13 +50,19 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
     log.configure()
 
 
-@pytest.fixture
-def url(url: str) -> str:
-    """A team's journal's, with tables for jobs."""
-    address = parse_address(url, "--journal")
-    lay_out_team(address)
-    lay_out_jobs(address)
+@pytest.fixture(scope="session")
+def laid_out_with_jobs(laid_out: str, postgres: Cluster) -> str:
+    """The address of a team's journal with tables for jobs, which stay empty."""
+    postgres.stand()
+    url = postgres.new_database(laid_out)
+    lay_out_jobs(parse_address(url, "--journal"))
     return url
+
+
+@pytest.fixture
+def url(server: Cluster, laid_out_with_jobs: str) -> str:
+    """That of one of a test's own."""
+    return server.new_database(laid_out_with_jobs)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from orchestrator.journal import Address
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.system import log
-from tests.postgres import Cluster
+from tests.postgres import Cluster, database_of
 
 pytestmark = pytest.mark.anyio
 
@@ -106,7 +106,7 @@ async def test_a_schema_of_that_name_that_is_anothers_is_left_alone(server: Clus
     url = server.new_database()
     address = parse_address(url, "--journal")
     lay_out_team(address)
-    server.execute("CREATE SCHEMA hamr_jobs", database=url.partition("@/")[2].partition("?")[0])
+    server.execute("CREATE SCHEMA hamr_jobs", database=database_of(url))
     with pytest.raises(JournalUnavailable, match="another program's"):
         lay_out_jobs(address)
 

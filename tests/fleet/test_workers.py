@@ -29,7 +29,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 from tests import processes
 from tests.e2e.pairs import simulated
-from tests.postgres import Cluster
+from tests.postgres import Cluster, database_of
 
 from .lab import FleetLab
 
@@ -414,7 +414,7 @@ def test_tables_that_are_missing_are_not_made_in_a_surprise(
     url = lab.env["HAMR_JOURNAL"] = server.new_database()
     assert "holds no journal in its schema hamr" in " ".join(lab.run(*args, code=1).stderr.split())
     lab.run("journal", "init", url, code=0)
-    server.execute("DROP SCHEMA hamr_jobs CASCADE", database=url.partition("@/")[2].partition("?")[0])
+    server.execute("DROP SCHEMA hamr_jobs CASCADE", database=database_of(url))
     shown = " ".join(lab.run(*args, code=1).stderr.split())
     assert "has no tables for jobs beside it" in shown
     assert f"hamr journal init '{url}'" in shown
@@ -424,7 +424,7 @@ def test_tables_that_are_missing_are_not_made_in_a_surprise(
 def test_a_role_that_may_use_the_journal_and_not_its_jobs_is_told_who_gives_it_the_rights(
     lab: FleetLab, server: Cluster, url: str
 ) -> None:
-    database = url.partition("@/")[2].partition("?")[0]
+    database = database_of(url)
     server.execute("DROP ROLE IF EXISTS operator", "CREATE ROLE operator LOGIN", database=database)
     server.execute(
         "GRANT SELECT, INSERT, UPDATE, DELETE ON hamr.locks TO operator",

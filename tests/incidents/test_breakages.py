@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -418,7 +418,20 @@ BREAKAGES = (
 )
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
+def each_invariant(breakages: Iterable[Breakage]) -> pytest.MarkDecorator:
+    """A test for each; of those that one invariant notices, the first is for every change, and the others nightly."""
+    first = {each.noticed_by: each for each in reversed([*breakages])}
+    return pytest.mark.parametrize(
+        "breakage",
+        [
+            pytest.param(each, marks=() if first[each.noticed_by] is each else pytest.mark.nightly)
+            for each in breakages
+        ],
+        ids=str,
+    )
+
+
+@each_invariant(BREAKAGES)
 def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
     notice(breakage, monkeypatch)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from orchestrator.engine import evaluator, probing
@@ -34,7 +33,7 @@ from orchestrator.system.redaction import Redactor
 
 from .around import Deed, Ends, Gauge, Says, Shows, Surroundings, Visit, Visitor
 from .draw import Dark, Foreign, Incident, Life, Story
-from .test_breakages import Breakage, Patch, always, no_fence, notice, plain
+from .test_breakages import Breakage, Patch, always, each_invariant, no_fence, notice, plain
 from .twists import seconded
 
 YES = (Says(yes=True, after=8.0),)
@@ -284,6 +283,7 @@ BREAKAGES = (
         "a drill begins with whatever is there",
         always(Checker, "stop_for_others", None),
         _drilled,
+        found=3,
     ),
     Breakage("second-agrees", "nobody has to agree", _somebody_has_always_agreed, _wants_agreement),
     Breakage("mirror-found", "whatever shows is a copy", always(RunState, "shows_mirror", True), _old_once),
@@ -313,6 +313,6 @@ BREAKAGES = (
 )
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=str)
+@each_invariant(BREAKAGES)
 def test_the_incidents_notice(breakage: Breakage, monkeypatch: Patch) -> None:
     notice(breakage, monkeypatch)

@@ -125,7 +125,7 @@ def test_the_command_for_a_shell_finds_the_hash_of_one_record(store: JournalStor
 TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXT, TEXT, st.dictionaries(TEXT, ANYTHING, max_size=3)), max_size=4))
 def test_whatever_is_recorded_verifies_reads_back_and_exports(
     tmp_path: Path, checker: Path, contents: list[tuple[str, str, dict[str, JSON]]]

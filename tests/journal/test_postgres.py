@@ -17,7 +17,7 @@ from orchestrator.journal import Address, JournalStore
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
 from orchestrator.model.journal import Verified, Witness
-from tests.postgres import Cluster
+from tests.postgres import Cluster, database_of
 from tests.steps import typed
 from tests.wire import Wire
 
@@ -28,7 +28,7 @@ UNSURE = "Whether the record was written nobody could tell, and nothing more is 
 
 
 def database(address: Address) -> str:
-    return address.conninfo.split("/")[3].split("?", maxsplit=1)[0]
+    return database_of(address.conninfo)
 
 
 def refusal(address: Address, *, create: bool = True) -> HamrError:

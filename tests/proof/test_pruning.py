@@ -165,7 +165,7 @@ def lead_apart(search: Search) -> list[bytes]:
     return [state for state, ends in leads_to.items() if len({*ends}) > 1]
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("route", "text"),
     [

@@ -91,7 +91,7 @@ def identities(draw: st.DrawFn) -> Both[Identity]:
     return Both(*(Identity(role, draw(st.none() | UUID), draw(st.text())) for role in Role))
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(derandomize=True)
 @given(
     readings=readings(),
     identities=identities(),
@@ -124,7 +124,7 @@ def test_guards_never_raise_and_always_give_a_reason(
         assert verdict.blind is None or verdict.outcome is Outcome.UNKNOWN
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(derandomize=True)
 @given(
     readings=readings(),
     identities=identities(),
