@@ -21,9 +21,9 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 def commands(source: str) -> Iterator[str]:
     """Texts of a module that begin with a command; what a format puts in is written as X."""
-    tree = ast.parse(source)
-    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(ast.parse(source))] if "hamr " in source else []
+    inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -39,27 +40,33 @@ from .journals import (
 from .reading_html import Parsed, parsed
 from .scenes import HASH, RUN
 
-REPORTS = {
-    "whole": reported(WHOLE),
-    "owing": reported(OWING),
-    "refused": reported(REFUSED),
-    "resumed": reported(RESUMED),
-    "foreign": reported(FOREIGN),
-    "begun": reported(WHOLE[:2]),
-    "one record": reported(WHOLE[:1]),
-    "drill": drill(),
-    "drill not scored": drill(scored=False),
-    "drill closed": drill(closed=True),
-    "hostile run": hostile_run(),
-    "hostile drill": hostile_drill(),
-    "hostile drill, begun": hostile_drill_begun(),
-    "hostile run, stopped": hostile_run_stopped(),
+REPORTS: dict[str, Callable[[], ReportView]] = {
+    "whole": lambda: reported(WHOLE),
+    "owing": lambda: reported(OWING),
+    "refused": lambda: reported(REFUSED),
+    "resumed": lambda: reported(RESUMED),
+    "foreign": lambda: reported(FOREIGN),
+    "begun": lambda: reported(WHOLE[:2]),
+    "one record": lambda: reported(WHOLE[:1]),
+    "drill": drill,
+    "drill not scored": lambda: drill(scored=False),
+    "drill closed": lambda: drill(closed=True),
+    "hostile run": hostile_run,
+    "hostile drill": hostile_drill,
+    "hostile drill, begun": hostile_drill_begun,
+    "hostile run, stopped": hostile_run_stopped,
 }
+
+
+@cache
+def shown_as(name: str) -> Parsed:
+    """The page of a report."""
+    return parsed(page(REPORTS[name]()))
 
 
 @pytest.fixture(params=list(REPORTS), scope="module")
 def shown(request: pytest.FixtureRequest) -> Parsed:
-    return parsed(page(REPORTS[request.param]))
+    return shown_as(request.param)
 
 
 TAGS = """
@@ -158,7 +165,7 @@ def transitions_of(shown: Parsed, label: str) -> list[list[str]]:
 
 
 def test_the_summary_is_for_somebody_who_was_not_there() -> None:
-    shown = parsed(page(REPORTS["whole"]))
+    shown = shown_as("whole")
     assert shown.one("h1").text == "payments: PASSIVE → ACTIVE"
     text = shown.one("header").text
     for part in (
@@ -171,7 +178,7 @@ def test_the_summary_is_for_somebody_who_was_not_there() -> None:
 
 
 def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
-    shown = parsed(page(REPORTS["whole"]))
+    shown = shown_as("whole")
     assert transitions_of(shown, "Where both orgs stood") == [
         ["+0.50 s", "PASSIVE", "PASSIVE", "", "16:40:00.5"],
         ["+1 min 4 s", "PASSIVE", "FAILOVER", "declare", "16:41:04.5"],
@@ -182,7 +189,7 @@ def test_the_timeline_has_a_table_for_whoever_cannot_see_it() -> None:
 
 
 def test_the_picture_names_the_transitions_and_the_statuses() -> None:
-    shown = parsed(page(REPORTS["whole"]))
+    shown = shown_as("whole")
     labels = {element.text for element in shown.all("text")}
     assert {"PASSIVE", "FAILOVER", "ACTIVE", "primary", "secondary", "declare", "activate", "0 s"} <= labels
     titles = {element.text for element in shown.all("title")}
@@ -193,12 +200,12 @@ def test_the_picture_names_the_transitions_and_the_statuses() -> None:
 
 
 def test_a_stretch_that_is_drawn_shorter_says_so() -> None:
-    titles = {element.text for element in parsed(page(REPORTS["resumed"])).all("title")}
+    titles = {element.text for element in shown_as("resumed").all("title")}
     assert "1 h 59 min in which nobody was at it, drawn shorter than they were" in titles
 
 
 def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
-    shown = parsed(page(REPORTS["whole"]))
+    shown = shown_as("whole")
     assert [transition[:2] for transition in transitions_of(shown, "Checks")] == [
         ["✓ held", "transition declare (PASSIVE to FAILOVER) is made"],
         ["✓ held", "transition activate (FAILOVER to ACTIVE) is made"],
@@ -225,7 +232,7 @@ def test_checks_guards_and_times_are_shown_with_their_reasons() -> None:
 
 
 def test_requests_and_answers_are_there_without_being_in_the_way() -> None:
-    shown = parsed(page(REPORTS["whole"]))
+    shown = shown_as("whole")
     folded = [element for element in shown.all("details") if "Request, without its keys" in element.text]
     assert len(folded) == 4
     assert not any("open" in element.attributes for element in folded)
@@ -245,23 +252,23 @@ def section(shown: Parsed, name: str) -> str:
 
 
 def test_what_is_owed_and_left_to_do_is_said() -> None:
-    shown = parsed(page(REPORTS["owing"]))
+    shown = shown_as("owing")
     assert (
         "Payments (primary): ACTIVE, since 2026-05-28 16:40:00 UTC (not seen in this emergency). ! still owed"
         in section(shown, "owed-1")
     )
     assert "hamr resume payments" in section(shown, "left-to-do")
-    assert "Nothing: no org was left untold" in section(parsed(page(REPORTS["whole"])), "owed-1")
+    assert "Nothing: no org was left untold" in section(shown_as("whole"), "owed-1")
 
 
 def test_the_journals_head_and_how_to_verify_it_are_there() -> None:
-    shown = section(parsed(page(REPORTS["whole"])), "verify")
+    shown = section(shown_as("whole"), "verify")
     assert f"38:{HASH}" in shown
     assert f"hamr audit verify --anchor 38:{HASH}" in shown
 
 
 def test_a_drill_shows_its_score_and_both_of_its_runs() -> None:
-    shown = parsed(page(REPORTS["drill"]))
+    shown = shown_as("drill")
     text = section(shown, "checks")
     for part in (
         "✗ missed",
@@ -287,7 +294,7 @@ def fields() -> Sequence[str]:
 
 @pytest.mark.parametrize("name", [name for name in REPORTS if "hostile" in name])
 def test_hostile_text_is_shown_as_text(name: str) -> None:
-    text = page(REPORTS[name])
+    text = page(REPORTS[name]())
     shown = parsed(text)
     assert SHOWN in shown.one("main").text
     assert shown.all("script", "img", "iframe", "link", "object", "embed") == []
@@ -300,9 +307,7 @@ def test_hostile_text_is_shown_as_text(name: str) -> None:
 
 def test_every_field_that_came_from_outside_was_put_to_the_test() -> None:
     """The pages together show every field of the hostile run: none of them is safe by being left out."""
-    text = "".join(
-        parsed(page(report)).one("html").text for name, report in REPORTS.items() if "hostile" in name
-    )
+    text = "".join(shown_as(name).one("html").text for name in REPORTS if "hostile" in name)
     missing = [where for where in dict.fromkeys(fields()) if f"[{where}]" not in text]
     assert missing == []
 
