@@ -358,7 +358,7 @@ def older_than_ours(record: HamrRecord, known: RunState) -> bool:
     """Whether a record is from before the first write of this run that was seen, by the servers' own times."""
     ours = [seen.modified_at for records in known.confirmed.values() for seen in records]
     times = [at for at in ours if at is not None]
-    return not times or record.modified_at is None or record.modified_at <= min(times)
+    return not times or record.modified_at is None or record.modified_at < min(times)
 
 
 def _since(record: HamrRecord, began: datetime | None) -> bool:

@@ -167,6 +167,18 @@ async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written
         assert "hamr adopt payments --truth secondary --reason TEXT" in typed(ending.next_steps)
 
 
+async def test_law_03_what_somebody_did_there_in_the_second_of_our_first_write_is_as_little() -> None:
+    """Whole seconds are no order."""
+    dead = await owing()
+    first = dead.engine.run.state.confirmed[S][0].modified_at
+    dead.world.records[P] = replace(
+        dead.world.held(P), status=int(Status.RECOVERY), modified_by="bob", modified_at=first
+    )
+    b = back(dead)
+    await b.deliver(End.MOVED)
+    assert b.world.posts() == []
+
+
 async def test_law_03_nor_is_it_by_a_run_that_stopped_for_it_and_is_taken_up_once_more() -> None:
     dead = await owing()
     dead.world.foreign(P, Status.RECOVERY)
