@@ -27,8 +27,9 @@ def agree_to_run(
 ) -> Plan | None:
     """Show what a run would do, and ask whether it is to; one that is `later` may be refused by guards as things are now.
 
-    Gives the plan, whose request goes over a cooling down that was agreed to; None where there is nothing to do. Locked
-    where somebody holds the pair; Refused by a drill that nobody has closed, by guards, where it stands, or the person.
+    Gives the plan, whose request goes over a cooling down that was agreed to; None where there is nothing to do, nor an
+    open run whose place is to be taken. Locked where somebody holds the pair; Refused by a drill that nobody has closed,
+    by guards, where it stands, or the person.
     """
     refuse_held(session, take_over=request.mode is Mode.EMERGENCY)
     history = session.history()
@@ -38,7 +39,7 @@ def agree_to_run(
         request = over_cool_down(request)
     console = invocation.console
     plan = showing_silence(console, session, make_plan(session, request))
-    if not plan.transitions and plan.reachable and not plan.refused:
+    if not plan.transitions and plan.reachable and not plan.refused and history.open_run is None:
         console.facts(plan_page(plan), plan_json(plan))
         return None
     if plan.refused and later and plan.reachable:

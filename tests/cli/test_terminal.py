@@ -315,6 +315,21 @@ UNKNOWN = PLAYBOOK.replace(
 ).replace("guards: [settled], survivor: secondary}", "guards: [settled, seen], survivor: secondary}", 1)
 
 
+def test_law_15_where_nothing_is_to_be_done_a_run_still_takes_the_place_of_one_that_was_left_open(
+    lab: Lab,
+) -> None:
+    lab.edit(
+        "quick.yaml", "survivor: secondary}", 'survivor: secondary, before: [{name: stop, run: ["false"]}]}'
+    )
+    lab.run(*RUN, "--yes", code=6)
+    assert lab.json("status", "sim")["open_run"]
+    with Person(lab, ("run", "sim", "--to", "PASSIVE")) as person:
+        person.answer(QUESTION, "sim\n")
+        assert person.end() == 0
+    assert lab.json("status", "sim")["open_run"] is None
+    assert lab.writes() == 0
+
+
 @pytest.mark.parametrize(
     ("asks", "typed", "reply"),
     [
