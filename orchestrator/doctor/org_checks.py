@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from orchestrator.model import next_step
 from orchestrator.model.guard import Outcome
 from orchestrator.model.next_step import NextStep
@@ -137,7 +139,10 @@ def _link(answers: Answers) -> Check:
 
 def _view(answers: Answers) -> View:
     history = answers.history
-    return View(answers.pair, answers.orgs.readings, answers.playbook, history.owed, history.as_open_run())
+    open_run = history.as_open_run()
+    if open_run is not None and open_run.run == answers.journal.run_at_work:
+        open_run = replace(open_run, under_way=True)
+    return View(answers.pair, answers.orgs.readings, answers.playbook, history.owed, open_run)
 
 
 def _phase(answers: Answers) -> Check:

@@ -231,7 +231,7 @@ class GuardEvaluator(Struct):
             )
 
     def ways_over(self, verdicts: tuple[Verdict, ...]) -> tuple[NextStep, ...]:
-        """The commands for whoever was refused: look until it has passed, or go over it by name; () where nothing does."""
+        """The commands for whoever was refused: look whether it passes by now, or go over it by name; () where nothing does."""
         if not all(verdict.overridable for verdict in verdicts):
             return ()
         state = self.run.state
@@ -241,7 +241,10 @@ class GuardEvaluator(Struct):
         )
         if any(asks_people(verdict.guard, self.run.playbook) for verdict in verdicts):
             return (*self._asking_again(again), over)
-        return next_step.watch(self.run.pair.name).so_that("look until it has passed"), over
+        pair = self.run.pair.name
+        if all(verdict.guard == "alone" for verdict in verdicts):
+            return next_step.watch(pair).so_that("look until it has passed"), over
+        return next_step.doctor(pair).so_that("see what its guards say by now; sends nothing"), over
 
     def _asking_again(self, again: NextStep) -> tuple[NextStep, ...]:
         """Whoever agrees does it for the whole fleet, or for a run that waits once more: one that has ended cannot be approved."""

@@ -199,7 +199,9 @@ class _Basis(Struct, frozen=True):
             transitions=transitions,
             ending=ending.message,
             reachable=ending.end.reached,
-            before=judge_before(history, playbook, session.clock, request),
+            before=judge_before(
+                history, playbook, session.clock, request, at_work.holder.run if at_work is not None else ""
+            ),
             next_steps=ending.next_steps,
             timeouts=playbook.timeouts,
             confirm_within=playbook.confirm.within.total_seconds(),

@@ -114,9 +114,11 @@ class _Judged(Struct, frozen=True):
     clearing: NextStep | None = None
 
 
-def _judge(history: History, playbook: Playbook, clock: Clock, request: RunRequest) -> tuple[_Judged, ...]:
+def _judge(
+    history: History, playbook: Playbook, clock: Clock, request: RunRequest, at_work: str = ""
+) -> tuple[_Judged, ...]:
     return (
-        _judge_unknown(history, request),
+        _judge_unknown(history, request, at_work),
         _judge_cool_down(history, playbook, clock, request.mode),
         *(() if history.known_as is None else (_judge_name(history.known_as),)),
     )
@@ -143,18 +145,19 @@ def refuse_renamed(
 
 
 def judge_before(
-    history: History, playbook: Playbook, clock: Clock, request: RunRequest
+    history: History, playbook: Playbook, clock: Clock, request: RunRequest, at_work: str = ""
 ) -> tuple[Verdict, ...]:
-    """The verdicts on what earlier runs left behind, for a run that is asked for."""
-    return tuple(each.verdict for each in _judge(history, playbook, clock, request))
+    """The verdicts on what earlier runs left behind, for a run that is asked for; `at_work` is one that is under way."""
+    return tuple(each.verdict for each in _judge(history, playbook, clock, request, at_work))
 
 
-def _judge_unknown(history: History, request: RunRequest) -> _Judged:
+def _judge_unknown(history: History, request: RunRequest, at_work: str) -> _Judged:
     if history.unjournalled:
         return _Judged(Verdict("unknown", Outcome.PASS, no_journal(history.unjournalled)))
-    if not history.unknown:
+    left = [each for each in history.unknown if each[0] != at_work]
+    if not left:
         return _Judged(Verdict("unknown", Outcome.PASS, "no earlier write's outcome is unknown"))
-    run, attempt = history.unknown[0]
+    run, attempt = left[0]
     finished = history.runs[run].finished
     if history.runs[run].started is None:  # it has no goal to resume; what it wrote is the other org's status
         take_up = next_step.adopt(history.pair, attempt.role.other)

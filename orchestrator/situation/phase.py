@@ -201,7 +201,7 @@ def _phase_of_silence(view: View) -> Phase | None:
     way = _way_on(view, living)
     return Phase(
         PhaseName.HALF_SEEN,
-        f"{view.both_say()}. {way.sentence}",
+        f"{view.both_say()}. {way.sentence}".rstrip(),
         (*way.urgent, *way.patient),
         status=view.status(living),
         role=living,
@@ -291,7 +291,7 @@ def _dark(view: View, hampered: tuple[Role, ...]) -> Phase:
 
 def _way_on(view: View, living: Role | None) -> _WayOn:
     waiting = (next_step.watch(view.pair.name), *_resumable(view))
-    if living is None:
+    if living is None or (view.open_run is not None and view.open_run.under_way):
         return _WayOn("", (), waiting)
     here, gone, status = view.pair[living], view.pair[living.other], view.status(living)
     if view.owed is not None and view.owed.role is living:

@@ -14,10 +14,11 @@ from orchestrator.cli.group import NAMES, hamr
 from orchestrator.cli.invocation import REPEATED, Typed
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import History, RunHistory
+from orchestrator.model.guard import Outcome
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.run import Attempt, Mode, RunRequest
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.preflight import check_request, refuse_before
+from orchestrator.operations.preflight import check_request, judge_before, refuse_before
 from tests.doctor.scenes import PLAYBOOK as SCENE
 from tests.report.scenes import NOW, RUN
 from tests.steps import next_of as commands_of
@@ -49,6 +50,12 @@ def steps_after(history: History, playbook: Playbook, request: RunRequest) -> tu
     with pytest.raises(Refused) as refused:
         refuse_before(history, playbook, Standstill(), request)  # type: ignore[arg-type]
     return typed(refused.value.next_steps)
+
+
+def test_law_15_a_write_that_a_run_under_way_waits_for_was_not_left_behind() -> None:
+    history, clock = left_unknown(), Standstill()
+    judged = [judge_before(history, SCENE, clock, ASKED, at_work)[0].outcome for at_work in ("", RUN)]  # type: ignore[arg-type]
+    assert judged == [Outcome.FAIL, Outcome.PASS]
 
 
 def test_law_15_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> None:

@@ -24,10 +24,10 @@ from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Status
 from tests.playbooks import changed
-from tests.situation.scenes import NOW, RUN
+from tests.situation.scenes import NOW, RUN, shows
 from tests.steps import typed
 
-from .scenes import CRITICAL, OK, PLAYBOOK, WARNING, P, S, answers, checks, verdicts
+from .scenes import CRITICAL, OK, PLAYBOOK, WARNING, P, S, answered, answers, checks, orgs, verdicts
 
 STARTED = events.RunStarted(
     "payments", Status.ACTIVE, Mode.PLANNED, "", "", None, {}, "p", "", "", Both("", ""), Both("", ""), "0"
@@ -80,6 +80,19 @@ def test_a_run_that_is_under_way_was_not_left_open_and_its_write_in_flight_is_no
     at_work = replace(run(), unknown={1: Attempt(1, S, Status.FAILOVER, "stamp", "declare")})
     found = JournalFound("/j", exists=True, history=history(at_work), holder=holder())
     assert verdicts(answers(journal=found)) == {"lock": (WARNING, WARNING)}
+
+
+    assert verdicts(answers(journal=found)) == {"lock": (WARNING, WARNING)}
+
+
+def test_law_15_a_transition_half_made_is_to_be_resumed_only_where_nobody_is_at_work_on_it() -> None:
+    half = orgs(secondary=answered(shows(S, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@desk")))
+    at_work = replace(run(), transition="declare")
+    left = JournalFound("/j", exists=True, history=history(at_work))
+    held = replace(left, holder=holder())
+    assert "is half made" in checks(answers(half, journal=held))["phase"].sentence
+    assert "resume finishes it" in checks(answers(half, journal=left))["phase"].sentence
+    assert "resume finishes it" not in checks(answers(half, journal=held))["phase"].sentence
 
 
 def test_what_earlier_runs_left_behind() -> None:

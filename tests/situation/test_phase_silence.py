@@ -115,6 +115,12 @@ def test_half_seen_in_the_middle_of_a_run_offers_to_finish_that_run_alone() -> N
     assert typed(not_for_emergencies.next_steps) == ("hamr status payments --watch", "hamr resume payments")
 
 
+def test_law_15_half_seen_beside_a_run_that_is_under_way_offers_nothing_to_finish() -> None:
+    found = phase(dead(PRIMARY), TOLD, run=replace(open_run("declare"), under_way=True))
+    assert found.sentence.endswith(f"(changed {NOW:%Y-%m-%d %H:%M:%S} UTC by bob@laptop in run {RUN}).")
+    assert not any(offered.is_emergency for offered in found.next_steps)
+
+
 def test_half_seen_after_an_emergency_says_what_is_owed_and_waits() -> None:
     found = phase(dead(PRIMARY), shows(SECONDARY, Status.ACTIVE), debt=owed())
     assert typed(found.next_steps) == ("hamr status payments --watch", "hamr resume payments")
