@@ -16,6 +16,7 @@ from orchestrator.model.situation import FRESH_WITHIN, SEND_WITHIN
 from orchestrator.model.status import Both, Role
 from orchestrator.situation.guard_kinds import kinds_of, transition_probes
 from orchestrator.situation.guards import judge, judge_transition
+from orchestrator.situation.next_steps import look_at_guards
 
 from .check import Checker
 from .context import Deadline, RunContext, stopped
@@ -242,9 +243,8 @@ class GuardEvaluator(Struct):
         if any(asks_people(verdict.guard, self.run.playbook) for verdict in verdicts):
             return (*self._asking_again(again), over)
         pair = self.run.pair.name
-        if all(verdict.guard == "alone" for verdict in verdicts):
-            return next_step.watch(pair).so_that("look until it has passed"), over
-        return next_step.doctor(pair).so_that("see what its guards say by now; sends nothing"), over
+        look = next_step.watch(pair).so_that("look until it has passed")
+        return look_at_guards(pair, verdicts, look), over
 
     def _asking_again(self, again: NextStep) -> tuple[NextStep, ...]:
         """Whoever agrees does it for the whole fleet, or for a run that waits once more: one that has ended cannot be approved."""

@@ -153,7 +153,14 @@ class RouteRunner(Struct):
                 role,
                 (next_step.resume(pair.name).so_that(f"tell the {role} what it is owed, once it answers"),),
             )
-        return RunOutcome(End.DONE, f"pair {pair.name} stands at {goal}, on both orgs")
+        shown = {reading.status for reading in self.reader.readings}
+        beyond = next(
+            (status for status in shown & run.playbook.server_moves(goal) if status is not goal), None
+        )
+        came = f"pair {pair.name} stands at {goal}, on both orgs"
+        if beyond is not None:
+            came = f"pair {pair.name} came to {goal}, and the server has moved it on to {beyond}"
+        return RunOutcome(End.DONE, came)
 
     def _refusal(self) -> RunOutcome:
         verdicts = self.evaluator.refused_by()

@@ -259,11 +259,17 @@ def _in_order(mapping: Mapping[object, object]) -> list[object]:
     return sorted(mapping, key=rank)  # type: ignore[arg-type] # of one kind in each mapping
 
 
+def holding_up(playbook: Playbook) -> tuple[float, ...]:
+    """Seconds for which a run that went well may hold up the next one, in order."""
+    spans = [guard.kind.for_ for guard in playbook.guards.values() if isinstance(guard.kind, Quiet)]
+    spans += [playbook.cool_down] if playbook.cool_down is not None else []
+    return tuple(sorted(span.total_seconds() for span in spans))
+
+
 def patience(playbook: Playbook) -> float:
     """Seconds after which nothing that happened is judged otherwise any more."""
-    spans = [playbook.confirm.within, playbook.late, ALONE_FOR, playbook.cool_down or ALONE_FOR]
-    spans += [guard.kind.for_ for guard in playbook.guards.values() if isinstance(guard.kind, Quiet)]
-    return max(span.total_seconds() for span in spans)
+    spans = (playbook.confirm.within, playbook.late, ALONE_FOR)
+    return max(*holding_up(playbook), *(span.total_seconds() for span in spans))
 
 
 class Canon(Struct):

@@ -36,15 +36,13 @@ from orchestrator.model.status import Status
 from orchestrator.situation.guard_kinds import assumed_values, window
 
 from . import laws
-from .canonical import patience
+from .canonical import holding_up, patience
 from .keyboard import Returned
 from .living import Lives, follow, heard, live
 from .orgs import beginning, proven_pair
 from .scene import Chooser, Ended, Met, Scene
 from .states import States
 from .virtual_time import BEGINNING, EPOCH
-
-TRIES_HOME = 3
 
 TOLD_EVERY = 50
 """Interleavings between two times at which it is told how far it is."""
@@ -204,12 +202,13 @@ class Search:
         if home not in self.playbook.objectives or not self.playbook.route(scene.route.goal, home):
             return None
         began, scene.step = scene.time, next_step.run(pair, home)
-        for _ in range(TRIES_HOME):
+        long = self.lives.patience
+        for waited in (*holding_up(self.playbook), long, 2 * long, 3 * long):
             ended = next(live(self.lives.begin(scene, Chooser(open=False))))
             heard(ended)
             if isinstance(ended.outcome, Returned) and ended.outcome.result.ending.end.reached:
                 break
-            scene.time += self.lives.patience
+            scene.time = max(scene.time, began + waited)
         late = next(laws.home_in_time(self.playbook, home, scene.time - began), None)
         return None if late is None else BrokenLaw(Law.IN_TIME, late)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.model import next_step
-from orchestrator.model.guard import Verdict
+from orchestrator.model.guard import ALWAYS_ON, BEFORE_A_RUN, Verdict
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
@@ -131,6 +131,13 @@ def after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
     return after_asking(_after_a_plan(plan), plan.request.pair, plan.strangers)
 
 
+def look_at_guards(pair: str, refused_by: Iterable[Verdict], look: NextStep) -> NextStep:
+    """Whether they pass by now: a look at the records does not show what a playbook's own guards go by."""
+    if all(verdict.guard in (*ALWAYS_ON, *BEFORE_A_RUN) for verdict in refused_by):
+        return look
+    return next_step.doctor(pair).so_that("see what its guards say by now; sends nothing")
+
+
 def _after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
     request, pair = plan.request, plan.request.pair
     look = next_step.status(pair)
@@ -147,7 +154,7 @@ def _after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
         if not all(verdict.overridable for verdict in refusing):
             return (look,)
         over = request.as_step("run", plan.playbook).overriding(*(verdict.guard for verdict in refusing))
-        return (look, over.so_that("go over what refuses, by name"))
+        return (look_at_guards(pair, refusing, look), over.so_that("go over what refuses, by name"))
     if not plan.transitions:
         return each_once((*plan.next_steps, look))
     saved = request.as_step("plan", plan.playbook, "--out", "FILE")
@@ -355,21 +362,16 @@ def _accepting(state: RunState, step: NextStep) -> NextStep:
 def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
     """Going back, where the playbook has a transition for it (law 14)."""
     playbook, here = ended.playbook, ended.here
-    if (
-        here is None
-        or playbook.between(here.target, here.source) is None
-        or here.source not in playbook.stops
-        or not _may_be_left(ended, here)
-    ):
+    if here is None or here.source not in playbook.stops:
         return ()
-    back = next_step.run(ended.pair.name, here.source).so_that(f"go back to {here.source}")
-    return (_accepting(ended.state, back),)
-
-
-def _may_be_left(ended: Ended, here: Transition) -> bool:
-    """Whether the pair may stand within this transition by the last look: neither before it nor beyond it."""
-    shown = {reading.status for reading in ended.readings or ()}
-    return shown != {here.source} and shown <= {here.source, here.target, None}
+    back, shown = next_step.run(ended.pair.name, here.source), {each.status for each in ended.readings or ()}
+    if shown == {here.source} and ended.ending.org is None and not ended.state.attempts:
+        return (back.so_that(f"leave it at {here.source}, which ends that run"),)
+    # It may stand within this transition, neither before it nor beyond it.
+    within = shown != {here.source} and shown <= {here.source, here.target, None}
+    if not within or playbook.between(here.target, here.source) is None:
+        return ()
+    return (_accepting(ended.state, back.so_that(f"go back to {here.source}")),)
 
 
 def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:

@@ -81,7 +81,6 @@ def test_a_run_that_is_under_way_was_not_left_open_and_its_write_in_flight_is_no
     found = JournalFound("/j", exists=True, history=history(at_work), holder=holder())
     assert verdicts(answers(journal=found)) == {"lock": (WARNING, WARNING)}
 
-
     assert verdicts(answers(journal=found)) == {"lock": (WARNING, WARNING)}
 
 

@@ -120,7 +120,9 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
     (judged,) = b.notes.of(GuardsJudged)
     assert [each.guard for each in judged.verdicts] == ["linked", "fresh", "alone", "settled", "both"]
     assert [each.guard for each in b.engine.evaluator.refused_by()] == ["alone", "settled"]
-    assert typed(ending.next_steps)[0] == "hamr doctor payments", "a look at the records alone does not show its guards"
+    assert typed(ending.next_steps)[0] == "hamr doctor payments", (
+        "a look at the records alone does not show its guards"
+    )
 
 
 @pytest.mark.anyio

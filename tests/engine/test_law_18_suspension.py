@@ -301,6 +301,14 @@ async def test_law_11_a_server_that_ran_ahead_on_the_other_org_does_not_make_it_
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER"]
 
 
+async def test_law_04_no_pair_is_said_to_stand_where_the_server_has_moved_on_from() -> None:
+    b = bench(playbook=SERVER_ADVANCES)
+    b.world.after_write = lambda draft: b.world.foreign(draft.role, ACTIVE, "datadog")
+    ending = await b.drive(FAILOVER, End.DONE)
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
+    assert ending.message == "pair payments came to FAILOVER, and the server has moved it on to ACTIVE"
+
+
 async def test_waiting_for_a_mirror_happens_once_and_its_answer_is_kept() -> None:
     b = bench(mirrors=Mirrors.AUTO)
     began = b.clock.monotonic()

@@ -16,10 +16,11 @@ from orchestrator.proof import chosen_routes, prove, retell, routes_of
 from orchestrator.report.layout import plain_text
 from orchestrator.report.proof import moment_words, progress_line, proof_code, proof_page, shortened
 
-from .broken import BROKEN, GOOD
+from .broken import BROKEN, GOOD, PLANNED_ONLY, playbook, with_more
 from .test_pruning import TWO_STOPS
 
 OUT = Route(Status.PASSIVE, Status.ACTIVE)
+STOPS_SYNC = "before: [{name: stop-sync, run: [./stop-sync], again: safe}]"
 
 
 BY_DAY = {
@@ -99,6 +100,19 @@ def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_pa
     assert retell(checked.playbook, shortest.route, shortest.scripts).broken == shortest.broken
     without = retell(checked.playbook, shortest.route, ()).broken
     assert (without is None) is bool(wrong.faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (playbook("cools-down-in-time", "cool_down: 5m\nobjectives: {PASSIVE: 10m}\n"), 0),
+        (playbook("hook-before-all", transitions=with_more("declare", STOPS_SYNC, PLANNED_ONLY)), 1),
+    ],
+    ids=["the way home is open before its objective is over", "a failed hook leaves the pair where it was"],
+)
+def test_a_playbook_that_keeps_what_it_promises_holds(text: str, faults: int) -> None:
+    proof = proven(parse_playbook(text, "sound.yaml"), faults, to=(Status.ACTIVE,))
+    assert proof.holds, plain_text(proof_page(proof))
 
 
 def test_of_the_stories_of_one_law_on_one_way_the_shortest_is_told() -> None:

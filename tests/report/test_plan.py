@@ -84,7 +84,7 @@ def test_a_saved_plan_names_what_applies_it_unless_it_would_be_refused() -> None
     assert next_of(plan_json(decided(plan()), out="plan.json")) == ["hamr apply plan.json"]
     refused = decided(plan(planned_transition(DECLARE, LINKED, UNSETTLED, refused_by=("settled",))))
     assert "hamr apply" not in plain_text(plan_page(refused, out="plan.json"))
-    assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr status payments"
+    assert after(lines(plan_page(refused, out="plan.json")), "Next")[0] == "  hamr doctor payments"
 
 
 def test_a_plan_that_is_refused_says_how_it_would_go_on_and_not_that_it_can_be_applied() -> None:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.events import TransitionIntended
+from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
@@ -170,7 +171,11 @@ def test_law_15_in_a_drill_that_only_a_person_can_bring_home_they_say_first_whic
 def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_where_one_can_not_be() -> None:
     refused = planned_transition(DECLARE, LINKED, UNSETTLED, UNSEEN, refused_by=("settled", "both_answer"))
     run = "hamr run payments --to ACTIVE --override settled=REASON --override both_answer=REASON"
-    assert typed(after_a_plan(plan(refused))) == ("hamr status payments", run)
+    assert typed(after_a_plan(plan(refused))) == ("hamr doctor payments", run), "the records do not show it"
+    alone = planned_transition(
+        DECLARE, Verdict("alone", Outcome.FAIL, "carol is at work"), refused_by=("alone",)
+    )
+    assert typed(after_a_plan(plan(alone)))[0] == "hamr status payments"
     mislinked = planned_transition(DECLARE, MISLINKED, UNSETTLED, refused_by=("linked", "settled"))
     assert typed(after_a_plan(plan(mislinked))) == ("hamr status payments",)
 
@@ -299,6 +304,19 @@ def test_law_15_no_emergency_is_offered_where_a_hook_or_the_journal_failed_and_b
 ) -> None:
     steps = after_a_run(ended(RunOutcome(End.INCOMPLETE, "hook stop-sync failed", org=org), midway(), BOTH))
     assert any(each.is_emergency for each in steps) is (org is not None)
+
+
+def test_law_14_a_run_that_wrote_nothing_is_left_where_the_pair_stands() -> None:
+    failed, there = (
+        RunOutcome(End.INCOMPLETE, "hook stop-sync failed"),
+        Both(shows(Role.PRIMARY), shows(Role.SECONDARY)),
+    )
+    state = RunState(RUN, intended=True)
+    state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    assert typed(after_a_run(ended(failed, state, there)))[:2] == (
+        f"hamr resume {RUN}",
+        "hamr run payments --to PASSIVE",
+    )
 
 
 def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_pair_stands() -> None:
