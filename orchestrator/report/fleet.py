@@ -239,13 +239,15 @@ def fleet_facts(
 
 
 def _onward(view: FleetView) -> tuple[NextStep, ...]:
-    """The fleet, which takes up all of its own runs that are open; what holds it up comes first where nothing else is left."""
-    left = [each for each in view.members.values() if not each.settled]
-    held_up = _first_steps(view, filter(_held_up, left))
+    """The fleet, which takes up all of its own runs that are open; what holds it up comes first where it gets no further before."""
+    left, most = [each for each in view.members.values() if not each.settled], view.started.stop_after
+    holding = [each for each in left if _held_up(each)]
+    held_up = _first_steps(view, holding)
+    stops_again = most is not None and sum(each.wave == view.wave for each in holding) >= most
     steps = _first_steps(view, (each for each in left if not _held_up(each)))
     own = (step for step in steps if step.verb != "resume" or step.options)
     go_on = going_on(view) if left else ()
-    first = (*held_up, *go_on) if all(map(_held_up, left)) else (*go_on, *own, *held_up)
+    first = (*held_up, *go_on, *own) if stops_again or len(holding) == len(left) else (*go_on, *own, *held_up)
     return (*first, *_looks(view))
 
 

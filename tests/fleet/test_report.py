@@ -49,7 +49,7 @@ def test_one_page_for_all_says_who_needs_a_person_and_what_to_type(lab: FleetLab
     assert "1 of 3 pairs arrived" in text
     assert "It stopped: 1 pair of wave 1 did not arrive (--stop-after 1)." in text
     assert f"hamr fleet resume {fleet}" in text
-    assert '<code class="command">hamr status pay-2' in text
+    assert '<code class="command">hamr doctor pay-2' in text
     assert "&lt;b&gt;CHG-77&lt;/b&gt;" in text
     assert "<script" not in text
     suites = ET.fromstring(junit.read_text())  # noqa: S314 - our own
@@ -57,14 +57,14 @@ def test_one_page_for_all_says_who_needs_a_person_and_what_to_type(lab: FleetLab
     assert [suite.get("name") for suite in suites] == ["wave 1", "wave 2"]
     (failure,) = suites.iter("failure")
     assert "settled" in str(failure.get("message"))
-    assert "hamr status pay-2" in str(failure.text)
+    assert "hamr doctor pay-2" in str(failure.text)
 
 
 def test_the_report_is_of_the_newest_fleet_where_none_is_named(lab: FleetLab) -> None:
     fleet = fleet_with_a_refusal(lab)
     found = lab.json("fleet", "report")
     assert (found["fleet"], found["exit_code"], found["need_person"]) == (fleet, 6, ["pay-2"])
-    assert next_of(found) == [f"hamr fleet resume {fleet}", "hamr status pay-2 --watch"]
+    assert next_of(found) == ["hamr doctor pay-2", f"hamr fleet resume {fleet}"], "it would stop for it again"
     states = {each["pair"]: (each["arrived"], each["exit_code"]) for each in found["pairs"]}
     assert states == {"pay-1": (True, 0), "pay-2": (False, 3), "web-1": (False, None)}
     shown = lab.run("fleet", "report", fleet[:15], code=0).stdout

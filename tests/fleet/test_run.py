@@ -59,7 +59,7 @@ def test_a_refusal_of_one_stops_no_other_and_comes_first_with_what_to_type(lab: 
     first = table.index("pay-2")
     assert all(first < table.index(pair) for pair in NAMES if pair != "pay-2")
     assert "settled" in table
-    assert "  hamr status pay-2" in table
+    assert "  hamr doctor pay-2" in table
 
 
 def test_the_stop_rule_begins_nothing_new_and_resume_goes_on(lab: FleetLab) -> None:
