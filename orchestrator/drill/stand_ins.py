@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
-from dataclasses import field as data_field
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -94,11 +92,10 @@ class NoPrograms(Struct, frozen=True):
         return ProgramEnded(self.codes.get(about["HAMR_HOOK"], 0), NOT_RUN, 0.0)
 
 
-@dataclass(slots=True)
-class RehearsedSession(Session):
+class RehearsedSession(Session, eq=False):
     """A Session on simulated regions, around which nothing is real."""
 
-    stubs: ProbeStubs = data_field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
+    stubs: ProbeStubs = field(default_factory=lambda: ProbeStubs({}, {}, lambda _: False))
     scripted: bool = False
     """Whether the scenario scripts metrics or monitors of the regions."""
 

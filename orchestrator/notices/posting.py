@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Protocol, Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import Call, OrgClient
@@ -81,8 +80,7 @@ class Channel(Protocol):
         """Let go of whatever is open."""
 
 
-@dataclass(eq=False, repr=False)
-class Poster:
+class Poster(Struct, eq=False):
     """Posts to a pair's orgs, over connections that its run has, too; whoever gave them closes them."""
 
     pair: Pair
@@ -185,17 +183,16 @@ class Notices:
         await asyncio.gather(*(queue.close(within) for queue in self._queues))
 
 
-@dataclass(eq=False, repr=False)
-class Queue:
+class Queue(Struct, eq=False):
     """What is still to be sent over one channel."""
 
     _channel: Channel
     _head: Callable[[], Awaitable[Head]]
     _note: Callable[[Event], Awaitable[None]]
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
-    _posts: dict[asyncio.Task[None], NoticeFailed | None] = field(default_factory=dict)
+    _posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
     """What came of each, if it were given up now; None once that is known, and being journalled."""
-    _dropped: list[Notice] = field(default_factory=list)
+    _dropped: list[Notice] = []
     _warned: bool = False
 
     def add(self, notice: Notice, at: datetime) -> None:

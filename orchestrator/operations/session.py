@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.datadog import HttpReader, HttpWorld
@@ -48,8 +48,7 @@ EMERGENCY_BUSY_SECONDS = 2.0
 """How long an emergency waits for another process that writes to the journal, before it says so and names a way out."""
 
 
-@dataclass(eq=False, repr=False)
-class Session:
+class Session(Struct, eq=False):
     """One pair, one playbook, one journal, one operator."""
 
     pair: Pair
@@ -86,12 +85,17 @@ class Session:
     """What the refuge begins with, where the team's journal is left, by number: a fleet's own records, which its pairs share."""
     watcher: Watcher | None = None
     """Is told who is asked and who answers while a pair is only looked at; a run has watchers of its own."""
-    key_ring: InitVar[KeyRing | None] = None
+    key_ring: KeyRing | None = None
     """Keys that were fetched before, for the same environment and redactor."""
-    keys: KeyRing = field(init=False)
 
-    def __post_init__(self, key_ring: KeyRing | None) -> None:
-        self.keys = key_ring or KeyRing(self.environ, self.redactor)
+    __repr__ = object.__repr__  # an environment has keys in it
+
+    @property
+    def keys(self) -> KeyRing:
+        """The pair's keys, each fetched once."""
+        if self.key_ring is None:
+            self.key_ring = KeyRing(self.environ, self.redactor)
+        return self.key_ring
 
     def reader(
         self, *, connect_within: timedelta | None = None, over: Both[Transport] | None = None

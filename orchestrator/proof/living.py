@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import cast
@@ -169,11 +168,10 @@ class LivingHost(Struct, frozen=True):
         return holder.pid != self.pid
 
 
-@dataclass(slots=True)
-class LivingSession(Session):
+class LivingSession(Session, eq=False, kw_only=True):
     """A session whose orgs, probes and programs are those of a life."""
 
-    life: Life = field(kw_only=True)
+    life: Life
 
     def entry(self, run: str, event: Told) -> Entry:
         """An event as it goes into the journal: as it is, and in plain form where a law looks at it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -110,7 +109,7 @@ async def test_all_questions_are_asked_at_the_same_time(tmp_path: Path) -> None:
         transports: Both[httpx.AsyncBaseTransport] = Both(
             httpx.MockTransport(answer), httpx.MockTransport(answer)
         )
-        session = dataclasses.replace(bench.session, transports=transports)
+        session = replace(bench.session, transports=transports)
         async with asyncio.timeout(5):
             (readiness,) = await examine([session])
     assert found(readiness, "HAMR record", P).sentence.startswith(
@@ -183,7 +182,7 @@ async def test_a_journal_that_cannot_be_opened_is_critical_and_the_orgs_are_aske
     async with simulated(tmp_path) as bench:
         place = tmp_path / "elsewhere.db"
         with JournalStore.nothing(place, now=bench.session.clock.now) as store:
-            session = dataclasses.replace(bench.session, store=store)
+            session = replace(bench.session, store=store)
             (readiness,) = await examine([session], unopened=JournalDamaged("it is no journal"))
     assert found(readiness, "journal").sentence.startswith("It is no journal.")
     assert found(readiness, "phase").planned is Level.OK
@@ -202,7 +201,7 @@ async def test_several_pairs_are_looked_at_at_once_and_their_journal_is_verified
 
     monkeypatch.setattr(JournalStore, "verify_newest", counted)
     async with simulated(tmp_path) as bench:
-        second = dataclasses.replace(bench.session, pair=replace(bench.session.pair, name="other"))
+        second = replace(bench.session, pair=replace(bench.session.pair, name="other"))
         both = await examine([bench.session, second])
     assert [(each.pair, each.level) for each in both] == [("sim", Level.OK), ("other", Level.OK)]
     assert verified == [5000]
@@ -224,7 +223,7 @@ def level_of(readiness: Readiness, name: str) -> tuple[Level | None, Level | Non
 
 async def test_a_look_at_each_pair_is_kept_with_what_was_not_well(tmp_path: Path) -> None:
     async with simulated(tmp_path) as bench:
-        second = dataclasses.replace(bench.session, pair=replace(bench.session.pair, name="other"))
+        second = replace(bench.session, pair=replace(bench.session.pair, name="other"))
         bench.sim.set_dark(P, True)
         keep = keeper(Sources(journal=bench.session.store.place))
         first, _ = await examine([bench.session, second], keep=keep)

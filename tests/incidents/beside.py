@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 
 from msgspec import Struct, field
 
@@ -198,8 +197,7 @@ def asker(beside: Beside, process: Process, doom: Doomed) -> Asker | None:
     return ask
 
 
-@dataclass(slots=True)
-class PlayedSession(Session):
+class PlayedSession(Session, eq=False):
     """A session whose probes and programs are played, as its network is."""
 
     played_prober: Prober | None = None

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from orchestrator.datadog.connections import open_transports
+from orchestrator.datadog.transport import Transport
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent, TransitionMade, Waiting
 from orchestrator.model.journal import Head
@@ -164,17 +165,12 @@ ACTIVE = TransitionMade("activate", Status.FAILOVER, Status.ACTIVE, 2.0, 2)
 AT_FAILOVER, AT_ACTIVE = "hamr: payments stands at FAILOVER", "hamr: payments stands at ACTIVE"
 
 
-class Posted(Poster):
+class Posted(Poster, eq=False):
     """A poster that answers as it is told, and keeps what it was given."""
 
-    def __init__(self, *answers: Failed | Exception | None) -> None:
-        redactor = Redactor()
-        nowhere = httpx.MockTransport(lambda _: httpx.Response(404))
-        super().__init__(PAIR, KeyRing({}, redactor), redactor, SystemClock(), Both(nowhere, nowhere))
-        self.answers = list(answers)
-        self.bodies: list[Mapping[str, JSON]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
+    answers: list[Failed | Exception | None] = field(default_factory=list)
+    bodies: list[Mapping[str, JSON]] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def post(self, role: Role, body: Mapping[str, JSON]) -> Failed | None:
         assert role is S
@@ -188,6 +184,15 @@ class Posted(Poster):
     @property
     def titles(self) -> list[JSON]:
         return [body["title"] for body in self.bodies]
+
+
+def posted(*answers: Failed | Exception | None) -> Posted:
+    redactor = Redactor()
+    nowhere = httpx.MockTransport(lambda _: httpx.Response(404))
+    there: Both[Transport] = Both(nowhere, nowhere)
+    poster = Posted(PAIR, KeyRing({}, redactor), redactor, SystemClock(), there, answers=list(answers))
+    poster.gate.set()
+    return poster
 
 
 class Journal(Struct):
@@ -224,7 +229,7 @@ def logged() -> io.StringIO:
 
 
 async def test_what_is_told_is_posted_in_order_with_the_head_at_that_time_and_noted() -> None:
-    poster, journal = Posted(), Journal()
+    poster, journal = posted(), Journal()
     async with watching(poster, journal) as notices:
         notices.tell(FAILOVER)
         notices.tell(Waiting("the secondary to show ACTIVE", 1.0, S))
@@ -239,7 +244,7 @@ async def test_what_is_told_is_posted_in_order_with_the_head_at_that_time_and_no
 
 
 async def test_telling_only_queues_and_does_nothing_before_the_run_waits() -> None:
-    poster, journal = Posted(), Journal()
+    poster, journal = posted(), Journal()
     async with watching(poster, journal) as notices:
         await asyncio.sleep(0)
         notices.tell(FAILOVER)
@@ -247,7 +252,7 @@ async def test_telling_only_queues_and_does_nothing_before_the_run_waits() -> No
 
 
 async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logged: io.StringIO) -> None:
-    poster, journal = Posted(Failed("HTTP 503: busy")), Journal()
+    poster, journal = posted(Failed("HTTP 503: busy")), Journal()
     async with watching(poster, journal) as notices:
         notices.tell(FAILOVER)
         notices.tell(ACTIVE)
@@ -261,7 +266,7 @@ async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logg
 
 async def test_a_person_is_warned_once_and_not_of_an_api_that_has_no_events(logged: io.StringIO) -> None:
     nowhere = Failed("HTTP 404: Not Found", no_such_place=True)
-    poster, journal = Posted(nowhere, Failed("HTTP 503"), Failed("HTTP 503")), Journal()
+    poster, journal = posted(nowhere, Failed("HTTP 503"), Failed("HTTP 503")), Journal()
     async with watching(poster, journal) as notices:
         for _ in range(3):
             notices.tell(FAILOVER)
@@ -270,7 +275,7 @@ async def test_a_person_is_warned_once_and_not_of_an_api_that_has_no_events(logg
 
 
 async def test_an_event_that_cannot_be_put_into_words_never_reaches_the_run(logged: io.StringIO) -> None:
-    poster = Posted()
+    poster = posted()
     async with watching(poster) as notices:
         notices.tell(TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, "two", 2))  # type: ignore[arg-type]
         notices.tell(ACTIVE)
@@ -279,7 +284,7 @@ async def test_an_event_that_cannot_be_put_into_words_never_reaches_the_run(logg
 
 
 async def test_a_bug_while_posting_is_noted_and_silences_nothing_else(logged: io.StringIO) -> None:
-    poster, journal = Posted(RuntimeError("boom")), Journal()
+    poster, journal = posted(RuntimeError("boom")), Journal()
     async with watching(poster, journal) as notices:
         notices.tell(FAILOVER)
         notices.tell(ACTIVE)
@@ -291,7 +296,7 @@ async def test_a_bug_while_posting_is_noted_and_silences_nothing_else(logged: io
 
 
 async def test_a_journal_that_cannot_be_used_costs_the_anchor_and_nothing_more(logged: io.StringIO) -> None:
-    poster = Posted()
+    poster = posted()
     async with watching(poster, Journal(broken=True)) as notices:
         notices.tell(FAILOVER)
         notices.tell(ACTIVE)
@@ -301,7 +306,7 @@ async def test_a_journal_that_cannot_be_used_costs_the_anchor_and_nothing_more(l
 
 
 async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.StringIO) -> None:
-    poster, journal = Posted(), Journal()
+    poster, journal = posted(), Journal()
     poster.gate.clear()
     async with watching(poster, journal) as notices:
         notices.tell(ACTIVE)
@@ -317,7 +322,7 @@ async def test_beyond_the_bound_the_oldest_are_dropped_and_counted(logged: io.St
 
 
 async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged: io.StringIO) -> None:
-    poster, journal = Posted(), Journal()
+    poster, journal = posted(), Journal()
     poster.gate.clear()
     notices = watching(poster, journal)
     async with notices:
@@ -335,7 +340,7 @@ async def test_the_end_waits_for_a_while_and_then_notes_what_was_given_up(logged
 
 @pytest.mark.parametrize("goes_on", [3600.0, 0.0])
 async def test_a_run_that_is_cancelled_on_its_way_or_in_its_end_leaves_nothing_behind(goes_on: float) -> None:
-    poster, journal = Posted(), Journal()
+    poster, journal = posted(), Journal()
     poster.gate.clear()
 
     async def run() -> None:

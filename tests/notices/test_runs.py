@@ -203,7 +203,7 @@ def tells(bench: Bench, *channels: Channel, environ: Mapping[str, str]) -> None:
     session = bench.session
     session.pair = replace(session.pair, tell=channels, events=False)
     session.environ = {**os.environ, **environ}
-    session.keys = KeyRing(session.environ, session.redactor)
+    session.key_ring = KeyRing(session.environ, session.redactor)
 
 
 def noted_by_kind(bench: Bench, kind: str) -> list[tuple[object, object]]:
