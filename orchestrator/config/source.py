@@ -31,6 +31,7 @@ _WHY_NOT: Mapping[type[Exception], str] = {
     FileNotFoundError: "there is no such file",
     IsADirectoryError: "this is a directory, and a file is wanted",
     PermissionError: "permission to read it is denied",
+    ValueError: "no file has a NUL character in its name",
     TimeoutError: "this is a pipe, and nobody has written all of it: write it to a file, and name that",
 }
 

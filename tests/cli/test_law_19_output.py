@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -159,7 +159,7 @@ def test_law_19_a_run_goes_on_to_its_end(lab: Lab, streams: str, more: tuple[str
     assert (run["end"], code) in (("done", 0), ("owing", 8)), out + err
     assert lab.sim.record(Role.SECONDARY).status == Status.ACTIVE  # type: ignore[union-attr]
     assert lab.run("audit", "verify").exit_code == 0
-    with sqlite3.connect(lab.journal) as opened:  # which holds nothing that was printed
+    with closing(sqlite3.connect(lab.journal)) as opened:  # which holds nothing that was printed
         assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
