@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.events import OwedSettled
+from orchestrator.model.floor import floor_of
 from orchestrator.model.guard import Probe
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Transition
@@ -250,8 +251,12 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
         explained = run.state.wrote(role, readings[role].record)
         at_goal = playbook.survivors_at(goal)
         try:
-            if status is goal:  # where ways there name both orgs, the one that came there by this run
-                enough = role in at_goal and (explained or len(at_goal) == 1)
+            if (
+                status is goal
+            ):  # where ways there name both orgs, the one that came there by this run, or by the other's way
+                enough = role in at_goal and (
+                    explained or len(at_goal) == 1 or _ends_the_way(run, role, goal)
+                )
             else:
                 enough = survivor_of(run, status, goal) is role
         except Stopped as stop:
@@ -267,6 +272,13 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
             return Entry(status, route[0], frozenset({role.other}), role)
         return Entry(status, survivor=role)
     raise refusal
+
+
+def _ends_the_way(run: RunContext, role: Role, goal: Status) -> bool:
+    """Whether an org at the goal is the survivor of the way there from where the other one was last seen, or nothing was left to do there."""
+    last = floor_of(run.state.floors, run.pair[role.other].uuid)
+    seen = None if last is None else Status.of(last.record.status)
+    return seen is goal or (seen is not None and run.playbook.survivor_between(seen, goal) is role)
 
 
 def _enter_midway(run: RunContext, transition: Transition, readings: Both[Reading], goal: Status) -> Entry:

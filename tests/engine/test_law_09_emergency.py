@@ -133,6 +133,30 @@ async def test_law_09_neither_of_two_orgs_that_may_be_the_survivor_is_waited_for
     assert [within for verb, role, within in b.world.deadlines if role is dead] == [2.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("last", "role", "end"),
+    [
+        (ACTIVE, P, End.OWING),
+        (PASSIVE, P, End.OWING),
+        (PASSIVE, S, End.OWING),
+        (FAILOVER, S, End.OWING),
+        (FAILOVER, P, End.REFUSED),
+        (ACTIVE, S, End.REFUSED),
+        (None, P, End.REFUSED),
+    ],
+)
+async def test_law_09_an_org_that_is_at_the_goal_is_enough_where_the_other_was_last_seen_on_its_way(
+    last: Status | None, role: Role, end: End
+) -> None:
+    b = bench(PASSIVE, mode=Mode.EMERGENCY, playbook=WAYS_HOME)
+    if last is not None:
+        seen = record(role.other, last)
+        b.engine.run.state.floors[seen.org_uuid] = Floor(seen)
+    b.world.sights[role.other] = DARK
+    await b.drive(PASSIVE, end)
+    assert b.world.posts() == []
+
+
 async def test_law_09_a_wrong_record_of_an_org_that_might_have_been_the_survivor_counts_as_not_seen() -> None:
     b = bench(ACTIVE, mode=Mode.EMERGENCY, playbook=WAYS_HOME)
     b.world.sights[S] = Present(replace(record(S, ACTIVE), target_uuid=OTHER_ORG), ACTIVE)

@@ -517,7 +517,8 @@ def prompt_emergency(played: Played) -> Iterator[str]:
         return
     if not (incident.dark and incident.dark[0].at == 0 and incident.dark[0].seconds >= 300):
         return
-    if any(fault.role is not Role.PRIMARY for fault in incident.faults) or incident.config.advances:
+    dead = incident.dark[0].role
+    if any(fault.role is not dead for fault in incident.faults) or incident.config.advances:
         return
     life = incident.lives[0]
     if life.freeze_at_step or life.interrupts or life.wall_jump or life.disk_full_at:
@@ -529,7 +530,7 @@ def prompt_emergency(played: Played) -> Iterator[str]:
     slow = incident.attacks.slow
     limit = 2.0 + 0.9 + (2 * 1.2 if incident.config.read_lag else 0.0) + (slow.seconds if slow else 0.0)
     if outcome.result.seconds > limit:
-        yield f"{process.name} took {outcome.result.seconds:.1f} s with the primary dead all along"
+        yield f"{process.name} took {outcome.result.seconds:.1f} s with the {dead} dead all along"
     if outcome.result.exit_code is not ExitCode.OWING:
         yield f"{process.name} did not finish: {outcome.result.ending.message}"
 

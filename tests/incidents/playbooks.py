@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.config import find_playbook, parse_playbook
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Role
 
 from .around import without_probes
 
@@ -24,8 +24,8 @@ def playbook(name: str) -> Playbook:
 
     Args:
         name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
-            also leaves two moves to the server; "failover-both-ways", whose way home has a survivor, too. Those four
-            have no guards over probes: such guards are drawn.
+            also leaves two moves to the server; "failover-both-ways", whose ways home have survivors, too: the secondary from
+            FAILOVER, the primary from ACTIVE. Those four have no guards over probes: such guards are drawn.
     """
     shipped = {
         "failover": "regional-failover",
@@ -49,9 +49,9 @@ def playbook(name: str) -> Playbook:
             text = text.replace(transition, f"{transition}    advances: server\n")
     parsed = parse_playbook(text, f"{name}.yaml")
     if name == "failover-both-ways":
-        home = {Status.ACTIVE, Status.RECOVERY}
+        survivors = {"abort": Role.SECONDARY, "recover": Role.PRIMARY, "settle": Role.PRIMARY}
         transitions = tuple(
-            replace(transition, survivor=Role.PRIMARY) if transition.source in home else transition
+            replace(transition, survivor=survivors.get(transition.name, transition.survivor))
             for transition in parsed.transitions
         )
         parsed = replace(parsed, transitions=transitions)

@@ -47,6 +47,7 @@ from .test_breakages import (
     notice,
     plain,
 )
+from .twists import homeward
 from .world import patient
 
 # -- where to look ----------------------------------------------------------------------------------------------
@@ -128,6 +129,12 @@ def _turned(incident: Incident) -> Incident:
         dark=(Dark(0.0, Role.PRIMARY, 30.0, silent=False),),
         attacks=Attacks(turns=True),
     )
+
+
+def _dead_on_the_way_home(incident: Incident) -> Incident:
+    """Where either org may be the survivor."""
+    dark = (Dark(0.0, Role.PRIMARY, 300.0, silent=True),)
+    return homeward(plain(incident, mode=Mode.EMERGENCY, dark=dark), share=1.0)
 
 
 def _midway_elsewhere(incident: Incident) -> Incident:
@@ -323,6 +330,14 @@ def _once_is_enough(patch: Patch) -> None:
         patch.setattr(module, "ask_twice", ask_once)
 
 
+def _either_survivor_is_waited_for(patch: Patch) -> None:
+    async def look_at_both(look: Any, playbook: Playbook, goal: Status, **_: object) -> Any:
+        return await look(playbook.survivors_towards(goal))
+
+    for module in (reader, status):
+        patch.setattr(module, "look_for_survivor", look_at_both)
+
+
 def _any_attempt_may_have_come(patch: Patch) -> None:
     def newest(attempts: Iterable[Attempt], _: Role, record: HamrRecord) -> Attempt | None:
         return next((each for each in reversed([*attempts]) if each.fits(record)), None)
@@ -396,6 +411,12 @@ BREAKAGES = (
         _slowly_stumbles,
     ),
     Breakage("one-bad-answer", "nobody looks again in a drill", _once_is_enough, _stumbles_in_a_drill),
+    Breakage(
+        "prompt-emergency",
+        "either of two survivors is waited for",
+        _either_survivor_is_waited_for,
+        _dead_on_the_way_home,
+    ),
     Breakage("emergency-goes-on", "it waits for the other region", _emergencies_are_refused, _turned),
 )
 

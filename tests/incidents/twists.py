@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model.guard import Approved, Guard
 from orchestrator.model.org import Mirrors
 from orchestrator.model.run import Mode
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Authors
 
 from .around import AGREED, Surroundings, Visit, Visitor
@@ -22,7 +22,7 @@ from .team import draw_team
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return frozen(drilled(lagged(seconded(unfrozen(seed)))))
+    return frozen(drilled(lagged(seconded(homeward(unfrozen(seed))))))
 
 
 def unfrozen(seed: int) -> Incident:
@@ -53,6 +53,22 @@ def frozen(incident: Incident, share: float = 0.2) -> Incident:
         foreign=foreign,
         second_at=round(dice.uniform(0.0, within), 3),
         meanwhile=meanwhile if dice.random() < 0.6 else None,
+    )
+
+
+def homeward(incident: Incident, share: float = 0.3) -> Incident:
+    """The emergency as one home, where either org may be the survivor until the first look, and where that is its share."""
+    dice = Random(f"homeward {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    out = incident.mode is Mode.EMERGENCY and incident.around is None and not incident.attacks.turns
+    if dice.random() >= share or not out:
+        return incident
+    start, survivor = dice.choice(((Status.FAILOVER, Role.SECONDARY), (Status.ACTIVE, Role.PRIMARY)))
+    return replace(
+        incident,
+        playbook="failover-both-ways",
+        goal=Status.PASSIVE,
+        config=replace(incident.config, status=Both(start, start), advances=False),
+        dark=tuple(replace(dark, role=survivor.other) for dark in incident.dark),
     )
 
 
