@@ -9,7 +9,7 @@ from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, 
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Present
 from orchestrator.model.run import End, Mode
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 
 from .fake import SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
 
@@ -69,6 +69,23 @@ async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_
     (found,) = b.notes.of(MirrorFound)
     assert found.mirrors is False
     assert len(b.world.posts()) == 4
+
+
+@pytest.mark.parametrize("renames", [None, "svc@example.com"])
+async def test_a_mirror_that_reads_hid_which_lagged_is_found_by_the_copy_of_a_later_write(
+    renames: str | None,
+) -> None:
+    b = bench(mirrors=Mirrors.AUTO, mirrored=True, renames=renames)
+    was = Present(b.world.held(P), Status.PASSIVE)
+
+    def lag(role: Role) -> None:
+        if role is P and len(b.world.posts()) == 1:
+            b.world.glitches[P] = [was]
+
+    b.world.before_read = lag
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert [found.mirrors for found in b.notes.of(MirrorFound)] == [False, True]
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
 
 
 async def test_a_mirror_with_a_delay_is_found_and_waited_for() -> None:

@@ -124,7 +124,7 @@ NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 
 _CYCLE = (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)
 STRANGE: Mapping[str, tuple[Status, ...]] = {
-    **dict.fromkeys(("failover", "failover-server", "failover-both-ways"), _CYCLE),
+    **dict.fromkeys(("failover", "failover-server", "failover-both-ways", "failover-either-way"), _CYCLE),
     "onboarding-quick": (Status.ONBOARDING,),
 }
 """What foreign writers set: statuses from which the playbook has a way on."""

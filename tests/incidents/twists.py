@@ -65,7 +65,7 @@ def homeward(incident: Incident, share: float = 0.3) -> Incident:
     start, survivor = dice.choice(((Status.FAILOVER, Role.SECONDARY), (Status.ACTIVE, Role.PRIMARY)))
     return replace(
         incident,
-        playbook="failover-both-ways",
+        playbook="failover-either-way",
         goal=Status.PASSIVE,
         config=replace(incident.config, status=Both(start, start), advances=False),
         dark=tuple(replace(dark, role=survivor.other) for dark in incident.dark),
