@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from orchestrator.journal import JournalStore
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import HamrRecord
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Fault, simulated_orgs
 
 from .attacks import Attacks, Follower
@@ -161,14 +161,14 @@ class World(Struct):
         state = regions._state
         config = replace(regions.config, orgs=simulated_orgs(OTHER_ORGS))
         regions.config = state.config = config
+        state._behind = Both(None, None)
         state._queue.clear()
         state._held.clear()
         for role in Role:
             if regions.darkness(role) is not None:
                 regions.set_dark(role, False)
-            now = regions._now()
             status = config.status[role]
-            first = None if status is Status.ABSENT else state._first(role, status, now)
-            state._history[role].append((now.monotonic, first))
+            first = None if status is Status.ABSENT else state._first(role, status, regions._now())
+            state._history[role][:] = [(float("-inf"), first)]  # no replica of theirs shows an old org's
         scene.pair = pair_of(config, self.played.incident.mirrors)
         self.played.tape.happened("repointed", "the inventory names other orgs from now on")
