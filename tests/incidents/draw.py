@@ -124,7 +124,7 @@ NOBODY = ("ops.lead@example.com", "terraform", "someone.else@example.com")
 
 _CYCLE = (Status.PASSIVE, Status.FAILOVER, Status.ACTIVE, Status.RECOVERY)
 STRANGE: Mapping[str, tuple[Status, ...]] = {
-    **dict.fromkeys(("failover", "failover-server", "failover-both-ways", "failover-either-way"), _CYCLE),
+    **dict.fromkeys(("failover", "failover-server", "failover-either-way"), _CYCLE),
     "onboarding-quick": (Status.ONBOARDING,),
 }
 """What foreign writers set: statuses from which the playbook has a way on."""
@@ -202,12 +202,12 @@ def _edged(incident: Incident, edge: int | None, dice: Random) -> tuple[Dark, ..
 
 
 def _both_ways(incident: Incident, dice: Random) -> Incident:
-    """Out by an emergency; the way home has a survivor, too."""
+    """Out by an emergency, and home by one."""
     stands = Both(Status.PASSIVE, Status.PASSIVE)
     dark = Dark(0.0, Role.PRIMARY, dice.choice((4.0, 30.0, 300.0)), dice.random() < 0.5)
     return replace(
         incident,
-        playbook="failover-both-ways",
+        playbook="failover",
         goal=Status.ACTIVE,
         mode=Mode.EMERGENCY,
         config=replace(incident.config, status=stands, advances=False),

@@ -24,14 +24,12 @@ def playbook(name: str) -> Playbook:
 
     Args:
         name: a shipped one, as it is; "failover" and "onboarding-quick" with less patience; "failover-server", which
-            also leaves two moves to the server; "failover-both-ways", whose way home from ACTIVE has a survivor, too: the primary;
-            "failover-either-way", where the way home from FAILOVER has the secondary. Those five have no guards over probes: such
-            guards are drawn.
+            also leaves two moves to the server; "failover-either-way", whose way home has either org for its survivor:
+            the secondary from FAILOVER, the primary from ACTIVE. Those four have no guards over probes: such guards are drawn.
     """
     shipped = {
         "failover": "regional-failover",
         "failover-server": "regional-failover",
-        "failover-both-ways": "regional-failover",
         "failover-either-way": "regional-failover",
         "onboarding-quick": "onboarding",
     }
@@ -50,13 +48,10 @@ def playbook(name: str) -> Playbook:
         for transition in ("to: ACTIVE\n", "from: RECOVERY\n    to: PASSIVE\n"):
             text = text.replace(transition, f"{transition}    advances: server\n")
     parsed = parse_playbook(text, f"{name}.yaml")
-    if name in ("failover-both-ways", "failover-either-way"):
-        survivors = {"recover": Role.PRIMARY, "settle": Role.PRIMARY}
-        if name == "failover-either-way":
-            survivors["abort"] = Role.SECONDARY
-        transitions = tuple(
-            replace(transition, survivor=survivors.get(transition.name, transition.survivor))
-            for transition in parsed.transitions
+    if name == "failover-either-way":
+        transitions = (
+            replace(each, survivor=Role.SECONDARY) if each.name == "abort" else each
+            for each in parsed.transitions
         )
-        parsed = replace(parsed, transitions=transitions)
+        parsed = replace(parsed, transitions=tuple(transitions))
     return without_probes(parsed) if name in shipped else parsed

@@ -124,7 +124,6 @@ def _stumbles_in_a_drill(incident: Incident) -> Incident:
 def _turned(incident: Incident) -> Incident:
     return plain(
         incident,
-        playbook="failover-both-ways",
         mode=Mode.EMERGENCY,
         dark=(Dark(0.0, Role.PRIMARY, 30.0, silent=False),),
         attacks=Attacks(turns=True),
