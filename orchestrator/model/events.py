@@ -145,7 +145,7 @@ class OrgAnswered(Event, frozen=True):
 
 
 class MirrorFound(Event, frozen=True, tag="mirror.found"):
-    """Whether this pair mirrors, found out by waiting after the first confirmed write."""
+    """Whether this pair mirrors, found out by waiting after the first confirmed write, or by the copy of a later one."""
 
     mirrors: bool
     seconds: float
