@@ -33,6 +33,7 @@ def check_journal(answers: Answers) -> Iterator[Check]:
     yield _cooling_down(answers, found.history)
     yield _owed(answers, found.history)
     yield _unknown(answers, found.history)
+    yield from _may_come_late(answers)
     yield _open_run(answers, found.history)
     yield _hooks(found.history)
     yield _drills(answers, found.history)
@@ -156,6 +157,17 @@ def _unknown(answers: Answers, history: History) -> Check:
     return _left(
         "unknown", Level.CRITICAL, Level.CRITICAL, sentence, next_step.show(run), next_step.resume(run)
     )
+
+
+def _may_come_late(answers: Answers) -> Iterator[Check]:
+    """Said only where it is so, for each: it ends by itself."""
+    for run, attempt in () if answers.standing is None else answers.standing.given_up:
+        sentence = (
+            f"{attempt.status} to {answers.pair[attempt.role]} was given up, and may still take effect "
+            f"(attempt {attempt.number} of run {run}): whatever is seen now, it may change."
+        )
+        look = next_step.look_again(answers.pair.name)
+        yield _left("late write", Level.WARNING, Level.WARNING, sentence, look)
 
 
 def _open_run(answers: Answers, history: History) -> Check:

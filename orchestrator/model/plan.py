@@ -13,7 +13,7 @@ from .next_step import NextStep
 from .plain import EMPTY
 from .playbook import Hook, Timeouts
 from .reading import HamrRecord, Reading, Request
-from .run import Mode, Operator, RunRequest
+from .run import Attempt, Mode, Operator, RunRequest
 from .situation import Stranger, UnderWay
 from .status import Both, Role, Status
 
@@ -116,6 +116,8 @@ class Plan(Struct, frozen=True):
     """The drill that nobody has closed yet: a planned run is refused until then. "" where there is none."""
     events_to: Role | None = None
     """The org that a run would tell by events what it does; None where the pair wants none, or nothing would be done."""
+    given_up: tuple[tuple[str, Attempt], ...] = ()
+    """(run, attempt) of every write of an earlier run that was given up, and may still turn up."""
     strangers: tuple[Stranger, ...] = ()
     """Who seems to be moving the pair without this journal's knowing."""
     certificate: Certificate | None = None

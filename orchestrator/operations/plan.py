@@ -46,7 +46,7 @@ from orchestrator.situation.state import RunState
 from .locking import open_run_of, under_way
 from .preflight import judge_before
 from .session import Session
-from .status import BOTH_NEEDED, read_pair
+from .status import BOTH_NEEDED, may_come_late, read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
@@ -215,6 +215,7 @@ class _Basis(Struct, frozen=True):
             unjournalled=history.unjournalled,
             open_drill=history.open_drill.drill if history.open_drill is not None else "",
             events_to=_told_by_events(session, transitions, request.mode),
+            given_up=() if assumed is not None else may_come_late(session, history, self.readings),
             strangers=() if assumed is not None else strangers(self.readings, history.known_runs, now),
             under_way=None if assumed is not None else at_work,
             certificate=certificate_of(session.store, pair.name),

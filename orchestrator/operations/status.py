@@ -21,6 +21,7 @@ from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Reader, Watcher
 from orchestrator.model.reading import HamrRecord, Identity, Reading
+from orchestrator.model.run import Attempt
 from orchestrator.model.situation import LeftByHand, PairStatus, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
@@ -165,11 +166,7 @@ def standing_of(
         owed=owed,
         open_run=open_run,
         unknown=history.unknown,
-        given_up=tuple(
-            (each.run, each.attempt)
-            for each in history.given_up()
-            if each.may_still_come(readings[each.attempt.role], session.playbook.late)
-        ),
+        given_up=may_come_late(session, history, readings),
         approvals_owed=history.approvals_owed,
         elsewhere=tuple(run.run for run in history.elsewhere),
         known_as=history.known_as,
@@ -190,6 +187,17 @@ def standing_of(
         left_a_run=holder is not None and at_work is None and left_a_run(history, holder),
     )
     return replace(standing, next_steps=after_a_look(standing))
+
+
+def may_come_late(
+    session: Session, history: History, readings: Both[Reading]
+) -> tuple[tuple[str, Attempt], ...]:
+    """(run, attempt) of every write that was given up, and may still turn up by what was read (law 5)."""
+    return tuple(
+        (each.run, each.attempt)
+        for each in history.given_up()
+        if each.may_still_come(readings[each.attempt.role], session.playbook.late)
+    )
 
 
 PAIRS_AT_ONCE = 16

@@ -19,7 +19,7 @@ from orchestrator.model.plan import PlannedWrite
 from orchestrator.model.playbook import Hook, Manual, Program
 from orchestrator.model.reading import HamrRecord, Present, Reading
 from orchestrator.model.result import StepTime
-from orchestrator.model.run import Objective
+from orchestrator.model.run import Attempt, Objective
 from orchestrator.model.situation import OpenRun, Owed, Stranger
 from orchestrator.model.status import Both, Status
 
@@ -84,6 +84,11 @@ def json_form(value: object) -> JSON:
             return [json_form(item) for item in value]
         case _:
             return plain(value)
+
+
+def attempts_fact(found: Iterable[tuple[str, Attempt]]) -> list[dict[str, object]]:
+    """Attempts, each with its run."""
+    return [{"run": run, **noun_fact(attempt)} for run, attempt in found]
 
 
 def noun_fact(noun: Struct) -> Mapping[str, object]:  # noqa: C901 - one case per noun

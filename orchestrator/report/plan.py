@@ -16,7 +16,7 @@ from orchestrator.model.run import Approvable, Mode
 from orchestrator.model.status import Role
 from orchestrator.model.words import counted, move, span, utc
 
-from .documents import document, fields_fact, proof_fact
+from .documents import attempts_fact, document, fields_fact, proof_fact
 from .layout import (
     LABEL,
     Line,
@@ -229,7 +229,9 @@ def plan_json(plan: Plan, *, out: str = "") -> dict[str, JSON]:
         **fields_fact(plan, "confirm_every_seconds=confirm_every", "resend"),
         "objectives_seconds": plan.objectives,
         "unpaid": [{"run": run, "hook": hook} for run, hook in plan.unpaid],
-        **fields_fact(plan, "remember", "strangers"),
+        "remember": plan.remember,
+        "may_come_late": attempts_fact(plan.given_up),
+        "strangers": plan.strangers,
         "journal_exists": not plan.unjournalled,
         "events_to": plan.events_to,
         "proof": proof_fact(plan.certificate, plan.playbook_sha256, plan.version),

@@ -29,7 +29,7 @@ from .layout import (
     shortened,
 )
 from .status import strangers_lines, under_way_lines
-from .verdicts import verdict_lines, what_overrides
+from .verdicts import may_come_late_lines, verdict_lines, what_overrides
 
 OWN_ID = "RUN"
 """Stands for the id that a run gets when it begins."""
@@ -128,6 +128,7 @@ def asked_lines(plan: Plan) -> Iterator[Line]:
     """What the request says beside its goal, and what is in its way: others at work, hooks that it would drop."""
     yield from under_way_lines(plan.under_way)
     yield from strangers_lines(plan.strangers, lambda role: called(plan.orgs[role], role))
+    yield from may_come_late_lines(plan.given_up, lambda role: called(plan.orgs[role], role))
     yield from labelled("reason", shortened(plan.request.reason))
     yield from labelled("ref", shortened(plan.request.ref, 120))
     needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}

@@ -41,7 +41,7 @@ from orchestrator.model.situation import (
 from orchestrator.model.status import Role
 from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
 
-from .documents import document, fields_fact, noun_fact
+from .documents import attempts_fact, document, fields_fact
 from .layout import (
     GAP,
     LABEL,
@@ -61,7 +61,7 @@ from .layout import (
     shortened,
 )
 from .to_do import Left, ToDo, left_to_do, to_do_lines
-from .verdicts import wait_lines
+from .verdicts import may_come_late_lines, wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -271,9 +271,7 @@ def _round_trip(reading: Reading) -> str:
     return span(seconds)
 
 
-def _facts(  # noqa: C901 - one case per fact
-    standing: PairStatus, playbook: Playbook, *, beside_run: bool = False
-) -> Iterator[Line]:
+def _facts(standing: PairStatus, playbook: Playbook, *, beside_run: bool = False) -> Iterator[Line]:
     """What the journal says; beside a run that is drawn, not once more that it is under way."""
     if not beside_run:
         yield from under_way_lines(standing.under_way)
@@ -283,9 +281,7 @@ def _facts(  # noqa: C901 - one case per fact
         yield from _waits(standing)
     yield from strangers_lines(standing.strangers, partial(_org, standing))
     yield from unjournalled_lines("" if standing.journal_exists else standing.journal)
-    for run, attempt in standing.given_up:
-        told = f"attempt {attempt.number} of run {run} ({attempt.status} to {_org(standing, attempt.role)})"
-        yield from labelled("may come late", f"{told} was given up, and may still take effect", "warn")
+    yield from may_come_late_lines(standing.given_up, partial(_org, standing))
     for run in standing.elsewhere:
         words = f"run {run} is open on other orgs than the inventory names now: name those again to finish it"
         yield from labelled("other orgs", words, "warn")
@@ -400,7 +396,6 @@ def _scheduled(run: Scheduled, now: datetime) -> str:
 
 def status_json(standing: PairStatus) -> dict[str, JSON]:
     """The same as a document: hamr/status/1."""
-    unknown = [{"run": name, **noun_fact(attempt)} for name, attempt in standing.unknown]
     cooling = fields_fact(standing, "after_run=cooling_down_after", "seconds=cooling_down_for")
     fields = {
         **fields_fact(standing, "pair=pair.name", "at", "phase=phase.label", "phase_name=phase.name"),
@@ -409,10 +404,10 @@ def status_json(standing: PairStatus) -> dict[str, JSON]:
         "left_to_do": _left_to_do(standing),
         "orgs": {role: _org_fact(standing, role) for role in Role},
         **fields_fact(standing, "mirrors=pair.mirrors", "owed"),
-        "may_come_late": [{"run": name, **noun_fact(attempt)} for name, attempt in standing.given_up],
+        "may_come_late": attempts_fact(standing.given_up),
         **fields_fact(standing, "approvals_owed", "open_on_other_orgs=elsewhere"),
         "known_as": standing.known_as and standing.known_as.pair,
-        "unknown": unknown if standing.journal_exists else None,
+        "unknown": attempts_fact(standing.unknown) if standing.journal_exists else None,
         **fields_fact(standing, "open_run", "open_drill", "scheduled"),
         "under_way": standing.under_way and _under_way_fact(standing.under_way),
         "lock": standing.holder and _lock_fact(standing.holder, dead=standing.holder_dead),

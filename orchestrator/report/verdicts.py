@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.next_step import override_flag
+from orchestrator.model.run import Attempt
+from orchestrator.model.status import Role
 from orchestrator.model.words import span
 
 from .layout import (
@@ -89,6 +91,15 @@ def waited_for_lines(verdicts: Sequence[Verdict], *, indent: int) -> Page:
         lines += paragraph(wanted, "bold", indent=indent, hanging=2) or (line(),)
         lines += paragraph(f"now: {verdict.reason}", "warn", indent=indent, hanging=2)
     return tuple(lines)
+
+
+def may_come_late_lines(given_up: Iterable[tuple[str, Attempt]], org: Callable[[Role], str]) -> Page:
+    """Which writes of which runs were given up, and may still take effect: whatever is judged now, they may change (law 5)."""
+    told = (
+        f"attempt {attempt.number} of run {run} ({attempt.status} to {org(attempt.role)}) was given up, and may still take effect"
+        for run, attempt in given_up
+    )
+    return tuple(spans for words in told for spans in labelled("may come late", words, "warn"))
 
 
 def what_overrides(verdict: Verdict) -> Span:

@@ -73,6 +73,27 @@ def test_law_15_a_region_that_is_dark_is_a_phase_not_an_error(lab: Lab) -> None:
     assert lab.json("status", "sim")["phase"] == "dark"
 
 
+def test_law_05_whoever_looks_before_a_run_is_told_what_may_still_come_late(lab: Lab) -> None:
+    lab.fault(Fault(ServerError(), method="POST", role=S))
+    run = lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"]
+    came = f"attempt 1 of run {run} (FAILOVER to Simulated Secondary (secondary)) was given up, and may still take effect"
+    for look in (
+        ("status", "sim"),
+        ("plan", "sim", "--to", "PASSIVE"),
+        ("plan", "sim", "--to", "PASSIVE", "--full"),
+    ):
+        assert came in " ".join(lab.run(*look, code=0).stdout.split())
+    for look in (("status", "sim"), ("plan", "sim", "--to", "PASSIVE")):
+        late = lab.json(*look)["may_come_late"]
+        assert [(each["run"], each["attempt"], each["org"]) for each in late] == [(run, 1, "secondary")]
+    assert lab.json("plan", "sim", "--to", "PASSIVE", "--assume", "ACTIVE")["may_come_late"] == []
+    doctor = lab.run("doctor", "sim", code=1).stdout
+    assert "FAILOVER to Simulated Secondary (secondary) was given up, and may still take effect" in " ".join(
+        doctor.split()
+    )
+    assert "\n  hamr status sim\n" in doctor
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
