@@ -44,8 +44,18 @@ def after_a_look(standing: PairStatus) -> tuple[NextStep, ...]:
         steps = _after_unlocking(steps, pair, holder)
     if standing.unmerged:
         steps = (next_step.merge(standing.unmerged).so_that(UNMERGED), *steps)
+    if standing.journal_left is not None:
+        steps = _without_a_journal(steps, standing)
     steps, drill = each_once(steps), standing.open_drill
     return steps if drill is None else in_drill(drill.drill, steps)
+
+
+def _without_a_journal(steps: Iterable[NextStep], standing: PairStatus) -> tuple[NextStep, ...]:
+    """While a team's journal can't be reached nothing goes on but an emergency, and what this machine's own journal has to resume."""
+    here = standing.open_run is not None or standing.owed is not None
+    refused = ("plan", "run", "adopt") if here else ("plan", "run", "adopt", "resume")
+    look = next_step.status(standing.pair.name).so_that("look again, once the journal can be reached")
+    return (*(step for step in steps if step.is_emergency or step.verb not in refused), look)
 
 
 def _as_begun(steps: Iterable[NextStep], unknown: Iterable[tuple[str, Attempt]]) -> tuple[NextStep, ...]:

@@ -13,7 +13,7 @@ from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
-from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
+from orchestrator.model.situation import OpenDrill, OpenRun, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
 from orchestrator.situation.state import RunState
@@ -62,6 +62,39 @@ def test_law_15_whoever_may_agree_to_a_run_that_waits_for_it_is_led_to_that_firs
     waits = replace(at_work(), wants_approval=True)
     of = looked(replace(standing(), holder=HOLDER, under_way=waits), "hamr resume payments")
     assert typed(of.next_steps) == (f"hamr approve {RUN} --reason TEXT", WATCH)
+
+
+@pytest.mark.parametrize(
+    ("known_here", "shown"),
+    [
+        (False, ("hamr run payments --to ACTIVE --emergency --reason TEXT", "hamr status payments")),
+        (
+            True,
+            (
+                "hamr run payments --to ACTIVE --emergency --reason TEXT",
+                "hamr resume payments",
+                "hamr status payments",
+            ),
+        ),
+    ],
+)
+def test_law_15_what_a_journal_that_cannot_be_reached_would_refuse_is_not_offered(
+    known_here: bool, shown: tuple[str, ...]
+) -> None:
+    of = looked(
+        replace(
+            standing(),
+            journal_left="postgresql://db/ops",
+            open_run=OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", Mode.PLANNED)
+            if known_here
+            else None,
+        ),
+        "hamr plan payments --to ACTIVE",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+        "hamr resume payments",
+        "hamr adopt payments --truth primary --reason TEXT",
+    )
+    assert typed(of.next_steps) == shown
 
 
 def test_law_12_a_holder_that_is_silent_for_long_may_be_gone_and_a_person_has_to_find_out() -> None:
