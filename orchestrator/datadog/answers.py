@@ -269,7 +269,9 @@ def answer_of(exchanged: Exchanged, taken: float, now: datetime, redactor: Redac
         said = f"{said}; the owner of its application key needs disaster_recovery_status_write"
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return (
-        reading.Rejected(left, said)
+        reading.Rejected(
+            left, f"{said}; its keys have been rotated" if exchanged.renewed else said, exchanged.renewed
+        )
         if refused and status != HTTPStatus.REQUEST_TIMEOUT
         else reading.Lost(left, said)
     )

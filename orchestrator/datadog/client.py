@@ -3,7 +3,7 @@
 Each org has its own keys, and connections to its own host alone, so that no key ever goes to the other org's host. A GET whose
 connection stood already and stays silent is asked again on a new one, since the old one may be dead without anybody here
 knowing (a firewall forgot it). A GET that is denied is asked again where its keys have changed since they were fetched. A
-POST is sent once, whatever happens.
+POST is sent once, whatever happens; where it is denied, its answer says whether they have.
 """
 
 from __future__ import annotations
@@ -202,9 +202,13 @@ class OrgClient(Struct, frozen=True, eq=False):
                     return answer
                 for reference in (self.org.api_key, self.org.app_key)[: len(headers)]:
                     self.keys.distrust(reference)
-                if call.method != "GET":
+                fresh = await self._rotated(call, headers, end)
+                if fresh is None:
                     return answer
-                return await self._with_fresh_keys(asking, headers, answer, end)
+                if call.method == "GET":
+                    return await asking.until_answered(fresh, end, anew=False)
+                answer.renewed = True
+                return answer
         except TimeoutError:
             last = asking.tries[-1]
             if leaving is not None and not last.sent and loop.time() >= leaving:
@@ -213,18 +217,16 @@ class OrgClient(Struct, frozen=True, eq=False):
                 last.failure = self._out_of_time(last, fetching, within)
             return last
 
-    async def _with_fresh_keys(
-        self, asking: _Asking, used: Mapping[str, str], denied: Exchanged, end: float
-    ) -> Exchanged:
-        """Once more with keys that are fetched anew, where they are others by now; else the denial stands."""
+    async def _rotated(self, call: Call, denied: Mapping[str, str], end: float) -> Mapping[str, str] | None:
+        """The key headers, fetched anew, where they are others than those that were denied; None where the denial stands."""
         now = asyncio.get_running_loop().time()
         try:
             # What stands is an answer: fetching keys for another may not cost it.
             async with asyncio.timeout_at(now + (end - now) / 2):
-                headers = await self.fetch_keys(app_key=asking.call.app_key)
+                headers = await self.fetch_keys(app_key=call.app_key)
         except (KeyUnavailable, TimeoutError):
-            return denied
-        return denied if headers == used else await asking.until_answered(headers, end, anew=False)
+            return None
+        return None if headers == denied else headers
 
     def _out_of_time(self, exchanged: Exchanged, fetching: bool, within: float | None) -> str:
         total = self.timeouts.total.total_seconds()

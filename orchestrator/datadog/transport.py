@@ -137,6 +137,8 @@ class Exchanged(Struct):
     """The request left on a connection that stood already, and that may be dead without anybody here knowing."""
     trouble: Hampered | None = None
     """What stands in the way on this machine or in its network, where the failure is that."""
+    renewed: bool = False
+    """It was denied, and its keys are others by now."""
 
 
 class Barred(httpx.AsyncBaseTransport):

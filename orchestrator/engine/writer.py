@@ -314,6 +314,8 @@ class Writer(Struct):
                     )
                 self.run.tell(events.WriteThrottled(role, wait))
                 await self.run.clock.sleep(wait)
+            case Rejected(renewed=True) if not (deadline.over or given_up):
+                pass  # it was not taken, and those that it is sent with next are others
             case Rejected(reason=reason):
                 raise stopped(End.INCOMPLETE, f"{org} refused {status}: {reason}", org=role)
             case _:

@@ -253,6 +253,8 @@ class Rejected(Struct, frozen=True):
 
     exchange: Exchange
     reason: str
+    renewed: bool = False
+    """Whether it was denied with keys that have been rotated: fetched anew they are others, which may be let through."""
 
 
 class Throttled(Struct, frozen=True):

@@ -350,10 +350,26 @@ async def test_a_write_that_is_denied_is_sent_once_and_the_next_one_has_the_rota
         await orgs.read(Role.SECONDARY)
         keys.taken = NEW
         keys.write(NEW)
-        assert isinstance(await orgs.write(draft()), Rejected)
+        denied = await orgs.write(draft())
+        assert isinstance(denied, Rejected)
+        assert denied.renewed
+        assert denied.reason.endswith("; its keys have been rotated")
         assert posts(keys.seen) == 1
         assert isinstance(await orgs.write(draft()), Accepted)
         assert posts(keys.seen) == 2
+
+
+async def test_a_write_that_is_denied_with_the_keys_that_there_are_is_refused_for_good(
+    tmp_path: Path,
+) -> None:
+    keys = Rotated(tmp_path / "key")
+    keys.write(keys.taken)
+    async with raw_server(keys.talk) as server, world(server.url, pair=keys.pair(server.url)) as orgs:
+        keys.taken = NEW
+        denied = await orgs.write(draft())
+        assert isinstance(denied, Rejected)
+        assert not denied.renewed
+        assert "rotated" not in denied.reason
 
 
 # Trouble of this machine, not of the org (law 21).

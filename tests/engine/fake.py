@@ -112,7 +112,7 @@ class FakeWorld:
 
     `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
     accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400, and
-    403-applied, 429-applied, late-connection.
+    403-applied, 403-rotated, 429-applied, late-connection.
     """
 
     clock: HandClock
@@ -215,6 +215,7 @@ class FakeWorld:
             "429-mute": Throttled(Exchange(), None),
             "429-long": Throttled(Exchange(), 3600.0),
             "403-applied": Rejected(Exchange(), "403 Forbidden"),
+            "403-rotated": Rejected(Exchange(), "403 Forbidden", renewed=True),
             "400": Rejected(Exchange(), "400 Bad Request"),
         }
         return answers[what]

@@ -158,6 +158,18 @@ async def test_law_05_a_refusal_ends_the_run_at_once() -> None:
     assert len(b.world.posts()) == 1
 
 
+async def test_law_05_what_was_denied_with_keys_that_are_others_by_now_is_sent_anew_after_reading() -> None:
+    b = bench(script={S: ["403-rotated"]})
+    await b.drive(FAILOVER, End.DONE)
+    posts = [n for n, line in enumerate(b.world.log) if line == "POST secondary FAILOVER"]
+    assert len(posts) == 2
+    assert "GET primary" in b.world.log[posts[0] : posts[1]]
+    assert len({draft.modified_by for draft in b.world.drafts}) == 3
+    for_ever = bench(script={S: ["403-rotated"] * 9999})
+    await for_ever.drive(FAILOVER, End.INCOMPLETE, S, saying="refused FAILOVER: 403 Forbidden")
+    assert for_ever.clock.monotonic() - 1000 <= WITHIN + 1
+
+
 @pytest.mark.parametrize("then", ["400", "429-long", "not-sent"])
 async def test_law_05_a_lost_write_stays_unknown_whatever_becomes_of_the_next_attempt(then: str) -> None:
     b = bench(script={S: ["lost", *[then] * 99]})
