@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.config import parse_playbook
-from orchestrator.errors import ExitCode, JournalUnavailable, Refused, UsageError
+from orchestrator.errors import ExitCode, JournalUnavailable, Locked, Refused, UsageError
 from orchestrator.fleet.crew import LAST, Crew, agree_to_fleet, begun_fleet, fleet_named, with_runs_since
 from orchestrator.fleet.drive import Drive
 from orchestrator.fleet.plan import plan_fleet, start_of
@@ -143,7 +143,8 @@ def run_fleet(
             raise Refused(NO_EMERGENCY, next_steps=(nobody_is_dark(plan),))
         if all(each.refused for each in plan.pairs.values()):
             console.aside.page((*plan_page(plan), line()))
-            raise Refused(NO_PAIR, next_steps=clearing(plan))
+            refusal = Locked if all(each.locked for each in plan.pairs.values()) else Refused
+            raise refusal(NO_PAIR, next_steps=clearing(plan))
         console.aside.page((*plan_page(plan, clearing(plan)), line()))
         if invocation.asks:
             agree_to_many(console, plan.goal, len(plan.pairs))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator import __version__
 from orchestrator.engine.evaluator import asks_people
-from orchestrator.errors import HamrError
+from orchestrator.errors import HamrError, Locked
 from orchestrator.model.events import FleetStarted
 from orchestrator.model.fleet import FleetPlan, PlannedPair
 from orchestrator.model.org import Wave
@@ -120,7 +120,10 @@ async def _planned(session: Session, request: RunRequest) -> PlannedPair:
         refuse_owing(history, request)
         plan = await make_plan(session, request)
     except HamrError as error:
-        return PlannedPair(request.pair, "", refused=error.message, next_steps=error.next_steps)
+        locked = isinstance(error, Locked)
+        return PlannedPair(
+            request.pair, "", refused=error.message, locked=locked, next_steps=error.next_steps
+        )
     return _in_short(plan)
 
 

@@ -176,6 +176,8 @@ class PlannedPair(Struct, frozen=True):
     next_steps: tuple[NextStep, ...] = ()
     what: Approvable | None = None
     """What its run would do; None where that is nothing, or refused."""
+    locked: bool = False
+    """Whether it would be refused because somebody holds it."""
 
 
 class FleetPlan(Struct, frozen=True):

@@ -216,6 +216,8 @@ def test_a_run_that_somebody_left_in_the_middle_is_theirs_and_stops_no_other(slo
     slow.wait_for(lambda: slow.writes()["pay-1"] == 1)
     process.kill()
     process.wait(10)
+    alone = slow.json("fleet", "run", "pay-1", "--to", "ACTIVE", "--yes", code=5)
+    assert next_of(alone)[0].startswith("hamr resume ")
     found = slow.json("fleet", "run", "pay-*", "--to", "ACTIVE", "--yes", "--waves", "rest", code=5)
     codes = {each["pair"]: each["exit_code"] for each in found["pairs"]}
     assert codes == {"pay-1": 5, "pay-2": 0}
