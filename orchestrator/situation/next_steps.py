@@ -13,7 +13,7 @@ from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.org import Pair
 from orchestrator.model.plan import Plan
-from orchestrator.model.playbook import Playbook, Transition
+from orchestrator.model.playbook import SETTLED, Again, Playbook, Program, Transition, When
 from orchestrator.model.reading import Change, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import Owed, PairStatus, Phase, PhaseName, Stranger, UnderWay
@@ -281,8 +281,23 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
         steps = tuple(
             step for step in steps if (step.verb, step.subject, step.options) != ("resume", pair, ())
         )
+    if asked := _asked_first(ended):
+        words = f"without --yes: it asks whether hook {asked} may be run again"
+        steps = tuple(step.so_that(words) if step.command == again.command else step for step in steps)
     owed = (next_step.approve(state.run, afterwards=True),) if state.approval_owed else ()
     return each_once((*steps, *owed, next_step.show(state.run)))
+
+
+def _asked_first(ended: Ended) -> str:
+    """The hook that was begun, did not end well, and is not repeated before a person was asked: by its name; "" where none is."""
+    for (name, when, begun), outcome in ended.state.hooks.items():
+        transition = ended.playbook.transition(name)
+        holds_up = when is When.AFTER or (transition is ended.here and ended.state.mode is Mode.PLANNED)
+        for hook in transition.hooks(when) if transition is not None and holds_up else ():
+            asks = hook.again is Again.ASK and isinstance(hook.what, Program)
+            if hook.name == begun and asks and outcome not in SETTLED:
+                return begun
+    return ""
 
 
 def _until_it_answers(ended: Ended) -> NextStep:

@@ -11,6 +11,7 @@ from orchestrator.model.events import TransitionIntended
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Holder
 from orchestrator.model.next_step import each_once
+from orchestrator.model.playbook import Again, Hook, HookOutcome, Program, When
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import OpenDrill, OpenRun, Phase, PhaseName, Stranger, UnderWay
@@ -18,6 +19,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
 from orchestrator.situation.state import RunState
 from orchestrator.situation.wording import author, printable
+from tests.playbooks import changed
 from tests.report.scenes import (
     ACTIVATE,
     DECLARE,
@@ -320,6 +322,29 @@ def test_law_21_a_survivor_that_was_silent_twice_is_waited_for_and_one_that_was_
         for silent in (frozenset[Role](), frozenset({Role.SECONDARY}))
     )
     assert (once[0], twice[:2]) == (f"hamr resume {RUN}", (WATCH, f"hamr resume {RUN}"))
+
+
+@pytest.mark.parametrize(
+    ("when", "outcome", "again", "asks"),
+    [
+        (When.BEFORE, HookOutcome.FAILED, Again.ASK, True),
+        (When.AFTER, None, Again.ASK, True),
+        (When.BEFORE, HookOutcome.DONE, Again.ASK, False),
+        (When.BEFORE, HookOutcome.FAILED, Again.SAFE, False),
+    ],
+)
+def test_law_15_whoever_resumes_is_told_that_a_hook_is_not_repeated_unasked(
+    when: When, outcome: HookOutcome | None, again: Again, *, asks: bool
+) -> None:
+    """With --yes nobody is asked, and the run would end there again and again."""
+    hook = Hook("stop-sync", Program(("./stop-sync",)), again)
+    playbook = changed(PLAYBOOK, "activate", **{when.value: (hook,)})
+    state = midway()
+    state.hooks["activate", when, "stop-sync"] = outcome
+    of = ended(RunOutcome(End.INCOMPLETE, "stopped by a hook"), state, BOTH)
+    first = after_a_run(replace(of, playbook=playbook))[0]
+    assert first.command == f"hamr resume {RUN}"
+    assert (first.why == "without --yes: it asks whether hook stop-sync may be run again") is asks
 
 
 def midway() -> RunState:
