@@ -21,7 +21,7 @@ from orchestrator.model.journal import Witness
 
 from .address import Address
 from .failures import UNSENT, UNWRITTEN, unavailable
-from .postgres_session import CONNECT_SECONDS, Job, TeamSession
+from .postgres_session import CONNECT_SECONDS, Connector, Job, TeamSession
 from .sqlite_file import BUSY_SECONDS
 from .tables import LaidOut, Statements, lay_out, refuse_other_layouts
 
@@ -30,7 +30,9 @@ T = TypeVar("T")
 
 def open_team(address: Address, *, writes: bool, patience: float) -> PostgresDatabase:
     """Open a team's journal; a JournalUnavailable where it cannot be had in `patience` seconds, or is not laid out for this version."""
-    database = PostgresDatabase(_line_to(address), writes=writes, patience=patience)
+    line = _line_to(address)
+    line.connect.anew()
+    database = PostgresDatabase(line, writes=writes, patience=patience)
     try:
         database.read(lambda statements: refuse_other_layouts(statements, address))
     except BaseException:
@@ -136,8 +138,9 @@ class PostgresDatabase:
 class _Line:
     """The one connection of this process to a team's database, and the thread that alone uses it."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, connect: Connector | None = None) -> None:
         self.address = address
+        self.connect = connect or Connector()
         self.attended: set[str] = set()
         self._changed = threading.Condition()
         self._users = 0
@@ -145,7 +148,7 @@ class _Line:
         self._worker: _Worker | None = None
 
     def another(self) -> _Line:
-        return _Line(self.address)
+        return _Line(self.address, self.connect)
 
     def take_up(self) -> None:
         with self._changed:
@@ -205,7 +208,7 @@ class _Worker:
 
     def __init__(self, line: _Line) -> None:
         self._line = line
-        self._session = TeamSession(line.address, line.attended)
+        self._session = TeamSession(line.address, line.attended, line.connect)
         self.cut = self._session.cut
         self.thread = threading.Thread(target=self._work, name="hamr-team-journal", daemon=True)
         self.thread.start()

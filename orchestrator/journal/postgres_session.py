@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -113,6 +114,38 @@ def connect(address: Address) -> psycopg.Connection[Any]:
     )
 
 
+class Connector:
+    """Connects to a team's server. Of one that let a connection time out it is said for as long again that it is silent.
+
+    Whatever is to be asked of it in that time would wait in vain, one thing after the other.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Address], psycopg.Connection[Any]] = connect,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect, self._now = connect, now
+        self._silent, self._until = "", 0.0
+
+    def anew(self) -> None:
+        """Somebody opens the journal: for them it is asked."""
+        self._until = 0.0
+
+    def __call__(self, address: Address) -> psycopg.Connection[Any]:
+        """A new connection; a psycopg.OperationalError where there is none."""
+        began = self._now()
+        if began < self._until:
+            raise psycopg.OperationalError(self._silent)
+        try:
+            return self._connect(address)
+        except psycopg.OperationalError as error:
+            waited = self._now() - began
+            if waited >= CONNECT_SECONDS:
+                self._silent, self._until = str(error), self._now() + waited
+            raise
+
+
 class TeamSession:
     """A connection, which is made when it is needed, and made anew when it was lost; one thread alone uses it."""
 
@@ -120,7 +153,7 @@ class TeamSession:
         self,
         address: Address,
         attended: set[str],
-        connect: Callable[[Address], psycopg.Connection[Any]] = connect,
+        connect: Callable[[Address], psycopg.Connection[Any]],
     ) -> None:
         self._address = address
         self._attended = attended

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +17,9 @@ from orchestrator.errors import HamrError, JournalUnavailable, Locked
 from orchestrator.journal import Address, JournalStore
 from orchestrator.journal.address import parse_address
 from orchestrator.journal.postgres import lay_out_team
+from orchestrator.journal.postgres_session import Connector
 from orchestrator.model.journal import Verified, Witness
+from tests.fake_postgres import ADDRESS
 from tests.postgres import Cluster, database_of
 from tests.steps import typed
 from tests.wire import Wire
@@ -126,6 +129,32 @@ def test_who_is_silent_is_given_up_in_time_and_asked_again_later(team: Address, 
         finally:
             server.thaw()
         assert store.append(entry()).seq == 2, "what was given up was not written"
+
+
+def test_a_server_that_let_a_connection_time_out_is_not_waited_for_again_at_once() -> None:
+    time_, tried, silent = [100.0], [0], [True]
+
+    def connect(_: Address) -> psycopg.Connection[Any]:
+        tried[0] += 1
+        if silent[0]:
+            time_[0] += 2.0
+            raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+        raise psycopg.OperationalError("connection refused")
+
+    connector = Connector(connect, lambda: time_[0])
+    for _ in range(9):
+        with pytest.raises(psycopg.OperationalError, match="connection timeout expired"):
+            connector(ADDRESS)
+    assert (tried, time_) == ([1], [102.0])
+    connector.anew()
+    with pytest.raises(psycopg.OperationalError, match="connection timeout expired"):
+        connector(ADDRESS)
+    assert (tried, time_) == ([2], [104.0])
+    silent[0], time_[0] = False, 106.0
+    for _ in range(2):  # who refuses does so at once: it is asked each time
+        with pytest.raises(psycopg.OperationalError, match="connection refused"):
+            connector(ADDRESS)
+    assert tried == [4]
 
 
 def test_who_keeps_everybody_waiting_is_told_from_who_is_silent(team: Address) -> None:
