@@ -11,7 +11,7 @@ from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import counted, doing, no_journal, proof_words, span, utc
+from orchestrator.model.words import age, counted, doing, no_journal, proof_words, span, utc
 
 from .answers import Answers, JournalFound
 
@@ -95,7 +95,7 @@ def _lock(answers: Answers) -> Check:
     holder, pair = answers.journal.holder, answers.pair.name
     if holder is None:
         return _fine("lock", "Nobody holds the pair.")
-    silent, show = answers.orgs.at - holder.beat_at, next_step.show(holder.run)
+    show = next_step.show(holder.run)
     who = f"{holder} holds the pair for run {holder.run}, since {utc(holder.taken_at)}"
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
@@ -106,7 +106,7 @@ def _lock(answers: Answers) -> Check:
         sentence = f"A run is under way: {words}. Leave it."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, show)
     sentence = (
-        f"{who}, and gave no sign of life for {span(silent)}. Until it lets go, no run starts: "
+        f"{who}; its last heartbeat was {age(holder.beat_at, answers.orgs.at)}. Until it lets go, no run starts: "
         "ask them, then break the lock."
     )
     unlock = next_step.unlock(answers.pair.name, holder.lock)

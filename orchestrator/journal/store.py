@@ -26,6 +26,7 @@ from orchestrator.model.journal import (
     Witness,
 )
 from orchestrator.model.plain import timestamp
+from orchestrator.model.words import utc
 
 from . import tables
 from .address import Address
@@ -539,7 +540,7 @@ def _want_lock(statements: Statements, pair: str, lock: str) -> None:
     now_held = (
         "nobody holds it now"
         if present is None
-        else f"{present} holds it since {timestamp(present.taken_at)} for run {present.run} with the lock {present.lock}"
+        else f"{present} holds it since {utc(present.taken_at)} for run {present.run} with the lock {present.lock}"
     )
     raise Locked(
         f"The lock {lock} on {pair} is no longer ours: {now_held}.",

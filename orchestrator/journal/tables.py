@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from orchestrator.errors import JournalUnavailable
 from orchestrator.model import next_step
 from orchestrator.model.journal import Holder
-from orchestrator.model.plain import moment, timestamp
+from orchestrator.model.plain import UNREADABLE, moment, timestamp
 
 from .address import Address
 from .failures import unavailable
@@ -174,11 +174,11 @@ def holder_of(statements: Statements, pair: str) -> Holder | None:
 
 
 def _time(text: str) -> datetime:
-    """A lock's time; 1970 where somebody else wrote there what is none, so that it counts as silent for long, and can be broken."""
+    """A lock's time; long ago where somebody else wrote there what is none, so that it counts as silent for long, and can be broken."""
     try:
         return moment(text)
     except (TypeError, ValueError, OverflowError):
-        return datetime.fromtimestamp(0, UTC)
+        return UNREADABLE
 
 
 def take(statements: Statements, holder: Holder) -> Holder | None:

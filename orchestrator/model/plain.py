@@ -32,6 +32,10 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+UNREADABLE = datetime.fromtimestamp(0, UTC)
+"""Stands for a time where something else was written than one: long ago."""
+
+
 def moment(text: str) -> datetime:
     """The time that `timestamp` wrote; a ValueError where the text is none."""
     return datetime.fromisoformat(text).astimezone(UTC)

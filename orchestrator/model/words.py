@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from .events import Certificate
 from .guard import Verdict
 from .journal import Holder, Whereabouts, Witness
+from .plain import UNREADABLE
 from .result import Score
 from .run import End, Objective, Stamp
 from .situation import UnderWay
@@ -66,7 +67,11 @@ def no_journal(place: str) -> str:
 
 def utc(at: datetime) -> str:
     """A time as people compare it across regions: 2026-05-28 16:34:21 UTC."""
-    return at.astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00") + " UTC"
+    return (
+        "a time that cannot be read"
+        if at == UNREADABLE
+        else at.astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00") + " UTC"
+    )
 
 
 def span(length: timedelta | float) -> str:
@@ -103,6 +108,8 @@ def ago(length: timedelta | float) -> str:
 
 def age(at: datetime, now: datetime) -> str:
     """How long ago a time was: 5 min ago, just now; or that its clock is ahead of ours."""
+    if at == UNREADABLE:
+        return f"at {utc(at)}"
     seconds = (now - at).total_seconds()
     return f"{span(-seconds)} ahead of our clock" if seconds < -CLOCKS_DIFFER else ago(seconds)
 

@@ -194,7 +194,7 @@ def test_law_06_an_intent_without_the_lock_is_refused_and_nothing_of_it_is_kept(
         store.append_all([entry("write.answered"), entry("write.intended")], holding="lock-a")
     assert caught.value.message == (
         "The lock lock-a on payments is no longer ours: alice on laptop (process 4711) holds it since "
-        f"2026-11-22T03:15:02.000000Z for run {RUN} with the lock lock-b."
+        f"2026-11-22 03:15:02 UTC for run {RUN} with the lock lock-b."
     )
     assert caught.value.sent == "The record was not written, and nothing more is sent without it."
     assert store.head().seq == 1

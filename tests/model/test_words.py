@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from orchestrator.model.plain import UNREADABLE
 from orchestrator.model.words import age, ago, author, counted, span, utc
 
 NOON = datetime(2026, 5, 28, 12, 0, 0, tzinfo=UTC)
@@ -14,6 +15,11 @@ NOON = datetime(2026, 5, 28, 12, 0, 0, tzinfo=UTC)
 def test_a_time_is_said_in_utc() -> None:
     paris = timezone(timedelta(hours=2))
     assert utc(datetime(2026, 5, 28, 18, 34, 21, 5, tzinfo=paris)) == "2026-05-28 16:34:21 UTC"
+
+
+def test_of_a_time_that_somebody_else_wrote_as_none_nothing_is_made_up() -> None:
+    assert utc(UNREADABLE) == "a time that cannot be read"
+    assert age(UNREADABLE, NOON) == "at a time that cannot be read"
 
 
 @pytest.mark.parametrize(
