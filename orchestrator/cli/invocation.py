@@ -38,6 +38,7 @@ REPEATED: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal", "operator"),
     "journal init": (),
     "drill from": ("journal",),
+    "drill list": (),
 }
 """Which of the options each verb takes, and a part of one that takes others; a test compares them with the verbs themselves."""
 
@@ -47,18 +48,20 @@ class Typed:
 
     Without it a command from under *Next* would look into another journal, inventory or playbook. What comes from a
     HAMR_* variable is not repeated: the variable is still set where the command is pasted. `arguments` are the whole
-    command line, without `hamr`; `playbook` is the playbook's own name, once it is loaded, `playbook_source` what from.
+    command line, without `hamr`, and `verb` the one that was found in it, once it is known; `playbook` is the playbook's own
+    name, once it is loaded, `playbook_source` what from.
     """
 
     def __init__(
         self,
         *,
         arguments: tuple[str, ...] = (),
+        verb: str = "",
         options: Mapping[str, str] = MappingProxyType({}),
         playbook: str = "",
         playbook_source: str = "",
     ) -> None:
-        self.arguments, self.options = arguments, options
+        self.arguments, self.verb, self.options = arguments, verb, options
         self.playbook, self.playbook_source = playbook, playbook_source
 
     def with_option(self, option: str) -> str:
@@ -121,7 +124,7 @@ class Typed:
             by_name = rf"--playbook {re.escape(shlex.quote(self.playbook))}(?=\s|$)"
             command = re.sub(by_name, lambda _: source, command)
         named = {word.partition("=")[0] for word in words}
-        if "--scenario" in named and "drill run" not in " ".join(self.arguments):
+        if "--scenario" in named and self.verb != "drill run":
             named.add("--journal")  # a rehearsal has a journal of its own: this one was read, or a proof's
         missing = [
             f"--{name} {shlex.quote(self.options[name])}"

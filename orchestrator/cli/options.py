@@ -103,7 +103,7 @@ def takes(*names: str) -> Decorator:
                 setattr(invocation, name, value)
                 if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     given[name] = _shown(str(value))
-            invocation.typed.options = given
+            invocation.typed.options, invocation.typed.verb = given, context.command_path.partition(" ")[2]
             _ = invocation.console  # which pages are fitted to: made before any of them
             return command(invocation, **values)
 

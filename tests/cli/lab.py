@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from orchestrator.cli.group import hamr
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, Simulation, SimulatorConfig, write_inventory
 from tests import processes
+from tests.docs.command_lines import CommandLine, command_lines, complaint
 
 T = TypeVar("T")
 
@@ -71,6 +73,8 @@ class Lab(Struct):
     def run(self, *args: str, code: int | None = None, env: Mapping[str, str] | None = None) -> Result:
         """One command line, in this process; `code` is the exit code that is wanted."""
         result = CliRunner().invoke(hamr, list(args), env={**self.env, **(env or {})}, prog_name="hamr")
+        refused = [f"{line.text}: {why}" for line in offered(result) if (why := complaint(line)) is not None]
+        assert not refused, f"what is offered cannot be typed: {refused}"
         if code is not None:
             assert result.exit_code == code, f"exit {result.exit_code}\n{result.stdout}\n{result.stderr}"
         return result
@@ -123,6 +127,14 @@ class Lab(Struct):
         records = [self.sim.record(role) for role in Role]
         primary, secondary = (None if record is None else Status.of(record.status) for record in records)
         return primary, secondary
+
+
+def offered(result: Result) -> Iterator[CommandLine]:
+    """Every command of ours that a page or a document says to type next (law 15)."""
+    for text in (result.stdout, result.stderr):
+        yield from command_lines("page", f"```\n{text}```\n")
+    for command in re.findall(r'"command": ("hamr (?:[^"\\\\]|\\\\.)*")', result.stdout):
+        yield CommandLine("document", 0, json.loads(command), whole=True)
 
 
 @contextmanager
