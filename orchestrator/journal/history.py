@@ -487,7 +487,7 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unknown.pop(attempt.number, None)
             run.unseen.pop(attempt.number, None)
         case events.WriteConfirmed(role=role, attempt=number):
-            if history.owed is not None and history.owed.role is role and history.owed.run != run.run:
+            if (owed := _owed_on_its_orgs(history, run)) and owed.role is role and owed.run != run.run:
                 history.owed = None  # that org was told since, by a run that knew of no debt before a merge
             # What that org was sent before is given up, as it is for the run: it may come late.
             run.unknown = {sent: attempt for sent, attempt in run.unknown.items() if attempt.role is not role}
@@ -513,13 +513,20 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                 history.uncertain.append(run)
         case events.WriteOwed(role=role, status=status):
             history.owed = Owed(role, status, run.run, at)
-        case events.OwedSettled():
+        case events.OwedSettled() if _owed_on_its_orgs(history, run) is not None:
             history.owed = None
         case events.PairAdopted():
             # A person has said where the pair stands: nothing is left to resume of what was under way.
             for other in history.runs.values():
                 if other.open:
                     other.superseded_by = run.run
+
+
+def _owed_on_its_orgs(history: History, run: RunHistory) -> Owed | None:
+    """What is owed, where a run is on the orgs of the one that owes it: the pair's name may stand for others by now."""
+    owing = None if history.owed is None else history.runs.get(history.owed.run)
+    told = {str(each.orgs).lower() for each in (owing, run) if each is not None and each.orgs is not None}
+    return history.owed if len(told) < 2 else None  # noqa: PLR2004 - both name theirs, and they are others
 
 
 def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: HookOutcome) -> None:
@@ -543,14 +550,11 @@ def event_of(record: Record) -> Event | None:
 
 def certificate_of(store: Store, pair: str, *, before: int | None = None) -> Certificate | None:
     """A pair's newest certificate, or its newest among the records before one; None where its playbook was never proven."""
-    if before is None:
-        found = store.newest(pair, events.PlaybookProven.kind)
-    else:
-        found = max(
-            store.records(pair=pair, kinds=(events.PlaybookProven.kind,), before=before),
-            key=lambda record: record.seq,
-            default=None,
-        )
+    kind = events.PlaybookProven.kind
+    earlier = () if before is None else store.records(pair=pair, kinds=(kind,), before=before)
+    found = (
+        store.newest(pair, kind) if before is None else max(earlier, key=lambda each: each.seq, default=None)
+    )
     event = None if found is None else event_of(found)
     if found is None or not isinstance(event, events.PlaybookProven):
         return None

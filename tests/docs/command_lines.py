@@ -42,7 +42,9 @@ def command_lines(page: str, text: str) -> Iterator[CommandLine]:
             found = re.match(r"(?:\$ |  )(hamr .*)$", line)
             if found is not None and (advised or line.startswith("$ ")):
                 yield CommandLine(page, number, found[1], whole=True)
-            advised = line == "Next" or (advised and found is not None)
+            advised = line == "Next" or (
+                advised and line.startswith("  ")
+            )  # what each is for stands below it
             continue
         if line.startswith("    "):
             found = re.match(r"\s*(?:\$ |(?:[A-Z_]+=\S+ )+)?(hamr(?: .*)?)$", line)

@@ -13,6 +13,7 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     HookEnded,
+    OwedSettled,
     RunAcknowledged,
     RunFinished,
     RunResumed,
@@ -23,6 +24,7 @@ from orchestrator.model.events import (
     WaitEnded,
     WriteConfirmed,
     WriteIntended,
+    WriteOwed,
     WriteUnknown,
 )
 from orchestrator.model.playbook import HookOutcome, When
@@ -100,6 +102,24 @@ def test_whoever_acknowledges_that_run_has_done_it() -> None:
     found = history()
     fold(found, journal([(400.0, RunAcknowledged("all done"))], first=90))
     assert found.last_moved is None
+
+
+@pytest.mark.parametrize(
+    ("orgs", "left"), [(STARTED.orgs, False), (Both("aaaa", "bbbb"), True)], ids=["its own", "others"]
+)
+def test_what_is_owed_is_not_paid_by_telling_other_orgs_that_bear_the_pairs_name(
+    orgs: Both[str], left: bool
+) -> None:
+    """The inventory named others for a while, and names the first again."""
+    owing: Told = [(200.0, STARTED), (201.0, WriteOwed(S, Status.ACTIVE, "dark"))]
+    later: Told = [
+        (300.0, replace(STARTED, orgs=orgs)),
+        (301.0, WriteConfirmed(S, Status.PASSIVE, record(S), Change.OURS)),
+    ]
+    settled: Told = [(400.0, replace(STARTED, orgs=orgs)), (401.0, OwedSettled(S, Status.ACTIVE, "void"))]
+    for told in (later, settled):
+        found = history((owing, "owing"), (told, "later"))
+        assert (found.owed is not None) is left
 
 
 def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_come_late() -> None:
