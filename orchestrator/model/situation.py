@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from .guard import ProbeReading, Verdict
-from .journal import Head, Holder
+from .journal import Head, Holder, Whereabouts
 from .next_step import NextStep, show
 from .org import Pair
 from .plain import EMPTY
@@ -247,6 +247,8 @@ class UnderWay(Struct, frozen=True):
     """What it last did, as a record kind."""
     wants_approval: bool = False
     """Whether it waits for somebody to agree to it who may: not for whoever asked."""
+    where: Whereabouts = Whereabouts.RUNS
+    """What can be told from here of its process."""
 
 
 class KnownAs(Struct, frozen=True):

@@ -222,13 +222,13 @@ def under_way(session: Session, history: History, holder: Holder | None) -> Unde
 
 
 def _at_work(session: Session, history: History, holder: Holder) -> UnderWay:
-    run = history.runs.get(holder.run)
+    run, where = history.runs.get(holder.run), session.host.whereabouts(holder)
     if run is None:
-        return UnderWay(holder, None, "", "")
+        return UnderWay(holder, None, "", "", where=where)
     goal = None if run.started is None else run.started.goal
     by_others = holder.operator.casefold() != session.operator.name.casefold()
     wants = by_others and run.waiting is not None and run.waiting.wants_approval
-    return UnderWay(holder, goal, run.transition, run.last, wants)
+    return UnderWay(holder, goal, run.transition, run.last, wants, where)
 
 
 def locked_by(session: Session, holder: Holder, *, dead: bool) -> Locked:

@@ -160,8 +160,8 @@ class LivingHost(Struct, frozen=True):
         return self.pid, f"boot-{self.pid}"
 
     def whereabouts(self, holder: Holder) -> Whereabouts:
-        """What can be told of a holder."""
-        return Whereabouts.RUNS if holder.pid == self.pid else Whereabouts.GONE
+        """What can be told of a holder: of the newest, whoever looks can't tell whether it lives."""
+        return Whereabouts.UNCERTAIN if holder.pid == self.pid else Whereabouts.GONE
 
     def provably_dead(self, holder: Holder) -> bool:
         """Whether it is another one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -29,7 +28,7 @@ def after_a_look(standing: PairStatus) -> tuple[NextStep, ...]:
     """Where somebody looked at a pair."""
     pair, holder = standing.pair.name, standing.holder
     if standing.under_way is not None:
-        return _beside(standing.under_way, pair, standing.at)
+        return _beside(standing.under_way, pair)
     steps, run = standing.phase.next_steps, standing.open_run
     steps = (*steps, *(next_step.approve(each, afterwards=True) for each in standing.approvals_owed))
     steps = (*steps, *(next_step.cancel(each.run) for each in standing.scheduled))
@@ -86,10 +85,9 @@ def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
     return (*left[:at], close, *left[at:])
 
 
-def _beside(run: UnderWay, pair: str, now: datetime) -> tuple[NextStep, ...]:
-    """Beside a run that is under way; one that is silent for long may be gone, and a person finds out."""
-    silent = run.holder.is_silent(now)
-    steps = at_work(pair, run.holder, Whereabouts.ELSEWHERE if silent else Whereabouts.RUNS)
+def _beside(run: UnderWay, pair: str) -> tuple[NextStep, ...]:
+    """Beside a run that is under way."""
+    steps = at_work(pair, run.holder, run.where)
     return (next_step.approve(run.holder.run), *steps) if run.wants_approval else steps
 
 
@@ -137,7 +135,7 @@ def _by_name(guard: str, steps: Iterable[NextStep], *verbs: str) -> tuple[NextSt
 def after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
     """Where somebody saw what a run would do: what the engine said of its end is in the plan already."""
     if plan.under_way is not None:
-        return _beside(plan.under_way, plan.request.pair, plan.made_at)
+        return _beside(plan.under_way, plan.request.pair)
     return after_asking(_after_a_plan(plan), plan.request.pair, plan.strangers)
 
 

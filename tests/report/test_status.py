@@ -40,6 +40,7 @@ from orchestrator.model.status import Both, Status
 from orchestrator.report.documents import to_json
 from orchestrator.report.layout import cells, fit, plain_text
 from orchestrator.report.status import standing_page, status_json, status_page, watched_page
+from tests.steps import typed
 
 from .scenes import (
     CANARY,
@@ -125,6 +126,20 @@ def test_law_09_a_teams_journal_that_was_left_is_named() -> None:
     assert "  not seen      postgresql://db/ops" in page(of)
     assert "  not seen      postgresql://db/ops" in lines(watched_page(of, PLAYBOOK, beside_run=False))
     assert status_json(of)["journal_left"] == "postgresql://db/ops"
+
+
+def test_law_15_what_a_journal_that_cannot_be_reached_would_refuse_is_not_offered() -> None:
+    emergency = "hamr run payments --to ACTIVE --emergency --reason TEXT"
+    adopt = "hamr adopt payments --truth primary --reason TEXT"
+    offered = ("hamr plan payments --to ACTIVE", emergency, "hamr resume payments", adopt)
+    unseen = replace(standing(), journal_left="postgresql://db/ops")
+    assert typed(looked(unseen, *offered).next_steps) == (emergency, "hamr status payments")
+    known_here = replace(unseen, open_run=OpenRun(RUN, Status.ACTIVE, None, "declare", Mode.PLANNED))
+    assert typed(looked(known_here, *offered).next_steps) == (
+        emergency,
+        *offered[2:3],
+        "hamr status payments",
+    )
 
 
 def test_a_dead_holder_is_called_gone() -> None:

@@ -9,14 +9,15 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import TransitionIntended
 from orchestrator.model.guard import Outcome, Verdict
-from orchestrator.model.journal import Holder
+from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.next_step import each_once
 from orchestrator.model.playbook import Again, Hook, HookOutcome, Program, When
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
-from orchestrator.model.situation import OpenDrill, OpenRun, Phase, PhaseName, Stranger, UnderWay
+from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
+from orchestrator.situation.next_steps import at_work as beside_holder
 from orchestrator.situation.state import RunState
 from orchestrator.situation.wording import author, printable
 from tests.playbooks import changed
@@ -67,44 +68,22 @@ def test_law_15_whoever_may_agree_to_a_run_that_waits_for_it_is_led_to_that_firs
 
 
 @pytest.mark.parametrize(
-    ("known_here", "shown"),
+    ("where", "shown"),
     [
-        (False, ("hamr run payments --to ACTIVE --emergency --reason TEXT", "hamr status payments")),
-        (
-            True,
-            (
-                "hamr run payments --to ACTIVE --emergency --reason TEXT",
-                "hamr resume payments",
-                "hamr status payments",
-            ),
-        ),
+        (Whereabouts.ELSEWHERE, (WATCH, UNLOCK)),
+        (Whereabouts.UNCERTAIN, (WATCH, UNLOCK)),
+        (Whereabouts.RUNS, (WATCH,)),
     ],
 )
-def test_law_15_what_a_journal_that_cannot_be_reached_would_refuse_is_not_offered(
-    known_here: bool, shown: tuple[str, ...]
+def test_law_12_of_a_holder_that_cannot_be_looked_into_from_here_a_person_has_to_find_out(
+    where: Whereabouts, shown: tuple[str, ...]
 ) -> None:
-    of = looked(
-        replace(
-            standing(),
-            journal_left="postgresql://db/ops",
-            open_run=OpenRun(RUN, Status.ACTIVE, Status.PASSIVE, "declare", Mode.PLANNED)
-            if known_here
-            else None,
-        ),
-        "hamr plan payments --to ACTIVE",
-        "hamr run payments --to ACTIVE --emergency --reason TEXT",
-        "hamr resume payments",
-        "hamr adopt payments --truth primary --reason TEXT",
-    )
-    assert typed(of.next_steps) == shown
-
-
-def test_law_12_a_holder_that_is_silent_for_long_may_be_gone_and_a_person_has_to_find_out() -> None:
-    silent = replace(HOLDER, beat_at=NOW - timedelta(minutes=2))
-    assert typed(looked(replace(standing(), holder=silent, under_way=at_work(silent))).next_steps) == (
-        WATCH,
-        UNLOCK,
-    )
+    """In one voice, whether somebody looks or meets the lock; that of a process that runs here is never broken."""
+    for beat_at in (NOW, NOW - timedelta(minutes=2)):
+        holder = replace(HOLDER, beat_at=beat_at)
+        run = replace(at_work(holder), where=where)
+        assert typed(looked(replace(standing(), holder=holder, under_way=run)).next_steps) == shown
+        assert typed(beside_holder("payments", holder, where)) == shown
 
 
 @pytest.mark.parametrize(
