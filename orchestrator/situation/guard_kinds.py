@@ -40,7 +40,7 @@ from orchestrator.model.reading import Absent, Present, Unrecognised
 from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
-from orchestrator.model.words import ago, span, value_words
+from orchestrator.model.words import age, ago, span, value_words
 
 from .link import NotLinked, link_of
 from .wording import author, printable, says
@@ -317,7 +317,7 @@ def approved(kind: Approved, situation: Situation) -> Finding:
 
 def _agreed(approvals: Iterable[Approval], situation: Situation) -> str:
     return ", ".join(
-        f"{each.operator}@{each.host}{f' (role {each.role})' if each.role else ''} {span(situation.at - each.at)} ago"
+        f"{each.operator}@{each.host}{f' (role {each.role})' if each.role else ''} {age(each.at, situation.at)}"
         for each in approvals
     )
 

@@ -229,6 +229,13 @@ def test_of_an_approval_that_came_and_lapsed_it_is_not_said_that_nobody_gave_one
     assert (verdict.outcome, verdict.reason) == (Outcome.FAIL, reason)
 
 
+def test_an_approval_that_was_given_by_a_clock_ahead_of_ours_says_so() -> None:
+    scene = situation()
+    given = (Approval("bob", "desk", scene.at + timedelta(minutes=5)),)
+    verdict = ask(Approved(within=timedelta(minutes=30)), replace(scene, approvals=given))
+    assert verdict.reason == "approved by bob@desk 5 min ahead of our clock"
+
+
 def test_reachable_passes_where_the_named_orgs_answer() -> None:
     assert ask(EITHER, situation()).outcome is Outcome.PASS
     assert ask(EITHER, situation(absent(PRIMARY))).outcome is Outcome.PASS
