@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from orchestrator.errors import ExitCode, HamrError, Interrupted, PreparationError, UsageError
+from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted, PreparationError, UsageError
 from orchestrator.report.errors import error_json, error_page
 
 from .invocation import Invocation
@@ -63,6 +63,9 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             return _interrupted(invocation)
         case KeyboardInterrupt():
             return _interrupted(invocation, code_of(error))
+        case DocumentError() if not error.next_steps:
+            error.next_steps = (invocation.typed.again("the same again, once that is mended"),)
+            return error
         case HamrError():
             return error
         case OSError():

@@ -99,6 +99,15 @@ def test_a_name_or_flag_that_cannot_be_right(lab: Lab, arguments: tuple[str, ...
     assert not lab.journal.exists()
 
 
+def test_whoever_has_mended_a_file_is_told_to_type_the_same_again(lab: Lab) -> None:
+    lab.edit("quick.yaml", "stops: [PASSIVE, ACTIVE]", "stops: [PASIVE, ACTIVE]")
+    given = ("plan", "sim", "--to", "ACTIVE", "--override", "settled=they said so")
+    text = said(lab, *given, code=2)
+    assert text.endswith(
+        "Next hamr plan sim --to ACTIVE --override 'settled=they said so' the same again, once that is mended"
+    )
+
+
 def test_a_file_that_is_to_be_written_into_no_folder_says_how_to_make_that_folder(lab: Lab) -> None:
     missing = lab.folder / "no such" / "plan.json"
     text = said(lab, "plan", "sim", "--to", "ACTIVE", "--out", str(missing), code=1)
