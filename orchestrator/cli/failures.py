@@ -56,7 +56,11 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             # Of an option without its value click does not say which verb's it is.
             verb = " ".join(("hamr", *invocation.typed.arguments[:1]))
             path = verb if context is None else context.command_path
-            words = error.format_message().replace("a valid integer range", "a whole number")
+            words = " ".join(error.format_message().split()).replace(
+                "a valid integer range", "a whole number"
+            )
+            if (variable := _variable_of(error, invocation)) is not None:
+                words = f"{words} {variable} says so."
             step = next_step.shell(f"{path} --help", "see what it takes")
             return UsageError(words if words.endswith((".", "?", "!")) else f"{words}.", next_steps=(step,))
         case click.Abort():
@@ -77,6 +81,15 @@ def _in_words(invocation: Invocation, error: BaseException) -> HamrError:
             return _interrupted(invocation, code_of(cause))
         case _:
             return _bug(invocation, error)
+
+
+def _variable_of(error: click.ClickException, invocation: Invocation) -> str | None:
+    """The variable that a value which cannot be right comes from; None where it was typed."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    typed = {word.partition("=")[0] for word in invocation.typed.arguments}
+    if param is None or not isinstance(param.envvar, str) or typed.intersection(param.opts):
+        return None
+    return param.envvar if os.environ.get(param.envvar) else None
 
 
 def _bug(invocation: Invocation, error: BaseException) -> HamrError:

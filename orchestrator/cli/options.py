@@ -64,7 +64,6 @@ _SHARED: Mapping[str, Decorator] = {
     "operator": click.option(
         "--operator",
         metavar="NAME@HOST",
-        envvar="HAMR_OPERATOR",
         help="Who is at the keyboard, as the records and the journal will say. "
         "[env: HAMR_OPERATOR; default: the login name at this machine]",
     ),

@@ -99,6 +99,35 @@ def test_a_name_or_flag_that_cannot_be_right(lab: Lab, arguments: tuple[str, ...
     assert not lab.journal.exists()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "arguments", "words"),
+    [
+        ("HAMR_OPERATOR", "a b", (), "HAMR_OPERATOR 'a b': NAME or NAME@HOST is wanted"),
+        (
+            "HAMR_LOG_LEVEL",
+            "loud",
+            (),
+            "'loud' is not one of 'debug', 'info', 'warning', 'error'. HAMR_LOG_LEVEL says so.",
+        ),
+        (
+            "HAMR_LOG_LEVEL",
+            "loud",
+            ("--log-level", "odd"),
+            "'odd' is not one of 'debug', 'info', 'warning', 'error'. sent",
+        ),
+    ],
+)
+def test_of_a_value_that_a_variable_gives_the_variable_is_named(
+    lab: Lab, variable: str, value: str, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in lab.told("status", "sim", *arguments, code=2, env={variable: value})
+
+
+def test_what_can_be_chosen_is_listed_in_one_sentence(lab: Lab) -> None:
+    text = said(lab, "adopt", "sim", "--reason", "x", "--yes", code=2)
+    assert "Missing option '--truth'. Choose from: primary, secondary." in text
+
+
 def test_whoever_has_mended_a_file_is_told_to_type_the_same_again(lab: Lab) -> None:
     lab.edit("quick.yaml", "stops: [PASSIVE, ACTIVE]", "stops: [PASIVE, ACTIVE]")
     given = ("plan", "sim", "--to", "ACTIVE", "--override", "settled=they said so")
