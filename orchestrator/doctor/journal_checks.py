@@ -45,7 +45,8 @@ def _unusable(answers: Answers, problem: HamrError) -> Check:
             f"{_sentence(problem)} A planned run is refused; an emergency goes on in a journal on this machine, and is merged "
             "later: it sees neither its locks nor its history."
         )
-        return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1])
+        again = next_step.doctor(answers.pair.name).so_that("look again, once it can be reached")
+        return _left("journal", Level.CRITICAL, Level.WARNING, sentence, *problem.next_steps[:-1], again)
     sentence = f"{_sentence(problem)} Nothing is sent on such a journal; a run with --journal NEW_FILE sees neither its locks nor its history."
     elsewhere = next_step.doctor(answers.pair.name).with_options("--journal", "NEW_FILE")
     return _left("journal", Level.CRITICAL, Level.CRITICAL, sentence, next_step.verify(), elsewhere)

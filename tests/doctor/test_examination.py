@@ -30,7 +30,7 @@ from orchestrator.simulator import SimulatorConfig
 from tests.e2e.pairs import Bench, quick_playbook, simulated
 from tests.journal.conftest import tamper
 from tests.playbooks import changed
-from tests.steps import typed
+from tests.steps import step, typed
 
 from .scenes import CRITICAL, OK, WARNING, answers, checks
 
@@ -285,6 +285,16 @@ def test_an_emergency_goes_on_without_a_teams_journal_that_cannot_be_written() -
     check = checks(answers(journal=found))["writable"]
     assert (check.planned, check.emergency) == (CRITICAL, WARNING)
     assert "an emergency goes on in a journal on this machine" in check.sentence
+
+
+def test_a_teams_journal_that_cannot_be_reached_is_looked_for_again() -> None:
+    place = "postgresql://alice@db/ops"
+    error = JournalUnavailable(f"The journal {place} can't be reached.", next_steps=(step("hamr status p"),))
+    check = checks(answers(journal=JournalFound(place, exists=True, problem=error)))["journal"]
+    assert (check.planned, check.emergency) == (CRITICAL, WARNING)
+    assert [(each.command, each.why) for each in check.next_steps] == [
+        ("hamr doctor payments", "look again, once it can be reached")
+    ]
 
 
 def test_a_busy_journal_is_a_warning() -> None:
