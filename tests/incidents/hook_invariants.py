@@ -56,7 +56,7 @@ def hooks_first(played: Played) -> Iterator[str]:
         if record.kind == "hook.ended":
             ended[_key(record)] = str(record.data["outcome"])
         elif record.kind == "write.intended" and modes.get(record.run) == "PLANNED":
-            attempt = data_of(note)["attempt"]
+            attempt: Any = record.data["attempt"]
             transition = played.scene.playbook.transition(attempt["transition"])
             if transition is None or attempt["purpose"] not in ("transition", "resend"):
                 continue
