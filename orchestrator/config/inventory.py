@@ -23,7 +23,7 @@ from .compose import compose
 from .document import Document, Finding, Steps, mapping_in, parts
 from .fields import is_loopback
 from .inventory_form import InventoryForm
-from .messages import did_you_mean, shown
+from .messages import did_you_mean, meant, shown
 from .source import read_text
 from .validate import read_as
 
@@ -152,7 +152,8 @@ def pair_named(inventory: Inventory, name: str) -> Pair:
     more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     raise UsageError(
         f"There is no pair {shown(name)} in {inventory.path}{did_you_mean(name, names) or '.'} "
-        f"Its pairs: {', '.join(names[:_NAMED])}{more}."
+        f"Its pairs: {', '.join(names[:_NAMED])}{more}.",
+        next_steps=[next_step.status(near) for near in meant(name, names)],
     )
 
 

@@ -369,9 +369,11 @@ def test_an_unknown_pair_is_answered_with_the_near_one_and_the_list() -> None:
     assert caught.value.message == (
         'There is no pair "payment" in ops/pairs.yaml; did you mean "payments"? Its pairs: payments, orders.'
     )
+    assert typed(caught.value.next_steps) == ("hamr status payments",)
     with pytest.raises(UsageError) as caught:
         pair_named(inventory, "zzz")
     assert caught.value.message == 'There is no pair "zzz" in ops/pairs.yaml. Its pairs: payments, orders.'
+    assert caught.value.next_steps == ()
 
 
 def test_of_thousands_of_pairs_twenty_are_named_where_another_one_was_meant() -> None:
