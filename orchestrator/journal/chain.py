@@ -220,9 +220,14 @@ class Walk(Struct):
 _KINDS = (*(str,) * 9, int)
 
 
+def is_text(link: Link) -> bool:
+    """Whether its fields are of the types that they were written with: SQLite keeps any."""
+    return tuple(map(type, astuple(link))) == _KINDS
+
+
 def fault_of(link: Link, *, forms: bool) -> str | None:
     """What is wrong with a record by itself, in words: its fields, its hash, with `forms` the form of its data, too."""
-    if tuple(map(type, astuple(link))) != _KINDS:
+    if not is_text(link):
         return "one of its fields is not text"
     try:
         actual = link.digest()

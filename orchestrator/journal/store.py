@@ -25,12 +25,12 @@ from orchestrator.model.journal import (
     Verified,
     Witness,
 )
-from orchestrator.model.plain import timestamp
+from orchestrator.model.plain import moment, timestamp
 from orchestrator.model.words import utc
 
 from . import tables
 from .address import Address
-from .chain import Link, Walk, canonical, fault_of, read_json, storable, storable_text
+from .chain import Link, Walk, canonical, fault_of, is_text, read_json, storable, storable_text
 from .failures import ELSEWHERE, UNWRITTEN, damaged
 from .sqlite_file import BUSY_SECONDS, SqliteFile
 from .tables import Statements
@@ -479,11 +479,11 @@ class JournalStore:
 
     def _record(self, link: Link) -> Record:
         try:
-            data = read_json(link.data)
-        except (ValueError, TypeError):
+            data, _ = read_json(link.data), moment(link.at)
+        except (ValueError, TypeError, OverflowError):
             data = None
-        if not isinstance(data, dict):
-            raise damaged(self.place, f"is damaged: the data of record {link.seq} is not a JSON object")
+        if not (isinstance(data, dict) and is_text(link)):
+            raise damaged(self.place, f"is damaged: record {link.seq} cannot be read")
         return Record(
             link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
         )

@@ -153,11 +153,21 @@ def test_data_that_is_not_canonical_is_named_even_where_its_hash_fits(
     assert found == Broken(10, "its data is not an object in canonical JSON", 9)
 
 
-def test_a_record_whose_data_cannot_be_read_stops_the_reader_and_is_named(
-    store: JournalStore, place: Path
+@pytest.mark.parametrize(
+    "change",
+    [
+        "data = '[]'",
+        "at = ''",
+        "at = '2026-11-22T03:61:00Z'",
+        "at = '0001-01-01T00:00:00+14:00'",
+        "by = x'ff'",
+    ],
+)
+def test_a_record_that_cannot_be_read_stops_the_reader_and_is_named(
+    store: JournalStore, place: Path, change: str
 ) -> None:
     ten_records(store)
-    tamper(place, "UPDATE records SET data = '[]' WHERE seq = 7")
+    tamper(place, f"UPDATE records SET {change} WHERE seq = 7")  # noqa: S608 - constants of this test
     with pytest.raises(JournalDamaged, match="record 7") as caught:
         list(store.records())
     assert str(place) in caught.value.message
