@@ -9,6 +9,7 @@ from orchestrator.errors import HamrError, JournalBusy, JournalUnavailable
 from orchestrator.journal import VERIFY_NEWEST, is_address
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
+from orchestrator.model.journal import Whereabouts
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
 from orchestrator.model.words import age, counted, doing, no_journal, proof_words, span, utc
@@ -101,15 +102,16 @@ def _lock(answers: Answers) -> Check:
     if answers.journal.holder_dead:
         sentence = f"{who}; that process is gone. The next run or resume takes its lock over."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, next_step.status(pair))
+    at_work = None if answers.standing is None else answers.standing.under_way
     if not holder.is_silent(answers.orgs.at):
-        at_work = None if answers.standing is None else answers.standing.under_way
         words = f"{holder} holds the pair" if at_work is None else f"{holder} is {doing(at_work)}"
         sentence = f"A run is under way: {words}. Leave it."
         return _left("lock", Level.WARNING, Level.WARNING, sentence, show)
-    sentence = (
-        f"{who}; its last heartbeat was {age(holder.beat_at, answers.orgs.at)}. Until it lets go, no run starts: "
-        "ask them, then break the lock."
-    )
+    silent = f"{who}; its last heartbeat was {age(holder.beat_at, answers.orgs.at)}. Until it lets go, no run starts: "
+    if at_work is not None and at_work.where is Whereabouts.RUNS:  # whose lock is never broken
+        sentence = f"{silent}it was stopped, or hangs, on this very machine. Ask them, or have it go on (kill -CONT {holder.pid})."
+        return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, show)
+    sentence = f"{silent}ask them, then break the lock."
     unlock = next_step.unlock(answers.pair.name, holder.lock)
     return _left("lock", Level.CRITICAL, Level.CRITICAL, sentence, show, unlock)
 

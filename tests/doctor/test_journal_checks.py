@@ -16,14 +16,15 @@ from orchestrator.errors import JournalDamaged
 from orchestrator.journal.history import DrillHistory, History, RunHistory, histories_of
 from orchestrator.model import events
 from orchestrator.model.events import Event, encode
-from orchestrator.model.journal import GENESIS, Holder, Record
+from orchestrator.model.journal import GENESIS, Holder, Record, Whereabouts
 from orchestrator.model.playbook import Hook, HookOutcome, InEmergency, Manual, Playbook, Program, When
 from orchestrator.model.readiness import Level
 from orchestrator.model.reading import Change, Exchange, HamrRecord, Lost, Request
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
-from orchestrator.model.situation import Owed
+from orchestrator.model.situation import Owed, UnderWay
 from orchestrator.model.status import Both, Status
 from tests.playbooks import changed
+from tests.report.scenes import standing
 from tests.situation.scenes import NOW, RUN, shows
 from tests.steps import typed
 
@@ -74,6 +75,16 @@ def test_who_holds_the_lock(found: JournalFound, level: Level, step: str) -> Non
 def test_a_silent_holder_can_be_unlocked_by_a_command_that_names_its_lock() -> None:
     told = checks(answers(journal=held(holder(timedelta(minutes=20)))))["lock"]
     assert typed(told.next_steps)[1] == "hamr unlock payments --lock-id 4c4c --reason TEXT"
+
+
+def test_law_15_nobody_is_told_to_break_the_lock_of_a_process_that_was_stopped_on_this_machine() -> None:
+    """It is refused: the process lives."""
+    stopped = holder(timedelta(minutes=20))
+    found = answers(journal=held(stopped))
+    here = UnderWay(stopped, Status.ACTIVE, "declare", "write.answered", where=Whereabouts.RUNS)
+    told = checks(replace(found, standing=replace(standing(), holder=stopped, under_way=here)))["lock"]
+    assert typed(told.next_steps) == (f"hamr show {RUN}",)
+    assert told.sentence.endswith("on this very machine. Ask them, or have it go on (kill -CONT 42).")
 
 
 def test_a_run_that_is_under_way_was_not_left_open_and_its_write_in_flight_is_not_unknown() -> None:
