@@ -233,11 +233,15 @@ class _Telling(Struct):
         return home, prelude
 
     def _found(self, role: Role) -> Reading | None:
-        """How the run found an org: as it was first read, be it after a while in the dark; None where this run wrote it before."""
+        """How the run found an org: as it was first read, be it after a while in the dark; None where this run wrote it before.
+
+        Where the pair mirrors, it shows after any write of the run what that one wrote.
+        """
+        either = self._mirrors()
         intents = (
             index
             for index, event in enumerate(self.told)
-            if isinstance(event, events.WriteIntended) and event.attempt.role is role
+            if isinstance(event, events.WriteIntended) and (either or event.attempt.role is role)
         )
         readings = readings_in(self.told[: next(intents, None)])
         return next((each for _, each in readings if each.role is role and each.status is not None), None)

@@ -292,6 +292,22 @@ def test_an_org_that_was_not_seen_at_first_stands_where_it_was_seen_later(room: 
     assert course(again) == course(records)
 
 
+def test_a_mirrors_copy_of_what_the_run_wrote_is_not_where_it_found_an_org_that_was_not_seen(
+    room: Room,
+) -> None:
+    body = (
+        "simulator: {mirror: 20ms}\nsteps:\n"
+        "  - run: {to: ACTIVE, emergency: true, reason: us1 is dark}\n"
+        "    faults: [{silence: {}, org: primary, method: GET}]\n  - resume: {}\n"
+    )
+    run = met(room, body)
+    records = list(room.store.records(run=run))
+    assert ("write.settled", "PRIMARY", "ACTIVE") in course(records)
+    made = scenario_of_run(run, records)
+    assert made.scenario.regions.status is Status.PASSIVE
+    assert "the orgs stood apart when the run began, and mirror" not in made.left_out
+
+
 class Interrupts(Struct):
     """Interrupts so often, once the write of that number is answered and is to be read back."""
 
