@@ -17,6 +17,7 @@ from orchestrator.drill import (
     DrillContext,
     FailbackResult,
     Watching,
+    check_names,
     check_routes,
     close,
     close_rehearsed,
@@ -92,8 +93,6 @@ def run_drill(
             "pair. Leave the pair out to rehearse it.",
             next_steps=(next_step.play("NAME"),),
         )
-    if pair is not None:
-        invocation.require_somebody()
     for option, where in (("--html", asked.html), ("--junit", asked.junit)):
         if where == STDOUT:
             words = f"{option} -: a drill prints its score on stdout. Give {option} a file, or print it afterwards."
@@ -116,6 +115,7 @@ def _on_simulator(invocation: Invocation, name: str | None, goal: Status | None,
     home_and_back = Scenario("") if goal is None else Scenario("", goal=goal)
     scenario = home_and_back if name is None else load_scenario(name)
     playbook = _playbook_for(invocation, scenario)
+    check_names(scenario, playbook, name or "")
     with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
         result = _play(invocation, store, scenario, playbook, asked)
         return _show_result(invocation, store, result, asked)

@@ -90,8 +90,7 @@ async def rehearse(
     """
     home = scenario.regions.status
     check_routes(playbook, home, scenario.goal)
-    if not scenario.made_of:  # else a name that is gone is one more thing that is not as it was
-        check_names(scenario, playbook)
+    check_names(scenario, playbook)
     drill = new_run_id(context.clock.now(), context.dice.choice)
     steps = scenario.steps or out_and_home(home, scenario.goal, expects=seed is None)
     faults: tuple[Fault, ...] = ()
@@ -210,8 +209,13 @@ class _Play(Struct):
         return Expectation(name, True, "it held")
 
 
-def check_names(scenario: Scenario, playbook: Playbook) -> None:
-    """Make sure that the probes, guards and hooks of which a scenario speaks are the playbook's; a UsageError, with the nearest name, where one is not."""
+def check_names(scenario: Scenario, playbook: Playbook, typed: str = "") -> None:
+    """Make sure that the probes, guards and hooks of which a scenario speaks are the playbook's; a UsageError, with the nearest name, where one is not.
+
+    The scenario is `typed` so, where not by its name.
+    """
+    if scenario.made_of:  # a name that is gone is one more thing that is not as it was
+        return
     guards = {*playbook.guards, *ALWAYS_ON, *BEFORE_A_RUN}
     hooks = {
         hook.name for transition in playbook.transitions for hook in (*transition.before, *transition.after)
@@ -229,7 +233,12 @@ def check_names(scenario: Scenario, playbook: Playbook) -> None:
             next_steps=(
                 NextStep(
                     "drill run",
-                    options=("--scenario", scenario.name, "--playbook", scenario.playbook or "PLAYBOOK"),
+                    options=(
+                        "--scenario",
+                        typed or scenario.name,
+                        "--playbook",
+                        scenario.playbook or "PLAYBOOK",
+                    ),
                     why="play it with its own playbook",
                 ),
             ),

@@ -92,6 +92,15 @@ def test_a_missed_expectation_ends_with_11_and_shows_the_journal(lab: Lab) -> No
     assert "run.finished: Ended: done" in missed[1]
 
 
+def test_law_15_a_drill_that_cannot_be_leads_to_none_that_would_be_refused(lab: Lab) -> None:
+    """Each as it was typed: the scenario by its file, and without a terminal no --yes for a pair that is not for drills."""
+    (lab.folder / "mine.yaml").write_text("schema: 1\nname: other\nprobes: {nobody: 1}\n")
+    result = lab.run("drill", "run", "--scenario", "mine.yaml", code=2)
+    assert "hamr drill run --scenario mine.yaml --playbook PLAYBOOK" in result.stderr
+    result = lab.run("drill", "run", "sim", code=3)
+    assert "--yes" not in result.stderr
+
+
 def test_a_run_of_the_journal_becomes_a_scenario_that_ends_the_same(lab: Lab) -> None:
     lab.fault(Fault(AnswerLost(), role=Role.SECONDARY, method="POST"))
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=0)
