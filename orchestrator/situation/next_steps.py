@@ -384,11 +384,16 @@ def _accepting(state: RunState, step: NextStep) -> NextStep:
 
 def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
     """Going back, where the playbook has a transition for it (law 14)."""
-    playbook, here = ended.playbook, ended.here
+    playbook, here, steps = ended.playbook, ended.here, ended.state.steps
+    shown = {reading.status for reading in ended.readings or ()}
+    if here is not None and here.source not in playbook.stops and shown == {here.source} and steps:
+        here = playbook.transition(
+            steps[-1].transition
+        )  # nothing of it is in effect: back over the one before
     if here is None or here.source not in playbook.stops:
         return ()
-    back, shown = next_step.run(ended.pair.name, here.source), {each.status for each in ended.readings or ()}
-    if shown == {here.source} and ended.ending.org is None and not ended.state.attempts:
+    back = next_step.run(ended.pair.name, here.source)
+    if shown == {here.source} and ended.ending.org is None:
         return (back.so_that(f"leave it at {here.source}, which ends that run"),)
     # It may stand within this transition, neither before it nor beyond it.
     within = shown != {here.source} and shown <= {here.source, here.target, None}

@@ -107,8 +107,9 @@ def test_a_playbook_that_check_finds_fine_is_found_to_be_wrong(name: str, tmp_pa
     [
         (playbook("cools-down-in-time", "cool_down: 5m\nobjectives: {PASSIVE: 10m}\n"), 0),
         (playbook("hook-before-all", transitions=with_more("declare", STOPS_SYNC, PLANNED_ONLY)), 1),
+        (playbook("hook-in-the-middle", transitions=with_more("activate", STOPS_SYNC, PLANNED_ONLY)), 1),
     ],
-    ids=["the way home is open before its objective is over", "a failed hook leaves the pair where it was"],
+    ids=["the way home is open in time", "a failed hook leaves it where it was", "a failed hook leads back"],
 )
 def test_a_playbook_that_keeps_what_it_promises_holds(text: str, faults: int) -> None:
     proof = proven(parse_playbook(text, "sound.yaml"), faults, to=(Status.ACTIVE,))

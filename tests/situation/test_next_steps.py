@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import TransitionIntended
+from orchestrator.model.events import TransitionIntended, TransitionMade
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Holder, Whereabouts
 from orchestrator.model.next_step import each_once
@@ -343,13 +343,21 @@ def test_law_15_no_emergency_is_offered_where_a_hook_or_the_journal_failed_and_b
     assert any(each.is_emergency for each in steps) is (org is not None)
 
 
-def test_law_14_a_run_that_wrote_nothing_is_left_where_the_pair_stands() -> None:
-    failed, there = (
-        RunOutcome(End.INCOMPLETE, "hook stop-sync failed"),
-        Both(shows(Role.PRIMARY), shows(Role.SECONDARY)),
-    )
+@pytest.mark.parametrize(
+    ("stands", "made"),
+    [(Status.PASSIVE, ()), (Status.FAILOVER, (("declare", Status.PASSIVE, Status.FAILOVER),))],
+)
+def test_law_14_what_a_hook_stopped_is_left_at_a_stop_or_led_back_to_one(
+    stands: Status, made: tuple[tuple[str, Status, Status], ...]
+) -> None:
+    failed = RunOutcome(End.INCOMPLETE, "hook stop-sync failed")
     state = RunState(RUN, intended=True)
-    state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    for name, source, target in made:
+        state.apply(TransitionIntended(name, source, target))
+        state.apply(TransitionMade(name, source, target, 1.0, 2))
+    coming = next(each for each in PLAYBOOK.transitions if each.source is stands)
+    state.apply(TransitionIntended(coming.name, coming.source, coming.target))
+    there = Both(shows(Role.PRIMARY, stands), shows(Role.SECONDARY, stands))
     assert typed(after_a_run(ended(failed, state, there)))[:2] == (
         f"hamr resume {RUN}",
         "hamr run payments --to PASSIVE",
