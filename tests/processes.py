@@ -105,22 +105,29 @@ class _Forked(subprocess.Popen[Any]):
 
 @cache
 def _server() -> Callable[[bytes, list[int]], int]:
-    """The process that forks, one for each process that runs tests; it ends with that."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[1],
-        )
+    """The process that forks, one for all processes that run these tests, whoever is first; it ends with the last of them."""
+    address = f"\0hamr-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as theirs:
+        try:
+            theirs.bind(address)
+        except OSError:  # another one was first
+            until = time.monotonic() + 10
+            while ours.connect_ex(address):  # which does not listen yet
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        else:
+            theirs.listen(64)
+            ours.connect(address)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.processes", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[1],
+            )
+            atexit.register(process.wait)
     one_at_a_time = threading.Lock()
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
+    atexit.register(ours.close)
 
     def ask(request: bytes, descriptors: list[int]) -> int:
         with one_at_a_time:
@@ -130,31 +137,40 @@ def _server() -> Callable[[bytes, list[int]], int]:
     return ask
 
 
-def _serve(asked: socket.socket) -> list[str]:
+def _serve(listening: socket.socket) -> list[str]:
     """Fork a process for each request, and report each end; returns in each of them, with its words."""
     running = selectors.DefaultSelector()
-    running.register(asked, selectors.EVENT_READ)
+    running.register(listening, selectors.EVENT_READ)
+    asking: set[socket.socket] = set()
     reports: dict[int, int] = {}
     while True:
         for key, _ in running.select():
-            if key.fd != asked.fileno():
-                _, status = os.waitpid(key.data, 0)
-                with suppress(BrokenPipeError):
-                    os.write(reports[key.fd], str(os.waitstatus_to_exitcode(status)).encode())
+            asked = key.fileobj
+            if not isinstance(asked, socket.socket):
                 running.unregister(key.fd)
+                _report_end(key.data, reports.pop(key.fd))
                 os.close(key.fd)
-                os.close(reports.pop(key.fd))
+                continue
+            if asked is listening:
+                other, _ = listening.accept()
+                running.register(other, selectors.EVENT_READ)
+                asking.add(other)
                 continue
             request, descriptors, _, _ = socket.recv_fds(asked, 1_000_000, 4)
             if not request:
-                os._exit(0)
+                running.unregister(asked)
+                asking.remove(asked)
+                asked.close()
+                if not asking:
+                    os._exit(0)
+                continue
             *streams, report = descriptors
             child = os.fork()
             if not child:
-                for number in (*reports, *reports.values(), report):
-                    os.close(number)
                 running.close()
-                asked.close()
+                sockets = map(socket.socket.detach, (listening, *asking))
+                for number in (*reports, *reports.values(), report, *sockets):
+                    os.close(number)
                 return _become(json.loads(request), streams)
             asked.send(str(child).encode())
             for number in streams:
@@ -162,6 +178,13 @@ def _serve(asked: socket.socket) -> list[str]:
             pidfd = os.pidfd_open(child)
             reports[pidfd] = report
             running.register(pidfd, selectors.EVENT_READ, child)
+
+
+def _report_end(child: int, report: int) -> None:
+    _, status = os.waitpid(child, 0)
+    with suppress(BrokenPipeError):
+        os.write(report, str(os.waitstatus_to_exitcode(status)).encode())
+    os.close(report)
 
 
 def _become(request: dict[str, Any], streams: list[int]) -> list[str]:

@@ -408,6 +408,7 @@ def test_a_refused_run_fails_its_action_in_words_and_the_tolerance_deviates(tool
     assert toolkit.regions.writes == ()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_run_before_its_next_write_and_it_can_be_resumed(
     toolkit: Toolkit, number: signal.Signals

@@ -60,7 +60,7 @@ CASES = {
     ),
     "stop-that-cannot-be-left": Case(OUT, "at the end: phase agreed(ACTIVE)", (r"before: \[.*\], ", "")),
 }
-QUICK = ("guards-that-contradict", "windows-that-never-meet", "hook-that-stops-the-way-home")
+QUICK = ("guards-that-contradict", "hook-that-stops-the-way-home")
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.nightly) for name in CASES]
 
 

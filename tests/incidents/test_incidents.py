@@ -289,15 +289,6 @@ def test_what_went_wrong_around_a_pair_does_not_again(seed: int) -> None:
 
 def test_a_seed_plays_the_same_incident_in_every_process() -> None:
     """The order of a set or a dictionary must not decide anything: another hash seed, the same trace."""
-    seen = {
-        python(
-            "-m",
-            "tests.incidents",
-            "--only",
-            "11",
-            cwd=Path(__file__).parents[2],
-            env={"PYTHONHASHSEED": number},
-        )
-        for number in ("1", "2")
-    }
-    assert len(seen) == 1
+    words = ("-m", "tests.incidents", "--only", "11")
+    told = python(*words, cwd=Path(__file__).parents[2], env={"PYTHONHASHSEED": "1"})
+    assert told.splitlines() == [*trace(play(draw(11)))]

@@ -47,6 +47,8 @@ transitions:
   - {name: abort, from: FAILOVER, to: PASSIVE}
 """
 """As small as one can be: one transition out, and one back."""
+SMALL = Route(Status.PASSIVE, Status.FAILOVER, Role.SECONDARY, mirrors=True)
+"""Of that one: what is left out wrongly shows there first."""
 
 
 class Unmerged(States):
@@ -141,8 +143,8 @@ def nothing_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("route", "text"),
-    [*((route, GOOD) for route in reversed(ROUTES)), (ROUTES[0], GUARDED)],
-    ids=["emergency", "home", "out", "guarded"],
+    [(SMALL, TWO_STOPS), *((route, GOOD) for route in reversed(ROUTES)), (ROUTES[0], GUARDED)],
+    ids=["small", "emergency", "home", "out", "guarded"],
 )
 def test_equal_states_go_on_equally(route: Route, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the states on the way of what another life stands for: that is told apart where the other one is given up."""
@@ -169,12 +171,13 @@ def lead_apart(search: Search) -> list[bytes]:
 @pytest.mark.parametrize(
     ("route", "text"),
     [
+        (SMALL, TWO_STOPS),
         (ROUTES[0], GUARDED),
         (ROUTES[2], GOOD),
         *((route, GOOD) for route in ROUTES[:2]),
         (ROUTES[1], load_playbook("regional-failover")),
     ],
-    ids=["guarded", "emergency", "out", "home", "shipped"],
+    ids=["small", "guarded", "emergency", "out", "home", "shipped"],
 )
 def test_from_equal_states_the_same_end_is_come_to(route: Route, text: str | Playbook) -> None:
     """Nothing is left out of a state that makes a difference."""
@@ -245,26 +248,32 @@ def test_what_is_wrong_breaks_the_same_law_with_nothing_left_out(
 
 
 @pytest.mark.sample(1)
-@pytest.mark.parametrize("route", ROUTES[::-1], ids=["emergency", "home", "out"])
+@pytest.mark.parametrize(
+    ("route", "text"),
+    [(SMALL, TWO_STOPS), *((route, GOOD) for route in reversed(ROUTES))],
+    ids=["small", "emergency", "home", "out"],
+)
 def test_what_is_the_same_at_first_comes_to_what_each_comes_to_alone(
-    route: Route, monkeypatch: pytest.MonkeyPatch
+    route: Route, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for the states on the way of what another life stands for, until something tells them apart."""
-    shared = as_ever(route)
+    shared = as_ever(route, text)
     nothing_is_the_same(monkeypatch)
-    each_by_itself = explored(route, States)
+    each_by_itself = explored(route, States, text)
     assert shared.ends == each_by_itself.ends
     assert between(shared) == between(each_by_itself)
     assert set(shared.states.seen) <= set(each_by_itself.states.seen)
     assert each_by_itself.interleavings > shared.interleavings
 
 
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(("route", "text"), [(SMALL, TWO_STOPS), (ROUTES[0], GOOD)], ids=["small", "out"])
 def test_what_a_dead_process_leaves_is_what_one_leaves_that_dies_there(
-    monkeypatch: pytest.MonkeyPatch,
+    route: Route, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = as_ever(ROUTES[0])
+    shared = as_ever(route, text)
     monkeypatch.setattr(scene, "ENDS", frozenset())
-    each_by_itself = explored(ROUTES[0], States)
+    each_by_itself = explored(route, States, text)
     assert shared.ends == each_by_itself.ends
     assert set(shared.states.seen) == set(each_by_itself.states.seen)
     assert each_by_itself.interleavings > shared.interleavings
