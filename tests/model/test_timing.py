@@ -7,6 +7,7 @@ from datetime import timedelta
 from orchestrator.model.events import (
     LockReleased,
     LockTaken,
+    NoticeSent,
     PersonAnswered,
     PersonAsked,
     RunResumed,
@@ -46,6 +47,14 @@ def test_the_whole_run_holds_what_belongs_to_no_transition() -> None:
     refused = split(REFUSED)
     assert refused.steps == ()
     assert refused.whole == Spent(0.5, api=0.25)
+
+
+def test_what_came_of_a_notice_is_journalled_late_and_no_time_is_counted_twice_for_it() -> None:
+    declare = TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER)
+    made = TransitionMade("declare", Status.PASSIVE, Status.FAILOVER, 4.0, 2)
+    told: Told = ((0.0, declare), (3.0, declare), (1.0, NoticeSent(None, "begins", "1:00")), (4.0, made))
+    (step,) = split(told).steps
+    assert step.seconds == 4.0
 
 
 def test_the_time_between_a_death_and_a_resume_is_nobodys() -> None:
