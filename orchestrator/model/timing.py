@@ -71,9 +71,7 @@ def times_of(told: Iterable[tuple[Event, datetime]]) -> Times:
             continue  # beside the run: what came of it is journalled late, with its own time
         gap = 0.0 if before is None else max(0.0, (at - before).total_seconds())
         fold.note(event, gap)
-        before = (
-            at if before is None else max(before, at)
-        )  # what came of a notice is told late, at its own time
+        before = at
     steps = tuple(
         StepTime(made.transition, made.source, made.target, *astuple(spent)) for made, spent in fold.steps
     )
