@@ -10,6 +10,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Present
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
+from tests.clock import START
 
 from .fake import SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
 
@@ -86,6 +87,20 @@ async def test_a_mirror_that_reads_hid_which_lagged_is_found_by_the_copy_of_a_la
     await b.drive(Status.ACTIVE, End.DONE)
     assert [found.mirrors for found in b.notes.of(MirrorFound)] == [False, True]
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.AUTO, Mirrors.YES])
+async def test_a_copy_of_another_runs_write_that_comes_after_the_first_look_is_not_written_again(
+    mirrors: Mirrors,
+) -> None:
+    b = bench(mirrors=mirrors, mirrored=True)
+    was = b.world.held(P)
+    told = replace(was, status=int(Status.FAILOVER), modified_at=START)
+    b.world.records[P] = told
+    b.world.records[S] = replace(told, org_uuid=UUIDS[S], target_uuid=UUIDS[P], is_primary=False)
+    b.world.glitches[P] = [Present(was, Status.PASSIVE)]
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert b.world.posts() == ["POST secondary ACTIVE"]
 
 
 async def test_a_mirror_with_a_delay_is_found_and_waited_for() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model.events import ChangeSeen, SituationRead, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floor, raise_floors, under_floor
 from orchestrator.model.reading import Absent, Change, HamrRecord, Identity, Request
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from orchestrator.situation.compare import compare
 from orchestrator.situation.state import Sent
@@ -286,3 +286,39 @@ def test_law_03_a_given_up_write_of_an_earlier_run_is_named_and_never_ours() -> 
 def test_law_03_floors_go_by_the_org_and_not_by_its_role() -> None:
     floors = floors_after(STRANGER)
     assert under_floor(floors, PAIR[P].uuid, reading(P, shows(P, Status.PASSIVE, "x", -99))) is None
+
+
+def test_law_03_a_copy_by_a_clock_that_is_behind_is_an_echo_though_the_newer_one_was_copied_the_other_way() -> (
+    None
+):
+    """The server renames authors; each org's answers tell which of the two clocks has dated what."""
+    first, then = (
+        shows(P, Status.FAILOVER, "svc-us@example.com", 20),
+        shows(S, Status.ACTIVE, "svc-eu@example.com", 10),
+    )
+    here, there = copied(first, S), copied(then, P)
+    known = knows(
+        RUN,
+        {P: first, S: then},
+        (
+            Sent(sent(1, P, Status.FAILOVER).attempt, confirmed=True, answered=first),
+            Sent(sent(2, S, Status.ACTIVE).attempt, confirmed=True, answered=then),
+        ),
+        ("svc-us@example.com", "svc-eu@example.com"),
+        confirmed={P: (first,), S: (here, then)},
+        floors=floors_after(first, here),
+        mirrors=True,
+    )
+    assert compare(PAIR, reading(P, there), known).change is Change.ECHO
+
+
+def test_law_03_nothing_went_back_on_an_org_that_had_no_record() -> None:
+    old = shows(S, Status.ONBOARDING, "onboarding@example.com", -3600)
+    known = knows(RUN, {P: None, S: old}, base={P: None, S: old}, mirrors=True)
+    assert compare(PAIR, reading(P, copied(old, P)), known).change is Change.SAME
+
+
+def copied(record: HamrRecord, role: Role) -> HamrRecord:
+    """What a mirror makes of a record on that org."""
+    made = shows(role, Status(record.status), record.modified_by)
+    return replace(made, modified_at=record.modified_at)
