@@ -394,14 +394,21 @@ class Writer(Struct):
         deadline = Deadline(wait if within is None else min(wait, within), run.clock)
         over = deadline.over
         ours = run.state.confirmed[role][-1:]
+        was = run.state.base.get(other)
+        if was is not None and any(was.same_version(each) for each in ours):
+            return  # it showed the like before, on a server without names and times: its copy could not be told
+        # A region that was dark since has passed nothing on, and of an earlier process's time nobody knows.
+        here = (sent for sent in run.state.sent if sent.attempt.number > run.state.recalled)
+        seen_since = any(sent.confirmed and sent.attempt.role is role for sent in here)
         while True:
             shown = self.reader.readings[other].record
             # The other org's own write of an earlier life is no echo: an echo is an exact copy.
             echoed = shown is not None and any(shown.same_version(each) for each in ours)
+            seen_since = seen_since and all(reading.answered for reading in self.reader.readings)
             if not ours and (over or run.state.is_brought(other, shown)):
                 return  # nothing tells that it was ever written to one org alone
-            if over and not (echoed or all(reading.answered for reading in self.reader.readings)):
-                return  # whether it has an echo could not be seen: a region that is dark passes nothing on either
+            if over and not (echoed or seen_since):
+                return  # whether it has an echo could not be seen
             if echoed or over:
                 run.tell(events.MirrorFound(echoed, run.clock.monotonic() - began))
                 return

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import MirrorFound, NameLearned, TransitionMade, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Change, Present
+from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from tests.clock import START
@@ -86,6 +86,20 @@ async def test_a_mirror_that_reads_hid_which_lagged_is_found_by_the_copy_of_a_la
     b.world.before_read = lag
     await b.drive(Status.ACTIVE, End.DONE)
     assert [found.mirrors for found in b.notes.of(MirrorFound)] == [False, True]
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+
+
+async def test_a_copy_that_was_lost_while_the_other_region_was_dark_is_no_sign_of_separate_orgs() -> None:
+    b = bench(mirrors=Mirrors.AUTO)
+
+    def fall_dark(draft: Draft) -> None:
+        if not b.world.mirrored:
+            b.world.glitches[P] = [Unreachable("timed out")]
+        b.world.mirrored = True
+
+    b.world.after_write = fall_dark
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert [found.mirrors for found in b.notes.of(MirrorFound)] == [True]
     assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
 
 

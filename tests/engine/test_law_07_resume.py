@@ -13,6 +13,7 @@ from orchestrator.model.events import (
     ChangeSeen,
     Event,
     GuardsJudged,
+    MirrorFound,
     TransitionRefused,
     WriteAnswered,
     WriteConfirmed,
@@ -427,6 +428,21 @@ async def test_law_07_a_mirror_that_lost_a_copy_does_not_leave_a_resumed_run_stu
     again.world.mirrored = True
     await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
+
+
+async def test_law_07_whoever_resumes_takes_a_copy_that_is_missing_for_no_sign_of_separate_orgs() -> None:
+    dead = bench(mirrors=Mirrors.AUTO)
+
+    def die(draft: Draft) -> None:
+        raise Died
+
+    dead.world.after_write = die
+    await dies(dead, ACTIVE)
+    dead.world.after_write = None
+    again = resumed(dead)
+    again.world.mirrored = True
+    await again.drive(ACTIVE, End.DONE)
+    assert [found.mirrors for found in again.notes.of(MirrorFound)] == [True]
 
 
 async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_it() -> None:
