@@ -12,9 +12,10 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import End, Mode
+from orchestrator.model.status import Role
 from orchestrator.model.words import END_WORDS, span, took_of, why_waived
 
-from .describe import describe_event, end_style, event_details
+from .describe import describe_event, end_style, event_details, the_role
 from .documents import document, fields_fact, noun_fact
 from .errors import exit_fact, exit_lines
 from .layout import (
@@ -155,6 +156,7 @@ def _left_to_do(result: RunResult) -> tuple[ToDo, ...]:
     return left_to_do(
         Left(
             result.pair,
+            {role: the_role(role) for role in Role},
             unknown=[(result.run, attempt) for attempt in result.unknown],
             open_run=result.run if result.resumable else "",
             overtaken=result.ending.next_steps if result.ending.change in STOPS_AGAIN else (),

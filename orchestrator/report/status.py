@@ -332,6 +332,7 @@ def _left_to_do(standing: PairStatus) -> tuple[ToDo, ...]:
     return left_to_do(
         Left(
             standing.pair.name,
+            {role: _org(standing, role) for role in Role},
             unknown=[(name, attempt) for name, attempt in standing.unknown if name != at_work],
             open_run="" if run is None else run.run,
             ended=run is None or run.ended or standing.holder_dead,

@@ -11,7 +11,7 @@ from orchestrator.model import next_step
 from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
 
 from .describe import end_style
@@ -197,6 +197,7 @@ def _to_do(run: RunView) -> tuple[ToDo, ...]:
     return left_to_do(
         Left(
             run.pair,
+            {role: run.called(role) for role in Role},
             unknown=[(run.run, write.attempt) for write in run.unknown],
             open_run=run.run if run.open and not drill else "",
             ended=ending is not None,
@@ -246,7 +247,7 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
     if drill.closed_at is not None:
         return ()
     runs = () if drill.simulated else [run for run in report.runs if run.open or run.debts]
-    close = left_to_do(Left(report.pair, drill=drill.drill))
+    close = left_to_do(Left(report.pair, {}, drill=drill.drill))
     return tuple(dict.fromkeys([*(each for run in runs for each in _to_do(run)), *close]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -10,9 +10,9 @@ from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.run import Attempt
 from orchestrator.model.situation import Owed
+from orchestrator.model.status import Role
 from orchestrator.model.words import utc
 
-from .describe import the_role
 from .layout import Line, Page, Span, heading, line, paragraph, shortened
 
 _LONGEST = 600
@@ -31,6 +31,8 @@ class Left(Struct, frozen=True):
     """What a run, or all runs of a pair, left behind, as the journal has it."""
 
     pair: str
+    orgs: Mapping[Role, str]
+    """What they are called: Payments EU (secondary)."""
     unknown: Sequence[tuple[str, Attempt]] = ()
     """(run, attempt) of every write of which nobody knows what became of it."""
     open_run: str = ""
@@ -68,7 +70,7 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
     }  # whoever finds out, does so of an org
     for (run, role), attempt in newest.items():
         text = (
-            f"Find out whether {attempt.status} to {the_role(role)} took effect, or still will "
+            f"Find out whether {attempt.status} to {left.orgs[role]} took effect, or still will "
             f"(attempt {attempt.number} of run {run})."
         )
         things.append(ToDo(text, next_step.status(left.pair).command))
@@ -104,7 +106,7 @@ def left_to_do(left: Left) -> tuple[ToDo, ...]:
 
 
 def _debt(left: Left, owed: Owed) -> ToDo:
-    org, since = the_role(owed.role), f"since {utc(owed.since)} (run {owed.run})"
+    org, since = left.orgs[owed.role], f"since {utc(owed.since)} (run {owed.run})"
     if left.agreed:
         text = f"Settle what {org} was owed {since}: {owed.status}. Both orgs show the same by now."
     else:

@@ -235,7 +235,7 @@ def test_the_document_has_its_schema_and_every_fact() -> None:
         ],
         "left_to_do": [
             {
-                "text": f"Settle what the primary was owed since 2026-05-27 09:30:00 UTC (run {RUN}): ACTIVE. "
+                "text": f"Settle what Payments (primary) was owed since 2026-05-27 09:30:00 UTC (run {RUN}): ACTIVE. "
                 "Both orgs show the same by now.",
                 "command": "hamr resume payments",
             },
