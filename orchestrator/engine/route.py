@@ -251,12 +251,10 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
         explained = run.state.wrote(role, readings[role].record)
         at_goal = playbook.survivors_at(goal)
         try:
-            if (
-                status is goal
-            ):  # where ways there name both orgs, the one that came there by this run, or by the other's way
-                enough = role in at_goal and (
-                    explained or len(at_goal) == 1 or _ends_the_way(run, role, goal)
-                )
+            if status is goal:
+                # Where ways there name both orgs, the one that came there by this run, or by the other's way.
+                only = len(at_goal) == 1
+                enough = role in at_goal and (explained or only or _ends_the_way(run, role, goal))
             else:
                 enough = survivor_of(run, status, goal) is role
         except Stopped as stop:

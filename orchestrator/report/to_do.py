@@ -65,9 +65,8 @@ class Left(Struct, frozen=True):
 def left_to_do(left: Left) -> tuple[ToDo, ...]:
     """Everything that a person, or a command, still has to do; each once."""
     things: list[ToDo] = []
-    newest = {
-        (run, attempt.role): attempt for run, attempt in left.unknown
-    }  # whoever finds out, does so of an org
+    # Whoever finds out, does so of an org: its newest attempt stands for those before.
+    newest = {(run, attempt.role): attempt for run, attempt in left.unknown}
     for (run, role), attempt in newest.items():
         text = (
             f"Find out whether {attempt.status} to {left.orgs[role]} took effect, or still will "

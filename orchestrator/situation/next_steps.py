@@ -387,19 +387,18 @@ def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
     playbook, here, steps = ended.playbook, ended.here, ended.state.steps
     shown = {reading.status for reading in ended.readings or ()}
     if here is not None and here.source not in playbook.stops and shown == {here.source} and steps:
-        here = playbook.transition(
-            steps[-1].transition
-        )  # nothing of it is in effect: back over the one before
+        # Nothing of it is in effect: back over the one before.
+        here = playbook.transition(steps[-1].transition)
     if here is None or here.source not in playbook.stops:
         return ()
-    back = next_step.run(ended.pair.name, here.source)
+    back = _accepting(ended.state, next_step.run(ended.pair.name, here.source))
     if shown == {here.source} and ended.ending.org is None:
         return (back.so_that(f"leave it at {here.source}, which ends that run"),)
     # It may stand within this transition, neither before it nor beyond it.
     within = shown != {here.source} and shown <= {here.source, here.target, None}
     if not within or playbook.between(here.target, here.source) is None:
         return ()
-    return (_accepting(ended.state, back.so_that(f"go back to {here.source}")),)
+    return (back.so_that(f"go back to {here.source}"),)
 
 
 def _to_emergency(ended: Ended) -> tuple[NextStep, ...]:

@@ -362,6 +362,9 @@ def test_law_14_what_a_hook_stopped_is_left_at_a_stop_or_led_back_to_one(
         f"hamr resume {RUN}",
         "hamr run payments --to PASSIVE",
     )
+    state.unknown.append(Attempt(1, Role.SECONDARY, Status.FAILOVER, "alice+hamr-r-1@laptop", "declare"))
+    offered = typed(after_a_run(ended(failed, state, there)))
+    assert "hamr run payments --to PASSIVE --override unknown=REASON" in offered
 
 
 def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_pair_stands() -> None:
