@@ -265,7 +265,8 @@ def _not_home(
             why, steps = standing.phase.sentence, standing.phase.next_steps
         case _ as never:
             assert_never(never)
-    every = each_once((*steps, next_step.status(session.pair.name), again))
+    onward = (step for step in steps if not step.begins_anew)  # which an open drill refuses
+    every = each_once((*onward, next_step.status(session.pair.name), again))
     return FailbackResult(False, standing.phase.label, why, every, tuple(results))
 
 

@@ -46,7 +46,7 @@ def after_a_look(standing: PairStatus) -> tuple[NextStep, ...]:
     if standing.journal_left is not None:
         steps = _without_a_journal(steps, standing)
     steps, drill = each_once(steps), standing.open_drill
-    return steps if drill is None else in_drill(drill.drill, steps)
+    return steps if drill is None else after_asking(in_drill(drill.drill, steps), pair, standing.strangers)
 
 
 def _without_a_journal(steps: Iterable[NextStep], standing: PairStatus) -> tuple[NextStep, ...]:
@@ -109,7 +109,7 @@ def after_asking(steps: Iterable[NextStep], pair: str, found: tuple[Stranger, ..
     if not found:
         return tuple(steps)
     watch = next_step.watch(pair).so_that(f"ask {found[0].who} first; this shows what they do")
-    return each_once((watch, *_by_name("alone", steps, "run", "resume", "adopt")))
+    return each_once((watch, *_by_name("alone", steps, "run", "resume", "adopt", "drill close")))
 
 
 def _after_unlocking(steps: tuple[NextStep, ...], pair: str, holder: Holder) -> tuple[NextStep, ...]:

@@ -385,9 +385,9 @@ async def test_a_way_home_that_a_guard_refuses_is_said_and_can_be_overridden_by_
         held = bench.session.history().drills[name]
         with pytest.raises(Incomplete, match="never") as error:
             await close(bench.session, held, "too early")
-        assert f"hamr drill close {name} --notes TEXT --override never=REASON" in typed(
-            error.value.next_steps
-        )
+        offered = typed(error.value.next_steps)
+        assert f"hamr drill close {name} --notes TEXT --override never=REASON" in offered
+        assert not any(each.startswith("hamr run") for each in offered), "an open drill refuses it"
         assert statuses(bench) == [4, 4]
         with pytest.raises(UsageError, match="no guard of that name"):
             await close(bench.session, held, "mistyped", overrides={"nevr": "I looked"})

@@ -154,6 +154,7 @@ ATTACKED: dict[int, str] = {
 
 DRAWN: dict[int, str] = {
     2785522: "reads that lagged hid a mirror with two clocks: its copy is known by the answer to what was sent, not called old",
+    2830120: "another machine's young stamp in an open drill: its close goes over that by name, and no run is offered",
     2823184: "a server without names and times: what the other org had shown before is no echo of our write",
     2825496: "a mirror lost a copy in the dark, and its process died: whoever resumes does not take that for no mirror",
     2786620: "reads that lagged hid a mirror: the copy of a later write shows it, so no copy of ours is called a stranger's",

@@ -165,6 +165,10 @@ def test_in_an_open_drill_the_next_step_closes_it_and_none_would_be_refused_beca
         "hamr resume payments",
         "hamr run payments --to ACTIVE --emergency --reason TEXT",
     )
+    carol = Stranger(Role.SECONDARY, "r", "carol@desk", 12.0)
+    of = looked(replace(standing(), open_drill=drill, strangers=(carol,)), "hamr plan payments --to PASSIVE")
+    over = "hamr drill close 20260528-150000-abcd --notes TEXT --override alone=REASON"
+    assert typed(of.next_steps) == (WATCH, over)
     closing = "hamr drill close 20260528-150000-abcd --notes TEXT --override unknown=REASON --override alone=because"
     over = "hamr run payments --to PASSIVE --override unknown=REASON --override alone=because"
     steps = in_drill(drill.drill, [step("hamr status payments"), step(over)])
