@@ -117,6 +117,8 @@ def alone_binds(played: Played) -> Iterator[str]:  # noqa: C901 - what is known,
             looked.clear()
         if isinstance(note, Appended):
             run, data = note.record.run, note.record.data
+            if note.record.kind == "journal.moved":  # it knows still what it read in the journal that it left
+                known[note.machine].update(*(there for there in known.values() if run in there))
             known[note.machine].add(run)
             overrides: Any = data.get("overrides")
             if isinstance(overrides, dict) and "alone" in overrides:
