@@ -77,7 +77,7 @@ class GuardPolicy(Struct, frozen=True):
     overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Guard to the operator's reason."""
     forecast: bool = False
-    """Of a plan: decides as the run would, and lets the transition go all the same, so that the rest can be shown."""
+    """Of a plan: every transition goes all the same, and nothing is waited for, so that the rest can be shown."""
 
     def decide(self, verdicts: tuple[Verdict, ...], terms: Terms) -> Decision:
         """Sort the verdicts that did not pass into refused, overridden and waived."""
@@ -95,7 +95,7 @@ class GuardPolicy(Struct, frozen=True):
                 overridden.append((verdict, self.overrides[verdict.guard]))
             else:
                 refused.append(verdict)
-        return Decision(() if self.forecast else tuple(refused), tuple(overridden), tuple(waived))
+        return Decision(tuple(refused), tuple(overridden), tuple(waived))
 
 
 class GuardEvaluator(Struct):
@@ -184,10 +184,10 @@ class GuardEvaluator(Struct):
 
     async def prepare(self, transition: Transition) -> None:
         """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about."""
-        if not self._may_need_time(transition):
+        if self.policy.forecast or not self._may_need_time(transition):
             return
         decision = await self._wait(transition)
-        if may_ask(decision, self.run.playbook):
+        if may_ask(decision.refused_by, self.run.playbook):
             await self._ask(transition, decision)
 
     async def evaluate(self, transition: Transition) -> bool:
@@ -204,13 +204,11 @@ class GuardEvaluator(Struct):
             self.run.tell(events.GuardWaived(transition.name, verdict))
             if asks_people(verdict.guard, self.run.playbook):
                 self.run.tell(events.ApprovalOwed(verdict.guard, self._about_to_do(transition)))
-        if not decision.go:
-            self.run.tell(
-                events.TransitionRefused(
-                    transition.name, tuple(verdict.guard for verdict in decision.refused_by)
-                )
-            )
-        return decision.go
+        go = decision.go or self.policy.forecast
+        if not go:
+            guards = tuple(verdict.guard for verdict in decision.refused_by)
+            self.run.tell(events.TransitionRefused(transition.name, guards))
+        return go
 
     def require_alone(self, role: Role) -> None:
         """Before an org is told what the other one shows: a run that has written nothing yet did not bring that one there.
@@ -224,7 +222,7 @@ class GuardEvaluator(Struct):
         self.decisions.append((None, decision))
         for over, reason in decision.overridden:
             self.run.tell(events.GuardOverridden("", over, reason))
-        if not decision.go:
+        if not (decision.go or self.policy.forecast):
             raise stopped(
                 self.run.refusal,
                 f"{self.run.pair[role]} was not told: {say(verdict)}",
@@ -300,9 +298,9 @@ class GuardEvaluator(Struct):
     def _limit(self, decision: Decision, before: float | None) -> float | None:
         """For how long in all, None where waiting is of no use. A failed look is "not yet", once the waiting has begun."""
         if before is None or decision.go:
-            return waits_for(decision, self.run.playbook)
+            return waits_for(decision.refused_by, self.run.playbook)
         seen = tuple(verdict for verdict in decision.refused_by if not self._blind(verdict))
-        return waits_for(Decision(seen), self.run.playbook) if seen else before
+        return waits_for(seen, self.run.playbook) if seen else before
 
     def _blind(self, verdict: Verdict) -> bool:
         """Whether all that it lacks is an org of which the last look saw nothing."""
@@ -348,10 +346,10 @@ def say(verdict: Verdict) -> str:
     return f"{verdict.guard} {verdict.outcome.value}: {verdict.reason}"
 
 
-def waits_for(decision: Decision, playbook: Playbook) -> float | None:
+def waits_for(refused: tuple[Verdict, ...], playbook: Playbook) -> float | None:
     """For how many seconds in all these refusals may be waited for; None where one of them is not to be waited for."""
     limits: list[float] = []
-    for verdict in decision.refused_by:
+    for verdict in refused:
         guard = playbook.guards.get(verdict.guard)
         if guard is None or guard.within is None:
             return None
@@ -359,12 +357,12 @@ def waits_for(decision: Decision, playbook: Playbook) -> float | None:
     return min(limits) if limits else None
 
 
-def may_ask(decision: Decision, playbook: Playbook) -> bool:
+def may_ask(refused: tuple[Verdict, ...], playbook: Playbook) -> bool:
     """Whether all that is in the way are guards that could not be judged, and that a person may be asked about."""
-    return bool(decision.refused_by) and all(
+    return bool(refused) and all(
         verdict.outcome is Outcome.UNKNOWN
         and verdict.overridable
         and (guard := playbook.guards.get(verdict.guard)) is not None
         and guard.if_unknown is IfUnknown.ASK
-        for verdict in decision.refused_by
+        for verdict in refused
     )

@@ -14,15 +14,7 @@ from orchestrator import __version__
 from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import (
-    BINDING_MIDWAY,
-    Decision,
-    GuardPolicy,
-    Terms,
-    may_ask,
-    spared_in_an_emergency,
-    waits_for,
-)
+from orchestrator.engine.evaluator import Decision, GuardPolicy, may_ask, waits_for
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.engine.reader import look_for_survivor
 from orchestrator.journal.history import History, certificate_of
@@ -40,13 +32,14 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from orchestrator.situation.guard_kinds import depends_on, transition_probes
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.link import BOTH_ROLES
 from orchestrator.situation.next_steps import after_a_plan
 from orchestrator.situation.state import RunState
 
 from .locking import open_run_of, under_way
 from .preflight import judge_before
 from .session import Session
-from .status import BOTH_NEEDED, may_come_late, read_pair
+from .status import may_come_late, read_pair
 
 PLAN_LASTS = timedelta(minutes=15)
 """How long a saved plan can be applied."""
@@ -102,7 +95,7 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
 
             if request.mode is Mode.PLANNED:
                 await reader.require_keys()
-                (readings, identities), probed = await look(BOTH_NEEDED)
+                (readings, identities), probed = await look(BOTH_ROLES)
             else:
                 (readings, identities), probed = await look_for_survivor(
                     look, session.playbook, request.goal, shown=lambda taken: taken[0][0]
@@ -179,7 +172,7 @@ class _Basis(Struct, frozen=True):
         ending = await engine.drive(request.goal)
         view = View(pair, self.readings, playbook, history.owed, open_run, request.goal)
         phase = phase_of(view, self.identities, floors)
-        transitions = _transitions(session, forecast, engine, GuardPolicy(request.overrides))
+        transitions = _transitions(session, forecast, engine)
         made = Plan(
             run=forecast.state.run,
             made_at=now,
@@ -265,9 +258,7 @@ def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...]
     return last.survivor if mode is Mode.EMERGENCY else last.writes[0]
 
 
-def _transitions(
-    session: Session, forecast: _Forecast, engine: Engine, policy: GuardPolicy
-) -> tuple[PlannedTransition, ...]:
+def _transitions(session: Session, forecast: _Forecast, engine: Engine) -> tuple[PlannedTransition, ...]:
     """The planned transitions, from what the engine told in the predicted world."""
     writes: dict[str, list[PlannedWrite]] = {}
     judged: dict[str, GuardsJudged] = {}
@@ -292,10 +283,10 @@ def _transitions(
                     )
                 )
     transitions: list[PlannedTransition] = []
-    for name, event in judged.items():
-        transition = session.playbook.transition(name)
+    for transition, decision in engine.evaluator.decisions:
         if transition is not None:
-            planned = _transition(transition, event, tuple(writes[name]), engine, policy)
+            name = transition.name
+            planned = _transition(transition, judged[name], decision, tuple(writes[name]), session.playbook)
             if any(transition.programs()):
                 planned = _with_missing_hooks(planned, transition, session, engine.run.state.mode)
             transitions.append(planned)
@@ -325,25 +316,15 @@ def _with_missing_hooks(
 def _transition(
     transition: Transition,
     judged: GuardsJudged,
+    decision: Decision,
     writes: tuple[PlannedWrite, ...],
-    engine: Engine,
-    policy: GuardPolicy,
+    playbook: Playbook,
 ) -> PlannedTransition:
-    decision = policy.decide(
-        judged.verdicts,
-        Terms(
-            None if judged.binding else BINDING_MIDWAY,
-            spared_in_an_emergency(transition, engine.run.playbook),
-            engine.run.state.mode,
-            engine.run.survivor,
-        ),
-    )
-    playbook = engine.run.playbook
     ahead = {verdict.guard for verdict in decision.refused_by if verdict.judged_again}
     binding = tuple(verdict for verdict in decision.refused_by if verdict.guard not in ahead)
-    limit = waits_for(Decision(binding), playbook)
+    limit = waits_for(binding, playbook)
     waits = () if limit is None else tuple(v.guard for v in binding)
-    asks = tuple(v.guard for v in binding) if not waits and may_ask(Decision(binding), playbook) else ()
+    asks = tuple(v.guard for v in binding) if not waits and may_ask(binding, playbook) else ()
     return PlannedTransition(
         name=transition.name,
         source=transition.source,

@@ -26,6 +26,7 @@ from orchestrator.model.situation import LeftByHand, PairStatus, Phase, PhaseNam
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from orchestrator.situation.guards import strangers
+from orchestrator.situation.link import BOTH_ROLES
 from orchestrator.situation.next_steps import after_a_look
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -105,13 +106,10 @@ async def read_pair(
     return readings, Both(primary_keys, secondary_keys)
 
 
-BOTH_NEEDED = frozenset(Role)
-
-
 async def read_status(
     session: Session,
     *,
-    needed: frozenset[Role] = BOTH_NEEDED,
+    needed: frozenset[Role] = BOTH_ROLES,
     settle: bool = True,
     shared: SharedConnections | None = None,
     by_name: bool = True,

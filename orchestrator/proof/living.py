@@ -30,7 +30,8 @@ from orchestrator.model.run import Operator, Pace
 from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import KeyedWorld, Session
-from orchestrator.operations.status import BOTH_NEEDED, read_pair, standing_of
+from orchestrator.operations.status import read_pair, standing_of
+from orchestrator.situation.link import BOTH_ROLES
 
 from . import laws
 from .around import Around
@@ -162,10 +163,6 @@ class LivingHost(Struct, frozen=True):
     def whereabouts(self, holder: Holder) -> Whereabouts:
         """What can be told of a holder: of the newest, whoever looks can't tell whether it lives."""
         return Whereabouts.UNCERTAIN if holder.pid == self.pid else Whereabouts.GONE
-
-    def provably_dead(self, holder: Holder) -> bool:
-        """Whether it is another one."""
-        return holder.pid != self.pid
 
 
 class LivingSession(Session, eq=False, kw_only=True):
@@ -384,7 +381,7 @@ class _Following(Struct):
 
         async def look() -> PairStatus:
             history = session.history()
-            readings, identities = await read_pair(session, LivingWorld(life), BOTH_NEEDED, history.floors)
+            readings, identities = await read_pair(session, LivingWorld(life), BOTH_ROLES, history.floors)
             return standing_of(session, history, readings, identities)
 
         standing = run_to_the_end(life.loop, look())

@@ -106,10 +106,8 @@ def out_of_reach(view: View, status: Status) -> bool:
 def can_go(playbook: Playbook, start: Status, goal: Status, mode: Mode) -> bool:
     """Whether a run that goes on in that mode is not refused for want of a way."""
     route = playbook.route(start, goal)
-    if route is None or mode is Mode.PLANNED:
-        return route is not None
-    survivors = {transition.survivor for transition in route}
-    return not survivors or (len(survivors) == 1 and None not in survivors)
+    alone = not route or playbook.survivor_between(start, goal) is not None
+    return route is not None and (mode is Mode.PLANNED or alone)
 
 
 def close_at(view: View, status: Status) -> tuple[NextStep, ...]:
@@ -142,14 +140,10 @@ def goals_from(view: View, start: Status) -> tuple[Status, ...]:
 
 def emergency_goals(view: View, survivor: Role) -> tuple[Status, ...]:
     """The stops that an org can reach alone: every transition on the way names it as its survivor."""
-    start = view.status(survivor)
+    start, alone = view.status(survivor), view.playbook.survivor_between
     if start is None:
         return ()
-    return tuple(
-        goal
-        for goal in goals_from(view, start)
-        if all(transition.survivor is survivor for transition in view.playbook.route(start, goal) or ())
-    )
+    return tuple(goal for goal in goals_from(view, start) if alone(start, goal) is survivor)
 
 
 def can_finish_alone(view: View, survivor: Role) -> bool:

@@ -95,16 +95,6 @@ def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     assert bool(decision.waived) is waived
 
 
-def test_a_forecast_lets_go_and_keeps_what_is_overridden() -> None:
-    forecast = GuardPolicy({"a": "CHG-1"}, forecast=True)
-    decision = forecast.decide(
-        (verdict("a", FAIL), verdict("b", FAIL)),
-        Terms(None, frozenset(), Mode.PLANNED, None),
-    )
-    assert decision.go
-    assert [kept.guard for kept, _ in decision.overridden] == ["a"]
-
-
 @pytest.mark.anyio
 async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothing() -> None:
     b = bench(playbook=GUARDED)
