@@ -23,8 +23,8 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> None:
     The newest first; those that are open can be resumed. Drills that nobody has closed are pointed out below. Runs on
     the simulator are left out: hamr report DRILL has those of a drill.
     """
-    from orchestrator.journal import provably_dead
-    from orchestrator.model.journal import Witness
+    from orchestrator.journal import whereabouts
+    from orchestrator.model.journal import Whereabouts, Witness
     from orchestrator.operations.finding import drills_of, outlines, summaries
     from orchestrator.report.journal import runs_facts
 
@@ -32,7 +32,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> None:
         histories = outlines(store, pair)
         unjournalled = "" if store.ids("", 1) else store.place
         holders = filter(None, map(store.holder, histories))
-        living = (holder for holder in holders if not provably_dead(holder))
+        living = (holder for holder in holders if whereabouts(holder) is not Whereabouts.GONE)
         held = {holder.run for holder in living if store.witness(holder.lock) is not Witness.GONE}
     every = [*histories.values()]
     if drills:

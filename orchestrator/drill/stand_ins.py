@@ -125,11 +125,7 @@ class FakeHost(Struct):
 
     def whereabouts(self, holder: Holder) -> Whereabouts:
         """Of the rehearsed processes that are gone it knows."""
-        return Whereabouts.GONE if self.provably_dead(holder) else Whereabouts.UNCERTAIN
-
-    def provably_dead(self, holder: Holder) -> bool:
-        """Whether that rehearsed process is gone."""
-        return holder.process_started in self.gone
+        return Whereabouts.GONE if holder.process_started in self.gone else Whereabouts.UNCERTAIN
 
 
 # -- a process that may die ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 from .address import Address, default_place, is_address, state_folder, without_password
 from .calls import InlineCalls, ThreadCalls
 from .chain import canonical, check_anchor, export, parse_anchor
-from .processes import ThisHost, host_name, provably_dead, this_process, whereabouts
+from .processes import ThisHost, host_name, this_process, whereabouts
 from .store import VERIFY_NEWEST, JournalStore
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "host_name",
     "is_address",
     "parse_anchor",
-    "provably_dead",
     "state_folder",
     "this_process",
     "whereabouts",

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from orchestrator.errors import JournalDamaged, Locked, UsageError
 from orchestrator.model import next_step
 from orchestrator.model.events import JournalMerged, encode
-from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Record
+from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Record, Whereabouts
 from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Host
 from orchestrator.model.run import Operator
@@ -63,7 +63,7 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
         raise UsageError(f"{other.place} holds no records: there is nothing to merge")
     for pair in other.pairs():
         holder = other.holder(pair)
-        if holder is not None and not host.provably_dead(holder):
+        if holder is not None and host.whereabouts(holder) is not Whereabouts.GONE:
             raise Locked(
                 f"run {holder.run} of {holder} still holds pair {pair} in {other.place}: merge it when it has ended",
                 next_steps=(next_step.show(holder.run).with_options("--journal", other.place),),

@@ -34,7 +34,7 @@ def this_process() -> tuple[int, str]:
 
 
 def whereabouts(holder: Holder) -> Whereabouts:
-    """What can be told from here of the process that holds a lock."""
+    """What can be told from here of the process that holds a lock; GONE is for certain: this very boot, and it runs no more."""
     here, there = _parts(_token(os.getpid())), _parts(holder.process_started)
     if here is None or there is None or holder.pid <= 0 or here[0] != there[0]:
         return Whereabouts.ELSEWHERE
@@ -56,18 +56,12 @@ def whereabouts(holder: Holder) -> Whereabouts:
     )
 
 
-def provably_dead(holder: Holder) -> bool:
-    """Whether a lock's holder is gone for certain: this very boot, and that process runs no more; False where nobody can tell from here."""
-    return whereabouts(holder) is Whereabouts.GONE
-
-
 class ThisHost:
     """The machine that this process runs on: `orchestrator.model.protocols.Host`."""
 
     __slots__ = ()
 
     this_process = staticmethod(this_process)
-    provably_dead = staticmethod(provably_dead)
     whereabouts = staticmethod(whereabouts)
 
     @property

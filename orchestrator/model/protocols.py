@@ -110,10 +110,7 @@ class Host(Protocol):
         """The pid of this process, and what tells it from a later one with the same pid."""
 
     def whereabouts(self, holder: Holder) -> Whereabouts:
-        """What can be told from here of a lock's holder."""
-
-    def provably_dead(self, holder: Holder) -> bool:
-        """Whether a lock's holder is gone for certain; False where nobody can tell from here."""
+        """What can be told from here of a lock's holder; GONE is for certain."""
 
 
 class Watcher(Protocol):

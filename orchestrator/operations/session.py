@@ -21,7 +21,7 @@ from orchestrator.journal.checkpoint import CHECKPOINT, DUE_AFTER, checkpoint_of
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import Event, JournalMoved, encode
-from orchestrator.model.journal import Broken, Entry, Holder, Record, Witness
+from orchestrator.model.journal import Broken, Entry, Holder, Record, Whereabouts, Witness
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Host, Prober, Programs, Store, StoreCalls, Watcher, World
@@ -249,7 +249,10 @@ class Session(Struct, eq=False):
 
         The witness is none for certain; that the lock is asked for again in every intent's own transaction is.
         """
-        return self.host.provably_dead(holder) or self.store.witness(holder.lock) is Witness.GONE
+        return (
+            self.host.whereabouts(holder) is Whereabouts.GONE
+            or self.store.witness(holder.lock) is Witness.GONE
+        )
 
     def move_journal(self, why: JournalUnavailable) -> None:
         """Go on in this machine's own journal, as an emergency does (law 9); else, or where that can't be written either, a JournalUnavailable."""

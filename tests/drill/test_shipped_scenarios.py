@@ -31,6 +31,7 @@ from orchestrator.config.schema import Noun, keys_in, keys_of
 from orchestrator.drill.stand_ins import FakeHost, ProcessStore
 from orchestrator.engine import check
 from orchestrator.errors import ExitCode
+from orchestrator.model.journal import Whereabouts
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change
@@ -134,7 +135,7 @@ def _writes_both(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: 
 
 
 def _holds_on_to_locks(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, playbook: Playbook) -> Broken:
-    monkeypatch.setattr(FakeHost, "provably_dead", lambda *_: False)
+    monkeypatch.setattr(FakeHost, "whereabouts", lambda *_: Whereabouts.UNCERTAIN)
     return scenario, playbook
 
 

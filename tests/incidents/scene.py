@@ -104,9 +104,6 @@ class PlayedHost(Struct, frozen=True):
             return Whereabouts.ELSEWHERE
         return Whereabouts.RUNS if holder.pid in self.machine.living else Whereabouts.GONE
 
-    def provably_dead(self, holder: Holder) -> bool:
-        return holder.host == self.name and holder.pid not in self.machine.living
-
 
 class Present(Struct, eq=False):
     """What a person has at hand in one life of the program."""

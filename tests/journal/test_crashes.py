@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.journal import JournalStore, provably_dead
-from orchestrator.model.journal import Verified
+from orchestrator.journal import JournalStore, whereabouts
+from orchestrator.model.journal import Verified, Whereabouts
 
 from .conftest import entry, holder, ticking
 
@@ -97,7 +97,7 @@ while True:
             assert int(told) <= last <= int(told) + 1
             dead = store.holder("payments")
             assert dead is not None
-            assert provably_dead(dead)
+            assert whereabouts(dead) is Whereabouts.GONE
             store.append(entry())
             assert store.replace_lock(dead.lock, holder("lock-next"))
             assert store.release("lock-next")

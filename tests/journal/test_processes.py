@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.journal import host_name, processes, provably_dead, this_process, whereabouts
+from orchestrator.journal import host_name, processes, this_process, whereabouts
 from orchestrator.model.journal import Holder, Whereabouts
 
 from .conftest import holder
@@ -48,34 +48,32 @@ def test_the_host_has_a_name() -> None:
 
 def test_law_12_a_process_that_runs_is_alive() -> None:
     assert whereabouts(ours()) is Whereabouts.RUNS
-    assert not provably_dead(ours())
 
 
 def test_law_12_a_process_that_was_killed_is_dead_buried_or_not(child: subprocess.Popen[bytes]) -> None:
     token = processes._token(child.pid)
     assert token is not None
     gone = replace(holder(pid=child.pid), process_started=token)
-    assert not provably_dead(gone)
+    assert whereabouts(gone) is not Whereabouts.GONE
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has collected it yet
-    assert provably_dead(gone)
+    assert whereabouts(gone) is Whereabouts.GONE
     child.wait()
     assert whereabouts(gone) is Whereabouts.GONE
 
 
 def test_law_12_another_process_with_the_same_pid_is_not_the_holder() -> None:
-    assert provably_dead(ours(start="1"))
+    assert whereabouts(ours(start="1")) is Whereabouts.GONE
 
 
 @pytest.mark.parametrize("name", ["laptop", "another-name", ""])
 def test_law_12_a_host_name_proves_nothing_either_way(name: str) -> None:
     """A machine that was renamed finds its own dead lock; a pod of the same name is not taken for the dead one."""
     gone = replace(ours(2**22 + 1), host=name)
-    assert provably_dead(gone)
+    assert whereabouts(gone) is Whereabouts.GONE
     assert whereabouts(replace(ours(), host=name)) is Whereabouts.RUNS
     pod = replace(ours(2**22 + 1, boot="00000000-0000-4000-8000-000000000000"), host=host_name())
     assert whereabouts(pod) is Whereabouts.ELSEWHERE
-    assert not provably_dead(pod)
 
 
 @linux
@@ -83,14 +81,12 @@ def test_law_12_a_process_of_another_boot_cannot_be_proven_dead() -> None:
     """Whether that was this machine before its restart, nobody can tell: a machine's id is shared by its clones."""
     before = ours(2**22 + 1, boot="00000000-0000-4000-8000-000000000000")
     assert whereabouts(before) is Whereabouts.ELSEWHERE
-    assert not provably_dead(before)
 
 
 @linux
 def test_law_12_a_process_of_another_container_cannot_be_proven_dead() -> None:
     elsewhere = ours(2**22 + 1, namespace="pid:[1]")
     assert whereabouts(elsewhere) is Whereabouts.OTHER_NAMESPACE
-    assert not provably_dead(elsewhere)
 
 
 @linux
@@ -142,7 +138,7 @@ def test_law_12_a_process_whose_start_is_hidden_is_alive(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("pid", [0, -1, 2**70])
 def test_law_12_a_pid_that_is_none_proves_nothing(pid: int) -> None:
-    assert not provably_dead(ours(pid))
+    assert whereabouts(ours(pid)) is not Whereabouts.GONE
 
 
 def without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answers: dict[str, str]) -> None:
@@ -169,9 +165,14 @@ def test_law_12_where_the_system_has_no_proc_sysctl_tells_the_boot_and_ps_the_st
     assert this_process() == (os.getpid(), token)
     mine = replace(holder(pid=os.getpid(), host="before-it-was-renamed"), process_started=token)
     assert whereabouts(mine) is Whereabouts.RUNS
-    assert provably_dead(replace(mine, process_started=f"{BOOT} ps Sat Nov 21 03:15:02 2026"))
-    assert provably_dead(replace(mine, pid=2**22 + 1))
-    assert not provably_dead(replace(mine, pid=2**22 + 1, process_started=f"OTHER ps {STARTED}"))
+    assert (
+        whereabouts(replace(mine, process_started=f"{BOOT} ps Sat Nov 21 03:15:02 2026")) is Whereabouts.GONE
+    )
+    assert whereabouts(replace(mine, pid=2**22 + 1)) is Whereabouts.GONE
+    assert (
+        whereabouts(replace(mine, pid=2**22 + 1, process_started=f"OTHER ps {STARTED}"))
+        is not Whereabouts.GONE
+    )
 
 
 @pytest.mark.parametrize("answers", [{}, {"ps": STARTED}, {"sysctl": BOOT}])
@@ -180,5 +181,5 @@ def test_law_12_where_the_boot_or_the_start_is_not_told_nothing_is_proven(
 ) -> None:
     without_proc(monkeypatch, tmp_path, answers)
     assert this_process() == (os.getpid(), "")
-    assert not provably_dead(replace(holder(pid=2**22 + 1), process_started=""))
-    assert not provably_dead(replace(holder(pid=2**22 + 1), process_started=STARTED))
+    assert whereabouts(replace(holder(pid=2**22 + 1), process_started="")) is not Whereabouts.GONE
+    assert whereabouts(replace(holder(pid=2**22 + 1), process_started=STARTED)) is not Whereabouts.GONE
