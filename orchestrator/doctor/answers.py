@@ -128,17 +128,15 @@ class Answers(Struct, frozen=True):
         """What the journal knows of the pair: nothing where it cannot be read or believed."""
         return History(self.pair.name) if self.journal.history is None else self.journal.history
 
-    def silent(self, role: Role) -> bool:
-        """Whether nothing could be learned from an org: it did not answer, or trouble of this machine was in the way."""
-        return isinstance(self.orgs.readings[role].sight, Unreachable | Hampered)
-
     def keyless(self, blind: Role | None) -> bool:
         """Whether an org was not asked for want of a key; with None, whether neither was."""
         roles = tuple(Role) if blind is None else (blind,)
         return all(self.orgs.readings[role].keyless for role in roles)
 
-    def silence(self, role: Role) -> str:
-        """That an org's silence is why something is not known. The same words everywhere: a page says them once."""
+    def silence(self, role: Role | None) -> str:
+        """That an org's silence is why something is not known; "" where it is not. The same words everywhere: a page says them once."""
+        if role is None or not isinstance(self.orgs.readings[role].sight, Unreachable | Hampered):
+            return ""
         org, reading = self.pair[role], self.orgs.readings[role]
         if reading.keyless:
             return f"Not known: nothing was asked of {org}, for want of a key."

@@ -217,9 +217,8 @@ def _weighed(answers: Answers, check: Check) -> Check:
     role = check.role
     if role is None:
         return check
-    if check.planned is Level.UNKNOWN and answers.silent(role):
-        follows = answers.keyless(role)
-        check = replace(check, sentence=answers.silence(role), next_steps=(), follows=follows)
+    if check.planned is Level.UNKNOWN and (silence := answers.silence(role)):
+        check = replace(check, sentence=silence, next_steps=(), follows=answers.keyless(role))
     return replace(check, emergency=check.planned if role in answers.survivors else None)
 
 

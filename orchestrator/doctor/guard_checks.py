@@ -46,6 +46,7 @@ def _probe(answers: Answers, name: str) -> Check:
     """Whether a probe answers; what the answer means is for the guards to say."""
     brief, level, sight = "", Level.OK, _sight(answers, name)
     org = depends_on(answers.playbook.probes[name], answers.pair)
+    silence = answers.silence(org)
     match sight:
         case Measured(value=value, good=good, detail=detail):
             said = ("good" if good else "bad") if value is None else printable(value_words(value))
@@ -53,8 +54,8 @@ def _probe(answers: Answers, name: str) -> Check:
         case Unmeasured(no_data=True, reason=reason):
             sentence = f"{name} is understood, and has nothing to answer with: {printable(reason)}."
             brief = f"{name} has no data"
-        case Unmeasured() if org is not None and answers.silent(org):
-            level, sentence = Level.UNKNOWN, answers.silence(org)
+        case Unmeasured() if silence:
+            level, sentence = Level.UNKNOWN, silence
         case Unmeasured(reason=reason):
             level = Level.WARNING
             sentence = f"{name} could not be read: {printable(reason, _LONGEST)}."
@@ -68,7 +69,7 @@ def _probe(answers: Answers, name: str) -> Check:
     # An emergency does without the other org, and waives what is blind for want of it.
     needed = any(role in asking and org in (None, role) for role in answers.survivors)
     emergency = level if needed else None
-    follows = level is Level.UNKNOWN and org is not None and answers.keyless(org)
+    follows = level is Level.UNKNOWN and answers.keyless(org)
     return Check(Group.GUARDS, f"probe {name}", level, emergency, sentence, brief=brief, follows=follows)
 
 
@@ -97,14 +98,8 @@ def _guard(answers: Answers, name: str) -> Check:
     ]
     emergency = worst(column.level for column in emergencies)
     sentence = _sentence(answers, planned, emergencies, transitions)
-    return Check(
-        Group.GUARDS,
-        f"guard {name}",
-        planned.level,
-        emergency,
-        sentence,
-        follows=_blind_for_want_of_keys(answers, planned.verdict),
-    )
+    follows = _blind_for_want_of_keys(answers, planned.verdict)
+    return Check(Group.GUARDS, f"guard {name}", planned.level, emergency, sentence, follows=follows)
 
 
 def _blind_for_want_of_keys(answers: Answers, verdict: Verdict) -> bool:
@@ -135,7 +130,7 @@ def _emergency(answers: Answers, name: str, survivor: Role, transitions: Sequenc
 
 def _column(answers: Answers, verdict: Verdict, nearby: Sequence[bool]) -> _Column:
     """A verdict on the transitions that ask for it, each of which may come next (`nearby`) or later."""
-    if verdict.outcome is Outcome.UNKNOWN and verdict.blind is not None and answers.silent(verdict.blind):
+    if verdict.outcome is Outcome.UNKNOWN and answers.silence(verdict.blind):
         return _Column(verdict, Level.UNKNOWN if nearby else None)
     return _Column(verdict, worst(_level(answers, verdict, nearby=near) for near in nearby))
 
@@ -199,10 +194,7 @@ def _sentence(
 ) -> str:
     """What it says now, what an emergency would hear where that is something else, and why that matters."""
     verdict = planned.verdict
-    if verdict.blind is not None and answers.silent(verdict.blind):
-        sentences = [answers.silence(verdict.blind)]
-    else:
-        sentences = [_said(verdict)]
+    sentences = [answers.silence(verdict.blind) or _said(verdict)]
     troubled = [each for each in emergencies if each.level not in (None, Level.OK)]
     told = {each.verdict.reason: each for each in troubled if each.verdict.outcome is not verdict.outcome}
     sentences += [f"In an emergency: {_said(each.verdict)}" for each in told.values()]
@@ -211,9 +203,8 @@ def _sentence(
     elif planned.level not in (None, Level.OK) or troubled:
         sentences += [_meaning(verdict)] if sentences[0] == _said(verdict) else []
     elif verdict.outcome is not Outcome.PASS:
-        sentences.append(
-            f"It is judged again when {' or '.join(transition.name for transition in transitions)} comes."
-        )
+        names = " or ".join(transition.name for transition in transitions)
+        sentences.append(f"It is judged again when {names} comes.")
     return " ".join(filter(None, sentences))
 
 

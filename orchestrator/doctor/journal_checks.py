@@ -12,7 +12,7 @@ from orchestrator.model import next_step
 from orchestrator.model.journal import Whereabouts
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.readiness import Check, Group, Level
-from orchestrator.model.words import age, counted, doing, no_journal, proof_words, span, utc
+from orchestrator.model.words import age, capital, counted, doing, no_journal, proof_words, span, utc
 
 from .answers import Answers, JournalFound
 
@@ -80,14 +80,14 @@ def _writable(answers: Answers) -> Check:
 
 def _sentence(error: HamrError) -> str:
     """What an error says, as a sentence that others may follow."""
-    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+    return f"{capital(error.message).rstrip('.')}."
 
 
 def _holds(found: JournalFound, history: History) -> Check:
     if not found.exists or history.unjournalled:
-        words = no_journal(found.place)
+        sentence = f"{capital(no_journal(found.place))}. The first run makes it."
         brief = "no journal of a run here yet: lock, owed and unknown are not known on this machine"
-        return _fine("journal", f"{words[:1].upper()}{words[1:]}. The first run makes it.", brief)
+        return _fine("journal", sentence, brief)
     records, all_hold = counted(found.records, "record"), found.records <= VERIFY_NEWEST
     newest = "; all hold" if all_hold else f", of which the newest {VERIFY_NEWEST:,} hold"
     return _fine("journal", f"{found.place} has {records}{newest}.", records)
@@ -120,7 +120,7 @@ def _other_name(history: History) -> Iterator[Check]:
     """Said only where it is so: most pairs keep their name."""
     known = history.known_as
     if known is not None:
-        sentence = f"{known.sentence[0].upper()}{known.sentence[1:]}. A run is refused until the pair is called {known.pair} again, or by name."
+        sentence = f"{capital(known.sentence)}. A run is refused until the pair is called {known.pair} again, or by name."
         yield _left("name", Level.CRITICAL, Level.CRITICAL, sentence, known.last)
 
 
@@ -247,12 +247,8 @@ def _proof(answers: Answers) -> Iterator[Check]:
         sentence = f"Playbook {playbook.name} is {words}, on {counted(certificate.proven.routes, 'route')}."
         yield Check(Group.HERE, "proof", Level.OK, Level.OK, sentence, brief=words)
         return
-    again = NextStep(
-        "prove",
-        playbook.path or playbook.name,
-        ("--pair", answers.pair.name, "--record"),
-        "prove it as it is now",
-    )
+    options, file = ("--pair", answers.pair.name, "--record"), playbook.path or playbook.name
+    again = NextStep("prove", file, options, "prove it as it is now")
     sentence = f"Playbook {certificate.proven.playbook} {words}."
     yield Check(Group.HERE, "proof", Level.WARNING, Level.WARNING, sentence, next_steps=(again,))
 

@@ -25,8 +25,8 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.situation import Phase, PhaseName
-from orchestrator.model.status import Role, Status
-from orchestrator.model.words import span, utc
+from orchestrator.model.status import Role
+from orchestrator.model.words import capital, span, utc
 from orchestrator.situation import View, judge, phase_of
 from orchestrator.situation.commands import can_finish_alone, emergency_goals
 from orchestrator.situation.link import same_uuid
@@ -120,9 +120,7 @@ def _link(answers: Answers) -> Check:
         for survivor in answers.survivors
     ]
     level = LEVELS[verdict.outcome]
-    sentence = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
-    if verdict.blind is not None and answers.silent(verdict.blind):
-        sentence = answers.silence(verdict.blind)
+    sentence = answers.silence(verdict.blind) or f"{capital(verdict.reason)}."
     steps = () if level is Level.OK else (next_step.check(), next_step.status(answers.pair.name))
     return Check(
         Group.ORGS,
@@ -184,12 +182,7 @@ def _emergency(answers: Answers, phase: Phase) -> Level | None:
         return Level.CRITICAL
     if phase.name in (PhaseName.MIDWAY, PhaseName.BEHIND):
         return Level.WARNING
-    lost = (
-        phase.role.other
-        if phase.name is PhaseName.HALF_SEEN and phase.role is not None
-        else phase.role  # of mislinked, denied, unreadable and unrecognised: the org that is the trouble
-    )
-    return Level.CRITICAL if lost is None or lost in answers.survivors else Level.OK
+    return Level.CRITICAL if phase.trouble in (None, *answers.survivors) else Level.OK
 
 
 def _way(answers: Answers) -> Check:
@@ -201,15 +194,9 @@ def _way(answers: Answers) -> Check:
         )
         return Check(Group.ORGS, "emergency", None, Level.WARNING, sentence)
     found = [_way_of(answers, survivor) for survivor in answers.survivors]
-    level = worst(level for level, _ in found)
-    return Check(
-        Group.ORGS,
-        "emergency",
-        None,
-        level,
-        " ".join(sentence for _, sentence in found),
-        follows=all(answers.keyless(survivor) for survivor in answers.survivors),
-    )
+    level, sentence = worst(level for level, _ in found), " ".join(sentence for _, sentence in found)
+    follows = all(map(answers.keyless, answers.survivors))
+    return Check(Group.ORGS, "emergency", None, level, sentence, follows=follows)
 
 
 def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
@@ -224,18 +211,11 @@ def _way_of(answers: Answers, survivor: Role) -> tuple[Level, str]:
         return Level.OK, f"From {status}, {org} alone can go on to {names}."
     if can_finish_alone(view, survivor):
         return Level.OK, f"The open run can be finished with {org} alone."
-    if _led_to(answers.playbook, survivor, status):
+    if status in answers.playbook.stops and survivor in answers.playbook.survivors_at(status):
         return Level.OK, f"{org} shows {status}: an emergency would lead no further."
     return (
         Level.WARNING,
         f"From {status}, no transition leads on with {org} alone: no emergency is possible now.",
-    )
-
-
-def _led_to(playbook: Playbook, survivor: Role, status: Status) -> bool:
-    """Whether a status is a stop that this org's emergency transitions lead to."""
-    return status in playbook.stops and any(
-        transition.survivor is survivor and transition.target is status for transition in playbook.transitions
     )
 
 

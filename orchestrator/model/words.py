@@ -158,6 +158,11 @@ def leave_it(holder: Holder, where: Whereabouts, now: datetime, witness: Witness
     return f"Leave it, unless it is gone: {where.value}{seen}, and its last heartbeat was {age(holder.beat_at, now)}"
 
 
+def capital(text: str) -> str:
+    """A text with a capital at its beginning, as a sentence has one."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -21,7 +21,7 @@ from orchestrator.model.proof import (
     RouteProof,
     What,
 )
-from orchestrator.model.words import counted
+from orchestrator.model.words import capital, counted
 
 from .documents import document, fields_fact
 from .layout import Page, Span, line, next_commands, paragraph
@@ -145,7 +145,7 @@ def story_page(found: Counterexample) -> Page:
             )
             for each in told
         ),
-        *paragraph(f"{found.broken.why[:1].upper()}{found.broken.why[1:]}.", "bad"),
+        *paragraph(f"{capital(found.broken.why)}.", "bad"),
     )
 
 

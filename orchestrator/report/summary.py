@@ -12,7 +12,7 @@ from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import End, Mode, RunOutcome
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
-from orchestrator.model.words import END_WORDS, counted, expectations_held, move, span, took_of, utc
+from orchestrator.model.words import END_WORDS, capital, counted, expectations_held, move, span, took_of, utc
 
 from .describe import end_style
 from .layout import Span
@@ -62,7 +62,7 @@ def run_verdict(run: RunView) -> Span:
     if run.finished is None:
         return Span("Not ended", "warn")
     end = run.finished.ending.end
-    return Span(upper(END_WORDS[end]), end_style(end))
+    return Span(capital(END_WORDS[end]), end_style(end))
 
 
 def run_move(run: RunView) -> str:
@@ -70,11 +70,6 @@ def run_move(run: RunView) -> str:
     if run.goal is not None:
         return move(run.start, run.goal)
     return "a run without a beginning" if run.finished is None else "a run that began no move"
-
-
-def upper(text: str) -> str:
-    """A text that begins a sentence."""
-    return text[:1].upper() + text[1:]
 
 
 def _of_run(run: RunView) -> Summary:
@@ -132,7 +127,7 @@ def _ended(run: RunView, ending: RunOutcome, goal: Status) -> tuple[str, ...]:
 
 def _debt(run: RunView, debt: Debt) -> str:
     """What an org was not told, and whether it was since."""
-    org = upper(run.called(debt.role))
+    org = capital(run.called(debt.role))
     if debt.settled_at is None:
         return f"{org} was not reached and is owed {debt.status}."
     by = "" if debt.settled_by == run.run else f" by run {debt.settled_by}"
@@ -141,7 +136,7 @@ def _debt(run: RunView, debt: Debt) -> str:
 
 def _sentence(text: str) -> str:
     """A message of a run as a sentence of its own."""
-    ended = upper(text.strip())
+    ended = capital(text.strip())
     return ended if not ended or ended[-1] in ".!?" else f"{ended}."
 
 
@@ -252,7 +247,7 @@ def _drill_to_do(report: ReportView, drill: DrillView) -> tuple[ToDo, ...]:
 
 
 def _leg(run: RunView) -> str:
-    name = f"{upper(run.name)}: " if run.name else ""
+    name = f"{capital(run.name)}: " if run.name else ""
     return f"{name}{run_move(run)}, {run_verdict(run).text.lower()}, in {span(run.elapsed)}."
 
 

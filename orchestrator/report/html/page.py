@@ -18,7 +18,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import is_ready
 from orchestrator.model.readiness_history import Arrival, ReadinessHistory, Spell
 from orchestrator.model.status import Role
-from orchestrator.model.words import MINUTE, author, counted, span, utc, value_words
+from orchestrator.model.words import MINUTE, author, capital, counted, span, utc, value_words
 from orchestrator.report import outcomes, summary
 from orchestrator.report.describe import PURPOSES
 from orchestrator.report.doctor import LEVEL_STYLES
@@ -80,7 +80,7 @@ def _environment() -> jinja2.Environment:
         "counted": counted,
         "author": author,
         "value": value_words,
-        "upper_first": summary.upper,
+        "upper_first": capital,
     }
     made.globals |= {
         "outcomes": outcomes,
