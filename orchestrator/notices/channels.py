@@ -103,14 +103,6 @@ def secret_parts(address: str) -> set[str]:
     return {part for part in found if part.strip("/")}
 
 
-def wants(channel: Channel, notice: Notice) -> bool:
-    """Whether a channel is told of a notice: a drill's under its own word alone; a test always."""
-    if notice.test:
-        return True
-    occasion = Occasion.DRILL if notice.about.drill and notice.occasion is not None else notice.occasion
-    return occasion in channel.on
-
-
 def delivery_of(notice: Notice, at: datetime) -> str:
     """The same for one notice however often, and wherever, it is sent; no other notice has it."""
     return hashlib.sha256(f"{notice.run} {at.isoformat()} {notice.title}".encode()).hexdigest()[:32]
@@ -141,8 +133,9 @@ class PeopleChannel:
                 self._way = _Apprise(channel, services)
 
     def wants(self, notice: Notice) -> bool:
-        """Whether it is told of that."""
-        return wants(self._channel, notice)
+        """Whether it is told of that: of a drill under its own word alone; of a test always."""
+        of_drill = notice.about.drill and notice.occasion is not None
+        return notice.test or (Occasion.DRILL if of_drill else notice.occasion) in self._channel.on
 
     async def ready(self) -> Failed | None:
         """Why it could not be told, as far as that is known without telling it anything."""

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from orchestrator.datadog.answers import one_line, said_of
 from orchestrator.datadog.client import Call, OrgClient
-from orchestrator.datadog.transport import Exchanged, Transport
+from orchestrator.datadog.transport import Transport
 from orchestrator.errors import HamrError
 from orchestrator.model.events import Event, NoticeFailed, NoticeSent
 from orchestrator.model.journal import Head
@@ -117,9 +117,6 @@ class Poster(Struct, eq=False):
             exchanged = await client.ask(post, self.timeouts.total.total_seconds())
         except HamrError as error:  # no key
             return Failed(one_line(error.message, self.redactor))
-        return self._failed(exchanged)
-
-    def _failed(self, exchanged: Exchanged) -> Failed | None:
         status = exchanged.status
         if status is None:
             return Failed(one_line(exchanged.failure, self.redactor))

@@ -22,7 +22,7 @@ from orchestrator.model.org import Apprise, Channel, EnvironmentKey, Occasion, S
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.run import End, RunOutcome
 from orchestrator.notices import Notice, channels, notice_of, trial_of
-from orchestrator.notices.channels import ChannelServices, PeopleChannel, secret_parts, wants
+from orchestrator.notices.channels import ChannelServices, PeopleChannel, secret_parts
 from orchestrator.notices.posting import Failed
 from orchestrator.system.clock import SystemClock
 from orchestrator.system.keys import KeyRing
@@ -266,8 +266,9 @@ async def test_law_17_a_channel_that_was_looked_at_is_known_to_the_redactor_part
 def test_a_channel_is_told_what_it_asked_for_and_of_a_drill_by_its_own_word(
     on: list[Occasion], drill: str, wanted: bool
 ) -> None:
-    assert wants(channel(*on), told(drill=drill)) is wanted
-    assert wants(channel(*on), trial_of(about())) is True
+    way = PeopleChannel(channel(*on), services({}))
+    assert way.wants(told(drill=drill)) is wanted
+    assert way.wants(trial_of(about())) is True
 
 
 def apprise_channel() -> Channel:
