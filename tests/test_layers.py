@@ -20,7 +20,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "structlog": ("system/log.py",),
     "starlette": ("simulator",),
     "uvicorn": ("simulator",),
-    "jinja2": ("report/html",),
+    "jinja2": ("report/html.py",),
     "prometheus_client": ("fleet/metrics.py",),
     "apprise": ("notices/by_apprise.py",),
     "procrastinate": ("fleet/queue.py",),

@@ -64,7 +64,7 @@ def test_the_demo_runs_and_its_run_is_reported_as_a_page(installed: Path, tmp_pa
         "as the verb says it"
     )
     assert {"pairs.yaml", "journal.db"} <= {path.name for path in (tmp_path / "demo").iterdir()}
-    assert (installed / "orchestrator/report/html/templates/page.html.j2").is_file()
+    assert (installed / "orchestrator/report/templates/page.html.j2").is_file()
     journal = str(tmp_path / "demo" / "journal.db")
     run = json.loads(hamr(installed, tmp_path, "runs", "--journal", journal, "--json"))["runs"][0]["run"]
     page = hamr(installed, tmp_path, "report", run, "--journal", journal, "--html", "-")

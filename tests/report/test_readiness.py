@@ -11,8 +11,7 @@ from orchestrator import __version__
 from orchestrator.fleet.readiness import Rehearsed, rehearsed_of
 from orchestrator.model.journal import Record
 from orchestrator.model.readiness_history import ReadinessHistory
-from orchestrator.report.html import readiness_html
-from orchestrator.report.html.page import trend_of
+from orchestrator.report.html import bars_of, dots_of, readiness_html
 from orchestrator.report.layout import plain_text
 from orchestrator.report.readiness import readiness_json, readiness_page
 from tests.fleet import looks
@@ -171,22 +170,21 @@ def test_the_document_says_what_the_page_says() -> None:
 
 
 def test_a_pairs_time_is_drawn_to_scale() -> None:
-    trend = trend_of(LEDGER)
-    drawn = [(bar.x, round(bar.width, 1), bar.style) for bar in trend.bars if bar.y == 0]
+    drawn = [(bar.x, round(bar.width, 1), bar.style) for bar in bars_of(LEDGER) if bar.y == 0]
     # 168 hours are 720 wide: the look of 100 hours ago spoke for a day, and the next came 3 hours ago.
     assert drawn == [
         (291.43, 102.9, "good"),
         (394.29, 312.8, "unlooked"),
         (707.14, 12.9, "warn"),
     ]
-    (dot,) = trend.dots
+    (dot,) = dots_of(LEDGER)
     assert (dot.x, dot.simulated) == (360.0, True)
 
 
 def test_of_very_many_runs_the_newest_are_drawn() -> None:
     runs = [ran(hours(200 - number), 10.0 + number, f"r{number}") for number in range(100)]
-    trend = trend_of(looks.of("payments", runs, Rehearsed()))
-    assert (len(trend.dots), trend.dots[-1].title[:15]) == (60, "1 min 49 s live")
+    dots = dots_of(looks.of("payments", runs, Rehearsed()))
+    assert (len(dots), dots[-1].title[:15]) == (60, "1 min 49 s live")
 
 
 def test_the_page_is_one_file_that_says_all_of_it() -> None:

@@ -1,4 +1,8 @@
-"""The pages of one run or drill, of a fleet, and of how ready pairs are; how templates are filled: everything escaped, nothing missing."""
+"""A report as one self-contained page: no script, no network, light and dark, on paper and on a phone.
+
+`page` is the whole of a run's or a drill's, `fleet_html` that of many pairs', `readiness_html` that of how ready pairs are. The
+only importer of jinja2; everything that came from outside is escaped as its templates are filled.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,18 @@ from orchestrator.model.fleet import FleetView, Member
 from orchestrator.model.journal import Head
 from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import is_ready
-from orchestrator.model.readiness_history import Arrival, ReadinessHistory, Spell
+from orchestrator.model.readiness_history import ReadinessHistory, Spell
 from orchestrator.model.status import Role
 from orchestrator.model.words import MINUTE, author, capital, counted, span, utc, value_words
-from orchestrator.report import outcomes, summary
-from orchestrator.report.describe import PURPOSES
-from orchestrator.report.doctor import LEVEL_STYLES
-from orchestrator.report.errors import meaning
-from orchestrator.report.fleet import member_style, needs_person, without_end
-from orchestrator.report.layout import escaped
-from orchestrator.report.readiness import facts_of, steps_of, worse_words
-from orchestrator.report.run_view import ReportView
 
+from . import outcomes, summary
+from .describe import PURPOSES
+from .doctor import LEVEL_STYLES
+from .errors import meaning
+from .fleet import member_style, needs_person, without_end
+from .layout import escaped
+from .readiness import facts_of, steps_of, worse_words
+from .run_view import ReportView
 from .timeline import NARROW, WIDE, drawing_of
 
 LONGEST = 4000
@@ -64,7 +68,7 @@ def _rendered(template: str, **values: object) -> str:
 def _environment() -> jinja2.Environment:
     """The one environment; templates come from the package, also where it is a wheel."""
     made = jinja2.Environment(
-        loader=jinja2.PackageLoader("orchestrator.report.html", "templates"),
+        loader=jinja2.PackageLoader("orchestrator.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
@@ -235,25 +239,17 @@ class Dot(Struct, frozen=True):
     title: str
 
 
-class Trend(Struct, frozen=True):
-    """What is drawn of one pair."""
-
-    history: ReadinessHistory
-    facts: tuple[tuple[str, str, str], ...]
-    worse: tuple[str, ...]
-    style: str
-    bars: tuple[Bar, ...]
-    dots: tuple[Dot, ...]
-    objective_y: float | None
-    """Where the objective's line is; None where there is none, or nothing beside it."""
-
-
 def readiness_html(found: Sequence[ReadinessHistory]) -> str:
     """The page, as the text of one file that needs no other."""
-    ordered = sorted(found, key=lambda each: is_ready(each.level))
     return _rendered(
         "readiness.html.j2",
-        trends=[trend_of(each) for each in ordered],
+        histories=sorted(found, key=lambda each: is_ready(each.level)),
+        bars_of=bars_of,
+        dots_of=dots_of,
+        objective_y=_objective_y,
+        facts_of=facts_of,
+        worse_words=worse_words,
+        styles=LEVEL_STYLES,
         ready=sum(is_ready(each.level) for each in found),
         steps=steps_of(found),
         at=found[0].at,
@@ -266,19 +262,9 @@ def readiness_html(found: Sequence[ReadinessHistory]) -> str:
     )
 
 
-def trend_of(history: ReadinessHistory) -> Trend:
-    """What is drawn of one pair. Pure."""
-    top = max([history.objective or 0.0, *(each.seconds for each in history.arrivals), 0.001])
-    objective = history.objective if history.arrivals else None
-    return Trend(
-        history,
-        tuple(facts_of(history)),
-        worse_words(history),
-        LEVEL_STYLES[history.level],
-        tuple(bar for spell in history.spells for bar in _bars(history, spell)),
-        tuple(_dots(history.arrivals[-MOST_DOTS:], top)),
-        None if objective is None else _height(objective, top),
-    )
+def bars_of(history: ReadinessHistory) -> list[Bar]:
+    """How ready a pair was, spell by spell: for a planned run, and below it for an emergency."""
+    return [bar for spell in history.spells for bar in _bars(history, spell)]
 
 
 def _bars(history: ReadinessHistory, spell: Spell) -> Iterator[Bar]:
@@ -295,14 +281,22 @@ def _across(history: ReadinessHistory, at: datetime) -> float:
     return round(WIDTH * min(1.0, max(0.0, (at - history.since).total_seconds() / whole)), 2)
 
 
-def _dots(arrivals: Sequence[Arrival], top: float) -> Iterator[Dot]:
-    """One after the other, evenly: months may lie between two of them."""
+def dots_of(history: ReadinessHistory) -> list[Dot]:
+    """Its newest ways to ACTIVE, one after the other, evenly: months may lie between two of them."""
+    arrivals, dots = history.arrivals[-MOST_DOTS:], []
     for number, each in enumerate(arrivals):
         where = "on the simulator" if each.simulated else "live"
         title = f"{span(each.seconds)} {where}, {utc(each.at)}, run {each.run}"
         x = WIDTH * (number + 0.5) / len(arrivals)
-        yield Dot(round(x, 2), _height(each.seconds, top), each.simulated, title)
+        dots.append(Dot(round(x, 2), _height(history, each.seconds), each.simulated, title))
+    return dots
 
 
-def _height(seconds: float, top: float) -> float:
+def _objective_y(history: ReadinessHistory) -> float | None:
+    """Where the objective's line is; None where there is none."""
+    return None if history.objective is None else _height(history, history.objective)
+
+
+def _height(history: ReadinessHistory, seconds: float) -> float:
+    top = max([history.objective or 0.0, *(each.seconds for each in history.arrivals), 0.001])
     return round(DOTS - _MARGIN - (DOTS - 2 * _MARGIN) * seconds / top, 2)

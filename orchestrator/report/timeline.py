@@ -15,9 +15,10 @@ from msgspec import Struct
 from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
 from orchestrator.model.status import Role, Status
 from orchestrator.model.words import MINUTE, span
-from orchestrator.report.layout import cut
-from orchestrator.report.outcomes import transition_outcome, write_outcome
-from orchestrator.report.run_view import ReportView, RunView, TransitionView, Write
+
+from .layout import cut
+from .outcomes import transition_outcome, write_outcome
+from .run_view import ReportView, RunView, TransitionView, Write
 
 # -- time → place ------------------------------------------------------------------------------------------------
 
