@@ -252,7 +252,7 @@ def approve_fleet(invocation: Invocation, view: FleetView, reason: str) -> None:
     """Agree to what each pair's run of a fleet is about to do."""
     console, operator = invocation.console, invocation.sources.named_operator()
     plans = view.started.plans
-    page = approvable_fleet_page(view, reason=view.started.reason)
+    page = approvable_fleet_page(view)
     if invocation.asks and plans:
         invocation.require_somebody()
         refuse_own(operator, view.by.partition("@")[0])

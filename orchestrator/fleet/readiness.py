@@ -16,7 +16,7 @@ from orchestrator.model.events import Certificate, DoctorChecked, DrillScored, P
 from orchestrator.model.journal import Record
 from orchestrator.model.plain import moment
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.readiness import Level, is_worse
+from orchestrator.model.readiness import Level
 from orchestrator.model.readiness_history import (
     SPEAKS_FOR,
     Arrival,
@@ -199,10 +199,10 @@ class _Looks(Struct):
         found = [
             Turned(name, said.level, said.before, said.since)
             for name, said in self.said.items()
-            if said.before is not None and is_worse(said.level, said.before)
+            if said.before is not None and said.level > said.before
         ]
         found.sort(key=lambda each: each.since, reverse=True)
-        return tuple(sorted(found, key=lambda each: is_worse(each.level, Level.UNKNOWN), reverse=True))
+        return tuple(sorted(found, key=lambda each: each.level > Level.UNKNOWN, reverse=True))
 
 
 class Found(Struct):

@@ -6,7 +6,7 @@ was seen once, by whichever run and whoever wrote it, binds every later reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -112,11 +112,8 @@ def _accept(floors: dict[str, Floor], record: HamrRecord) -> None:
     if floor is not None and record.same_version(floor.record):
         return
     seen = () if floor is None else (*floor.before, floor.record)
-    floors[record.org_uuid.lower()] = Floor(record, tuple(_not_told_by_time(seen, record)))
-
-
-def _not_told_by_time(seen: Iterable[HamrRecord], record: HamrRecord) -> Iterable[HamrRecord]:
-    return (old for old in seen if _order(old, record) >= 0 and not old.same_version(record))
+    before = tuple(old for old in seen if _order(old, record) >= 0 and not old.same_version(record))
+    floors[record.org_uuid.lower()] = Floor(record, before)
 
 
 def _order(one: HamrRecord, other: HamrRecord) -> int:

@@ -187,16 +187,16 @@ def fleet_status(*options: str) -> NextStep:
 
 
 def fleet_plan(*pairs: str, goal: Status) -> NextStep:
-    """See what moving many pairs would do."""
+    """See what moving many pairs would do; of all pairs, where the names would fill the screen."""
+    named = pairs if len(pairs) <= MANY else ("--all",)
     why = f"see what moving them to {goal} would do; sends nothing"
-    return NextStep("fleet plan", options=(*pairs, "--to", goal.name), why=why)
+    return NextStep("fleet plan", options=(*named, "--to", goal.name), why=why)
 
 
 def fleet_emergency(pairs: Sequence[str], goal: Status) -> NextStep:
-    """How those of these pairs would go on that have lost an org; of all pairs, where the names would fill the screen."""
-    named = pairs if len(pairs) <= MANY else ("--all",)
+    """How those of these pairs would go on that have lost an org."""
     why = "see which of them have lost an org: an emergency moves those alone"
-    return fleet_plan(*named, goal=goal).as_emergency(why=why)
+    return fleet_plan(*pairs, goal=goal).as_emergency(why=why)
 
 
 def override_flag(guard: str) -> str:

@@ -11,7 +11,7 @@ from .status import Both, Role
 
 
 class Level(enum.Enum):
-    """A verdict, in the words of Nagios."""
+    """A verdict, in the words of Nagios; the better one is less. Unknown is worse than a warning: it is not a pass."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,19 +21,13 @@ class Level(enum.Enum):
     CRITICAL = "critical"
     """It would be refused, or fail."""
 
-
-_WORSE = (Level.OK, Level.WARNING, Level.UNKNOWN, Level.CRITICAL)
+    def __lt__(self, other: "Level") -> bool:
+        return [*Level].index(self) < [*Level].index(other)
 
 
 def worst(levels: Iterable[Level | None]) -> Level | None:
-    """The worst of several; None where none of them counts. Unknown is worse than a warning: it is not a pass."""
-    counting = [level for level in levels if level is not None]
-    return max(counting, key=_WORSE.index, default=None)
-
-
-def is_worse(level: Level, than: Level) -> bool:
-    """Whether a verdict is worse than another one."""
-    return _WORSE.index(level) > _WORSE.index(than)
+    """The worst of several; None where none of them counts."""
+    return max((level for level in levels if level is not None), default=None)
 
 
 def is_ready(level: Level) -> bool:
@@ -96,9 +90,7 @@ class Check(Struct, frozen=True):
 
 def worst_first(checks: Iterable[Check]) -> list[Check]:
     """The worst first, otherwise in their order."""
-    return sorted(
-        checks, key=lambda check: -1 if check.worst is None else _WORSE.index(check.worst), reverse=True
-    )
+    return sorted(checks, key=lambda check: (check.worst is not None, check.worst), reverse=True)
 
 
 class KeysSaid(Struct, frozen=True):

@@ -86,7 +86,7 @@ def event_of(record: Record) -> Event | None:
 def describe_record(record: Record, event: Event | None) -> str:
     """One record in one line, without control characters: what it says, or what kind it is."""
     if event is None:
-        return f"{record.kind} (of another version)"
+        return f"{shortened(record.kind, 60)}: written by another version of hamr"
     return line_text(describe_event(event)).rstrip()
 
 

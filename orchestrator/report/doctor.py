@@ -86,7 +86,7 @@ _READY_NAMED = 8
 
 
 def _worst_first(found: Sequence[Readiness]) -> list[Readiness]:
-    return sorted(found, key=lambda each: [*Level].index(each.level), reverse=True)
+    return sorted(found, key=lambda each: each.level, reverse=True)
 
 
 def nagios_line(found: Sequence[Readiness]) -> str:

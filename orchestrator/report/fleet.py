@@ -80,9 +80,8 @@ def clearing(plan: FleetPlan) -> tuple[NextStep, ...]:
 
 
 def nobody_is_dark(plan: FleetPlan) -> NextStep:
-    """What leads on where an emergency has nobody to move: the same as a planned run; of all pairs, where the names would fill the screen."""
-    names = [each.pair for each in plan.left_out]
-    return next_step.fleet_plan(*(names if len(names) <= next_step.MANY else ("--all",)), goal=plan.goal)
+    """What leads on where an emergency has nobody to move: the same as a planned run."""
+    return next_step.fleet_plan(*(each.pair for each in plan.left_out), goal=plan.goal)
 
 
 def _steps_of(pairs: Iterable[tuple[str, Sequence[NextStep]]], goal: Status) -> tuple[NextStep, ...]:
@@ -161,7 +160,7 @@ def plan_json(plan: FleetPlan, onward: Sequence[NextStep] = ()) -> dict[str, JSO
     return document("hamr/fleet-plan/1", {**about, **pairs, "next": onward})
 
 
-def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
+def approvable_fleet_page(view: FleetView) -> Page:
     """What somebody agrees to who agrees to a fleet: each pair's route, as it was planned."""
     rows = [
         (Span(what.pair, "bold"), Span(f"{what.start} → {what.goal}", "status"), Span(", ".join(what.route)))
@@ -171,7 +170,7 @@ def approvable_fleet_page(view: FleetView, *, reason: str) -> Page:
     with within(OF_MANY):
         return (
             line(f"What {view.by} asks for: {counted(len(rows), 'pair')} to {view.started.goal}", "heading"),
-            *labelled("reason", shortened(reason or "none was given")),
+            *labelled("reason", shortened(view.started.reason or "none was given")),
             *labelled("mode", view.started.mode.value),
             *labelled("playbook", f"{view.started.playbook}, SHA-256 {view.started.playbook_sha256[:12]}…"),
             *labelled("goes over", "; ".join(overrides), "warn"),

@@ -15,8 +15,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 
-from .describe import describe_event, describe_record, event_of, reading_words
-from .layout import line_text, shortened
+from .describe import describe_record, event_of, reading_words
 from .run_view import (
     Asked,
     Debt,
@@ -131,10 +130,9 @@ def _run_of(told: Told, name: str) -> RunView:
         at, by = moment(record.at), f"{record.by} on {record.host}"
         if by not in run.by:
             run.by.append(by)
-        said = f"{shortened(record.kind, 60)}: written by another version of hamr"
         if event is not None:
-            said = line_text(describe_event(event))
             note_event(run, event, at, seq=record.seq, by=by)
+        said = describe_record(record, event)
         run.entries.append(Entry(record.seq, at, record.kind, said, isinstance(event, _NOTABLE)))
     times = times_of((event, moment(record.at)) for record, event in told if event is not None)
     run.spent = times.whole

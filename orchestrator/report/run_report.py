@@ -30,6 +30,7 @@ from .layout import (
 from .outcomes import (
     answer_words,
     checks_of,
+    hook_outcome,
     judged,
     not_passed,
     transition_move,
@@ -132,9 +133,8 @@ def _not_passed(run: RunView) -> Iterator[str]:
 
 
 def _hook_words(hook: HookRun) -> str:
-    words = "not ended" if hook.ended is None else hook.ended.outcome.value
     reason = f": {hook.ended.reason}" if hook.ended is not None and hook.ended.reason else ""
-    return f"{hook.name}, {hook.when.value} transition {hook.transition}: {words}{reason}"
+    return f"{hook.name}, {hook.when.value} transition {hook.transition}: {hook_outcome(hook).text}{reason}"
 
 
 def _checks(report: ReportView) -> Page:
