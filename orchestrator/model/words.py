@@ -12,7 +12,7 @@ from .guard import Verdict
 from .journal import Holder, Whereabouts, Witness
 from .plain import UNREADABLE
 from .result import Score
-from .run import End, Objective, Stamp
+from .run import End, Mode, Objective, Stamp
 from .situation import UnderWay
 from .status import Status
 
@@ -166,6 +166,11 @@ def capital(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 write, 2 writes."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def in_mode(mode: Mode) -> str:
+    """What stands behind a goal that is gone to in an emergency."""
+    return ", in emergency mode" if mode is Mode.EMERGENCY else ""
 
 
 def move(start: Status | None, goal: Status) -> str:

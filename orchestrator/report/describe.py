@@ -29,6 +29,7 @@ from orchestrator.model.words import (
     author,
     counted,
     expectations_held,
+    in_mode,
     move,
     span,
     utc,
@@ -37,7 +38,7 @@ from orchestrator.model.words import (
 )
 
 from .documents import compact
-from .layout import Line, Page, Span, line_text, paragraph, shortened
+from .layout import Line, Page, Span, line, line_text, paragraph, shortened
 from .verdicts import all_pass, verdict_lines, waited_for_lines
 
 Who = Callable[[Role], str]
@@ -288,7 +289,7 @@ def _warning(text: str) -> Line:
 
 
 def _in_mode(mode: Mode) -> Line:
-    return (Span(", in emergency mode", "warn"),) if mode is Mode.EMERGENCY else ()
+    return line(in_mode(mode), "warn")
 
 
 def _status(status: Status) -> Span:

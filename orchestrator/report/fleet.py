@@ -17,7 +17,7 @@ from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
-from orchestrator.model.words import counted, span, utc
+from orchestrator.model.words import counted, in_mode, span, utc
 
 from .documents import document, fields_fact, known_fact
 from .errors import exit_fact, exit_lines, meaning
@@ -280,12 +280,11 @@ def frame(view: FleetView, doing: Mapping[str, Doing], now: datetime) -> Page:
 
 def title(view: FleetView, now: datetime) -> Line:
     """The fleet in one line."""
-    emergency = ", in emergency mode" if view.started.mode is Mode.EMERGENCY else ""
     ended = view.stopped or view.finished
     began = view.resumed[-1][0] if view.resumed else view.began
     took = span(max(0.0, ((view.last if ended and view.last else now) - began).total_seconds()))
     wave = f"wave {view.wave} of {len(view.started.waves)}" if view.wave else "not begun"
-    so_far = Span(f"{emergency}, {wave}, {took}{'' if ended else ' so far'}", "dim")
+    so_far = Span(f"{in_mode(view.started.mode)}, {wave}, {took}{'' if ended else ' so far'}", "dim")
     goal = Span(str(view.started.goal), "status")
     return (Span(f"Fleet {view.fleet}", "heading"), Span(" to "), goal, so_far)
 

@@ -16,10 +16,9 @@ from msgspec.structs import replace
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Question, Timeouts
 from orchestrator.model.reading import Reading, Unreachable
-from orchestrator.model.run import Mode
 from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import span
+from orchestrator.model.words import in_mode, span
 
 from .describe import reading_words
 from .layout import Line, Page, Span, called, labelled, line, line_text, shortened, table
@@ -77,13 +76,12 @@ def _no_answer(since: datetime, most: float, now: datetime) -> str:
 
 def _title(run: RunView, pair: Pair, now: datetime) -> Line:
     who = f" of {shortened(run.by[-1], 60)}" if run.by else ""
-    emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     began = run.resumes[-1].at if run.resumes else run.began
     took = span(max(0.0, ((run.finished_at or now) - began).total_seconds()))
     return (
         Span(f"Run {run.run}{who}" if run.run else f"Pair {shortened(pair.name, 60)}", "heading"),
         *(() if run.goal is None else (Span(" to "), Span(str(run.goal), "status"))),
-        Span(f"{emergency}, {took}{'' if run.finished else ' so far'}", "dim"),
+        Span(f"{in_mode(run.mode)}, {took}{'' if run.finished else ' so far'}", "dim"),
     )
 
 

@@ -11,9 +11,9 @@ from orchestrator.model.org import Pair
 from orchestrator.model.plain import JSON
 from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Mode
+from orchestrator.model.run import End
 from orchestrator.model.status import Role
-from orchestrator.model.words import END_WORDS, span, took_of, why_waived
+from orchestrator.model.words import END_WORDS, in_mode, span, took_of, why_waived
 
 from .describe import describe_event, end_style, event_details, the_role
 from .documents import document, fields_fact, noun_fact
@@ -116,8 +116,7 @@ def _let_pass(result: RunResult) -> Page:
 def _facts(result: RunResult) -> Iterator[Line]:
     ending = result.ending
     goal = "" if result.goal is None else f" to {result.goal}"
-    emergency = ", in emergency mode" if result.mode is Mode.EMERGENCY else ""
-    yield from labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{emergency}")
+    yield from labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{in_mode(result.mode)}")
     yield from labelled("sent", shortened(ending.sent, 600), "bold")
     yield from labelled("org", str(ending.org or ""), "org")
     over = {verdict.guard for verdict, _ in result.overridden}

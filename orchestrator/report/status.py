@@ -28,7 +28,6 @@ from orchestrator.model.reading import (
     Unreadable,
     Unrecognised,
 )
-from orchestrator.model.run import Mode
 from orchestrator.model.situation import (
     OpenDrill,
     OpenRun,
@@ -39,7 +38,7 @@ from orchestrator.model.situation import (
     UnderWay,
 )
 from orchestrator.model.status import Role
-from orchestrator.model.words import DOING, age, author, doing, no_journal, span, utc
+from orchestrator.model.words import DOING, age, author, doing, in_mode, no_journal, span, utc
 
 from .documents import attempts_fact, document, fields_fact
 from .layout import (
@@ -357,9 +356,8 @@ def _org(standing: PairStatus, role: Role) -> str:
 def _open_run(run: OpenRun, playbook: Playbook) -> str:
     named = playbook.transition(run.transition) or run.transition
     where = f"in transition {named}" if named else "between two transitions"
-    emergency = ", in emergency mode" if run.mode is Mode.EMERGENCY else ""
     asking = f"; it waits for an answer at its terminal: {shortened(run.asking)}" if run.asking else ""
-    return f"{run.run}, to {run.goal}, {where}{emergency}{asking}; hamr show {run.run} tells it"
+    return f"{run.run}, to {run.goal}, {where}{in_mode(run.mode)}{asking}; hamr show {run.run} tells it"
 
 
 def _open_drill(drill: OpenDrill, now: datetime) -> str:
