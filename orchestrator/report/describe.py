@@ -96,7 +96,7 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
     match event:
         case events.RunStarted(pair=pair, goal=goal, mode=mode):
             run = Span(f"Run of pair {shortened(pair, 60)} to ", "bold")
-            return (run, _status(goal), *_in_mode(mode))
+            return (run, _status(goal), *line(in_mode(mode), "warn"))
         case events.RunResumed(mode=mode):
             now = ", now in emergency mode" if mode is Mode.EMERGENCY else ""
             return (Span(f"The run is taken up again{now}", "bold"),)
@@ -237,7 +237,8 @@ def describe_event(event: Event, who: Who = the_role) -> Line:  # noqa: C901, PL
             return (Span(f"Playbook {playbook} proven", "bold"), _text(words))
         case events.FleetStarted(goal=goal, mode=mode, waves=waves):
             fleet = Span(f"Fleet of {counted(sum(map(len, waves)), 'pair')} to ", "bold")
-            return (fleet, _status(goal), Span(f" in {counted(len(waves), 'wave')}"), *_in_mode(mode))
+            in_waves = Span(f" in {counted(len(waves), 'wave')}")
+            return (fleet, _status(goal), in_waves, *line(in_mode(mode), "warn"))
         case events.FleetResumed():
             return (Span("The fleet is taken up again", "bold"),)
         case events.FleetWaveBegan(wave=wave):
@@ -286,10 +287,6 @@ def _text(text: str, style: str = "") -> Span:
 
 def _warning(text: str) -> Line:
     return (_text(text, "warn"),)
-
-
-def _in_mode(mode: Mode) -> Line:
-    return line(in_mode(mode), "warn")
 
 
 def _status(status: Status) -> Span:

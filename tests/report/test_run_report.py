@@ -172,7 +172,7 @@ def test_records_of_another_version_are_told_and_teach_nothing() -> None:
     newer = Record(99, timestamp(NOW), RUN, "payments", "sky.fell", "alice", "laptop", {}, HASH, HASH)
     odd = replace(newer, seq=100, kind="transition.made", data={"transition": 7})
     report = report_of(RUN, [*journal(REFUSED), newer, odd], Head(100, HASH))
-    assert report.lines[99] == "sky.fell (of another version)"
+    assert report.lines[99] == "sky.fell: written by another version of hamr"
     assert [entry.seq for entry in report.runs[0].entries][-2:] == [99, 100]
     assert not any(transition.made for transition in report.runs[0].transitions)
 
