@@ -81,7 +81,9 @@ class HamrError(Exception):
         next_steps: commands to type next, most useful first.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
+    title: ClassVar[str] = "It failed"
+    """What it is called on the page."""
     default_sent: ClassVar[str] = "Nothing was sent."
     result: RunResult | None = None
     """What came of the run that it ended; the Python API sets it, where a run had begun."""
@@ -105,6 +107,7 @@ class UsageError(HamrError):
     """A flag, name or argument that cannot be right."""
 
     exit_code = ExitCode.USAGE
+    title = "This cannot be right"
 
 
 class Problem(Struct, frozen=True):
@@ -125,6 +128,8 @@ class Problem(Struct, frozen=True):
 class DocumentError(UsageError):
     """A file with problems: all of them at once, in the order in which they stand there."""
 
+    title = "A file has problems"
+
     def __init__(self, problems: Sequence[Problem], *, next_steps: Sequence[NextStep] = ()) -> None:
         self.problems = tuple(
             sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
@@ -142,6 +147,8 @@ class KeyUnavailable(UsageError):
         next_steps: as of any error.
     """
 
+    title = "A key cannot be had"
+
     def __init__(
         self, message: str, *, reason: str = "", org: str | None = None, next_steps: Sequence[NextStep] = ()
     ) -> None:
@@ -152,37 +159,47 @@ class KeyUnavailable(UsageError):
 class PreparationError(HamrError):
     """Something failed before anything was intended, so nothing was sent."""
 
+    title = "It could not begin"
+
 
 class JournalUnavailable(PreparationError):
     """The journal cannot be opened, read or written: without it nothing is sent."""
 
+    title = "The journal cannot be used"
+
 
 class JournalBusy(JournalUnavailable):
     """The journal could not be had in time, since somebody else was writing to it: the next try may well succeed."""
+
+    title = "The journal is busy"
 
 
 class Refused(HamrError):
     """A guard did not pass, or the pair stands in a way that must not be acted on."""
 
     exit_code = ExitCode.REFUSED
+    title = "Refused"
 
 
 class Conflict(HamrError):
     """A plan that no longer fits the world, or a write that was not ours."""
 
     exit_code = ExitCode.MOVED
+    title = "The world has moved"
 
 
 class Locked(HamrError):
     """Another run holds the pair's lock."""
 
     exit_code = ExitCode.LOCKED
+    title = "The pair is locked"
 
 
 class Incomplete(HamrError):
     """A run stopped midway, in a state that can be resumed."""
 
     exit_code = ExitCode.INCOMPLETE
+    title = "Stopped midway"
     default_sent = "What was sent stands in the journal."
 
 
@@ -190,6 +207,7 @@ class OutcomeUnknown(HamrError):
     """A write was sent, and neither its answer nor reading back says what became of it."""
 
     exit_code = ExitCode.UNKNOWN
+    title = "The outcome of a write is unknown"
     default_sent = "A write was sent, and its outcome is unknown."
 
 
@@ -197,12 +215,14 @@ class JournalDamaged(HamrError):
     """The journal's hash chain does not hold."""
 
     exit_code = ExitCode.JOURNAL_DAMAGED
+    title = "The journal is damaged"
 
 
 class Interrupted(HamrError):
     """A person or the system asked the process to stop."""
 
     exit_code = ExitCode.INTERRUPTED
+    title = "Interrupted"
     default_sent = "What was sent stands in the journal."
 
     def __init__(
@@ -214,4 +234,4 @@ class Interrupted(HamrError):
         next_steps: Sequence[NextStep] = (),
     ) -> None:
         super().__init__(message, sent=sent, next_steps=next_steps)
-        self.code = code
+        self.exit_code = code

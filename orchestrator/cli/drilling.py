@@ -202,7 +202,7 @@ def _on_live_pair(invocation: Invocation, pair: str, goal: Status | None, asked:
                 raise
             said = f"Interrupted. Drill {held.drill} has begun, and stays open until it is closed."
             close = (next_step.close_drill(held.drill),)
-            raise Interrupted(said, code=stop.code, sent=stop.sent, next_steps=close) from stop
+            raise Interrupted(said, code=stop.exit_code, sent=stop.sent, next_steps=close) from stop
         return _show_result(invocation, session.store, result, asked)
 
 

@@ -44,7 +44,7 @@ def report_failure(invocation: Invocation, error: BaseException) -> int:
         console.err.page(error_page(said))
     if invocation.json:
         console.document(error_json(said))
-    return said.code if isinstance(said, Interrupted) else said.exit_code
+    return said.exit_code
 
 
 def _in_words(invocation: Invocation, error: BaseException) -> HamrError:

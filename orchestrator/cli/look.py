@@ -175,7 +175,7 @@ def _watch(
     try:
         return supervised(look_on(), drawn=() if frame is None else (frame,))
     except Interrupted as stop:  # how a person ends it: there is nothing to say about that
-        return stop.code
+        return stop.exit_code
     finally:
         if frame is not None:
             frame.leave()

@@ -25,7 +25,7 @@ from orchestrator.config.scenario import (
     ScenarioStep,
     SomebodyWrites,
 )
-from orchestrator.errors import HamrError, Interrupted
+from orchestrator.errors import HamrError
 from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.result import Expectation, RunResult
@@ -180,8 +180,6 @@ def _exit_and_words(ended: Ended) -> tuple[int | None, str]:
     match ended:
         case RunResult():
             return int(ended.exit_code), ended.ending.message
-        case Interrupted():
-            return int(ended.code), ended.message
         case HamrError():
             return int(ended.exit_code), ended.message
         case ProcessDied():

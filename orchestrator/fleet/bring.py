@@ -17,7 +17,6 @@ from orchestrator.errors import (
     Conflict,
     ExitCode,
     HamrError,
-    Interrupted,
     JournalUnavailable,
     Locked,
     Refused,
@@ -280,5 +279,4 @@ def _ended(run: RunResult | RunHistory, end: RunResult | events.RunFinished) -> 
 
 
 def _kept_from(pair: str, error: HamrError) -> PairOutcome:
-    code = error.code if isinstance(error, Interrupted) else error.exit_code
-    return PairOutcome(pair, "", int(code), error.message, next_steps=error.next_steps)
+    return PairOutcome(pair, "", int(error.exit_code), error.message, next_steps=error.next_steps)

@@ -52,20 +52,20 @@ Script = tuple[tuple[int, int], ...]
 
 
 class What(enum.Enum):
-    """What a line of a story is about."""
+    """What a line of a story is about, and how it is said of a Moment; `otherwise` is what went otherwise than it should."""
 
-    TYPED = "typed"
-    READ = "read"
-    WROTE = "wrote"
-    STRANGER = "stranger"
-    COMMIT = "commit"
-    GUARD = "guard"
-    HOOK = "hook"
-    PERSON = "person"
-    LEFT = "left"
-    ARRIVED = "arrived"
-    BACK = "back"
-    ENDED = "ended"
+    TYPED = "somebody types  {subject}"
+    READ = "reading the {role} {otherwise}"
+    WROTE = "the {role} is told {status}: {otherwise}"
+    STRANGER = "somebody else writes {status} to the {role}"
+    COMMIT = "{otherwise} ({subject})"
+    GUARD = "the guards over probe {subject}: {otherwise}"
+    HOOK = "hook {subject} {otherwise}"
+    PERSON = "a question about {subject} {otherwise}"
+    LEFT = "{otherwise}: {subject}"
+    ARRIVED = "a late {status} arrives at the {role}"
+    BACK = "the region of the {role} is back, as it was"
+    ENDED = "{subject}"
 
 
 class Moment(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from orchestrator.errors import DocumentError, ExitCode, HamrError, Interrupted, Problem
+from orchestrator.errors import DocumentError, ExitCode, HamrError, Problem
 from orchestrator.model.plain import JSON
 
 from .documents import document, fields_fact
@@ -46,24 +46,6 @@ def exit_fact(code: int) -> dict[str, JSON]:
     return {"exit_code": int(code), "exit_meaning": meaning(code)}
 
 
-TITLES: dict[str, str] = {
-    "UsageError": "This cannot be right",
-    "DocumentError": "A file has problems",
-    "KeyUnavailable": "A key cannot be had",
-    "PreparationError": "It could not begin",
-    "JournalUnavailable": "The journal cannot be used",
-    "JournalBusy": "The journal is busy",
-    "Refused": "Refused",
-    "Conflict": "The world has moved",
-    "Locked": "The pair is locked",
-    "Incomplete": "Stopped midway",
-    "OutcomeUnknown": "The outcome of a write is unknown",
-    "JournalDamaged": "The journal is damaged",
-    "Interrupted": "Interrupted",
-}
-"""What each error is called on the page, by its class."""
-
-
 def problem_lines(problems: Sequence[Problem], *, indent: int = 0) -> Page:
     """What is wrong with files and where; below what is wrong at one place its line, where it may be shown, and a mark."""
     page: list[Line] = []
@@ -89,7 +71,7 @@ def _marked(problem: Problem, indent: int) -> Page:
 def error_page(error: HamrError) -> Page:
     """What a person reads instead of a traceback."""
     org = labelled("org", error.org or "", "org")
-    return told(error, (*org, *labelled("sent", error.sent, "bold"), *exit_lines(_code(error), "dim")))
+    return told(error, (*org, *labelled("sent", error.sent, "bold"), *exit_lines(error.exit_code, "dim")))
 
 
 def told(error: HamrError, facts: Page) -> Page:
@@ -97,7 +79,7 @@ def told(error: HamrError, facts: Page) -> Page:
     said = paragraph(error.message, indent=2, hanging=2)
     if isinstance(error, DocumentError):
         said = problem_lines(error.problems, indent=2)
-    title = f"{TITLES.get(type(error).__name__, 'It failed')}."
+    title = f"{error.title}."
     happened = (line(title, "bad"), *(() if error.message == title else said))
     return (*happened, line(), *facts, *next_commands(error.next_steps))
 
@@ -107,11 +89,7 @@ def error_json(error: HamrError) -> dict[str, JSON]:
     fields = {
         "error": type(error).__name__,
         **fields_fact(error, "message", "org", "sent", "next=next_steps"),
-        **exit_fact(_code(error)),
+        **exit_fact(error.exit_code),
         "problems": error.problems if isinstance(error, DocumentError) else (),
     }
     return document("hamr/error/1", fields)
-
-
-def _code(error: HamrError) -> ExitCode:
-    return error.code if isinstance(error, Interrupted) else error.exit_code

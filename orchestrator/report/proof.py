@@ -163,20 +163,6 @@ def shortened(story: Sequence[Moment]) -> Iterator[Moment | int]:
         yield each
 
 
-_WORDS = {
-    What.TYPED: "somebody types  {subject}",
-    What.READ: "reading the {role} {otherwise}",
-    What.WROTE: "the {role} is told {status}: {otherwise}",
-    What.STRANGER: "somebody else writes {status} to the {role}",
-    What.COMMIT: "{otherwise} ({subject})",
-    What.GUARD: "the guards over probe {subject}: {otherwise}",
-    What.HOOK: "hook {subject} {otherwise}",
-    What.PERSON: "a question about {subject} {otherwise}",
-    What.LEFT: "{otherwise}: {subject}",
-    What.ARRIVED: "a late {status} arrives at the {role}",
-    What.BACK: "the region of the {role} is back, as it was",
-    What.ENDED: "{subject}",
-}
 _WORDS_OF_EVENTS: Mapping[tuple[What, Event | None], str] = {
     (What.READ, Event.DARK): "the {role}: {otherwise}",
     (What.READ, Event.DARK_LONG): "the {role}: {otherwise}",
@@ -191,7 +177,7 @@ def moment_words(moment: Moment) -> str:
     if moment.what is What.ENDED:
         words = " ".join(subject.split())
         subject = words if len(words) <= _CUT else f"{words[:_CUT]}…"
-    said = _WORDS_OF_EVENTS.get((moment.what, event)) or _WORDS[moment.what]
+    said = _WORDS_OF_EVENTS.get((moment.what, event)) or moment.what.value
     otherwise = "" if event is None else event.value
     return said.format(subject=subject, role=moment.role, status=moment.status, otherwise=otherwise)
 

@@ -216,7 +216,7 @@ async def test_stop_ends_a_run_before_its_next_write_and_it_can_be_resumed(
 
     with pytest.raises(Interrupted, match="it can be resumed") as caught:
         await pair.run("ACTIVE", listener=stop_after_the_first_write)
-    assert caught.value.code is ExitCode.INTERRUPTED
+    assert caught.value.exit_code is ExitCode.INTERRUPTED
     assert regions.statuses == Both(Status.PASSIVE, Status.FAILOVER)
     assert (await pair.resume()).phase == "agreed(ACTIVE)"
 
@@ -367,7 +367,7 @@ def test_every_way_a_run_can_end_short_of_its_goal_is_an_error_with_that_exit_co
     with pytest.raises(orchestrator.HamrError, match="it stopped") as caught:
         reached(ended, PAIR)
     error = caught.value
-    assert (error.code if isinstance(error, Interrupted) else error.exit_code) is code
+    assert error.exit_code is code
     assert error.result is ended
     assert set(ERRORS.values()).isdisjoint({Interrupted})
 

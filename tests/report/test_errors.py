@@ -14,7 +14,7 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Problem,
 )
-from orchestrator.report.errors import MEANINGS, TITLES, error_json, error_page, meaning
+from orchestrator.report.errors import MEANINGS, error_json, error_page, meaning
 from orchestrator.report.layout import plain_text
 from tests.steps import step
 
@@ -92,12 +92,8 @@ def test_a_signal_says_its_own_exit_code() -> None:
 
 
 def test_every_error_has_its_title() -> None:
-    kinds = {
-        name
-        for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, HamrError) and kind is not HamrError
-    }
-    assert kinds == set(TITLES)
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HamrError)]
+    assert [kind.__name__ for kind in kinds if "title" not in vars(kind)] == []
     assert lines(error_page(HamrError("odd")))[0] == "It failed."
 
 
