@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from msgspec import Struct
 
@@ -36,23 +36,32 @@ if TYPE_CHECKING:
 class ExitCode(enum.IntEnum):
     """What the process returns to its caller; stable, documented in docs/reference/exit-codes.md."""
 
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    REFUSED = 3
-    MOVED = 4
-    LOCKED = 5
-    INCOMPLETE = 6
-    UNKNOWN = 7
-    OWING = 8
-    JOURNAL_DAMAGED = 9
-    PLAN_HAS_CHANGES = 10
+    meaning: str
+    """What it says, in a few words."""
+
+    def __new__(cls, number: int, meaning: str = "") -> Self:
+        """A code, and what it says; without that, another name of one that has it."""
+        code = int.__new__(cls, number)
+        code._value_, code.meaning = number, meaning
+        return code
+
+    DONE = 0, "done, or nothing to do"
+    FAILED = 1, "failed before anything was intended"
+    USAGE = 2, "bad usage, or a bad file"
+    REFUSED = 3, "refused"
+    MOVED = 4, "stale plan, or somebody else wrote"
+    LOCKED = 5, "locked by another run"
+    INCOMPLETE = 6, "incomplete: it can be resumed"
+    UNKNOWN = 7, "the outcome of a write is unknown"
+    OWING = 8, "done, but owing: an org its status, or a hook its end"
+    JOURNAL_DAMAGED = 9, "the journal is damaged"
+    PLAN_HAS_CHANGES = 10, "the plan has changes"
     NOT_PROVEN = 10  # the same number, of another verb
-    DRILL_MISSED = 11
+    DRILL_MISSED = 11, "a drill missed an expectation"
     LAW_BROKEN = 11  # as above
-    CLOSED_TERMINAL = 129
-    INTERRUPTED = 130
-    TERMINATED = 143
+    CLOSED_TERMINAL = 129, "the terminal was closed"
+    INTERRUPTED = 130, "interrupted"
+    TERMINATED = 143, "terminated"
 
 
 PRECEDENCE: tuple[ExitCode, ...] = (

@@ -106,17 +106,17 @@ class Denied(Struct, frozen=True):
 
 
 class Trouble(enum.Enum):
-    """What on this machine, or in its network, stands between it and an org."""
+    """What on this machine, or in its network, stands between it and an org; and what that makes of a reading."""
 
-    KEYS = "keys"
+    KEYS = "not asked: a key cannot be had"
     """A key could not be had, or is no key: nothing was asked."""
-    TRUST = "trust"
+    TRUST = "not asked: its certificate isn't trusted"
     """A certificate that this machine does not trust: nothing was asked."""
-    PROXY = "proxy"
+    PROXY = "not asked: no way past the proxy"
     """A proxy that cannot be reached, or makes no tunnel: nothing was asked."""
-    RESOLVER = "resolver"
+    RESOLVER = "not asked: its name is not known"
     """A host's name that this machine's name servers do not know: nothing was asked."""
-    MIDDLEBOX = "middlebox"
+    MIDDLEBOX = "not seen: something else answered"
     """A proxy or a sign-in page answered in the API's place."""
 
 

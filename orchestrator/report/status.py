@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import assert_never
@@ -23,7 +23,6 @@ from orchestrator.model.reading import (
     Identity,
     Present,
     Reading,
-    Trouble,
     Unreachable,
     Unreadable,
     Unrecognised,
@@ -211,15 +210,6 @@ def _said(standing: PairStatus, role: Role) -> dict[str, Span]:
     }
 
 
-_HAMPERED: Mapping[Trouble, str] = {
-    Trouble.KEYS: "not asked: a key cannot be had",
-    Trouble.TRUST: "not asked: its certificate isn't trusted",
-    Trouble.RESOLVER: "not asked: its name is not known",
-    Trouble.PROXY: "not asked: no way past the proxy",
-    Trouble.MIDDLEBOX: "not seen: something else answered",
-}
-
-
 def _status(reading: Reading) -> Span:
     match reading.sight:
         case Present(status=status):
@@ -229,7 +219,7 @@ def _status(reading: Reading) -> Span:
         case Absent():
             return Span("no HAMR record (404)", "warn")
         case Hampered(trouble=trouble):
-            return Span(_HAMPERED[trouble], "bad")
+            return Span(trouble.value, "bad")
         case Denied():
             return Span("not seen: our keys are denied", "bad")
         case Unreachable():

@@ -14,7 +14,7 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Problem,
 )
-from orchestrator.report.errors import MEANINGS, error_json, error_page, meaning
+from orchestrator.report.errors import error_json, error_page, meaning
 from orchestrator.report.layout import plain_text
 from tests.steps import step
 
@@ -98,7 +98,7 @@ def test_every_error_has_its_title() -> None:
 
 
 def test_every_exit_code_has_its_meaning() -> None:
-    assert set(MEANINGS) == set(ExitCode)
+    assert all(code.meaning for code in ExitCode)
     assert meaning(99) == "not known to this version"
 
 
