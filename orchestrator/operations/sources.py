@@ -51,21 +51,12 @@ class Prepared(Struct, frozen=True, eq=False):
         """Everything wired together, on an open journal; with `beside`, another pair's on the same, its certificates and keys."""
         from .session import Session
 
-        if beside is not None:
-            return Session(
-                self.pair,
-                self.playbook,
-                self.operator,
-                store,
-                self.environ,
-                redactor,
-                trust=beside.trust,
-                calls=beside.calls,
-                verified=beside.verified,
-                key_ring=beside.keys,
-            )
         session = Session(self.pair, self.playbook, self.operator, store, self.environ, redactor)
-        session.trust.load_beside(self.pair.orgs)
+        if beside is None:
+            session.trust.load_beside(self.pair.orgs)
+        else:
+            session.trust, session.calls = beside.trust, beside.calls
+            session.verified, session.key_ring = beside.verified, beside.keys
         return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.next_step import NextStep, each_once
@@ -153,7 +154,7 @@ def _half_absent(view: View, role: Role) -> Phase:
 
 
 def _diverged(view: View) -> Phase:
-    near = explained_but_older(view)
+    near = next((each.transition for each in _candidates(view)), None)  # by its statuses, and not by the times
     because = (
         f"no transition of the playbook {view.playbook.name} explains that"
         if near is None
@@ -229,12 +230,6 @@ def half_made(view: View) -> HalfMade | None:
     return _settle_tie(view, candidates)
 
 
-def explained_but_older(view: View) -> Transition | None:
-    """A transition whose statuses fit while its times do not: the org at its `from` changed after the one at its `to`."""
-    candidates = _candidates(view)
-    return candidates[0].transition if candidates and half_made(view) is None else None
-
-
 def _candidates(view: View) -> list[HalfMade]:
     statuses = {role: view.status(role) for role in Role}
     return [
@@ -250,14 +245,11 @@ def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
         for candidate in candidates:
             if candidate.transition.name == view.open_run.transition:
                 return candidate
-    goals = (view.goal, view.open_run.goal if view.open_run else None)
-    for goal in goals:
-        for candidate in candidates:
-            if goal is not None and candidate.transition in (
-                view.playbook.route(candidate.transition.source, goal) or ()
-            ):
+    for goal in (view.goal, view.open_run.goal if view.open_run else None):
+        for candidate in candidates if goal is not None else ():
+            if candidate.transition in (view.playbook.route(candidate.transition.source, goal) or ()):
                 return candidate
-    return HalfMade(candidates[0].transition, candidates[0].done, settled=False)
+    return replace(candidates[0], settled=False)
 
 
 def _changed_later(view: View) -> Role | None:
