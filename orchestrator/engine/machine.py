@@ -58,49 +58,29 @@ class Executor(Protocol):
         """Journal the transition's arrival."""
 
 
-class Position(Struct):
-    """The machine's model: where the pair stands, as far as the machine is concerned."""
-
-    state: str
-
-    @property
-    def status(self) -> Status:
-        """The state as a status."""
-        return Status[self.state]
-
-
 def first_steps(playbook: Playbook, goal: Status) -> tuple[Transition, ...]:
     """The transitions that are the first step towards a goal, from every status that has a way there."""
-    steps: list[Transition] = []
-    for transition in playbook.transitions:
-        route = playbook.route(transition.source, goal)
-        if route and route[0] is transition:
-            steps.append(transition)
-    return tuple(steps)
+    ways = ((each, playbook.route(each.source, goal)) for each in playbook.transitions)
+    return tuple(transition for transition, way in ways if way and way[0] is transition)
 
 
 class Machine:
-    """One event, towards one goal."""
+    """One event, towards one goal, and where the pair stands, as far as the machine is concerned."""
 
-    def __init__(self, playbook: Playbook, goal: Status, executor: Executor) -> None:
+    state: str
+    """Set by the library, whose model this is."""
+
+    def __init__(self, playbook: Playbook, goal: Status, executor: Executor, start: Status) -> None:
         self._transitions = {
             (transition.source.name, transition.target.name): transition
             for transition in playbook.transitions
         }
         self._executor = executor
         self._event = f"to_{goal.name}"
-        statuses = sorted(
-            {
-                status
-                for transition in playbook.transitions
-                for status in (transition.source, transition.target)
-            }
-            | {goal}
-        )
         self._machine: Any = AsyncMachine(
-            model=None,
-            states=[status.name for status in statuses],
-            initial=statuses[0].name,
+            model=self,
+            states=[status.name for status in Status],
+            initial=start.name,
             transitions=[
                 {
                     "trigger": self._event,
@@ -119,18 +99,19 @@ class Machine:
             queued=False,
         )
 
-    def place(self, position: Position) -> None:
-        """Put a model on the machine, where its state says."""
-        self._machine.add_model(position, initial=position.state)
+    @property
+    def status(self) -> Status:
+        """The state as a status."""
+        return Status[self.state]
 
-    async def step(self, position: Position) -> bool:
+    async def step(self) -> bool:
         """Fire the one transition that leads on from here; False where its guards refused it.
 
         Raises:
             asyncio.CancelledError: this task was cancelled meanwhile; the library would hide it.
             transitions.MachineError: there is no transition from here.
         """
-        fired = await self._machine.events[self._event].trigger(position)
+        fired = await self._machine.events[self._event].trigger(self)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError

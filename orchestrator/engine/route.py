@@ -23,7 +23,7 @@ from .check import Checker
 from .context import RunContext, Stopped, stopped
 from .evaluator import GuardEvaluator, say
 from .hooks import Hooks
-from .machine import Machine, Position, TransitionExecutor, first_steps
+from .machine import Machine, TransitionExecutor, first_steps
 from .probing import Probing
 from .reader import PairReader
 from .reconcile import Reconciler
@@ -95,28 +95,27 @@ class RouteRunner(Struct):
             self._find_made(entry)
         if await self.hooks.catch_up():
             self.probing.distrust_all()
-        position = Position(entry.status.name)
+        start = entry.status
         if entry.half_done is not None and not self._leads_on(entry, goal):
-            machine = Machine(run.playbook, entry.half_done.target, self.executor)
-            machine.place(position)
-            if not await self._step(machine, position, entry.half_done):
+            machine = Machine(run.playbook, entry.half_done.target, self.executor, start)
+            if not await self._step(machine, entry.half_done):
                 return self._refusal()
-        machine = Machine(run.playbook, goal, self.executor)
-        machine.place(position)
-        while position.status is not goal:
+            start = machine.status
+        machine = Machine(run.playbook, goal, self.executor, start)
+        while machine.status is not goal:
             run.may_go_on()
-            route = run.playbook.route(position.status, goal)
-            if not await self._step(machine, position, route[0] if route else None):
+            route = run.playbook.route(machine.status, goal)
+            if not await self._step(machine, route[0] if route else None):
                 return self._refusal()
         if entry.survivor is not None:
             await self.executor.tell_other(entry.survivor, goal)
         return self._arrived(goal)
 
-    async def _step(self, machine: Machine, position: Position, transition: Transition | None) -> bool:
+    async def _step(self, machine: Machine, transition: Transition | None) -> bool:
         """One transition: what may be waited for first, then the machine, then the transition's `after` hooks."""
         if transition is not None:
             await self.evaluator.prepare(transition)
-        if not await machine.step(position):
+        if not await machine.step():
             return False
         if transition is not None and await self.hooks.after(transition):
             self.probing.distrust_all()

@@ -154,7 +154,9 @@ def _half_absent(view: View, role: Role) -> Phase:
 
 
 def _diverged(view: View) -> Phase:
-    near = next((each.transition for each in _candidates(view)), None)  # by its statuses, and not by the times
+    near = next(
+        (each.transition for each in _candidates(view)), None
+    )  # by its statuses, and not by the times
     because = (
         f"no transition of the playbook {view.playbook.name} explains that"
         if near is None
@@ -245,8 +247,9 @@ def _settle_tie(view: View, candidates: list[HalfMade]) -> HalfMade:
         for candidate in candidates:
             if candidate.transition.name == view.open_run.transition:
                 return candidate
-    for goal in (view.goal, view.open_run.goal if view.open_run else None):
-        for candidate in candidates if goal is not None else ():
+    goals = (view.goal, None if view.open_run is None else view.open_run.goal)
+    for goal in (each for each in goals if each is not None):
+        for candidate in candidates:
             if candidate.transition in (view.playbook.route(candidate.transition.source, goal) or ()):
                 return candidate
     return replace(candidates[0], settled=False)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from transitions import MachineError
 from transitions.extensions.asyncio import AsyncMachine
 
-from orchestrator.engine.machine import Machine, Position, first_steps
+from orchestrator.engine.machine import Machine, first_steps
 from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.run import End
 from orchestrator.model.status import Status
@@ -58,10 +58,8 @@ class Maker(Struct):
         self.arrives(transition)
 
 
-def ours(maker: Maker, start: Status = PASSIVE, goal: Status = ACTIVE) -> tuple[Machine, Position]:
-    machine, position = Machine(PLAYBOOK, goal, maker), Position(start.name)
-    machine.place(position)
-    return machine, position
+def ours(maker: Maker, start: Status = PASSIVE, goal: Status = ACTIVE) -> Machine:
+    return Machine(PLAYBOOK, goal, maker, start)
 
 
 class Model:
@@ -85,7 +83,7 @@ def transition_of_the_library(**callbacks: Any) -> dict[str, Any]:
 
 
 async def test_law_01_the_machine_has_the_playbooks_transitions_and_no_others() -> None:
-    machine = Machine(PLAYBOOK, ACTIVE, Maker())
+    machine = ours(Maker())
     transitions = [
         (transition.source, transition.dest)
         for transitions in machine._machine.events["to_ACTIVE"].transitions.values()
@@ -101,11 +99,10 @@ async def test_law_01_the_machine_has_the_playbooks_transitions_and_no_others() 
 
 
 async def test_law_01_a_transition_that_is_taken_out_of_the_table_cannot_fire() -> None:
-    machine, position = Machine(without(PLAYBOOK, "activate"), ACTIVE, Maker()), Position("FAILOVER")
-    machine.place(position)
+    machine = Machine(without(PLAYBOOK, "activate"), ACTIVE, Maker(), FAILOVER)
     with pytest.raises((MachineError, KeyError)):
-        await machine.step(position)
-    assert position.status is FAILOVER
+        await machine.step()
+    assert machine.status is FAILOVER
 
 
 async def test_law_01_each_first_step_stands_alone_for_its_status() -> None:
@@ -116,17 +113,17 @@ async def test_law_01_each_first_step_stands_alone_for_its_status() -> None:
 
 async def test_law_01_the_machine_calls_guards_intent_writes_and_arrival_in_this_order() -> None:
     maker = Maker()
-    machine, position = ours(maker)
-    assert await machine.step(position) is True
+    machine = ours(maker)
+    assert await machine.step() is True
     assert maker.calls == ["admit declare", "intend declare", "make declare", "arrive declare"]
-    assert position.status is FAILOVER
+    assert machine.status is FAILOVER
 
 
 async def test_law_01_one_event_leads_all_the_way_to_its_goal_by_the_shortest_route() -> None:
     maker = Maker()
-    machine, position = ours(maker, Status.ONBOARDING)
-    while position.status is not ACTIVE:
-        assert await machine.step(position)
+    machine = ours(maker, Status.ONBOARDING)
+    while machine.status is not ACTIVE:
+        assert await machine.step()
     assert [call for call in maker.calls if call.startswith("make")] == [
         "make enroll",
         "make declare",
@@ -172,7 +169,7 @@ async def test_the_library_runs_two_callbacks_of_one_slot_at_once() -> None:
 
 
 async def test_our_transitions_have_one_callback_in_each_slot() -> None:
-    machine = Machine(PLAYBOOK, ACTIVE, Maker())._machine
+    machine = ours(Maker())._machine
     assert (len(machine.before_state_change), len(machine.after_state_change)) == (1, 1)
     for transitions in machine.events["to_ACTIVE"].transitions.values():
         for transition in transitions:
@@ -181,11 +178,11 @@ async def test_our_transitions_have_one_callback_in_each_slot() -> None:
 
 @pytest.mark.parametrize("slot", ["prepare_event", "finalize_event", "on_exception", "on_final"])
 async def test_our_machine_leaves_the_slots_that_swallow_errors_empty(slot: str) -> None:
-    assert getattr(Machine(PLAYBOOK, ACTIVE, Maker())._machine, slot) == []
+    assert getattr(ours(Maker())._machine, slot) == []
 
 
 async def test_our_states_do_nothing_on_the_way_in_or_out() -> None:
-    for state in Machine(PLAYBOOK, ACTIVE, Maker())._machine.states.values():
+    for state in ours(Maker())._machine.states.values():
         assert (state.on_enter, state.on_exit) == ([], [])
 
 
@@ -248,10 +245,10 @@ async def test_an_error_in_our_intent_leaves_the_position_and_makes_nothing() ->
         raise OSError("disk full")
 
     maker = Maker(intends=full)
-    machine, position = ours(maker)
+    machine = ours(maker)
     with pytest.raises(OSError, match="disk full"):
-        await machine.step(position)
-    assert position.status is PASSIVE
+        await machine.step()
+    assert machine.status is PASSIVE
     assert maker.calls == ["admit declare", "intend declare"]
 
 
@@ -262,10 +259,10 @@ async def test_an_error_is_raised_and_leaves_the_position_unless_it_has_arrived(
     def lost(transition: Transition) -> None:
         raise OSError("no way out")
 
-    machine, position = ours(replace(Maker(), **{act: lost}))
+    machine = ours(replace(Maker(), **{act: lost}))
     with pytest.raises(OSError, match="no way out"):
-        await machine.step(position)
-    assert position.status is left_at
+        await machine.step()
+    assert machine.status is left_at
 
 
 # Cancellation
@@ -293,9 +290,9 @@ async def test_our_step_raises_cancellation() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    machine, position = ours(Maker(makes=wait))
-    await cancelled(machine.step(position), started)
-    assert position.status is PASSIVE
+    machine = ours(Maker(makes=wait))
+    await cancelled(machine.step(), started)
+    assert machine.status is PASSIVE
 
 
 async def test_our_step_raises_cancellation_during_guards_too() -> None:
@@ -308,8 +305,8 @@ async def test_our_step_raises_cancellation_during_guards_too() -> None:
             await asyncio.Event().wait()
             return True
 
-    machine, position = ours(Slow())
-    await cancelled(machine.step(position), started)
+    machine = ours(Slow())
+    await cancelled(machine.step(), started)
 
 
 async def test_the_library_cancels_the_first_trigger_when_a_second_one_comes() -> None:
@@ -351,10 +348,10 @@ async def test_the_library_falls_through_from_a_refused_transition_to_the_next()
 
 async def test_a_transition_that_is_refused_stays_refused_and_no_other_is_tried() -> None:
     maker = Maker(admits=lambda _transition: False)
-    machine, position = ours(maker, FAILOVER)
-    assert await machine.step(position) is False
+    machine = ours(maker, FAILOVER)
+    assert await machine.step() is False
     assert maker.calls == ["admit activate"], "abort leads from FAILOVER too, and must not be tried"
-    assert position.status is FAILOVER
+    assert machine.status is FAILOVER
 
 
 # Strings and attributes
@@ -376,7 +373,7 @@ async def test_our_machine_is_given_functions_only_whatever_transitions_are_call
     planted = Playbook(
         "p", (Transition("os.getcwd", PASSIVE, FAILOVER, guards=("os.getcwd",)),), (PASSIVE, FAILOVER)
     )
-    machine = Machine(planted, FAILOVER, Maker())._machine
+    machine = Machine(planted, FAILOVER, Maker(), PASSIVE)._machine
     for transition in machine.events["to_FAILOVER"].transitions["PASSIVE"]:
         assert all(callable(condition.func) for condition in transition.conditions)
         assert all(callable(act) for act in transition.before)
@@ -388,25 +385,24 @@ async def test_the_library_puts_attributes_on_a_model() -> None:
     assert {"go", "may_go", "is_A"} <= set(vars(model))
 
 
-async def test_our_position_gets_no_attributes() -> None:
-    _, position = ours(Maker())
-    assert not hasattr(position, "__dict__")
-    assert [name for name in dir(position) if name.startswith(("to_", "may_", "is_"))] == []
+async def test_our_machine_gets_no_attributes_but_its_state() -> None:
+    added = {*dir(ours(Maker()))} - {*dir(Machine)}
+    assert added == {"_executor", "_event", "_machine", "_transitions", "state"}
 
 
 async def test_a_half_done_transition_is_entered_where_it_begins() -> None:
     maker = Maker()
-    machine, position = ours(maker, FAILOVER)
-    assert position.status is FAILOVER
-    assert await machine.step(position)
-    assert position.status is ACTIVE
+    machine = ours(maker, FAILOVER)
+    assert machine.status is FAILOVER
+    assert await machine.step()
+    assert machine.status is ACTIVE
 
 
 async def test_the_librarys_logger_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     async def lost(transition: Transition) -> None:
         raise OSError("no way out")
 
-    machine, position = ours(Maker(makes=lost))
+    machine = ours(Maker(makes=lost))
     with caplog.at_level(logging.DEBUG), pytest.raises(OSError, match="no way out"):
-        await machine.step(position)
+        await machine.step()
     assert [record for record in caplog.records if record.name.startswith("transitions")] == []
