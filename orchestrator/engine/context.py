@@ -93,8 +93,8 @@ class RunContext(Struct):
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
     fleet: str = ""
     """The fleet that it belongs to, if any."""
-    old_is_true: bool = False
-    """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
+    forecast: bool = False
+    """Whether it is a plan: every transition goes whatever its guards say, and nothing is waited for, so that the rest can be shown."""
     unattended: Floors | None = None
     """What was seen before it beside what the journal holds, where no person looks any more: what somebody else wrote since stops it."""
     goal: Status | None = None
@@ -179,6 +179,11 @@ class RunContext(Struct):
     def confirm_deadline(self) -> Deadline:
         """The playbook's confirm time, beginning now."""
         return Deadline(self.playbook.confirm.within.total_seconds(), self.clock)
+
+    @property
+    def old_is_true(self) -> bool:
+        """Whether a person said that an org was put back to an older record (`--override reverted=REASON`)."""
+        return "reverted" in self.state.overrides
 
     @property
     def survivor(self) -> Role | None:

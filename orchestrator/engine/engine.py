@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,7 +16,7 @@ from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
 
 from .check import Checker, WriteConfirmation
 from .context import RunContext, Stopped, stopped
-from .evaluator import GuardEvaluator, GuardPolicy
+from .evaluator import GuardEvaluator
 from .hooks import Hooks
 from .machine import TransitionExecutor
 from .probing import Asking, Probing
@@ -32,7 +29,7 @@ from .writer import Writer
 class Engine:
     """The same in every world: predicted, real or simulated."""
 
-    def __init__(self, run: RunContext, policy: GuardPolicy) -> None:
+    def __init__(self, run: RunContext) -> None:
         self.run = run
         reader = self.reader = PairReader(run)
         checker = Checker(run, reader)
@@ -41,7 +38,7 @@ class Engine:
         confirmation = WriteConfirmation(run, reader, checker)
         writer = self.writer = Writer(run, reader, checker, confirmation, probing)
         reconciler = self.reconciler = Reconciler(run, reader, checker, writer)
-        evaluator = self.evaluator = GuardEvaluator(run, reader, checker, probing, asking, policy)
+        evaluator = self.evaluator = GuardEvaluator(run, reader, checker, probing, asking)
         hooks = self.hooks = Hooks(run, asking)
         executor = TransitionExecutor(run, reader, checker, writer, evaluator, hooks, probing)
         self.delivery = Delivery(run, reader, checker, writer, reconciler, evaluator)
@@ -114,14 +111,12 @@ class Engine:
         except Stopped as stop:
             return stop.ending
 
-    async def adopt(
-        self, truth: Role, reason: str, overrides: Mapping[str, str] = MappingProxyType({})
-    ) -> RunOutcome:
+    async def adopt(self, truth: Role, reason: str) -> RunOutcome:
         """Write a diverged pair's other org once, so that both show what the true one shows."""
         try:
             await self.reader.read_both("start", once=False)
             await self.reconciler.outwait_lag()
-            return await self.delivery.adopt(self.reader.phase(), truth, reason, overrides)
+            return await self.delivery.adopt(self.reader.phase(), truth, reason)
         except Stopped as stop:
             return stop.ending
 
@@ -175,13 +170,13 @@ class Delivery(Struct):
         what = "shows it already" if how == "void" else "was told"
         return RunOutcome(End.DONE, f"{run.pair[role]} {what}: {status}; nothing is owed any more")
 
-    async def adopt(self, phase: Phase, truth: Role, reason: str, overrides: Mapping[str, str]) -> RunOutcome:
+    async def adopt(self, phase: Phase, truth: Role, reason: str) -> RunOutcome:
         """Write the other org once, where the pair stands so that nothing else leads on.
 
         A pair that owes can be adopted with the survivor as the truth: that is how a person settles it where
         somebody else moved the survivor since.
         """
-        pair, other = self.run.pair, truth.other
+        pair, other, overrides = self.run.pair, truth.other, self.run.state.overrides
         link = self.reader.link()
         if not isinstance(link, Linked):
             if any(self._shown(role) is None for role in Role):  # where it stands says more, and leads on

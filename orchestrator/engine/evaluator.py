@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from msgspec import Struct, field
 
@@ -52,7 +51,7 @@ class Decision(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """On what terms a transition's verdicts are taken."""
+    """On what terms a transition's verdicts are taken: one that is no pass stops it, unless it is overridden by name or blind in an emergency."""
 
     binding: frozenset[str] | None
     """The guards that can still stop it, where it is half made; None for all."""
@@ -61,6 +60,8 @@ class Terms(Struct, frozen=True):
     mode: Mode
     survivor: Role | None
     """The org that alone is enough for an emergency."""
+    overrides: Mapping[str, str]
+    """Guard to the operator's reason."""
 
     def blind(self, verdict: Verdict) -> bool:
         """Whether a guard could not be judged since it depends on the org that an emergency does without."""
@@ -70,16 +71,7 @@ class Terms(Struct, frozen=True):
             and verdict.blind is self.survivor.other
         )
 
-
-class GuardPolicy(Struct, frozen=True):
-    """Of a run: every guard that does not pass stops the transition, unless it is overridden by name or blind in an emergency."""
-
-    overrides: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Guard to the operator's reason."""
-    forecast: bool = False
-    """Of a plan: every transition goes all the same, and nothing is waited for, so that the rest can be shown."""
-
-    def decide(self, verdicts: tuple[Verdict, ...], terms: Terms) -> Decision:
+    def decide(self, verdicts: tuple[Verdict, ...]) -> Decision:
         """Sort the verdicts that did not pass into refused, overridden and waived."""
         refused: list[Verdict] = []
         overridden: list[tuple[Verdict, str]] = []
@@ -87,9 +79,9 @@ class GuardPolicy(Struct, frozen=True):
         for verdict in verdicts:
             if verdict.outcome is Outcome.PASS:
                 continue
-            if terms.binding is not None and verdict.guard not in terms.binding:
+            if self.binding is not None and verdict.guard not in self.binding:
                 continue
-            if terms.mode is Mode.EMERGENCY and (verdict.guard in terms.spared or terms.blind(verdict)):
+            if self.mode is Mode.EMERGENCY and (verdict.guard in self.spared or self.blind(verdict)):
                 waived.append(verdict)
             elif verdict.overridable and verdict.guard in self.overrides:
                 overridden.append((verdict, self.overrides[verdict.guard]))
@@ -106,7 +98,6 @@ class GuardEvaluator(Struct):
     checker: Checker
     probing: Probing
     asking: Asking
-    policy: GuardPolicy
     decisions: list[tuple[Transition | None, Decision]] = field(default_factory=list)
     """What became of each transition's guards, in order; no transition where an org was to be told what the other one shows."""
     awaited: tuple[Verdict, ...] = ()
@@ -158,14 +149,14 @@ class GuardEvaluator(Struct):
             mode=state.mode,
             route=tuple(each.name for each in playbook.route(start, goal) or ()),
             playbook_sha256=playbook.digest,
-            overrides=self.policy.overrides,
+            overrides=self.run.state.overrides,
         )
 
     def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
         """What becomes of the transition by these verdicts, with what a person has accepted."""
         planned = self.run.state.mode is Mode.PLANNED
         spared = frozenset[str]() if planned else spared_in_an_emergency(transition, self.run.playbook)
-        decision = self.policy.decide(verdicts, self._terms(self._binding(transition), spared))
+        decision = self._terms(self._binding(transition), spared).decide(verdicts)
         accepted = {
             verdict: self.accepted[transition.name, verdict.guard]
             for verdict in decision.refused_by
@@ -175,7 +166,8 @@ class GuardEvaluator(Struct):
         return Decision(refused, (*decision.overridden, *accepted.items()), decision.waived)
 
     def _terms(self, binding: frozenset[str] | None = None, spared: frozenset[str] = frozenset()) -> Terms:
-        return Terms(binding, spared, self.run.state.mode, self.run.survivor)
+        state = self.run.state
+        return Terms(binding, spared, state.mode, self.run.survivor, state.overrides)
 
     def _binding(self, transition: Transition) -> frozenset[str] | None:
         if transition.name != self.run.half_done:
@@ -184,7 +176,7 @@ class GuardEvaluator(Struct):
 
     async def prepare(self, transition: Transition) -> None:
         """Before the machine is asked: wait for guards that may be waited for, and ask about those that may be asked about."""
-        if self.policy.forecast or not self._may_need_time(transition):
+        if self.run.forecast or not self._may_need_time(transition):
             return
         decision = await self._wait(transition)
         if may_ask(decision.refused_by, self.run.playbook):
@@ -204,7 +196,7 @@ class GuardEvaluator(Struct):
             self.run.tell(events.GuardWaived(transition.name, verdict))
             if asks_people(verdict.guard, self.run.playbook):
                 self.run.tell(events.ApprovalOwed(verdict.guard, self._about_to_do(transition)))
-        go = decision.go or self.policy.forecast
+        go = decision.go or self.run.forecast
         if not go:
             guards = tuple(verdict.guard for verdict in decision.refused_by)
             self.run.tell(events.TransitionRefused(transition.name, guards))
@@ -218,11 +210,11 @@ class GuardEvaluator(Struct):
         if self.run.state.attempts:
             return
         verdict = judge("alone", self.run.playbook, self.reader.situation())
-        decision = self.policy.decide((verdict,), self._terms())
+        decision = self._terms().decide((verdict,))
         self.decisions.append((None, decision))
         for over, reason in decision.overridden:
             self.run.tell(events.GuardOverridden("", over, reason))
-        if not (decision.go or self.policy.forecast):
+        if not (decision.go or self.run.forecast):
             raise stopped(
                 self.run.refusal,
                 f"{self.run.pair[role]} was not told: {say(verdict)}",

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.errors import Conflict
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
@@ -34,7 +33,7 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
     A run whose id is not new to the world gets a mark for this process: no stamp is ever used twice, whatever a
     journal that was restored from an older copy has forgotten.
     """
-    session, overrides = active.session, purpose.request.overrides
+    session = active.session
     operator = session.operator
     if purpose.begun is Begun.TAKEN_UP:
         operator = replace(operator, mark=new_mark(session.dice.choice))
@@ -66,10 +65,8 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
             known_runs=history.known_runs | {active.run},
             command=purpose.command,
             fleet=session.fleet,
-            old_is_true="reverted" in overrides,
             unattended=active.controls.unattended,
-        ),
-        GuardPolicy(overrides),
+        )
     )
     return active.engine
 

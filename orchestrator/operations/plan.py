@@ -14,7 +14,7 @@ from orchestrator import __version__
 from orchestrator.datadog.wire import request_of
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import Decision, GuardPolicy, may_ask, waits_for
+from orchestrator.engine.evaluator import Decision, may_ask, waits_for
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.engine.reader import look_for_survivor
 from orchestrator.journal.history import History, certificate_of
@@ -219,7 +219,9 @@ class _Basis(Struct, frozen=True):
         """The engine, over what was read, and what notes all that it would do."""
         session, request, history = self.session, self.request, self.history
         pair, playbook = session.pair, session.playbook
-        state = RunState(session.new_run(), mode=request.mode, floors=dict(floors))
+        state = RunState(
+            session.new_run(), mode=request.mode, overrides=dict(request.overrides), floors=dict(floors)
+        )
         clock = PredictedClock(session.clock.now(), session.clock.monotonic())
         world = PredictedWorld(
             pair,
@@ -245,9 +247,9 @@ class _Basis(Struct, frozen=True):
             open_run=open_run,
             known_runs=history.known_runs,
             command=request.as_step("run", playbook.name),
-            old_is_true="reverted" in request.overrides,
+            forecast=True,
         )
-        return forecast, Engine(run, GuardPolicy(request.overrides, forecast=True))
+        return forecast, Engine(run)
 
 
 def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...], mode: Mode) -> Role | None:

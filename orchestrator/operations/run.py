@@ -87,7 +87,9 @@ async def start(
         if plan is not None:
             await session.calls(lambda: check_plan(session, plan))
         active.recorder.will_supersede(history.open_beside(run))
-        active.recorder.tell(_started(session, request, plan, drill))
+        state, started = RunState(run), _started(session, request, plan, drill)
+        active.recorder.tell(started)
+        state.apply(started)
         if session.moved is not None:
             active.recorder.tell(session.moved)
         for verdict, reason in overridden:
@@ -99,7 +101,7 @@ async def start(
 
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
-        engine = prepare(active, purpose, RunState(run, mode=request.mode), history)
+        engine = prepare(active, purpose, state, history)
         return await supervise(active, drive(engine, request, plan, cancelled))
 
 
@@ -318,5 +320,6 @@ async def adopt(
         from .supervise import supervise  # noqa: PLC0415 - as above
 
         request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
-        engine = prepare(active, Purpose(Begun.ADOPTION, command, request), RunState(run), history)
-        return await supervise(active, engine.adopt(truth, reason, overrides))
+        state = RunState(run, overrides=dict(overrides))
+        engine = prepare(active, Purpose(Begun.ADOPTION, command, request), state, history)
+        return await supervise(active, engine.adopt(truth, reason))

@@ -317,3 +317,17 @@ async def test_a_heartbeat_that_waits_for_the_journal_keeps_no_run_from_ending(
             result = await start(bench.session, RunRequest("sim", Status.ACTIVE))
     assert calls.waits.is_set()
     assert result.exit_code is ExitCode.DONE
+
+
+async def test_law_15_whoever_was_gone_over_by_name_is_not_asked_about_by_what_leads_on(
+    tmp_path: Path,
+) -> None:
+    playbook = replace(changed(quick_playbook(), guards=()), guards={}, probes={})
+    async with simulated(tmp_path, playbook=playbook) as bench:
+        bench.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "carol+hamr-20261122-025900-zzzz-1@bastion")
+        controls = RunControl()
+        controls.watchers = (On(WriteConfirmed, lambda: controls.interrupt(ExitCode.INTERRUPTED)),)
+        request = RunRequest("sim", Status.ACTIVE, overrides={"alone": "carol agrees"})
+        result = exits(await start(bench.session, request, controls=controls), ExitCode.INTERRUPTED)
+        assert bench.posts() == ["secondary 3 applied"]
+        assert typed(result.ending.next_steps)[0] == f"hamr resume {result.run}"

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from orchestrator.engine.context import RunContext, RunServices
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import predicted_services
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.history import events_of, histories_of
@@ -368,7 +367,7 @@ def bench(
     *,
     mirrors: Mirrors = Mirrors.NO,
     mode: Mode = Mode.PLANNED,
-    gate: GuardPolicy | None = None,
+    overrides: Mapping[str, str] | None = None,
     playbook: Playbook = PLAYBOOK,
     world: FakeWorld | None = None,
     memory: RunState | None = None,
@@ -394,6 +393,7 @@ def bench(
     notes = notes or Notes()
     memory = memory or RunState(RUN)
     memory.mode = mode
+    memory.overrides |= overrides or {}
     run = RunContext(
         pair(mirrors),
         playbook,
@@ -408,7 +408,7 @@ def bench(
         open_run=open_run,
         command=step("hamr run payments"),
     )
-    engine = Engine(run, gate or GuardPolicy())
+    engine = Engine(run)
     return Bench(world, clock, notes, engine)
 
 

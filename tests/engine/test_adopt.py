@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.journal.history import histories_of
 from orchestrator.model.events import Event, GuardOverridden, OwedSettled, PairAdopted
 from orchestrator.model.reading import Absent
@@ -44,18 +44,18 @@ async def test_a_diverged_pair_has_its_other_org_written_once(truth: Role, post:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "gate", "posts"),
+    ("seconds", "overrides", "posts"),
     [
         (20, None, []),
-        (20, GuardPolicy({"alone": "carol says she is done"}), ["POST primary ACTIVE"]),
+        (20, {"alone": "carol says she is done"}, ["POST primary ACTIVE"]),
         (601, None, ["POST primary ACTIVE"]),
     ],
     ids=["young", "young-and-overridden", "old"],
 )
 async def test_law_12_a_young_stamp_of_a_run_that_this_journal_does_not_know_is_adopted_by_name_alone(
-    seconds: float, gate: GuardPolicy | None, posts: list[str]
+    seconds: float, overrides: Mapping[str, str] | None, posts: list[str]
 ) -> None:
-    b = bench(gate=gate)
+    b = bench(overrides=overrides)
     theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
     b.world.records = {
         P: record(P, PASSIVE),
@@ -64,7 +64,7 @@ async def test_law_12_a_young_stamp_of_a_run_that_this_journal_does_not_know_is_
     ending = await b.engine.adopt(S, "both teams agree")
     assert b.world.posts() == posts
     assert len(b.notes.of(PairAdopted)) == len(posts)
-    assert len(b.notes.of(GuardOverridden)) == (gate is not None)
+    assert len(b.notes.of(GuardOverridden)) == (overrides is not None)
     if not posts:
         assert ending.end is End.REFUSED
         assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message

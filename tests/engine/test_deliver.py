@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Draft, HamrRecord, Present
@@ -37,10 +36,10 @@ async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Be
     return b
 
 
-def around_a_stranger(seconds: float, gate: GuardPolicy | None = None) -> Bench:
+def around_a_stranger(seconds: float, overrides: Mapping[str, str] | None = None) -> Bench:
     """A debt of a run that wrote nothing: a run that this journal does not know had brought the secondary there."""
     theirs = "carol+hamr-20261122-025900-zzzz-2@bastion"
-    b = bench(owed=Owed(P, ACTIVE, RUN, START), gate=gate)
+    b = bench(owed=Owed(P, ACTIVE, RUN, START), overrides=overrides)
     b.world.records[S] = record(S, ACTIVE, theirs, START - timedelta(seconds=seconds))
     return b
 
@@ -54,16 +53,14 @@ async def test_law_12_a_debt_of_a_run_that_wrote_nothing_is_bound_by_the_young_s
     assert b.world.posts() == []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "gate"), [(601, None), (20, GuardPolicy({"alone": "carol says she is done"}))]
-)
+@pytest.mark.parametrize(("seconds", "overrides"), [(601, None), (20, {"alone": "carol says she is done"})])
 async def test_law_12_it_is_delivered_when_the_stamp_is_old_or_a_person_says_so(
-    seconds: float, gate: GuardPolicy | None
+    seconds: float, overrides: Mapping[str, str] | None
 ) -> None:
-    b = around_a_stranger(seconds, gate)
+    b = around_a_stranger(seconds, overrides)
     await b.deliver(End.DONE)
     assert b.world.posts() == ["POST primary ACTIVE"]
-    assert len(b.notes.of(GuardOverridden)) == (gate is not None)
+    assert len(b.notes.of(GuardOverridden)) == (overrides is not None)
 
 
 def back(b: Bench) -> Bench:

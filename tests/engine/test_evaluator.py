@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.evaluator import BINDING_ALWAYS, BINDING_MIDWAY, Decision, GuardPolicy, Terms
+from orchestrator.engine.evaluator import BINDING_ALWAYS, BINDING_MIDWAY, Decision, Terms
 from orchestrator.model.events import GuardOverridden, GuardsJudged, TransitionRefused
 from orchestrator.model.guard import Guard, Outcome, Quiet, Reachable, Verdict
 from orchestrator.model.run import End, Mode
@@ -35,7 +35,7 @@ PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
 def decide(
     *verdicts: Verdict, overrides: dict[str, str] | None = None, binding: frozenset[str] | None = None
 ) -> Decision:
-    return GuardPolicy(overrides or {}).decide(verdicts, Terms(binding, frozenset(), Mode.PLANNED, None))
+    return Terms(binding, frozenset(), Mode.PLANNED, None, overrides or {}).decide(verdicts)
 
 
 @pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])
@@ -88,9 +88,7 @@ def test_law_07_a_half_done_transition_is_bound_by_linked_and_fresh_alone(guard:
 def test_law_09_only_what_is_blind_because_of_the_dead_org_is_waived(
     outcome: Outcome, blind: object, mode: Mode, waived: bool
 ) -> None:
-    decision = GuardPolicy({}).decide(
-        (verdict("settled", outcome, blind),), Terms(None, frozenset(), mode, S)
-    )
+    decision = Terms(None, frozenset(), mode, S, {}).decide((verdict("settled", outcome, blind),))
     assert decision.go is waived
     assert bool(decision.waived) is waived
 
@@ -117,7 +115,7 @@ async def test_law_10_a_run_that_is_refused_tells_every_verdict_and_sends_nothin
 
 @pytest.mark.anyio
 async def test_law_10_an_override_is_journalled_with_its_reason() -> None:
-    b = bench(playbook=GUARDED, gate=GuardPolicy({"settled": "CHG-1"}))
+    b = bench(playbook=GUARDED, overrides={"settled": "CHG-1"})
     b.world.records[P] = record(P, PLAYBOOK.stops[0], at=b.clock.now())
     await b.drive(PLAYBOOK.stops[1], End.DONE)
     (overridden,) = b.notes.of(GuardOverridden)
@@ -133,9 +131,6 @@ def test_law_07_a_new_run_that_finds_a_transition_half_made_is_bound_by_alone_to
 def test_a_guard_that_is_asked_in_planned_runs_alone_is_waived_by_name_in_an_emergency(
     mode: Mode, go: bool
 ) -> None:
-    found = GuardPolicy().decide(
-        (verdict("telemetry", UNKNOWN),),
-        Terms(None, frozenset({"telemetry"}), mode, S),
-    )
+    found = Terms(None, frozenset({"telemetry"}), mode, S, {}).decide((verdict("telemetry", UNKNOWN),))
     assert found.go is go
     assert [each.guard for each in found.waived] == (["telemetry"] if go else [])

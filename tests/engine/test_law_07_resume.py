@@ -328,7 +328,7 @@ async def test_law_07_resume_goes_on_from_where_a_mirror_carried_the_pair_back_t
     assert ending.end is End.MOVED, ending
     assert "--override reverted=REASON goes on from it" in ending.message
     again = resumed(again)
-    again.engine.run.old_is_true = True
+    again.engine.run.state.overrides["reverted"] = "it was put back"
     await again.drive(ACTIVE, End.DONE)
     assert again.world.statuses() == (ACTIVE, ACTIVE)
     reverted = [event for event in again.notes.of(ChangeSeen) if event.change is Change.REVERTED]
@@ -389,7 +389,7 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     assert "shows our status with a time older than before" in ending.message
     assert "--override reverted=REASON" in typed(ending.next_steps)[-1]
     again = resumed(again)
-    again.engine.run.old_is_true = True
+    again.engine.run.state.overrides["reverted"] = "it was put back"
     await again.drive(PASSIVE, End.DONE)
 
 

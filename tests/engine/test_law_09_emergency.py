@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.model.events import (
     GuardsJudged,
     GuardWaived,
@@ -365,7 +364,7 @@ async def test_law_12_an_emergency_that_is_at_its_goal_by_an_unknown_run_tells_t
     over: bool,
 ) -> None:
     """Both orgs live, so nothing is blind; no transition is made, so no transition's guards have judged it."""
-    b = emergency(gate=GuardPolicy({"alone": "carol is done"} if over else {}))
+    b = emergency(overrides={"alone": "carol is done"} if over else {})
     b.world.foreign(P, FAILOVER, "carol+hamr-20261122-025900-zzzz-2@bastion")
     b.world.foreign(S, ACTIVE, "carol+hamr-20261122-025900-zzzz-3@bastion")
     await b.drive(ACTIVE, End.DONE if over else End.REFUSED)

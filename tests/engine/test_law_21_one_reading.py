@@ -225,7 +225,7 @@ async def test_law_03_a_new_run_waits_for_a_lagging_replica_and_enters_where_the
 async def test_law_03_a_person_can_say_that_an_org_was_put_back() -> None:
     newer = record(S, ACTIVE, "x@example.com", START - timedelta(minutes=1))
     b = bench(memory=seen(newer))
-    b.engine.run.old_is_true = True
+    b.engine.run.state.overrides["reverted"] = "it was put back"
     await b.drive(ACTIVE, End.DONE)
     (taken,) = b.notes.of(ChangeSeen)
     assert (taken.change, taken.accepted, taken.expected) == (Change.REVERTED, True, newer)
@@ -235,7 +235,7 @@ async def test_law_03_what_a_person_called_replaced_makes_no_done_when_it_is_see
     newer = {role: record(role, ACTIVE, "x@example.com", START - timedelta(minutes=1)) for role in (P, S)}
     b = bench(memory=seen(*newer.values()), mirrors=Mirrors.YES)
     b.world.records = {P: record(P, FAILOVER, "x@example.com", START - timedelta(minutes=2)), S: newer[S]}
-    b.engine.run.old_is_true = True
+    b.engine.run.state.overrides["reverted"] = "it was put back"
 
     def come_back(role: Role) -> None:
         if b.notes.of(ChangeSeen):

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 import orchestrator.engine.predicted as predicted_module
 from orchestrator.engine.context import RunContext
 from orchestrator.engine.engine import Engine
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.model.events import GuardsJudged, TransitionIntended, TransitionMade, WriteIntended
 from orchestrator.model.org import Mirrors, Wire
@@ -84,8 +83,9 @@ async def forecast(b: Bench, goal: Status) -> Forecast:
         notes,
         predicted_services(clock),
         jitter=lambda: 0.5,
+        forecast=True,
     )
-    engine = Engine(planned, GuardPolicy(forecast=True))
+    engine = Engine(planned)
     return Forecast(engine, world, clock, notes, await engine.drive(goal))
 
 

@@ -12,7 +12,6 @@ import pytest
 from msgspec import Struct, field
 
 from orchestrator.engine.context import RunContext, RunServices
-from orchestrator.engine.evaluator import GuardPolicy
 from orchestrator.engine.predicted import NobodyAgreed, NonInteractive, NothingRun
 from orchestrator.engine.probing import Probing
 from orchestrator.engine.reader import PairReader
@@ -253,8 +252,7 @@ async def test_law_09_a_probe_of_the_survivor_is_not_waived() -> None:
 
 async def test_an_override_is_not_waited_for() -> None:
     beside = measuring(0.0)
-    gate = GuardPolicy({"seen": "CHG-1"})
-    b = beside.bench(guarded("declare", within=60), gate=gate)
+    b = beside.bench(guarded("declare", within=60), overrides={"seen": "CHG-1"})
     await b.drive(Status.ACTIVE, End.DONE)
     assert b.notes.of(events.WaitBegan) == []
 

@@ -14,7 +14,7 @@ from orchestrator.engine import check as engine_check
 from orchestrator.engine import reader, route
 from orchestrator.engine.check import Seen, WriteConfirmation
 from orchestrator.engine.context import Stopped
-from orchestrator.engine.evaluator import Decision, GuardPolicy
+from orchestrator.engine.evaluator import Decision, Terms
 from orchestrator.engine.machine import TransitionExecutor
 from orchestrator.engine.reader import PairReader
 from orchestrator.engine.writer import Writer
@@ -351,10 +351,10 @@ def _midway_leads_nowhere(patch: Patch) -> None:
 
 
 def _unknown_passes(patch: Patch) -> None:
-    def decide(_self: GuardPolicy, verdicts: Any, _terms: Any) -> Decision:
+    def decide(_self: Terms, verdicts: Any) -> Decision:
         return Decision(tuple(verdict for verdict in verdicts if verdict.outcome is Outcome.FAIL))
 
-    patch.setattr(GuardPolicy, "decide", decide)
+    patch.setattr(Terms, "decide", decide)
 
 
 def _chain_is_loose(patch: Patch) -> None:

@@ -58,7 +58,7 @@ def intent_unkept(patch: Patch) -> None:
 
 def guards_waved_through(patch: Patch) -> None:
     """A guard that does not pass stops nothing."""
-    patch.setattr(evaluator.GuardPolicy, "decide", lambda *_: evaluator.Decision())
+    patch.setattr(evaluator.Terms, "decide", lambda *_: evaluator.Decision())
 
 
 def done_unseen(patch: Patch) -> None:
