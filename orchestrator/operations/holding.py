@@ -115,8 +115,8 @@ class Purpose(Struct, frozen=True):
     begun: Begun
     command: NextStep
     """What a person began it with, or took it up with, as they may type it again."""
-    request: RunRequest
-    """What was asked for, with every override that binds from here on."""
+    request: RunRequest | None = None
+    """What was asked for, where it began here."""
     goal: Status | None = None
     started_at: datetime | None = None
     overridden_before: tuple[tuple[Verdict, str], ...] = ()

@@ -19,7 +19,7 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.status import Both, Role
 from orchestrator.model.words import utc
 from orchestrator.situation.state import RunState, replay
 
@@ -227,10 +227,8 @@ async def resume(
             "--emergency wants a reason: it is what the audit journal will say",
             next_steps=(next_step.resume(identifier).as_emergency(),),
         )
-    merged = {**state.overrides, **overrides}
-    check_overrides(merged, session.playbook)
+    check_overrides({**state.overrides, **overrides}, session.playbook)
     require_reasons(reason, overrides)
-    request = RunRequest(session.pair.name, started.goal, going_on, reason, merged, since=started.since)
     async with hold_pair(
         session, identifier, take_over=True, wants_keys=False, controls=controls, started=started
     ) as active:
@@ -259,7 +257,8 @@ async def resume(
         from .supervise import supervise  # noqa: PLC0415 - as above
 
         goal = started.goal if finishing else None
-        purpose = Purpose(Begun.TAKEN_UP, next_step.resume(identifier), request, goal, run.started_at)
+        command = next_step.resume(identifier)
+        purpose = Purpose(Begun.TAKEN_UP, command, goal=goal, started_at=run.started_at)
         engine = prepare(active, purpose, state, history)
         return await supervise(active, go_on(engine, started.goal, history.owed, finishing=finishing))
 
@@ -319,7 +318,6 @@ async def adopt(
         from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above
 
-        request = RunRequest(session.pair.name, Status.UNSPECIFIED, reason=reason, overrides=overrides)
         state = RunState(run, overrides=dict(overrides))
-        engine = prepare(active, Purpose(Begun.ADOPTION, command, request), state, history)
+        engine = prepare(active, Purpose(Begun.ADOPTION, command), state, history)
         return await supervise(active, engine.adopt(truth, reason))

@@ -214,7 +214,7 @@ async def finalize(active: ActiveRun, ending: RunOutcome) -> RunResult:
         unknown=() if outstanding is None else (outstanding,),
         waited=state.waited,
         asked=state.asked,
-        request=purpose.request if purpose.begun is Begun.HERE else None,
+        request=purpose.request,
         taken_over=active.lock.is_anothers,
     )
 
@@ -316,8 +316,8 @@ def _with_left_owing(ending: RunOutcome, left: dict[str, tuple[str, ...]]) -> Ru
 
 
 def _objectives(active: ActiveRun, ending: RunOutcome, now: datetime) -> tuple[Objective, ...]:
-    purpose = active.purpose
-    goal, start = purpose.goal, purpose.request.since or purpose.started_at
+    goal, began = active.purpose.goal, active.state.started
+    start = active.purpose.started_at if began is None or began.since is None else began.since
     if start is None or goal is None or not ending.end.reached:
         return ()
     wanted = active.session.playbook.objectives.get(goal)
