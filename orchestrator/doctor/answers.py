@@ -21,8 +21,8 @@ from orchestrator.model.reading import Hampered, Identity, Reading, Unreachable
 from orchestrator.model.run import Mode, Operator
 from orchestrator.model.situation import PairStatus, Situation
 from orchestrator.model.status import Both, Role
+from orchestrator.model.words import did_not_answer
 from orchestrator.situation.guard_kinds import depends_on
-from orchestrator.situation.wording import did_not_answer
 
 AS_IF = "as if its region were dead"
 

@@ -24,10 +24,9 @@ from orchestrator.model.guard import (
 from orchestrator.model.playbook import InEmergency, Playbook, Transition, When
 from orchestrator.model.readiness import Check, Group, Level, worst
 from orchestrator.model.status import Role
-from orchestrator.model.words import value_words
+from orchestrator.model.words import printable, value_words
 from orchestrator.situation import judge
 from orchestrator.situation.guard_kinds import depends_on, probes_of, transition_probes
-from orchestrator.situation.wording import printable
 
 from .answers import Answers
 

@@ -26,11 +26,10 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Role
-from orchestrator.model.words import capital, span, utc
+from orchestrator.model.words import capital, printable, says, span, utc
 from orchestrator.situation import View, judge, phase_of
 from orchestrator.situation.commands import can_finish_alone, emergency_goals
 from orchestrator.situation.link import same_uuid
-from orchestrator.situation.wording import printable, says
 
 from .answers import Answers
 

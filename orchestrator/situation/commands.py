@@ -14,8 +14,7 @@ from orchestrator.model.reading import STOPS_AGAIN, Change, Reading
 from orchestrator.model.run import Attempt, Mode
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
-
-from .wording import says
+from orchestrator.model.words import says
 
 
 class View(Struct, frozen=True):

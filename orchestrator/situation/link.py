@@ -21,8 +21,7 @@ from orchestrator.model.reading import (
     Unrecognised,
 )
 from orchestrator.model.status import Both, Role, Status
-
-from .wording import printable, says
+from orchestrator.model.words import printable, says
 
 
 class Linked(Struct, frozen=True):

@@ -33,14 +33,13 @@ from orchestrator.model.reading import (
 )
 from orchestrator.model.situation import Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import utc
+from orchestrator.model.words import LONGEST_REASON, printable, utc
 
 from . import commands
 from .answered import phase_of_answers
 from .commands import View
 from .compare import describe, describe_newer
 from .link import LinkUnknown, NotLinked, link_of
-from .wording import LONGEST_REASON, printable
 
 
 def phase_of(view: View, identities: Both[Identity], floors: Floors | None = None) -> Phase:
