@@ -182,7 +182,7 @@ class _Shown(Struct, frozen=True):
         if not known.mirrors or began is None or known.is_ours(record.modified_by):
             return False
         given_up = any(attempt.signed(record.modified_by) for attempt in known.given_up)
-        return not given_up and record.modified_at is not None and _by_time(record, operator.gt, began)
+        return not given_up and _by_time(record, operator.gt, began)
 
     def seen_before(self, floor: Floor, *, again: bool) -> Comparison:
         record = self.record
