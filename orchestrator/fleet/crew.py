@@ -224,8 +224,7 @@ def agree_to_fleet(
 
 def _which(view: FleetView) -> str:
     """What a person knows a fleet by."""
-    members = view.members.values()
-    arrived = f"{sum(each.arrived for each in members)} of {counted(len(members), 'pair')} arrived"
+    arrived = f"{view.arrived} of {counted(len(view.members), 'pair')} arrived"
     return f"to {view.started.goal}, begun {utc(view.began)} by {view.by}; {arrived}"
 
 

@@ -103,6 +103,11 @@ class FleetView(Struct):
         member, ended = self.members[pair], (self.stopped or self.finished) and not self.for_workers
         return member.outcome is None and member.wave <= self.wave and not ended
 
+    @property
+    def arrived(self) -> int:
+        """How many pairs stand at its goal."""
+        return sum(each.arrived for each in self.members.values())
+
     def failed(self, wave: int) -> int:
         """How many pairs of a wave were brought since then, and did not arrive."""
         members = (self.members[pair] for pair in self.started.waves[wave - 1])

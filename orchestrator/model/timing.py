@@ -21,7 +21,7 @@ from .playbook import When
 from .reading import Rejected
 from .result import StepTime
 
-_FROM_OUTSIDE = (
+FROM_OUTSIDE = (
     events.LockTaken,
     events.LockTakenOver,
     events.LockBroken,
@@ -94,7 +94,7 @@ class _Fold(Struct):
     def note(self, event: Event, gap: float) -> None:
         if isinstance(event, events.LockTaken) and self.asking:
             self.unlocked = gap
-        elif not self.ended and not isinstance(event, _FROM_OUTSIDE):
+        elif not self.ended and not isinstance(event, FROM_OUTSIDE):
             spent = self._spent(event, gap + self.unlocked)
             self.whole += spent
             self.open += spent

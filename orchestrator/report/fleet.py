@@ -229,7 +229,7 @@ def fleet_facts(
         "resumed": [{"at": at, "by": who} for at, who in view.resumed],
         **fields_fact(view, "last", "waves=started.waves", "wave", "finished"),
         "stopped": view.stopped or None,
-        "arrived": sum(each.arrived for each in members),
+        **fields_fact(view, "arrived"),
         "need_person": [each.pair for each in needing],
         "next": steps,
         "pairs": [_member_fact(each) for each in members],
@@ -291,11 +291,10 @@ def title(view: FleetView, now: datetime) -> Line:
 
 def _counts(view: FleetView, doing: Mapping[str, Doing]) -> list[str]:
     members = view.members.values()
-    arrived = sum(each.arrived for each in members)
     needing = sum(needs_person(each) and each.pair not in doing for each in members)
     waiting = [each.pair for each in members if each.outcome is None and each.pair not in doing]
     untold = sum(map(view.untold, waiting))
-    counts = [f"{arrived} of {counted(len(members), 'pair')} arrived"]
+    counts = [f"{view.arrived} of {counted(len(members), 'pair')} arrived"]
     counts += [f"{len(doing)} under way"] if doing else []
     counts += [f"{untold} with no end yet"] if untold else []
     counts += [f"{len(waiting) - untold} not begun"] if len(waiting) > untold else []

@@ -191,16 +191,15 @@ def fleet_html(view: FleetView, head: Head) -> str:
     """The page, as the text of one file that needs no other."""
     members = view.members.values()
     needing = [each for each in members if needs_person(each)]
-    arrived = sum(each.arrived for each in members)
     brought = [each for each in members if each.ended_at is not None][:_MOST_DRAWN]
     ended = (each.ended_at for each in members if each.ended_at is not None)
     took = max(ended, default=view.began) - view.began
-    style = "good" if arrived == len(view.members) else "bad" if needing else "warn"
+    style = "good" if view.arrived == len(view.members) else "bad" if needing else "warn"
     return _rendered(
         "fleet.html.j2",
         view=view,
         head=head,
-        verdict=f"{arrived} of {counted(len(view.members), 'pair')} arrived",
+        verdict=f"{view.arrived} of {counted(len(view.members), 'pair')} arrived",
         style=style,
         needing=needing,
         no_end=sum(view.untold(each.pair) for each in members),

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from orchestrator.model.events import LockBroken, LockTaken, LockTakenOver, RunResumed, RunStarted
+from orchestrator.model.events import RunStarted
 from orchestrator.model.status import Role, Status
+from orchestrator.model.timing import FROM_OUTSIDE
 from orchestrator.model.words import MINUTE, span
 
 from .layout import cut
@@ -150,10 +151,8 @@ def _cuts(gaps: Sequence[tuple[float, bool]]) -> frozenset[int]:
 
 # -- the picture -------------------------------------------------------------------------------------------------
 
-_FROM_OUTSIDE = frozenset(
-    {LockTaken.kind, LockTakenOver.kind, LockBroken.kind, RunStarted.kind, RunResumed.kind}
-)
-"""Records before which nobody was at it."""
+_FROM_OUTSIDE = frozenset(event.kind for event in (*FROM_OUTSIDE, RunStarted))
+"""Records before which nobody was at it, of one run or of several."""
 
 MOST_LANES = 30
 """Lanes that are drawn; the table of transitions has all."""
