@@ -235,16 +235,22 @@ def notice_of(event: Event, about: About) -> Notice | None:  # noqa: C901, PLR09
 
 
 def _ended(event: events.RunFinished, about: About) -> Notice:
-    end = event.ending.end
+    ending, end = event.ending, event.ending.end
+    said = (
+        ending.message,
+        ending.sent,
+        f"Where the pair stands: {event.phase}." if event.phase else "",
+        f"Exit code {event.exit_code}, after {span(event.seconds)}.",
+    )
     short = "a write's outcome is unknown" if end is End.UNKNOWN else END_WORDS[end]
     return Notice(
         about,
         f"{_whose(about)} {'' if about.goal is None else f'to {about.goal} '}ended: {short}",
-        _end_words(event),
+        "\n".join(filter(None, said)),
         _END_ALERTS.get(end, Alert.ERROR),
         _END_OCCASIONS.get(end, Occasion.STOPPED),
         about.org is not None,
-        event.ending.next_steps,
+        ending.next_steps,
     )
 
 
@@ -260,19 +266,7 @@ def trial_of(about: About) -> Notice:
 
 
 def _described(event: Event, pair: Pair) -> str:
-    """An event as the report has it."""
     return line_text(describe_event(event, lambda role: str(pair[role])))
-
-
-def _end_words(event: events.RunFinished) -> str:
-    ending = event.ending
-    lines = [
-        ending.message,
-        ending.sent,
-        f"Where the pair stands: {event.phase}." if event.phase else "",
-        f"Exit code {event.exit_code}, after {span(event.seconds)}.",
-    ]
-    return "\n".join(filter(None, lines))
 
 
 def _with_reasons(text: str, guards: Iterable[str], verdicts: Iterable[Verdict]) -> str:
@@ -369,7 +363,6 @@ def _next(notice: Notice) -> NextStep | None:
 
 
 def _look(notice: Notice) -> tuple[NextStep, ...]:
-    """Where to see more."""
     shown = (next_step.show(notice.run),) if notice.run else ()
     return (*shown, next_step.status(notice.about.pair.name))
 

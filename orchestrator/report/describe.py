@@ -441,7 +441,6 @@ def _exchange(exchange: Exchange) -> list[str]:
 
 
 def _ends_of(lines: list[str]) -> list[str]:
-    """The first and the last of what a hook printed."""
     left_out = len(lines) - 2 * _OUTPUT_ENDS
     if left_out <= 0:
         return lines

@@ -91,7 +91,6 @@ def _expectations(expectations: Sequence[Expectation], told: Mapping[int, Record
 
 
 def _record(seq: int, record: Record | None) -> Page:
-    """A journal record in one line."""
     margin = f"          {seq}  "
     if record is None:
         return ((Span(margin.rstrip(), "dim"),),)

@@ -112,7 +112,6 @@ def _clock(at: datetime) -> str:
 
 
 def _after(at: datetime, began: datetime) -> str:
-    """How long after the beginning."""
     seconds = (at - began).total_seconds()
     if seconds <= 0:
         return "0 s"
@@ -120,7 +119,6 @@ def _after(at: datetime, began: datetime) -> str:
 
 
 def _body(body: JSON) -> str:
-    """A request's body, as people read it."""
     return json.dumps(body, indent=1 if isinstance(body, Mapping) else None, ensure_ascii=True)
 
 

@@ -108,7 +108,6 @@ def _counted(tests: int, failed: int, skipped: int, seconds: float) -> str:
 
 
 def _case(name: str, whose: str, seconds: float, found: list[str]) -> list[str]:
-    """A test case; `found` is why it is not simply one that passed."""
     named = f"name={_attribute(name)} classname={_attribute(f'hamr.{whose}')}"
     head = f'    <testcase {named} time="{seconds:.3f}"'
     return [f"{head}>", *found, "    </testcase>"] if found else [f"{head}/>"]

@@ -198,7 +198,6 @@ def folded_line(spans: Line, margin: str) -> Page:
 
 
 def _joined(spans: Sequence[Span]) -> Line:
-    """Neighbours of one style as one span."""
     alike = groupby(spans, key=lambda span: span.style)
     return tuple(Span("".join(span.text for span in found), style) for style, found in alike)
 

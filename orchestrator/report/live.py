@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.model.org import Pair
-from orchestrator.model.playbook import Playbook, Question, Timeouts
+from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.situation import PairStatus
 from orchestrator.model.status import Both, Role, Status
@@ -90,9 +90,10 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
     if run.finished is not None:
         return ()
     page: list[Line] = []
-    question, guards = _question(run), run.waits_for_guards
+    asked = (each for transition in run.transitions for each in transition.questions if each.ended is None)
+    question, guards = next(asked, None), run.waits_for_guards
     if question is not None:
-        page += labelled("asks", shortened(question.text, 1200), "warn")
+        page += labelled("asks", shortened(question.question.text, 1200), "warn")
     elif guards is not None:
         left = guards.allowed - (now - guards.at).total_seconds()
         page += wait_lines(guards.guards, left, guards.verdicts)
@@ -109,11 +110,6 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
             page += labelled("hook", words, "warn")
     page += looks_page(run.looks, pair, now)
     return tuple(page) or labelled("now", "at work", "dim")
-
-
-def _question(run: RunView) -> Question | None:
-    asked = (asked for transition in run.transitions for asked in transition.questions)
-    return next((each.question for each in asked if each.ended is None), None)
 
 
 def _transitions(run: RunView, pair: Pair, playbook: Playbook | None, now: datetime) -> Page:

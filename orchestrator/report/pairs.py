@@ -183,7 +183,6 @@ def _changed(rows: Iterable[_Row], before: Looks | None) -> set[str]:
 
 
 def _table(rows: Iterable[_Row], found: Looks, changed: set[str]) -> Sequence[Page]:
-    """What a header says, and each row."""
     cells = [_cells(row, found[row.pair], row.pair in changed) for row in rows]
     return rows_of(_HEADER, cells, _LIMITS, most=1)
 

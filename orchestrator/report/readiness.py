@@ -193,7 +193,6 @@ def _alike(turned: Turned) -> tuple[Level, datetime, Level]:
 
 
 def _turned_words(at: datetime, turned: Sequence[Turned]) -> str:
-    """Those that turned in one look to the same."""
     level, since, before = _alike(turned[0])
     checks = ", ".join(each.check for each in turned)
     return f"{level.name} since {utc(since)} ({ago(at - since)}), and {before.name} before: {checks}"

@@ -103,7 +103,6 @@ _WRITES = ("write", "status", "org", "what became of it")
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[Span]], limits: Sequence[int]) -> Page:
-    """A table below an empty line; nothing where there is no row."""
     return (line(), *table(header, rows, limits, indent=2)) if rows else ()
 
 

@@ -298,12 +298,10 @@ def _statuses(drawing: Drawing, report: ReportView) -> float:
 
 
 def _when(report: ReportView, at: datetime) -> str:
-    """How long after the beginning, in words."""
     return f"after {span((at - report.began).total_seconds())}" if at > report.began else "at the start"
 
 
 def _grid(drawing: Drawing) -> None:
-    """Ticks with their lines, and what was cut short."""
     for tick in drawing.scale.ticks(drawing.size.ticks):
         drawing.scale_labels.append(Label(tick.x, drawing.axis + 16, tick.label, "tick", "middle"))
         drawing.grid.append(Path(f"M{tick.x:.1f} {TOP:g}V{drawing.axis:g}", "tick-line"))
