@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from orchestrator.config.faults import ABSENT, NO_VALUE
 from orchestrator.config.scenarios import load_fault_script
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
@@ -130,10 +131,6 @@ def _what_to_type(pair: str, inventory: Path, number: int) -> Page:
     return (*paragraph(f"Two simulated regions listen until Ctrl-C. {words}"), *next_commands(steps))
 
 
-_NO_VALUE, _ABSENT = "no value", "absent"
-"""A null, and a monitor that is not there: the words of fault scripts."""
-
-
 def metrics_of(flags: Iterable[str]) -> Both[Mapping[str, MetricValue]]:
     """What each `--metric` sets, per org and query; of two for the same query the last one counts."""
     wanted = (
@@ -175,14 +172,14 @@ def _metric(query: str, text: str) -> tuple[str, MetricValue]:
         raise ValueError(text)
     if text == NO_DATA:
         return query, NO_DATA
-    points = tuple(None if each.strip() == _NO_VALUE else float(each) for each in text.split(","))
+    points = tuple(None if each.strip() == NO_VALUE else float(each) for each in text.split(","))
     return query, metric_value(points if len(points) > 1 else points[0])
 
 
 def _monitor(number: str, state: str) -> tuple[int, str | None]:
-    if not re.fullmatch(r"[0-9]{1,15}", number) or state not in (*MONITOR_STATES, _ABSENT):
+    if not re.fullmatch(r"[0-9]{1,15}", number) or state not in (*MONITOR_STATES, ABSENT):
         raise ValueError(number, state)
-    return int(number), None if state == _ABSENT else state
+    return int(number), None if state == ABSENT else state
 
 
 def traffic_of(text: str) -> tuple[Traffic, float]:

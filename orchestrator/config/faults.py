@@ -11,8 +11,8 @@ from msgspec import field
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 
-from .fields import MONITOR_STATES, TEXT, RoleName, SourceStatus, Text, choice, span_of, whole, whole_number
-from .messages import DURATION_PATTERN, duration, unlike, written
+from .fields import MONITOR_STATES, TEXT, RoleName, SourceStatus, Text, between, choice, whole, whole_number
+from .messages import DURATION_PATTERN, duration, unlike
 from .schema import NO_KEY, Noun, leaf, then
 
 RECORD_PATH = "/api/v2/hamr"
@@ -75,7 +75,7 @@ MOST = 100_000
 _MOST_ID = 10**15 - 1
 """The highest id of a monitor that the simulator reads from a path."""
 
-_LONGEST_SPAN = timedelta(hours=1)
+_LONGEST_SPAN = "1h"
 
 
 def _read_metric(value: Any) -> MetricValue:
@@ -102,8 +102,8 @@ def _read_at(value: Any) -> int | timedelta:
     """The number of a request, or a time since the beginning."""
     if isinstance(value, str):
         span = duration(value)
-        if span > _LONGEST_SPAN:
-            raise ValueError(f"{value} is out of bounds: between 0s and {written(_LONGEST_SPAN)}")
+        if span > duration(_LONGEST_SPAN):
+            raise ValueError(f"{value} is out of bounds: between 0s and {_LONGEST_SPAN}")
         return span
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
         raise unlike(f"a whole number from 1 to {MOST}", value, "; or a time since the beginning, such as 2s")
@@ -122,7 +122,7 @@ _AT_SCHEMA: list[JSON] = [
 ]
 _TIMES_SCHEMA: list[JSON] = [{"type": "integer", "minimum": 1}, {"const": "forever"}]
 
-Seconds = Annotated[float, span_of(timedelta(0), _LONGEST_SPAN), then(timedelta.total_seconds)]
+Seconds = Annotated[float, between("0s", _LONGEST_SPAN), then(timedelta.total_seconds)]
 Count = Annotated[int, whole_number(1, MOST)]
 Failure = Annotated[int, whole_number(500, 599)]
 MonitorState = Annotated[

@@ -16,7 +16,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
-from .messages import DURATION_PATTERN, did_you_mean, duration, looks_like_key, one_of, shown, unlike, written
+from .messages import DURATION_PATTERN, did_you_mean, duration, looks_like_key, one_of, shown, unlike
 from .schema import leaf
 
 SCHEMA = 1
@@ -76,15 +76,16 @@ def _schema(value: Any) -> int:
     return value
 
 
-def span_of(least: timedelta, most: timedelta) -> Meta:
-    """Reads a duration between two bounds, both included."""
+def between(least: str, most: str) -> Meta:
+    """Reads a duration between two bounds, both included, as people write them."""
+    shortest, longest = duration(least), duration(most)
 
     def read(value: Any) -> timedelta:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         span = duration(text_of(value))
-        if not least <= span <= most:
-            raise ValueError(f"{value} is out of bounds: between {written(least)} and {written(most)}")
+        if not shortest <= span <= longest:
+            raise ValueError(f"{value} is out of bounds: between {least} and {most}")
         return span
 
     return leaf(read, _SPAN_SCHEMA)
@@ -111,11 +112,6 @@ def matching(pattern: str, expected: str, *, secret: bool = False) -> Meta:
         return text
 
     return leaf(read, {"type": "string", "pattern": pattern})
-
-
-def between(least: str, most: str) -> Meta:
-    """The same, of durations as people write them."""
-    return span_of(duration(least), duration(most))
 
 
 def whole_number(least: int, most: int | None, what: str = "") -> Meta:
@@ -215,16 +211,6 @@ def _is_host(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: localhost, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _KEY_NAMES = frozenset(

@@ -15,13 +15,22 @@ from msgspec.structs import replace
 
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
-from orchestrator.model.org import Apprise, Channel, FileKey, Inventory, KeyReference, Org, Pair, Webhook
+from orchestrator.model.org import (
+    Apprise,
+    Channel,
+    FileKey,
+    Inventory,
+    KeyReference,
+    Org,
+    Pair,
+    Webhook,
+    is_loopback,
+)
 from orchestrator.model.status import Both
 from orchestrator.model.words import NO_APPRISE
 
 from .compose import compose
 from .document import Document, Finding, Steps, mapping_in, parts
-from .fields import is_loopback
 from .inventory_form import InventoryForm
 from .messages import did_you_mean, meant, shown
 from .source import read_text
@@ -158,36 +167,25 @@ def pair_named(inventory: Inventory, name: str) -> Pair:
 
 
 _ROLES = ("primary", "secondary")
-_KEYS = ("api_key", "app_key")
 
 
 def inventory_findings(document: Document, inventory: dict[str, Any]) -> Iterator[Finding]:
     """Everything that does not fit together in what could be read of a document."""
     first_use: dict[str, Steps] = {}
-    yield from _channels_of((), inventory)
     for place, pair in parts(inventory, "pairs"):
-        yield from _channels_of(place, pair)
         orgs = {role: mapping_in(pair.get(role)) for role in _ROLES}
         for role, org in orgs.items():
             steps = (*place, role)
-            if org:
-                yield from _place_of(document, steps, org)
-                yield from _keys_of(steps, org)
+            yield from _place_of(document, steps, org)
             if org.get("uuid") is not None:
                 yield from _repeated_uuid(steps, org["uuid"].lower(), first_use)
         yield from _one_region(place, orgs["primary"], orgs["secondary"])
 
 
 def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator[Finding]:
-    """A datacenter that is there where it has to be said, and agrees with the site."""
-    if "site" in org and "url" in org:
+    """A datacenter that agrees with the site."""
+    if "url" in org:
         return
-    if "url" in org and "datacenter" not in org:
-        yield Finding(
-            steps,
-            f'"datacenter" is missing in {_dotted(steps)}: with url: it has to be said, such as datacenter: us1',
-            at_key=True,
-        )
     told, datacenter = org.get("site"), org.get("datacenter")
     if told is not None and datacenter is not None and datacenter != told:
         site = document.value((*steps, "site"))
@@ -195,25 +193,6 @@ def _place_of(document: Document, steps: Steps, org: dict[str, Any]) -> Iterator
             (*steps, "datacenter"),
             f"the site {site} is in the datacenter {told}: correct one of them, or leave the datacenter out",
         )
-
-
-def _channels_of(steps: Steps, holder: dict[str, Any]) -> Iterator[Finding]:
-    for name, channel in mapping_in(holder.get("tell")).items():
-        place = (*steps, "tell", name)
-        yield from _keys_of(place, mapping_in(channel), ("apprise",))
-        webhook = mapping_in(mapping_in(channel).get("webhook"))
-        yield from _keys_of((*place, "webhook"), webhook, ("url", "secret"))
-
-
-def _keys_of(steps: Steps, org: dict[str, Any], keys: tuple[str, ...] = _KEYS) -> Iterator[Finding]:
-    for key in keys:
-        named = [source for source in mapping_in(org.get(key)) if source != "timeout"]
-        if "timeout" in mapping_in(org.get(key)) and len(named) == 1 and named != ["command"]:
-            yield Finding(
-                (*steps, key, "timeout"),
-                "only a command takes time: leave timeout out, or give the key by a command",
-                at_key=True,
-            )
 
 
 def _repeated_uuid(steps: Steps, uuid: str, first_use: dict[str, Steps]) -> Iterator[Finding]:

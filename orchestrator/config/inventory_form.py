@@ -7,7 +7,6 @@ and names are keys.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from msgspec import field
@@ -32,6 +31,7 @@ from orchestrator.model.org import (
     api_url,
     datacenter_label,
     datacenter_of_site,
+    is_loopback,
 )
 from orchestrator.model.plain import EMPTY
 from orchestrator.model.status import Both, Role
@@ -44,13 +44,12 @@ from .fields import (
     Text,
     between,
     choice,
-    is_loopback,
     matching,
     split_url,
     text_of,
 )
 from .messages import did_you_mean, found, looks_like_key, one_of, shown, unlike
-from .schema import AT_LEAST_ONE, Form, OneOf, leaf, then
+from .schema import AT_LEAST_ONE, Form, Need, OneOf, leaf, reads, then
 
 
 def _site(value: Any) -> str:
@@ -230,19 +229,7 @@ def _numbers(item: str, name: str, least: int, most: int) -> range:
 Cron = Annotated[str, leaf(cron, {"type": "string", "examples": ["*/30 * * * *", "17 4 * * 1"]})]
 
 
-class ScheduleForm(Form, frozen=True, kw_only=True):
-    """What workers do in peace, each at times as cron has them (minute, hour, day, month, weekday), in UTC."""
-
-    makes = Schedule
-
-    doctor: Cron | None = None
-    """When every pair is examined, as by hamr doctor: "*/30 * * * *" is every half hour."""
-    drill: Cron | None = None
-    """When the playbook is rehearsed on the simulator: "17 4 * * 1" is Mondays at 04:17."""
-    live_drill: Cron | None = None
-    """When the pairs that say drill: true are drilled live, one after the other: "0 9 3 * *" is the 3rd at 09:00."""
-    window: Annotated[timedelta, between("1m", "1d")] | None = None
-    """How long after its time a live drill may still begin (2h)."""
+reads(Schedule, doctor=Cron, drill=Cron, live_drill=Cron, window=Annotated[timedelta, between("1m", "1d")])
 
 
 def _key(
@@ -314,6 +301,11 @@ class KeyForm(Form, frozen=True):
         "say where the key is found: {{env: NAME}}, {{file: PATH}} or {{command: [PROGRAM, …]}}",
         "a key has one source, and here are {count}: leave one of env, file and command",
     )
+    needs = (
+        Need(
+            "timeout", "command", "only a command takes time: leave timeout out, or give the key by a command"
+        ),
+    )
 
     env: Variable | None = None
     """Name of the environment variable that holds the key."""
@@ -335,7 +327,14 @@ class OrgForm(Form, frozen=True, kw_only=True):
         "an org has a site or a url, not both: leave one out",
         at_last=True,
     )
-    needs = MappingProxyType({"url": ["datacenter"]})
+    needs = (
+        Need(
+            "url",
+            "datacenter",
+            '"datacenter" is missing{where}: with url: it has to be said, such as datacenter: us1',
+            at_whole=True,
+        ),
+    )
 
     name: Text
     """The org's name, as people know it; it is sent to its peer as target_org_name."""
@@ -420,7 +419,7 @@ class InventoryForm(Form, frozen=True, kw_only=True):
     """Who else is told what runs do, by name: for every pair that does not say so itself."""
     waves: Annotated[tuple[WaveItem, ...], AT_LEAST_ONE, then(_waves)] | None = None
     """In which waves hamr fleet moves many pairs: numbers of pairs, shares such as 10%, and rest."""
-    schedule: ScheduleForm | None = None
+    schedule: Schedule | None = None
     """What hamr worker does in peace, and when."""
     pairs: Annotated[dict[Name, PairForm], AT_LEAST_ONE]
     """Pairs by name; the name is what is typed on the command line."""

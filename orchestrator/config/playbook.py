@@ -293,12 +293,6 @@ def _hooks(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
         first: dict[str, str] = {}
         for when in When:
             for place, hook in parts(transition, when.value):
-                if "manual" in hook and "timeout" in hook and "run" not in hook:
-                    yield Finding(
-                        (*steps, *place, "timeout"),
-                        "a person is not timed: timeout is for hooks with run, so leave it out here",
-                        at_key=True,
-                    )
                 name = hook.get("name")
                 if name is None:
                     continue

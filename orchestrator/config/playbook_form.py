@@ -67,7 +67,7 @@ from .fields import (
     whole_number,
 )
 from .messages import did_you_mean, looks_like_key, shown, unlike
-from .schema import AT_LEAST_ONE, Form, OneOf, leaf, reads, then
+from .schema import AT_LEAST_ONE, Form, Need, OneOf, leaf, reads, then
 
 # -- probes --------------------------------------------------------------------------------------------------
 
@@ -345,7 +345,9 @@ class HookForm(Form, frozen=True):
         "this hook does nothing: give it run: [PROGRAM, ARGUMENT], or manual: and what a person is to do",
         "a hook is a program (run) or something that a person does (manual), not both: make two hooks",
     )
-    needs = MappingProxyType({"timeout": ["run"]})
+    needs = (
+        Need("timeout", "run", "a person is not timed: timeout is for hooks with run, so leave it out here"),
+    )
 
     name: Name
     """Its name, for messages and the journal; no two hooks of a transition share one."""

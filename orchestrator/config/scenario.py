@@ -28,13 +28,13 @@ from .fields import (
     SourceStatus,
     TargetStatus,
     Text,
+    between,
     choice,
-    span_of,
     text_of,
     whole_number,
     words,
 )
-from .messages import did_you_mean, duration, found, one_of, unlike, written
+from .messages import did_you_mean, duration, found, one_of, unlike
 from .schema import NO_KEY, ONE_WILL_DO, Noun, leaf
 
 
@@ -80,7 +80,7 @@ _ABOUT: Mapping[str, tuple[str, ...] | None] = MappingProxyType(
 )
 """What stands in the brackets, where that is no status: an org, nothing, or (None) a transition, which is the playbook's affair."""
 _ALWAYS_ABOUT = frozenset({PhaseName.AGREED.value, PhaseName.BEHIND.value, PhaseName.LAGGING.value})
-_LONGEST_DELAY = timedelta(minutes=5)
+_LONGEST_DELAY = "5m"
 _CODES = tuple(int(code) for code in ExitCode)
 
 
@@ -93,8 +93,8 @@ def _mirror(value: Any) -> timedelta | None:
     if not isinstance(value, str):
         raise unlike("on, off or a duration such as 200ms", value)
     span = duration(value)
-    if span > _LONGEST_DELAY:
-        raise ValueError(f"{value} is out of bounds: {written(_LONGEST_DELAY)} at most")
+    if span > duration(_LONGEST_DELAY):
+        raise ValueError(f"{value} is out of bounds: {_LONGEST_DELAY} at most")
     return span
 
 
@@ -148,8 +148,8 @@ def _probe_answer(value: Any) -> float | str | bool | Unknown:
     return value if isinstance(value, bool | str) else float(value)
 
 
-Span = Annotated[timedelta, span_of(timedelta(milliseconds=1), timedelta(hours=1))]
-Delay = Annotated[timedelta, span_of(timedelta(0), _LONGEST_DELAY)]
+Span = Annotated[timedelta, between("1ms", "1h")]
+Delay = Annotated[timedelta, between("0s", _LONGEST_DELAY)]
 Mirror = Annotated[
     timedelta | None,
     leaf(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import yaml
-from msgspec import NODEFAULT, field
-from msgspec.structs import FieldInfo, fields, replace
+from msgspec import field
+from msgspec.structs import replace
 
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.plain import JSON
@@ -18,7 +18,7 @@ from orchestrator.model.words import listed
 
 from .compose import compose
 from .document import Document, Finding, Steps, items, list_in, mapping_in, parts
-from .faults import FROM_THE_START, KINDS, NO_VALUE, Fault, WorldFault, tags_of
+from .faults import ABSENT, FROM_THE_START, KINDS, NO_VALUE, Fault, WorldFault, tags_of
 from .fields import SCHEMA, SchemaVersion
 from .messages import one_of, shown, written
 from .scenario import (
@@ -135,13 +135,8 @@ class ScenarioFile(Scenario, frozen=True, kw_only=True):
 
 _WIDTH = 100
 
-_SPANS = frozenset({"seconds", "after"})
-"""Fields that hold a span of time in seconds, which a file writes with its unit."""
-
-_NONE = {"times": "forever", "path": "any", "state": "absent", "value": NO_VALUE}
+_NONE = {"times": "forever", "path": "any", "state": ABSENT, "value": NO_VALUE}
 """What a file says where a field that is not left out is None."""
-
-_NOT_IN_A_FILE = frozenset({"text", "path", "location"})
 
 
 def scenario_text(scenario: Scenario, remarks: Iterable[str] = ()) -> str:
@@ -161,29 +156,19 @@ def _mapping(noun: Noun) -> dict[str, Any]:
 
 
 def _keys(noun: Noun) -> Iterator[tuple[str, Any]]:
-    for each in fields(noun):
+    for each in {key.field.name: key.field for key in keys_in(keys_of(type(noun))).values()}.values():
         value = getattr(noun, each.name)
-        if value == _default(each) or (each.name in _NOT_IN_A_FILE and not _is_path(noun, each)):
+        if value == (each.default_factory() if callable(each.default_factory) else each.default):
             continue
         if isinstance(value, Noun) and (tag := value.__struct_config__.tag) is not None:
             yield str(tag), _mapping(value)
-        elif isinstance(value, float) and each.name in _SPANS:
-            # What has a time of its own says it where others have the number of a request.
-            key = "at" if each.name == "after" else each.encode_name
-            yield key, written(timedelta(seconds=value))
+        elif each.name == "seconds":
+            yield each.encode_name, written(timedelta(seconds=value))
         else:
             yield each.encode_name, _NONE.get(each.name) if value is None else _plain(value)
-
-
-def _is_path(noun: Noun, each: FieldInfo) -> bool:
-    """Whether it is the path of a fault's requests, and not that of the file."""
-    return each.name == "path" and not isinstance(noun, Scenario)
-
-
-def _default(each: FieldInfo) -> Any:
-    if each.default_factory is not NODEFAULT:
-        return each.default_factory()
-    return each.default
+    if isinstance(noun, Fault) and noun.after is not None:
+        # What has a time of its own says it where others have the number of a request.
+        yield "at", written(timedelta(seconds=noun.after))
 
 
 def _plain(value: Any) -> Any:

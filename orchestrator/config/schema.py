@@ -45,14 +45,24 @@ class OneOf(Struct, frozen=True):
     """Whether too many are told at the last of them, in place of the whole."""
 
 
+class Need(Struct, frozen=True):
+    """A key that is given only together with another, and what is said where that is missing; {where} stands for the place."""
+
+    key: str
+    other: str
+    missing: str
+    at_whole: bool = False
+    """Whether it is told at what has these keys, in place of the key."""
+
+
 class Form(Struct, frozen=True):
     """A mapping with known keys and no others, where its form in a file is not that of what is made of it."""
 
     makes: ClassVar[Callable[..., object] | None] = None
     """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the form will do."""
     one_of: ClassVar[OneOf | None] = None
-    needs: ClassVar[Mapping[str, list[str]]] = {}
-    """Keys that are given only together with others."""
+    needs: ClassVar[tuple[Need, ...]] = ()
+    """What its keys need beside them, where one of those of which one is given was chosen well."""
 
 
 class Noun(Form, frozen=True):
@@ -215,7 +225,7 @@ def _mapping(kind: StructType, definitions: dict[str, Schema]) -> Schema:
     if kinds := [key.name for key in keys if key.kind or key.name in alternatives]:
         schema["oneOf"] = [{"required": [name]} for name in kinds]
     if form.needs:
-        schema["dependentRequired"] = dict(form.needs)
+        schema["dependentRequired"] = {need.key: [need.other] for need in form.needs}
     return dict(sorted(schema.items()))
 
 

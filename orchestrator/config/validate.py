@@ -164,11 +164,18 @@ class _Validating:
                     f": {about[0].lower()}{about[1:].rstrip('.')}" if about else ""
                 )
                 self.findings.append(Finding(steps, message, at_key=True))
-        if issubclass(kind.cls, Form) and kind.cls.one_of is not None:
-            self._one_kind(kind.cls.one_of, value, misspelt, steps)
+        form = kind.cls if issubclass(kind.cls, Form) else Form
+        if form.one_of is not None:
+            self._one_kind(form.one_of, value, misspelt, steps)
         for name, item in value.items():
             if name not in keys and item is not None and len(self.findings) <= MOST_FINDINGS:
                 self._unknown_key(name, item, keys, values, steps)
+        if form.one_of is None or len(values.keys() & form.one_of.kinds) == 1:
+            for need in form.needs:
+                if need.key in values and need.other not in values:
+                    place = steps if need.at_whole else (*steps, need.key)
+                    message = need.missing.format(where=where(steps))
+                    self.findings.append(Finding(place, message, at_key=True))
         return values
 
     def _one_kind(self, wanted: OneOf, value: dict[str, JSON], misspelt: set[str], steps: Steps) -> None:

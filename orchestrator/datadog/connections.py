@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from orchestrator.errors import PreparationError
 from orchestrator.model import next_step
-from orchestrator.model.org import Org
+from orchestrator.model.org import Org, is_loopback
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import Hampered, Trouble
 from orchestrator.model.status import Both
@@ -55,7 +55,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     host = (parts.hostname or "").rstrip(".")
     own = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
     variable = _first_set(environ, (*own, "all_proxy", "ALL_PROXY"))
-    if variable is None or host == "localhost" or _is_loopback(host):
+    if variable is None or is_loopback(host):
         return None
     excepted = _first_set(environ, ("no_proxy", "NO_PROXY"))
     listed = "" if excepted is None else environ[excepted]
@@ -79,13 +79,6 @@ def _covers(entry: str, host: str) -> bool:
     except ValueError:
         domain = entry.removeprefix("*").lstrip(".").split(":", 1)[0]
         return bool(domain) and (host == domain or host.endswith(f".{domain}"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 STAGGER = 0.25

@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -159,6 +160,16 @@ def api_url(datacenter: str) -> str:
     return f"https://api.{SITES[datacenter]}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def datacenter_label(text: str) -> str:
     """A datacenter's first label in lower case: us5 for us5.prod.dog."""
     return text.strip().lower().split(".", 1)[0]
@@ -267,15 +278,16 @@ class Wave(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """What workers do in peace, each at times as cron has them, in UTC; None: never."""
+    """What workers do in peace, each at times as cron has them (minute, hour, day, month, weekday), in UTC."""
 
     doctor: str | None = None
+    """When every pair is examined, as by hamr doctor: "*/30 * * * *" is every half hour."""
     drill: str | None = None
-    """On the simulator."""
+    """When the playbook is rehearsed on the simulator: "17 4 * * 1" is Mondays at 04:17."""
     live_drill: str | None = None
-    """On the pairs that may be drilled."""
+    """When the pairs that say drill: true are drilled live, one after the other: "0 9 3 * *" is the 3rd at 09:00."""
     window: timedelta = timedelta(hours=2)
-    """How long after its time a live drill may still begin."""
+    """How long after its time a live drill may still begin (2h)."""
 
 
 class Inventory(Struct, frozen=True):

@@ -21,14 +21,14 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from orchestrator.config.fields import is_loopback, split_url
+from orchestrator.config.fields import split_url
 from orchestrator.datadog.answers import one_line
 from orchestrator.datadog.client import HEADERS
 from orchestrator.datadog.connections import Trust, open_page_transport
 from orchestrator.datadog.transport import Exchanged, Outgoing, Transport, exchange
 from orchestrator.errors import HamrError, PreparationError
 from orchestrator.model.journal import Head
-from orchestrator.model.org import Apprise, Channel, Occasion, Secret, Webhook
+from orchestrator.model.org import Apprise, Channel, Occasion, Secret, Webhook, is_loopback
 from orchestrator.model.playbook import Timeouts
 from orchestrator.model.protocols import Clock
 from orchestrator.model.words import NO_APPRISE

@@ -16,7 +16,7 @@ from orchestrator.api.pair import OpenPair, open_from
 from orchestrator.errors import HamrError, Refused, UsageError
 from orchestrator.model.events import Event
 from orchestrator.model.next_step import NextStep
-from orchestrator.model.org import Pair
+from orchestrator.model.org import Pair, is_loopback
 from orchestrator.operations.sources import Sources
 from orchestrator.report.layout import plain_text
 from orchestrator.report.run import progress_line
@@ -25,7 +25,6 @@ from orchestrator.simulator import simulated_orgs
 Values = Mapping[str, Any] | None
 """The toolkit's configuration or secrets, as it hands them to an activity."""
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SEED = re.compile(r"0{8}(\d{4})$")
 
 
@@ -84,7 +83,7 @@ def refuse_live(pair: Pair, *, live: bool) -> None:
 def is_simulated(pair: Pair) -> bool:
     """Whether both orgs are the simulator's own, on this machine: no real org has their uuids."""
     return all(
-        urlsplit(org.base_url).hostname in _LOOPBACK
+        is_loopback(urlsplit(org.base_url).hostname or "")
         and (found := _SEED.search(org.uuid)) is not None
         and simulated_orgs(int(found[1]))[role].uuid == org.uuid
         for role, org in pair.orgs.items()
