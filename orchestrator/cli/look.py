@@ -421,7 +421,7 @@ def readiness(
 
     from msgspec.structs import replace
 
-    from orchestrator.fleet.readiness import read_readiness
+    from orchestrator.fleet.readiness import ReadinessOverTime
     from orchestrator.fleet.selection import select
     from orchestrator.report.readiness import readiness_json, readiness_page
 
@@ -433,12 +433,11 @@ def readiness(
         pair.name for pair in select(invocation.sources.inventory(), replace(which, everything=everything))
     ]
     playbook, now = invocation.load_playbook(), datetime.now(UTC)
-    since = now - timedelta(days=days)
     with (
         invocation.store(writes=False) as store,
         invocation.store(writes=False, sources=invocation.sources.beside) as beside,
     ):
-        found = read_readiness(store, beside, names, playbook, since=since, now=now)
+        found = ReadinessOverTime(store, names, playbook, timedelta(days=days), beside).read(now)
     if metrics is not None:
         from orchestrator.fleet.metrics import registry_of, text_of
 

@@ -9,7 +9,7 @@ Only this package imports yaml. Relative to a text, all of it is pure.
 
 from .check import Kind, check_file, missing_pages, schema_of
 from .inventory import find_inventory, load_inventory, load_pair, pair_named, pair_names, parse_inventory
-from .inventory_form import wave
+from .inventory_form import in_order, wave
 from .messages import did_you_mean, duration
 from .playbook import find_playbook, load_playbook, parse_playbook, shipped_playbooks
 
@@ -20,6 +20,7 @@ __all__ = [
     "duration",
     "find_inventory",
     "find_playbook",
+    "in_order",
     "load_inventory",
     "load_pair",
     "load_playbook",

@@ -16,7 +16,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role, Status
 
-from .messages import DURATION_PATTERN, did_you_mean, duration, looks_like_key, one_of, shown, unlike
+from .messages import DURATION_PATTERN, did_you_mean, duration, looks_like_key, one_of, shown, unlike, written
 from .schema import leaf
 
 SCHEMA = 1
@@ -85,7 +85,7 @@ def between(least: str, most: str) -> Meta:
             value = str(value)
         span = duration(text_of(value))
         if not shortest <= span <= longest:
-            raise ValueError(f"{value} is out of bounds: between {least} and {most}")
+            raise ValueError(f"{value} is out of bounds: between {written(shortest)} and {written(longest)}")
         return span
 
     return leaf(read, _SPAN_SCHEMA)

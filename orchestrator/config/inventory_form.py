@@ -5,7 +5,7 @@ and names are keys.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -137,11 +137,11 @@ def wave(value: Any) -> Wave:
     raise ValueError(f"a wave is {expected}, and here is {found(value)}")
 
 
-def _waves(value: Any) -> Any:
-    """Refuses waves after the rest: nobody would be left for them."""
-    if Wave() in value[:-1]:
+def in_order(waves: Sequence[Wave]) -> Sequence[Wave]:
+    """The waves; a ValueError where some come after the rest: nobody would be left for them."""
+    if Wave() in waves[:-1]:
         raise ValueError("rest takes all that are left: it can only be the last wave")
-    return value
+    return waves
 
 
 WaveItem = Annotated[
@@ -417,7 +417,7 @@ class InventoryForm(Form, frozen=True, kw_only=True):
     """Version of this format: 1."""
     tell: dict[Name, ChannelForm] = field(default_factory=dict)
     """Who else is told what runs do, by name: for every pair that does not say so itself."""
-    waves: Annotated[tuple[WaveItem, ...], AT_LEAST_ONE, then(_waves)] | None = None
+    waves: Annotated[tuple[WaveItem, ...], AT_LEAST_ONE, then(in_order)] | None = None
     """In which waves hamr fleet moves many pairs: numbers of pairs, shares such as 10%, and rest."""
     schedule: Schedule | None = None
     """What hamr worker does in peace, and when."""

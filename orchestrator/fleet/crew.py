@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -54,9 +55,19 @@ class Crew:
         """The journal; this machine's own, once an emergency has left a team's."""
         return self.lead.store
 
-    def connections(self) -> SharedConnections:
-        """Connections for one pair after the other. Use them as a context manager."""
-        return SharedConnections(self.lead.trust, self._sites)
+    async def each(
+        self, pairs: Collection[str], at_once: int, work: Callable[[str, SharedConnections], Awaitable[None]]
+    ) -> None:
+        """Do some work for each of these pairs, so many at the same time."""
+        waiting = iter(pairs)
+
+        async def lane() -> None:
+            # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
+            async with SharedConnections(self.lead.trust, self._sites) as shared:
+                for pair in waiting:
+                    await work(pair, shared)
+
+        await asyncio.gather(*(lane() for _ in range(min(at_once, len(pairs)))))
 
     async def on(self, name: str, shared: SharedConnections) -> Session:
         """A session on one of its pairs, over shared connections; waits while a site of it has asked to be left alone."""

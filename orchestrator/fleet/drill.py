@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from orchestrator.config import load_inventory
 from orchestrator.drill import DrillContext, check_routes
@@ -51,20 +51,9 @@ class RehearsedCrew(Crew):
 
     def session(self, name: str) -> Session:
         """A session on one of its pairs, whose probes say what lets the guards pass."""
-        prepared, lead, regions = self.prepared[name], self.lead, self._regions[name]
-        return RehearsedSession(
-            prepared.pair,
-            prepared.playbook,
-            prepared.operator,
-            self.store,
-            prepared.environ,
-            self.redactor,
-            trust=lead.trust,
-            calls=lead.calls,
-            verified=lead.verified,
-            key_ring=lead.keys,
-            stubs=ProbeStubs({}, assumed_values(prepared.playbook), regions.is_dark),
-        )
+        session = super().session(name)
+        stubs = ProbeStubs({}, assumed_values(session.playbook), self._regions[name].is_dark)
+        return RehearsedSession(**asdict(session), stubs=stubs)
 
 
 class Rehearsed(Struct, frozen=True):

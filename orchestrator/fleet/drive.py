@@ -7,10 +7,11 @@ workers brought) is looked at every second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.datadog.connections import SharedConnections
 from orchestrator.errors import ExitCode, HamrError, Incomplete, JournalDamaged, JournalUnavailable
@@ -32,7 +33,10 @@ from orchestrator.operations.holding import RunControl
 from orchestrator.system.log import logger
 
 from .bring import bring_pair
-from .crew import Crew, Hint, QueuedJob
+from .crew import Crew, Hint
+
+if TYPE_CHECKING:  # its library is an extra
+    from .queue import Jobs
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what others have journalled."""
@@ -48,19 +52,6 @@ class Audience(Watcher, Protocol):
 
     def of(self, pair: Pair) -> Sequence[Watcher]:
         """Who is told what happens to a pair that begins now."""
-
-
-class Jobs(Protocol):
-    """How workers are told: `orchestrator.fleet.queue.Jobs`, whose library is an extra."""
-
-    async def defer(self, hints: Iterable[Hint]) -> None:
-        """Tell them of these."""
-
-    async def listed(self) -> list[QueuedJob]:
-        """What they were told, and are at."""
-
-    async def hindrance(self, fleet: str) -> str:
-        """Why a fleet's pairs may have to wait for long, in words; "" where nothing is known."""
 
 
 Confirm = Callable[[FleetView, int], Awaitable[bool]]
@@ -137,9 +128,7 @@ class Drive:
             began = True
             await self._note(FleetWaveBegan(wave, workers=self.jobs is not None))
             left = pairs if self.jobs is None else await self._watch(self.jobs, pairs, wave)
-            waiting = iter(left)
-            lanes = min(self.view.started.at_once, len(left))
-            await asyncio.gather(*(self._lane(waiting, wave) for _ in range(lanes)))
+            await self._crew.each(left, self.view.started.at_once, partial(self._bring, wave))
 
     async def _confirmed(self, wave: int) -> bool:
         if not self.stopping and self._confirm is not None and not await self._confirm(self.view, wave):
@@ -205,15 +194,9 @@ class Drive:
         at_it = (job.hint for job in listed if job.doing and job.heard)
         return any(hint is not None and hint.fleet == self.view.fleet for hint in at_it)
 
-    async def _lane(self, waiting: Iterator[str], wave: int) -> None:
-        # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
-        async with self._crew.connections() as shared:
-            for pair in waiting:
-                if self.stopping:
-                    return
-                await self._bring(pair, wave, shared)
-
-    async def _bring(self, pair: str, wave: int, shared: SharedConnections) -> None:
+    async def _bring(self, wave: int, pair: str, shared: SharedConnections) -> None:
+        if self.stopping:
+            return
         controls = self._under_way[pair] = RunControl()
         try:
             outcome = await self._brought(pair, shared, controls)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from orchestrator import __version__
+from orchestrator.datadog.connections import SharedConnections
 from orchestrator.engine.evaluator import asks_people
 from orchestrator.errors import HamrError, Locked
 from orchestrator.model.events import FleetStarted
@@ -16,7 +16,7 @@ from orchestrator.model.org import Wave
 from orchestrator.model.plan import Plan
 from orchestrator.model.reading import Reading, Unreachable
 from orchestrator.model.run import Mode, RunRequest
-from orchestrator.model.status import Both, Role
+from orchestrator.model.status import Both
 from orchestrator.operations.approval import asked_by_plan
 from orchestrator.operations.plan import make_plan
 from orchestrator.operations.preflight import refuse_in_drill, refuse_owing
@@ -39,18 +39,14 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
     """
     lead = crew.lead
     lead.verify()
-    waiting = iter(crew.prepared)
     found: dict[str, PlannedPair] = {}
 
-    async def plan_on() -> None:
-        async with crew.connections() as shared:
-            for pair in waiting:
-                session = await crew.on(pair, shared)
-                found[pair] = await _planned(session, replace(request, pair=pair))
+    async def plan_one(pair: str, shared: SharedConnections) -> None:
+        found[pair] = await _planned(await crew.on(pair, shared), replace(request, pair=pair))
 
-    await asyncio.gather(*(plan_on() for _ in range(min(PAIRS_AT_ONCE, len(crew.prepared)))))
+    await crew.each(crew.prepared, PAIRS_AT_ONCE, plan_one)
     if request.mode is Mode.EMERGENCY:
-        found |= await _looked_again(crew, _doubted(crew, found))
+        await _look_again(crew, found, _doubted(crew, found))
     planned = [found[pair] for pair in crew.prepared]
     moved = planned
     if request.mode is Mode.EMERGENCY:
@@ -66,7 +62,7 @@ async def plan_fleet(crew: Crew, request: RunRequest, waves: Sequence[Wave]) -> 
     )
 
 
-def _doubted(crew: Crew, found: Mapping[str, PlannedPair]) -> list[PlannedPair]:
+def _doubted(crew: Crew, found: Mapping[str, PlannedPair]) -> list[str]:
     """Pairs with an org that gave no answer within an emergency's short time, though its site has answered others.
 
     Nor is one org's silence alone that of its site.
@@ -78,7 +74,7 @@ def _doubted(crew: Crew, found: Mapping[str, PlannedPair]) -> list[PlannedPair]:
                 silent.setdefault(crew.pair(each.pair)[role].base_url, []).append(dark)
     dark_sites = {site for site, orgs in silent.items() if all(orgs) and len(orgs) > 1}
     return [
-        each
+        each.pair
         for each in found.values()
         if any(
             dark and crew.pair(each.pair)[role].base_url not in dark_sites for role, dark in each.dark.items()
@@ -86,30 +82,19 @@ def _doubted(crew: Crew, found: Mapping[str, PlannedPair]) -> list[PlannedPair]:
     ]
 
 
-async def _looked_again(crew: Crew, doubted: Sequence[PlannedPair]) -> dict[str, PlannedPair]:
-    """The same pairs, once the silent orgs had all the time that a planned run gives them: slow is not dark."""
-    waiting = iter(doubted)
-    found: dict[str, PlannedPair] = {}
+async def _look_again(crew: Crew, found: dict[str, PlannedPair], doubted: Sequence[str]) -> None:
+    """What is found of these pairs, once their silent orgs had all the time that a planned run gives them: slow is not dark."""
 
-    async def look_on() -> None:
-        async with crew.connections() as shared:
-            for each in waiting:
-                session = await crew.on(each.pair, shared)
-                async with session.reader() as reader:
-                    for role, dark in each.dark.items():
-                        if dark:
-                            reading = await read_org(reader, role, session.clock, within=None)
-                            each = _seen_again(each, role, reading)  # noqa: PLW2901 - goes on with what is known by now
-                found[each.pair] = each
+    async def look(pair: str, shared: SharedConnections) -> None:
+        session = await crew.on(pair, shared)
+        async with session.reader() as reader:
+            for role in [role for role, dark in found[pair].dark.items() if dark]:
+                reading = await read_org(reader, role, session.clock, within=None)
+                saw, dark = found[pair].saw or Both("", ""), isinstance(reading.sight, Unreachable)
+                saw, are_dark = saw.with_(role, _seen(reading)), found[pair].dark.with_(role, dark)
+                found[pair] = replace(found[pair], saw=saw, dark=are_dark)
 
-    await asyncio.gather(*(look_on() for _ in range(min(PAIRS_AT_ONCE, len(doubted)))))
-    return found
-
-
-def _seen_again(planned: PlannedPair, role: Role, reading: Reading) -> PlannedPair:
-    saw = planned.saw or Both("", "")
-    dark = isinstance(reading.sight, Unreachable)
-    return replace(planned, saw=saw.with_(role, _seen(reading)), dark=planned.dark.with_(role, dark))
+    await crew.each(doubted, PAIRS_AT_ONCE, look)
 
 
 async def _planned(session: Session, request: RunRequest) -> PlannedPair:

@@ -42,22 +42,6 @@ class Rehearsed(Struct, frozen=True):
     arrivals: tuple[Arrival, ...] = ()
 
 
-def read_readiness(
-    store: JournalStore,
-    beside: JournalStore,
-    pairs: Sequence[str],
-    playbook: Playbook,
-    *,
-    since: datetime,
-    now: datetime,
-) -> Sequence[ReadinessHistory]:
-    """How ready each of the pairs is and was, in their order, by the looks since then; a JournalDamaged where a record cannot be read.
-
-    Their runs are journalled in `store`; drills on the simulator that `beside` has count, too.
-    """
-    return ReadinessOverTime(store, pairs, playbook, now - since, beside).read(now)
-
-
 def _records(store: JournalStore, pair: str, first: int, *, before: int) -> Iterator[Record]:
     """What matters of a pair; of its looks, those from a number on."""
     certificate = store.newest(pair, PlaybookProven.kind)
@@ -72,7 +56,7 @@ _SINCE_FOR = timedelta(days=1)
 
 
 class ReadinessOverTime:
-    """The same of the pairs of one journal, as often as it is asked for: only what was journalled since is read.
+    """How ready the pairs of one journal are and were, as often as it is asked for: only what was journalled since is read.
 
     The time whose looks count, `span` at least, begins where it did at first, and for a day: it says how long it is. Drills on the
     simulator are in `beside`, where that is another journal, as well as in `store`.

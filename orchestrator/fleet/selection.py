@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from orchestrator.config import did_you_mean, pair_named, wave
+from orchestrator.config import did_you_mean, in_order, pair_named, wave
 from orchestrator.errors import UsageError
 from orchestrator.model import next_step
 from orchestrator.model.org import Inventory, Pair, Wave
@@ -125,16 +125,13 @@ AT_ONCE: tuple[Wave, ...] = (Wave(),)
 
 def waves_named(text: str) -> tuple[Wave, ...]:
     """The waves that a command line names: 1,10%,rest; a UsageError where one of them is none, or something comes after the rest."""
-    found = []
-    for word in text.split(","):
-        item = word.strip()
-        try:
-            found.append(wave(int(item) if item.isascii() and item.isdigit() else item))
-        except ValueError as error:
-            raise UsageError(f"--waves {text[:60]}: {error}.") from None
-    if Wave() in found[:-1]:
-        raise UsageError(f"--waves {text[:60]}: rest takes all that are left: it can only be the last wave.")
-    return tuple(found)
+    items = (word.strip() for word in text.split(","))
+    try:
+        return tuple(
+            in_order([wave(int(item) if item.isascii() and item.isdigit() else item) for item in items])
+        )
+    except ValueError as error:
+        raise UsageError(f"--waves {text[:60]}: {error}.") from None
 
 
 def in_waves(names: Sequence[str], waves: Sequence[Wave]) -> tuple[tuple[str, ...], ...]:

@@ -22,7 +22,7 @@ from orchestrator.drill import DrillContext, drill, rehearse
 from orchestrator.errors import ExitCode, HamrError, JournalUnavailable, KeyUnavailable
 from orchestrator.journal import JournalStore, ThreadCalls
 from orchestrator.model.fleet import FleetView
-from orchestrator.model.org import Inventory, Org, Pair
+from orchestrator.model.org import Inventory, Org
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.readiness_history import ReadinessHistory
 from orchestrator.model.run import Mode, Operator
@@ -205,17 +205,9 @@ class Worker:
         view = self._fleets.view(hint.fleet)
         if view is None or self._fleets.why_not(hint.fleet):
             return True
-        pair = self._pairs.get(hint.pair)
-        if pair is None:
-            return self._leave(hint.pair, left, f"it is not in {self._gear.inventory.path}")
-        if not view.is_of(pair):
-            return self._leave(
-                hint.pair, left, f"{self._gear.inventory.path} named other orgs for it when this worker began"
-            )
-        session = self._session(pair, self._playbook_of(view))
-        lacking = await self._lacking(session, view.started.mode)
-        if lacking:
-            return self._leave(hint.pair, left, lacking)
+        session = await self._session(hint.pair, left, view)
+        if session is None:
+            return False
         if self._asked:
             return True  # the sweeper of another one finds that it has no job any more
         controls = self._under_way[hint] = RunControl()
@@ -231,11 +223,6 @@ class Worker:
             message=outcome.message,
         )
         return True
-
-    def _leave(self, pair: str, left: int, why: str) -> bool:
-        """Leave it to others, which is said once of each pair."""
-        self._say_once(f"{pair} {why}", "pair is left to other workers", left_by=left + 1, why=why)
-        return False
 
     def _playbook_of(self, view: FleetView) -> Playbook:
         """The fleet's own, as its record has it: every worker goes by the same text."""
@@ -268,13 +255,9 @@ class Worker:
             rehearsed = await rehearse(context, Scenario(""), gear.playbook, notes="on schedule")
             logger().info("drill ended", drill=rehearsed.score.drill, exit_code=int(rehearsed.exit_code))
             return True
-        pair = self._pairs.get(duty.pair)
-        if pair is None:
-            return self._leave(duty.pair, left, f"it is not in {gear.inventory.path}")
-        session = self._session(pair, gear.playbook)
-        lacking = await self._lacking(session, Mode.PLANNED)
-        if lacking:
-            return self._leave(pair.name, left, lacking)
+        session = await self._session(duty.pair, left)
+        if session is None:
+            return False
         if duty.name == DOCTOR:
             async with self._connected(session):
                 (found,) = await examine((session,), keep=keeper(gear.sources))
@@ -293,12 +276,22 @@ class Worker:
 
     # -- what both need --------------------------------------------------------------------------------------
 
-    def _session(self, pair: Pair, playbook: Playbook) -> Session:
-        gear = self._gear
-        prepared = Prepared(pair, playbook, gear.operator, gear.sources.environ)
-        session = prepared.session(gear.store, gear.redactor, beside=self._lead)
-        self._lead = self._lead or session
-        return session
+    async def _session(self, name: str, left: int, view: FleetView | None = None) -> Session | None:
+        """A session on a pair, as a fleet run moves it, or else in peace; None: it is left to others, which is said once of each."""
+        gear, pair, session = self._gear, self._pairs.get(name), None
+        if pair is None:
+            why = f"it is not in {gear.inventory.path}"
+        elif view is not None and not view.is_of(pair):
+            why = f"{gear.inventory.path} named other orgs for it when this worker began"
+        else:
+            playbook = gear.playbook if view is None else self._playbook_of(view)
+            prepared = Prepared(pair, playbook, gear.operator, gear.sources.environ)
+            session = prepared.session(gear.store, gear.redactor, beside=self._lead)
+            self._lead = self._lead or session
+            why = await self._lacking(session, Mode.PLANNED if view is None else view.started.mode)
+        if why:
+            self._say_once(f"{name} {why}", "pair is left to other workers", left_by=left + 1, why=why)
+        return None if why else session
 
     async def _lacking(self, session: Session, mode: Mode) -> str:
         """Why this worker can't act on a pair, for want of its keys; an emergency goes on with either org's."""

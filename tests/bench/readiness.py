@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.config import load_playbook
-from orchestrator.fleet.readiness import read_readiness
+from orchestrator.fleet.readiness import ReadinessOverTime
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import DoctorChecked, encode
 from orchestrator.model.journal import Entry
@@ -65,8 +65,7 @@ def _week(place: Path, pairs: int) -> float:
         JournalStore.nothing(place.with_name("no.db"), now=lambda: now) as beside,
     ):
         began = time.monotonic()
-        since = now - timedelta(days=7)
-        found = read_readiness(store, beside, names, playbook, since=since, now=now)
+        found = ReadinessOverTime(store, names, playbook, timedelta(days=7), beside).read(now)
         seconds = time.monotonic() - began
     assert all(each.looks >= 7 * A_DAY - 1 for each in found), found[0].looks
     return seconds

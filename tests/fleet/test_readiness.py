@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.fleet.readiness import ReadinessOverTime, first_at, read_readiness
+from orchestrator.fleet.readiness import ReadinessOverTime, first_at
 from orchestrator.journal import JournalStore
 from orchestrator.model.events import PlaybookProven, encode
 from orchestrator.model.journal import Entry, Record
@@ -216,7 +216,7 @@ def test_of_the_looks_only_those_of_the_time_are_read(tmp_path: Path, looks_read
         assert first_at(store, SINCE) == 359
         looks_read.clear()
         pairs = ["payments", "ledger", "new"]
-        found = read_readiness(store, beside, pairs, PLAYBOOK, since=SINCE, now=NOW)
+        found = ReadinessOverTime(store, pairs, PLAYBOOK, NOW - SINCE, beside).read(NOW)
     assert [(each.pair, each.looks, len(each.drills)) for each in found] == [
         ("payments", 7, 1),
         ("ledger", 1, 0),
@@ -229,7 +229,7 @@ def test_of_the_looks_only_those_of_the_time_are_read(tmp_path: Path, looks_read
 def test_a_journal_of_nothing_is_no_trouble(tmp_path: Path) -> None:
     with JournalStore.nothing(tmp_path / "none.db", now=lambda: NOW) as nothing:
         assert first_at(nothing, SINCE) == 1
-        (found,) = read_readiness(nothing, nothing, ["payments"], PLAYBOOK, since=SINCE, now=NOW)
+        (found,) = ReadinessOverTime(nothing, ["payments"], PLAYBOOK, NOW - SINCE).read(NOW)
     assert found.level is UNKNOWN
 
 
@@ -238,7 +238,7 @@ def test_the_newest_certificate_of_the_pair_is_read(tmp_path: Path) -> None:
         for faults in (1, 2):
             event = PlaybookProven(PLAYBOOK.name, PLAYBOOK.digest, __version__, faults, 1, 1, 1)
             store.append(Entry("", "payments", event.kind, "a", "h", encode(event), hours(9 - faults)))
-        (found,) = read_readiness(store, store, ["payments"], PLAYBOOK, since=SINCE, now=NOW)
+        (found,) = ReadinessOverTime(store, ["payments"], PLAYBOOK, NOW - SINCE).read(NOW)
     assert found.certificate is not None
     assert found.certificate.proven.faults == 2
 
@@ -263,8 +263,6 @@ def test_asked_again_only_what_is_new_is_read_and_the_same_is_said(
         assert over_time.read(hours(1)) == over_time.read(hours(1))
         assert len(looks_read) == 3
         since = hours(8) - week
-        assert over_time.read(NOW) == read_readiness(store, store, pairs, PLAYBOOK, since=since, now=NOW)
+        assert over_time.read(NOW) == ReadinessOverTime(store, pairs, PLAYBOOK, NOW - since).read(NOW)
         later = NOW + timedelta(days=2)
-        assert over_time.read(later) == read_readiness(
-            store, store, pairs, PLAYBOOK, since=later - week, now=later
-        )
+        assert over_time.read(later) == ReadinessOverTime(store, pairs, PLAYBOOK, week).read(later)
