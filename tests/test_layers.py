@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sqlite3": ("journal",),
     "psycopg": ("journal/postgres_session.py",),
     "rfc8785": ("journal",),
+    "anyio": ("api/simulated.py",),
     "structlog": ("system/log.py",),
     "starlette": ("simulator",),
     "uvicorn": ("simulator",),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.model.status import Both, Role, Status
     from orchestrator.report.journal import RunSummary
 
-    from .arguments import Listener
+    from .calls import Listener
     from .pair import OpenPair, WaitingPair, open_pair
     from .reading import Journal, load_inventory, load_playbook, open_journal
     from .simulated import SimulatedRegions, rehearse, simulated_regions
@@ -47,7 +47,7 @@ _MODULES = (
         for name in ["status", "journal", "next_step", "plan", "result", "run", "situation"]
     ),
     "orchestrator.report.journal",
-    *(".arguments", ".reading", ".pair", ".simulated"),
+    *(".calls", ".reading", ".pair", ".simulated"),
 )
 """Where the names come from, what costs least first; a name is looked for until it is found."""
 

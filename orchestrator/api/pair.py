@@ -41,10 +41,14 @@ from orchestrator.system.keys import KeyRing
 from orchestrator.system.log import embed
 from orchestrator.system.redaction import Redactor
 
-from .arguments import (
+from .calls import (
+    PLANNED,
     Listener,
+    UnderWay,
     as_status,
     as_text,
+    loop_of_this_thread,
+    reached,
     require_flags,
     require_moments,
     require_reasons,
@@ -52,7 +56,6 @@ from .arguments import (
     watchers,
 )
 from .reading import Journal
-from .under_way import PLANNED, UnderWay, loop_of_this_thread, reached
 
 P = ParamSpec("P")
 T = TypeVar("T")

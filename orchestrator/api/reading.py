@@ -12,7 +12,7 @@ from orchestrator.operations.finding import outlines, summaries, unknown_run
 from orchestrator.operations.sources import Sources
 from orchestrator.report.journal import RunSummary
 
-from .arguments import as_text
+from .calls import as_text
 
 
 def load_inventory(path: str | os.PathLike[str] | None = None) -> Inventory:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from orchestrator.config.scenario import Scenario, Unknown
 from orchestrator.config.scenarios import load_scenario
@@ -31,14 +30,8 @@ from orchestrator.simulator import (
 from orchestrator.situation.guard_kinds import assumed_values
 from orchestrator.system.log import embed
 
-from .arguments import Listener, as_text, require_texts, watchers
+from .calls import Listener, as_text, require_texts, watchers
 from .pair import OpenPair
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_SECONDS = 10.0
-"""How long a region may take to start, to stop, or to do what it is told."""
 
 
 @contextmanager
@@ -58,23 +51,8 @@ def simulated_regions(
         HamrError: a port cannot be had, or the folder not be written.
     """
     simulation = Simulation(config)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="hamr-simulator", daemon=True)
-    thread.start()
-
-    def finish(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(_SECONDS)
-
-    try:
-        finish(simulation.__aenter__())
-        try:
-            yield SimulatedRegions(simulation, loop, _inventory(simulation, Path(folder)))
-        finally:
-            finish(simulation.__aexit__(None, None, None))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(_SECONDS)
-        loop.close()
+    with start_blocking_portal() as thread, thread.wrap_async_context_manager(simulation):
+        yield SimulatedRegions(simulation, thread, _inventory(simulation, Path(folder)))
 
 
 def _inventory(simulation: Simulation, folder: Path) -> Path:
@@ -90,9 +68,10 @@ def _inventory(simulation: Simulation, folder: Path) -> Path:
 class SimulatedRegions:
     """Two regions that serve. Every method may be called from any thread, event loops included."""
 
-    def __init__(self, simulation: Simulation, loop: asyncio.AbstractEventLoop, pairs: Path) -> None:
+    def __init__(self, simulation: Simulation, thread: BlockingPortal, pairs: Path) -> None:
         self._simulation = simulation
-        self._loop = loop
+        self._do = thread.call
+        """Does something in the regions' own thread."""
         self.pairs = pairs
         """The inventory."""
         self.pair = simulation.config.pair
@@ -176,14 +155,6 @@ class SimulatedRegions:
     def _status(self, role: Role) -> Status | None:
         record = self._simulation.record(role)
         return None if record is None else Status.of(record.status)
-
-    def _do(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Do something in the regions' own thread."""
-
-        async def acting() -> T:
-            return act(*args, **named)
-
-        return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(_SECONDS)
 
 
 async def rehearse(

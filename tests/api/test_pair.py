@@ -29,7 +29,7 @@ from orchestrator import (
     UsageError,
     WaitingPair,
 )
-from orchestrator.api.under_way import ERRORS, reached
+from orchestrator.api.calls import ERRORS, reached
 from orchestrator.model.events import Event, Waiting, WriteAnswered, WriteConfirmed, WriteIntended
 from orchestrator.model.run import RunOutcome
 from orchestrator.simulator import ClientError, Fault, Slow

@@ -8,9 +8,8 @@ from typing import Any
 from orchestrator.errors import Refused
 from orchestrator.model.plain import JSON
 from orchestrator.report.plan import plan_json
-from orchestrator.report.run import result_json
 
-from .activity import in_words, listener_for, logger, opened, opened_to_act, supervised
+from .activity import in_words, logger, opened, opened_to_act, supervised
 
 __all__ = ["fail_back", "plan", "resume", "run"]
 
@@ -83,8 +82,7 @@ def run(  # noqa: PLR0917 - as above
     named = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
     hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
     asked: dict[str, Any] = {"emergency": emergency, "reason": reason, "overrides": overrides, "ref": ref}
-    listener = listener_for(hamr)
-    return result_json(supervised(hamr, lambda: hamr.sync.run(goal, **asked, listener=listener)))
+    return supervised(hamr, lambda listener: hamr.sync.run(goal, **asked, listener=listener))
 
 
 def resume(  # noqa: PLR0917 - as above
@@ -104,8 +102,7 @@ def resume(  # noqa: PLR0917 - as above
     named = {"pairs": pairs, "playbook": playbook, "journal": journal, "operator": operator}
     hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
     asked: dict[str, Any] = {"emergency": emergency, "reason": reason, "overrides": overrides}
-    listener = listener_for(hamr)
-    return result_json(supervised(hamr, lambda: hamr.sync.resume(**asked, listener=listener)))
+    return supervised(hamr, lambda listener: hamr.sync.resume(**asked, listener=listener))
 
 
 def fail_back(  # noqa: PLR0917 - as above
@@ -130,12 +127,10 @@ def fail_back(  # noqa: PLR0917 - as above
     hamr = opened_to_act(pair, configuration, secrets, live=live, **named)
     with in_words():
         owed = hamr.sync.status().owed
-    listener = listener_for(hamr)
     if owed is not None:
         logger.info(
             "hamr: the %s of pair %s is owed %s, which is delivered first", owed.role, hamr.name, owed.status
         )
-        supervised(hamr, lambda: hamr.sync.resume(listener=listener))
-    return result_json(
-        supervised(hamr, lambda: hamr.sync.run(home, reason=reason, overrides=overrides, listener=listener))
-    )
+        supervised(hamr, lambda listener: hamr.sync.resume(listener=listener))
+    asked: dict[str, Any] = {"reason": reason, "overrides": overrides}
+    return supervised(hamr, lambda listener: hamr.sync.run(home, **asked, listener=listener))

@@ -8,18 +8,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.api.arguments import Listener, require_flags
+from orchestrator.api.calls import Listener, require_flags
 from orchestrator.api.pair import OpenPair, open_from
 from orchestrator.errors import HamrError, Refused, UsageError
 from orchestrator.model.events import Event
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair, is_loopback
+from orchestrator.model.plain import JSON
+from orchestrator.model.result import RunResult
 from orchestrator.operations.sources import Sources
 from orchestrator.report.layout import plain_text
-from orchestrator.report.run import progress_line
+from orchestrator.report.run import progress_line, result_json
 from orchestrator.simulator import simulated_orgs
 
 Values = Mapping[str, Any] | None
@@ -96,14 +98,16 @@ def _configured(configuration: Values, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-T = TypeVar("T")
-
 logger = logging.getLogger("chaostoolkit")
 """The toolkit's own."""
 
 
-def listener_for(pair: OpenPair) -> Listener:
-    """Tells the toolkit's log what happens, in the words of `hamr run`."""
+def supervised(pair: OpenPair, act: Callable[[Listener], RunResult]) -> dict[str, JSON]:
+    """Act in a thread of its own, so that no signal strikes in the middle of a write: the document hamr/result/1.
+
+    What happens is told to the toolkit's log, in the words of `hamr run`. The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
+    to stop before its next write, and waited for; `resume` takes it up. A HamrError has all that a person wants to know in its text.
+    """
 
     def listener(event: Event) -> None:
         line = progress_line(event, pair.pair, 0.0)
@@ -111,20 +115,11 @@ def listener_for(pair: OpenPair) -> Listener:
             # Without the time: the toolkit's log has its own.
             logger.info("hamr: %s", plain_text((line[1:],)).strip())
 
-    return listener
-
-
-def supervised(pair: OpenPair, act: Callable[[], T]) -> T:
-    """Act in a thread of its own, so that no signal strikes in the middle of a write.
-
-    The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
-    to stop before its next write, and waited for; `resume` takes it up. A HamrError has all that a person wants to know in its text.
-    """
     with ThreadPoolExecutor(1, thread_name_prefix="hamr") as pool:
-        future = pool.submit(act)
+        future = pool.submit(act, listener)
         try:
             with in_words():
-                return future.result()
+                return result_json(future.result())
         finally:
             if not future.done():
                 logger.warning("hamr: stopping before the next write; `resume` takes the run up")

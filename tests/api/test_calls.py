@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import open_pair, simulated_regions
 from orchestrator.api import pair as module
-from orchestrator.api.under_way import Slots
+from orchestrator.api.calls import Slots
 from orchestrator.journal import JournalStore
 from orchestrator.operations.sources import Sources
 
