@@ -1,9 +1,10 @@
-"""What `hamr drill` does: a rehearsal on the simulator, a drill on a live pair, and closing one."""
+"""What `hamr drill` and `hamr fleet drill` do: a rehearsal on the simulator, a drill on live pairs, and closing one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,18 @@ from orchestrator.drill import (
     rehearse,
     scenario_of_run,
 )
-from orchestrator.errors import ExitCode, Interrupted, UsageError
+from orchestrator.errors import ExitCode, HamrError, Interrupted, Refused, UsageError, worst_of
 from orchestrator.journal.history import KINDS, DrillHistory, History, histories_of
 from orchestrator.model import next_step
 from orchestrator.model.events import DrillStarted
+from orchestrator.model.next_step import MANY
+from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
+from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
+from orchestrator.model.words import counted
 from orchestrator.operations.finding import all_histories, id_of, is_fleet, playbook_of_drill, unknown_run
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import status_named
@@ -45,6 +50,7 @@ from orchestrator.report.drill import (
     drill_json,
     drill_page,
     drills_facts,
+    live_drills_facts,
     scenario_facts,
     scenario_lines,
     scenario_remarks,
@@ -64,7 +70,7 @@ from .output_files import (
 )
 from .report_files import read_report, write_html, write_junit
 from .requests import overrides_from, require_text
-from .run_command import RunCommand
+from .run_command import RunCommand, say_stopping
 from .signals import supervised
 
 ALL = "all"
@@ -74,10 +80,10 @@ ALL = "all"
 class Asked(Struct, frozen=True):
     """What was asked of a drill, beside where it goes."""
 
-    notes: str
-    html: str | None
-    junit: str | None
-    seed: int | None
+    notes: str = ""
+    html: str | None = None
+    junit: str | None = None
+    seed: int | None = None
 
 
 def run_drill(
@@ -307,3 +313,74 @@ def _close_live(
             invocation.console.confirm(found.pair, promise)
         command = RunCommand(invocation, session.pair, asks=invocation.asks)
         return command.supervise(close(session, found, notes, overrides=overrides, controls=command.controls))
+
+
+# -- many pairs ----------------------------------------------------------------------------------------------
+
+
+def drill_fleet_simulated(
+    invocation: Invocation, pairs: Sequence[Pair], goal: Status, waves: str | None, at_once: int
+) -> ExitCode:
+    """Rehearse with as many made-up pairs."""
+    from orchestrator.fleet.drill import FleetRehearsal, Rehearsed
+
+    from .fleet_run import FIRST, Board, waves_of
+
+    wanted, playbook = waves_of(invocation, waves, Mode.PLANNED), invocation.load_playbook()
+    console = invocation.console
+    with invocation.store(writes=True, sources=invocation.sources.for_rehearsals) as store:
+        context = DrillContext(store, invocation.sources.named_operator(), os.environ, invocation.redactor)
+        names = tuple(pair.name for pair in pairs)
+        rehearsed = Rehearsed(names, playbook, goal, wanted, at_once)
+        rehearsal = FleetRehearsal(context, rehearsed, partial(Board, console.aside))
+
+        def interrupt(code: ExitCode) -> bool:
+            stops = rehearsal.interrupt(code)
+            if stops:
+                say_stopping(console, 1, FIRST)
+            return stops
+
+        result = supervised(rehearsal.through(), interrupt)
+        return _show_result(invocation, store, result, Asked())
+
+
+def drill_fleet_live(invocation: Invocation, pairs: Sequence[Pair], goal: Status, notes: str) -> ExitCode:
+    """Drill these pairs, one after the other; what is in the way of one stops no other."""
+    from .fleet_run import agree_to_many
+
+    not_for_it = [pair for pair in pairs if not pair.drill]
+    if len(not_for_it) == 1:
+        refuse_undrillable(not_for_it[0])
+    if not_for_it:
+        some, others = ", ".join(pair.name for pair in not_for_it[:MANY]), len(not_for_it) > MANY
+        raise Refused(
+            f"{counted(len(not_for_it), 'pair')} may not be drilled live, since the inventory does not say drill: true of them: "
+            f"{some}{' and others' if others else ''}. Leave them out.",
+            next_steps=(invocation.typed.without("--live", "rehearse with as many on the simulator"),),
+        )
+    if invocation.asks:
+        invocation.require_somebody()
+        takes = f"This takes {counted(len(pairs), 'pair')} live to {goal} and home again, one after the other"
+        promise = f"{takes}: real writes to both orgs of each, real hooks."
+        agree_to_many(invocation.console, goal, len(pairs), promise=promise)
+    found: dict[str, DrillResult | HamrError] = {}
+    playbook = invocation.load_playbook()
+    for pair in pairs:
+        command = RunCommand(invocation)
+        with invocation.session(pair, writes=True, playbook=playbook) as session:
+            invocation.note_no_journal(session.store)
+            try:
+                work = drill(session, goal, notes=notes, controls=command.controls)
+                found[pair.name] = command.supervise(work)
+            except UsageError:
+                raise
+            except HamrError as error:
+                found[pair.name] = error
+        invocation.console.aside.page(scenario_lines(pair.name, found[pair.name]))
+        if command.controls.asked:
+            break
+    code = worst_of(each.exit_code for each in found.values())
+    invocation.outcome = code
+    left = [pair.name for pair in pairs if pair.name not in found]
+    invocation.console.facts(*live_drills_facts(found, left, code))
+    return code

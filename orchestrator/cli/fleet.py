@@ -195,14 +195,14 @@ def drill(
     from orchestrator.model.status import Status
     from orchestrator.operations.preflight import status_named
 
-    from .fleet_drill import drill_live, drill_simulated
+    from .drilling import drill_fleet_live, drill_fleet_simulated
     from .fleet_run import selected
 
     pairs = selected(invocation, which)
     goal = Status.ACTIVE if to is None else status_named(to)
     if live:
-        return drill_live(invocation, pairs, goal, notes)
-    return drill_simulated(invocation, pairs, goal, waves, at_once)
+        return drill_fleet_live(invocation, pairs, goal, notes)
+    return drill_fleet_simulated(invocation, pairs, goal, waves, at_once)
 
 
 @fleet.command(cls=NagiosVerb)

@@ -8,12 +8,12 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from http import HTTPStatus
 from itertools import chain, zip_longest
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpcore
@@ -31,6 +31,8 @@ from .answers import retry_after
 from .local_trouble import words_of
 from .transport import ANEW, PROXY, Barred, Transport
 from .wire import PATH
+
+T = TypeVar("T")
 
 
 class Proxy(Struct, frozen=True):
@@ -443,6 +445,26 @@ class SharedConnections:
     async def __aexit__(self, *_: object) -> None:
         for transport in self._opened.values():
             await transport.aclose()
+
+
+async def in_lanes(
+    items: Collection[T],
+    at_once: int,
+    connections: Callable[[], SharedConnections],
+    work: Callable[[T, SharedConnections], Awaitable[None]],
+) -> None:
+    """Do some work for each of several, so many at the same time.
+
+    Each lane has connections of its own: one large pool takes longer to search than an answer takes to come.
+    """
+    waiting = iter(items)
+
+    async def lane() -> None:
+        async with connections() as shared:
+            for item in waiting:
+                await work(item, shared)
+
+    await asyncio.gather(*(lane() for _ in range(min(at_once, len(items)))))
 
 
 class _Lent(httpx.AsyncBaseTransport):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
 
 from orchestrator import __version__
-from orchestrator.datadog.connections import SharedConnections, Sites
+from orchestrator.datadog.connections import SharedConnections, Sites, in_lanes
 from orchestrator.errors import ExitCode, HamrError, JournalDamaged, JournalUnavailable, UsageError
 from orchestrator.journal.history import brought_in, in_time
 from orchestrator.model import events, next_step
@@ -59,15 +58,7 @@ class Crew:
         self, pairs: Collection[str], at_once: int, work: Callable[[str, SharedConnections], Awaitable[None]]
     ) -> None:
         """Do some work for each of these pairs, so many at the same time."""
-        waiting = iter(pairs)
-
-        async def lane() -> None:
-            # Connections for each lane, not one large pool, which takes longer to search than an answer takes to come.
-            async with SharedConnections(self.lead.trust, self._sites) as shared:
-                for pair in waiting:
-                    await work(pair, shared)
-
-        await asyncio.gather(*(lane() for _ in range(min(at_once, len(pairs)))))
+        await in_lanes(pairs, at_once, lambda: SharedConnections(self.lead.trust, self._sites), work)
 
     async def on(self, name: str, shared: SharedConnections) -> Session:
         """A session on one of its pairs, over shared connections; waits while a site of it has asked to be left alone."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.datadog.client import HttpReader
-from orchestrator.datadog.connections import SharedConnections
+from orchestrator.datadog.connections import SharedConnections, in_lanes
 from orchestrator.engine.context import Deadline
 from orchestrator.engine.reader import ask_twice, look_for_survivor, unbroken
 from orchestrator.errors import HamrError
@@ -215,22 +215,16 @@ async def read_pairs(
     for session in others:
         session.verified = True
     renamed = called_otherwise(first.store, [session.pair for session in sessions])
-    waiting = iter(sessions)
     found: dict[str, PairStatus | HamrError] = {}
 
-    async def read_on() -> None:
-        # Connections for each that reads, not one large pool, which takes longer to search than an answer takes to come.
-        async with SharedConnections(first.trust) as shared:
-            for session in waiting:
-                by_name = session.pair.name in renamed
-                try:
-                    found[session.pair.name] = await read_status(
-                        session, settle=settle, shared=shared, by_name=by_name
-                    )
-                except HamrError as error:  # this pair's answer; the others have theirs
-                    found[session.pair.name] = error
+    async def read(session: Session, shared: SharedConnections) -> None:
+        name = session.pair.name
+        try:
+            found[name] = await read_status(session, settle=settle, shared=shared, by_name=name in renamed)
+        except HamrError as error:  # this pair's answer; the others have theirs
+            found[name] = error
 
-    await asyncio.gather(*(read_on() for _ in range(min(PAIRS_AT_ONCE, len(sessions)))))
+    await in_lanes(sessions, PAIRS_AT_ONCE, lambda: SharedConnections(first.trust), read)
     return {session.pair.name: found[session.pair.name] for session in sessions}
 
 
