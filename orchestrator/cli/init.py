@@ -132,7 +132,7 @@ class _Questions:
             self._err.page(paragraph(text, indent=2))
 
     def ask(self, question: str, default: str, read: Callable[[str], T], shown: str | None = None) -> T:
-        """The answer, asked again until it can be one; Interrupted where the input ends.
+        """The answer, asked again until it can be one; KeyboardInterrupt where the input ends.
 
         `default` is what Enter stands for, `shown` what stands in brackets in its place; `read` makes a value of a text,
         or raises a ValueError with the reason, as a clause.
@@ -141,8 +141,7 @@ class _Questions:
             self._err.text(f"{question} [{default if shown is None else shown}]: ")
             typed = sys.stdin.readline()
             if not typed:
-                self._err.text("\n")
-                raise Interrupted("The questions were not answered to the end.", sent=_UNTOUCHED)
+                raise KeyboardInterrupt
             try:
                 return read(typed.strip() or default)
             except ValueError as problem:

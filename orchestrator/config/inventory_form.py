@@ -252,25 +252,25 @@ def _org(
 
 
 def _channel(
-    *, webhook: Webhook | None = None, apprise: KeyReference | None = None, on: Iterable[Occasion] = Occasion
+    *,
+    name: str,
+    webhook: Webhook | None = None,
+    apprise: KeyReference | None = None,
+    on: Iterable[Occasion] = Occasion,
 ) -> Channel:
-    """A channel, but for its name; the checks have made sure of one way."""
+    """A channel; the checks have made sure of one way."""
     if webhook is not None:
-        return Channel("", webhook, frozenset(on))
+        return Channel(name, webhook, frozenset(on))
     assert apprise is not None  # noqa: S101 - as said above
-    return Channel("", Apprise(apprise), frozenset(on))
-
-
-def _told(channels: Mapping[str, Channel]) -> tuple[Channel, ...]:
-    return tuple(replace(channel, name=name) for name, channel in channels.items())
+    return Channel(name, Apprise(apprise), frozenset(on))
 
 
 def _pair(
     *, primary: Org, secondary: Org, tell: Mapping[str, Channel] | None = None, **settings: Any
 ) -> tuple[Pair, bool]:
-    """A pair, but for its name, and whether it says itself who is told."""
+    """A pair, and whether it says itself who is told."""
     orgs = Both(primary, replace(secondary, role=Role.SECONDARY))
-    return Pair("", orgs, tell=_told(tell or {}), **settings), tell is not None
+    return Pair(orgs=orgs, tell=tuple((tell or {}).values()), **settings), tell is not None
 
 
 _NEVER = Schedule()
@@ -285,11 +285,9 @@ def _inventory(
     schedule: Schedule = _NEVER,
 ) -> Inventory:
     """An inventory, but for its place."""
-    everybody = _told(tell)
-    named = (
-        replace(pair, name=name, tell=pair.tell if own else everybody) for name, (pair, own) in pairs.items()
-    )
-    return Inventory("", tuple(named), tuple(waves), schedule)
+    everybody = tuple(tell.values())
+    told = (pair if own else replace(pair, tell=everybody) for pair, own in pairs.values())
+    return Inventory("", tuple(told), tuple(waves), schedule)
 
 
 class KeyForm(Form, frozen=True):
@@ -371,6 +369,7 @@ class ChannelForm(Form, frozen=True, kw_only=True):
     """One way to tell people what runs do; exactly one of webhook and apprise."""
 
     makes = _channel
+    named = True
     one_of = OneOf(
         ("webhook", "apprise"),
         "say how they are told: webhook: {{url: …, secret: …}}, or apprise: {{env: NAME}}",
@@ -389,6 +388,7 @@ class PairForm(Form, frozen=True, kw_only=True):
     """A primary and a secondary org that are linked by HAMR."""
 
     makes = _pair
+    named = True
 
     mirrors: MirrorsChoice | None = None
     """Whether a write to one org shows on both: true, false, or auto (the default: find out in the run)."""

@@ -8,11 +8,9 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date, time, timedelta
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from msgspec import field
-from msgspec.structs import replace
 
 from orchestrator.model.guard import (
     AllOf,
@@ -37,6 +35,7 @@ from orchestrator.model.guard import (
     Value,
     Window,
 )
+from orchestrator.model.plain import EMPTY
 from orchestrator.model.playbook import (
     Advances,
     Again,
@@ -174,16 +173,17 @@ reads(
 )
 
 
-def _probe(**kinds: ProbeKind) -> Probe:
-    """The one kind that the checks have made sure of, but for its name."""
+def _probe(*, name: str, **kinds: ProbeKind) -> Probe:
+    """The one kind that the checks have made sure of."""
     (kind,) = kinds.values()
-    return Probe("", kind)
+    return Probe(name, kind)
 
 
 class ProbeForm(Form, frozen=True):
     """A named reading of anything but the two HAMR records; exactly one kind."""
 
     makes = _probe
+    named = True
     one_of = OneOf(
         PROBE_KINDS,
         'the probe "{name}" reads nothing: give it one kind ({kinds})',
@@ -269,22 +269,24 @@ reads(
 
 def _guard(
     *,
+    name: str,
     why: str = "",
     within: timedelta | None = None,
     if_unknown: IfUnknown = IfUnknown.FAIL,
     **kinds: GuardKind,
 ) -> Guard:
-    """A guard of the one kind that the checks have made sure of, but for its name."""
+    """A guard of the one kind that the checks have made sure of."""
     (kind,) = kinds.values()
     if within is None and isinstance(kind, Approved):
         within = kind.within
-    return Guard("", kind, why, within, if_unknown)
+    return Guard(name, kind, why, within, if_unknown)
 
 
 class GuardForm(Form, frozen=True):
     """A question to a situation: exactly one kind, and why it is asked."""
 
     makes = _guard
+    named = True
     one_of = OneOf(
         GUARD_KINDS,
         'the guard "{name}" asks nothing: give it one kind ({kinds})',
@@ -400,26 +402,15 @@ class EmergencyForm(Form, frozen=True):
 def _playbook(
     *,
     _schema: int,
-    name: str,
     transitions: tuple[Transition, ...],
     stops: tuple[Status, ...] | None = None,
-    guards: Mapping[str, Guard] = MappingProxyType({}),
-    probes: Mapping[str, Probe] = MappingProxyType({}),
-    emergency: Mapping[str, Any] = MappingProxyType({}),
+    emergency: Mapping[str, Any] = EMPTY,
     **settings: Any,
 ) -> Playbook:
     """A playbook, but for its text and place."""
-    return Playbook(
-        name=name,
-        transitions=transitions,
-        stops=tuple(dict.fromkeys(transition.target for transition in transitions))
-        if stops is None
-        else stops,
-        guards=MappingProxyType({key: replace(guard, name=key) for key, guard in guards.items()}),
-        probes=MappingProxyType({key: replace(probe, name=key) for key, probe in probes.items()}),
-        **emergency,
-        **settings,
-    )
+    if stops is None:
+        stops = tuple(dict.fromkeys(transition.target for transition in transitions))
+    return Playbook(transitions=transitions, stops=stops, **emergency, **settings)
 
 
 class PlaybookForm(Form, frozen=True, kw_only=True):

@@ -60,6 +60,8 @@ class Form(Struct, frozen=True):
 
     makes: ClassVar[Callable[..., object] | None] = None
     """Makes the noun of the values, each by its field's name in Python, of those that are given; None: the form will do."""
+    named: ClassVar[bool] = False
+    """Whether it stands below its name, which is given too then, as `name`."""
     one_of: ClassVar[OneOf | None] = None
     needs: ClassVar[tuple[Need, ...]] = ()
     """What its keys need beside them, where one of those of which one is given was chosen well."""

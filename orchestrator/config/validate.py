@@ -45,7 +45,7 @@ def read_as(form: type[Form], document: Document, *checks: Check) -> Any:
     return _made(keys_of(form), values)
 
 
-def _made(kind: Type, value: Any) -> Any:
+def _made(kind: Type, value: Any, **named: Any) -> Any:
     match kind:
         case UnionType():  # of a type and None, which says that the key may be left out
             return _made(kind.types[0], value)
@@ -59,10 +59,12 @@ def _made(kind: Type, value: Any) -> Any:
                 for key, item in ((keys_in(kind)[name], item) for name, item in value.items())
             }
             makes = kind.cls.makes if issubclass(kind.cls, Form) else None
-            return (makes or kind.cls)(**fields)
-        case DictType(key_type=Metadata(extra={"read": read})):
+            return (makes or kind.cls)(**fields, **named)
+        case DictType(key_type=Metadata(extra={"read": read}), value_type=of):
+            is_named = isinstance(of, StructType) and issubclass(of.cls, Form) and of.cls.named
+            names = ((read(name), item) for name, item in value.items())
             return MappingProxyType(
-                {read(name): _made(kind.value_type, item) for name, item in value.items()}
+                {name: _made(of, item, **({"name": name} if is_named else {})) for name, item in names}
             )
         case VarTupleType():
             return tuple(_made(kind.item_type, item) for item in value)
