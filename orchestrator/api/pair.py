@@ -19,6 +19,7 @@ from orchestrator.drill import drill as drill_live
 from orchestrator.drill.stand_ins import ProbeStubs, RehearsedSession
 from orchestrator.errors import UsageError
 from orchestrator.journal import JournalStore
+from orchestrator.model import next_step
 from orchestrator.model.events import JournalMoved
 from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Playbook
@@ -30,7 +31,7 @@ from orchestrator.model.status import Status
 from orchestrator.operations.finding import Resumable, all_histories, playbook_of_drill, to_resume
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.plan import make_plan
-from orchestrator.operations.preflight import check_overrides, check_request
+from orchestrator.operations.preflight import check_overrides, check_request, require_emergency_reason
 from orchestrator.operations.run import apply, start
 from orchestrator.operations.run import resume as resume_run
 from orchestrator.operations.scheduled import start_at
@@ -255,11 +256,10 @@ class OpenPair:
         require_flags(emergency=emergency)
         require_texts(reason=reason)
         require_reasons(overrides)
-        if emergency and not reason.strip():
-            raise UsageError("an emergency wants a reason: it is what the audit journal will say")
+        mode = Mode.EMERGENCY if emergency else None
+        require_emergency_reason(mode, reason, next_step.resume(run or self.name).as_emergency())
         found, playbook = self._resumable(run)
         check_overrides(overrides or {}, playbook)
-        mode = Mode.EMERGENCY if emergency else None
         hastens = emergency or (found.run is not None and found.run.resumes_as is Mode.EMERGENCY)
         async with self._at_work(listener, emergency=hastens, playbook=playbook) as (session, controls):
             over = dict(overrides or {})

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import ExitCode, UsageError
+from orchestrator.errors import ExitCode
 from orchestrator.model import next_step
 
 from . import completion, options
@@ -191,15 +191,14 @@ def resume(
     """
     from orchestrator.model.run import Mode
     from orchestrator.operations.finding import to_resume
-    from orchestrator.operations.preflight import check_overrides, require_reasons
+    from orchestrator.operations.preflight import check_overrides, require_emergency_reason, require_reasons
     from orchestrator.operations.run import resume as resume_run
 
     from .requests import overrides_from
     from .run_command import RunCommand
 
-    if emergency and not reason.strip():
-        words = "--emergency wants a reason: it is what the audit journal will say."
-        raise UsageError(words, next_steps=(next_step.resume(what or "").as_emergency(),))
+    mode = Mode.EMERGENCY if emergency else None
+    require_emergency_reason(mode, reason, next_step.resume(what or "").as_emergency())
     named = overrides_from(overrides)
     require_reasons(reason, named)
     inventory = invocation.sources.inventory()
@@ -225,7 +224,7 @@ def resume(
             invocation.console.confirm(found.pair, promise)
         before = () if found.run is None else session.store.records(run=found.run.run)
         command = RunCommand(invocation, session.pair, before, asks=invocation.asks)
-        mode, controls = Mode.EMERGENCY if emergency else None, command.controls
+        controls = command.controls
         return command.run(
             resume_run(session, found.run, mode=mode, reason=reason, overrides=named, controls=controls)
         )

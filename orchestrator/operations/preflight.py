@@ -33,11 +33,15 @@ def check_request(request: RunRequest, playbook: Playbook) -> None:
     if request.goal not in playbook.stops:
         raise _no_stop(request, playbook)
     check_overrides(request.overrides, playbook)
-    if request.mode is Mode.EMERGENCY and not request.reason.strip():
-        raise UsageError(
-            "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(replace(request, reason="TEXT").as_step("run", playbook.name),),
-        )
+    again = replace(request, reason="TEXT").as_step("run", playbook.name)
+    require_emergency_reason(request.mode, request.reason, again)
+
+
+def require_emergency_reason(mode: Mode | None, reason: str, again: NextStep) -> None:
+    """A UsageError for an emergency without a reason; `again` is what to type in its place."""
+    if mode is Mode.EMERGENCY and not reason.strip():
+        words = "--emergency wants a reason: it is what the audit journal will say"
+        raise UsageError(words, next_steps=(again,))
 
 
 def says_why(reason: str) -> bool:

@@ -33,6 +33,7 @@ from .preflight import (
     refuse_in_drill,
     refuse_owing,
     refuse_renamed,
+    require_emergency_reason,
     require_reasons,
 )
 from .session import EMERGENCY_BUSY_SECONDS, Session
@@ -222,11 +223,7 @@ async def resume(
             "those can be brought to its end: name them in the inventory again, under a pair of their own",
             next_steps=(next_step.status(session.pair.name), next_step.show(identifier)),
         )
-    if mode is Mode.EMERGENCY and not reason.strip():
-        raise UsageError(
-            "--emergency wants a reason: it is what the audit journal will say",
-            next_steps=(next_step.resume(identifier).as_emergency(),),
-        )
+    require_emergency_reason(mode, reason, next_step.resume(identifier).as_emergency())
     check_overrides({**state.overrides, **overrides}, session.playbook)
     require_reasons(reason, overrides)
     async with hold_pair(
