@@ -40,7 +40,7 @@ from orchestrator.model.protocols import Store
 from orchestrator.model.result import DrillResult
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
-from orchestrator.model.words import counted
+from orchestrator.model.words import capital, counted
 from orchestrator.operations.finding import all_histories, id_of, is_fleet, playbook_of_drill, unknown_run
 from orchestrator.operations.locking import refuse_held
 from orchestrator.operations.preflight import status_named
@@ -245,7 +245,7 @@ def close_drill(invocation: Invocation, *, what: str, notes: str, overrides: tup
         failback = _close_live(invocation, histories[found.pair], found, notes, allowed)
         phase, runs = failback.phase, tuple(result.run for result in failback.results)
         at_home = f"Pair {found.pair} is at home: {phase}."
-        words = at_home if failback.at_home else f"{failback.why[:1].upper()}{failback.why[1:]}."
+        words = at_home if failback.at_home else f"{capital(failback.why)}."
     invocation.outcome = ExitCode.DONE
     facts = closed_facts(found.drill, found.pair, phase=phase, words=words, notes=notes, runs=runs)
     invocation.console.facts(*facts)

@@ -226,7 +226,7 @@ class Invocation:
         can't be reached is replaced by this machine's own, which is said loudly.
         """
         from orchestrator.errors import JournalUnavailable, UsageError
-        from orchestrator.model.words import no_journal
+        from orchestrator.model.words import capital, no_journal
 
         self.configure_log()
         sources = sources or self.sources
@@ -248,18 +248,15 @@ class Invocation:
                     ) from error
                 if store.exists:
                     raise
-                words = no_journal(store.place)
-                raise UsageError(
-                    f"{error.message} {words[0].upper()}{words[1:]}.", next_steps=error.next_steps
-                ) from error
+                words = f"{error.message} {capital(no_journal(store.place))}."
+                raise UsageError(words, next_steps=error.next_steps) from error
 
     def note_no_journal(self, store: Store) -> None:
         """Say that no run was ever journalled here, where nobody is shown the page that says so (law 20)."""
         if not store.ids("", 1):
-            from orchestrator.model.words import no_journal
+            from orchestrator.model.words import capital, no_journal
 
-            words = no_journal(store.place)
-            self.console.note(f"{words[0].upper()}{words[1:]}.", "warn")
+            self.console.note(f"{capital(no_journal(store.place))}.", "warn")
 
     def _note_refuge(self, store: JournalStore, sources: Sources, *, writes: bool) -> None:
         refuge = sources.refuge() if self.notes_refuge else None

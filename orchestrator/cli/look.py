@@ -28,7 +28,9 @@ if TYPE_CHECKING:  # loaded when there is a page to show
     from orchestrator.journal import JournalStore
     from orchestrator.model.next_step import NextStep
     from orchestrator.model.org import Pair
+    from orchestrator.model.protocols import Store
     from orchestrator.model.readiness import Readiness
+    from orchestrator.operations.session import Session
     from orchestrator.report.layout import Page
 
     from .frames import PageFrame, PairFrame
@@ -65,30 +67,27 @@ def status(invocation: Invocation, pair: str | None, watch: str | None) -> ExitC
         return status_of_all(invocation, pairs, every)
     console = invocation.console
     with invocation.session(pairs[0], writes=False, emergency=True) as session:
+        if every is None:
+            standing = showing_silence(console, session, read_status(session))
+            console.facts(status_page(standing, session.playbook), status_json(standing))
+            return status_code(standing)
         frame = None
-        if every is not None and console.out.redraws and not console.json:
+        if console.out.redraws and not console.json:
             from .frames import PairFrame
 
             session.watcher = frame = PairFrame(console.out, session, every)
 
-        async def look(again: Page) -> ExitCode:
-            # Opened anew for each look: a journal that was not there yet may be there now.
-            with invocation.store(writes=False, emergency=True) as store:
-                session.store, session.moved = store, invocation.moved
-                standing = await read_status(session, settle=False)
-                if frame is not None:
-                    frame.saw(standing, store)
+        async def look(store: Store, again: Page) -> ExitCode:
+            standing = await read_status(session, settle=False)
             if console.json:
                 console.fact_line(status_json(standing))
-            elif frame is None:
+            elif frame is not None:
+                frame.saw(standing, store)
+            else:
                 console.out.page((*status_page(standing, session.playbook), *again))
             return status_code(standing)
 
-        if every is not None:
-            return _watch(invocation, look, every, frame)
-        standing = showing_silence(console, session, read_status(session))
-        console.facts(status_page(standing, session.playbook), status_json(standing))
-        return status_code(standing)
+        return _watch(invocation, [session], look, every, frame)
 
 
 def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | None) -> ExitCode:
@@ -105,19 +104,23 @@ def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | 
         first = prepared[0].session(opened, invocation.redactor)
         others = (each.session(opened, invocation.redactor, beside=first) for each in prepared[1:])
         sessions = [first, *others]
+        if every is None:
+            console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
+            found = supervised(read_pairs(sessions))
+            console.err.end()
+            steps = with_a_fleet(opened, pairs, pairs_code(found))
+            console.facts(pairs_page(found, steps=steps), pairs_json(found, steps))
+            return pairs_code(found)
         before: Looks | None = None
         frame = None
-        if every is not None and console.out.redraws and not console.json:
+        if console.out.redraws and not console.json:
             from .frames import PageFrame
 
             frame = PageFrame(console.out, every)
 
-        async def look(again: Page) -> ExitCode:
+        async def look(_: Store, again: Page) -> ExitCode:
             nonlocal before
-            with invocation.store(writes=False, emergency=True) as store:
-                for session in sessions:
-                    session.store, session.moved = store, invocation.moved
-                found = await read_pairs(sessions, settle=False)
+            found = await read_pairs(sessions, settle=False)
             if console.json:
                 console.fact_line(pairs_json(found))
             elif frame is not None:
@@ -129,14 +132,7 @@ def status_of_all(invocation: Invocation, pairs: Sequence[Pair], every: float | 
             before = found
             return pairs_code(found)
 
-        if every is not None:
-            return _watch(invocation, look, every, frame)
-        console.err.passing((line(f"{len(pairs)} pairs are being read …", "dim"),))
-        found = supervised(read_pairs(sessions))
-        console.err.end()
-        steps = with_a_fleet(opened, pairs, pairs_code(found))
-        console.facts(pairs_page(found, steps=steps), pairs_json(found, steps))
-        return pairs_code(found)
+        return _watch(invocation, sessions, look, every, frame)
 
 
 def with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> tuple[NextStep, ...]:
@@ -150,7 +146,8 @@ def with_a_fleet(store: JournalStore, pairs: Sequence[Pair], code: ExitCode) -> 
 
 def _watch(
     invocation: Invocation,
-    look: Callable[[Page], Awaitable[ExitCode]],
+    sessions: Sequence[Session],
+    look: Callable[[Store, Page], Awaitable[ExitCode]],
     every: float,
     frame: PairFrame | PageFrame | None,
 ) -> ExitCode:
@@ -167,7 +164,11 @@ def _watch(
 
     async def look_on() -> ExitCode:
         while True:
-            code = await look(again)
+            # Opened anew for each look: a journal that was not there yet may be there now.
+            with invocation.store(writes=False, emergency=True) as store:
+                for session in sessions:
+                    session.store, session.moved = store, invocation.moved
+                code = await look(store, again)
             if invocation.console.out.closed:
                 return code
             await SystemClock().sleep(every)

@@ -33,6 +33,7 @@ from orchestrator.model.events import (
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Store
+from orchestrator.model.words import capital
 from orchestrator.report.run_fold import report_of
 from orchestrator.report.run_view import ReportView
 
@@ -179,7 +180,7 @@ def write_file(invocation: Invocation, text: str, where: str, kind: Kind) -> Non
         return
     with written_whole(Path(where), kind) as file:
         file.write(invocation.redactor.clean(text).encode())
-    invocation.console.note(f"{kind.what[:1].upper()}{kind.what[1:]} is in {where}.")
+    invocation.console.note(f"{capital(kind.what)} is in {where}.")
 
 
 # -- the report of a run or a drill --------------------------------------------------------------------------
