@@ -45,6 +45,7 @@ from .witness import (
     in_words,
     is_split,
     last_read,
+    looked_old,
     records_in,
     records_of,
     same,
@@ -67,7 +68,10 @@ _UNSEEN = frozenset({PhaseName.HALF_SEEN, PhaseName.DARK, PhaseName.UNREADABLE})
 
 
 def never_over_seen(played: Played) -> Iterator[str]:
-    """What a run begins with on one org, it begins with on the other, too, once the mirror of the pair has brought it there."""
+    """What a run begins with on one org, it begins with on the other, too, once the mirror of the pair has brought it there.
+
+    So does what a person has said is there no more.
+    """
     config = played.incident.config
     if config.renames_author or config.authors is Authors.EMPTY:
         return  # nobody can tell strangers from us there
@@ -88,9 +92,10 @@ def never_over_seen(played: Played) -> Iterator[str]:
         if truth is None:
             continue
         seen, what = journals[note.machine], version(truth)
+        gone = seen.gone[note.role] | (seen.gone[note.role.other] if config.mirror is not None else set())
         # A move of the server's own is whoever's it moved on from.
         whose = writers.moved.get(what, what)
-        if what not in seen.versions[note.role] - seen.gone[note.role] or not writers.strange(
+        if what not in seen.versions[note.role] - gone or not writers.strange(
             whose, runs[note.machine] | {note.run}
         ):
             continue  # or a person has said that it is there no more
@@ -489,6 +494,8 @@ def emergency_goes_on(played: Played) -> Iterator[str]:
     for process, outcome in turned:
         match outcome:
             case Returned(result=result) if result.ending.end is End.REFUSED:
+                if looked_old(played, process, result.ending):
+                    continue  # its survivor's reads lag, and nothing is written on them (law 3)
                 alone = {verdict.guard for verdict in result.refused_by} == {"alone"}
                 if not (alone and _reads_unknown_stamp(played, process)):
                     yield f"home by an emergency is refused: {result.ending.message}"

@@ -24,7 +24,17 @@ from orchestrator.proof.laws import is_older, shows
 from .incident import Played
 from .killable import Process
 from .tape import Answered, Appended, Asked, Happened, Wrote
-from .witness import Version, Writers, in_words, last_read, records_in, same, seen_by_then, version
+from .witness import (
+    Version,
+    Writers,
+    in_words,
+    last_read,
+    records_in,
+    same,
+    seen_by_then,
+    until_finished,
+    version,
+)
 
 NAMED = ("lag", "older than", "revert", "went back")
 """How a reading is called that is older than one that the journal has."""
@@ -164,7 +174,8 @@ def done_is_so(played: Played) -> Iterator[str]:
     for process, outcome in played.lives:
         if not isinstance(outcome, Returned) or outcome.result.exit_code is not ExitCode.DONE:
             continue
-        goal, last = outcome.result.goal, last_read(played.tape.notes, process)
+        goal = outcome.result.goal
+        last = last_read(until_finished(played, process, outcome.result.run), process)
         for role in Role if goal is not None else ():
             since, truth = played.scene.truths[process.name][role]
             read = last.get(role)

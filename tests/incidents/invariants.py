@@ -60,6 +60,7 @@ from .tape import Answered, Appended, Asked, Happened, kind_of
 from .team_invariants import TEAM_INVARIANTS
 from .witness import (
     SEND_SECONDS,
+    Version,
     Writers,
     attempt_of,
     began_stale,
@@ -74,6 +75,7 @@ from .witness import (
     records_of,
     same,
     seen_by_then,
+    until_finished,
     version,
 )
 
@@ -382,14 +384,17 @@ def own_stamps(played: Played) -> Iterator[str]:
 
 
 def one_repair(played: Played) -> Iterator[str]:
-    repairs: dict[str, set[object]] = defaultdict(set)
-    attempts = laws.intended(records_of(played))
-    for write in writes(played):
-        attempt = attempts.get(write.stamp)
-        if attempt is not None and attempt["purpose"] == "repair":
-            repairs[write.run].add((attempt["role"], attempt["status"], attempt["transition"]))
-            if len(repairs[write.run]) == 2:
-                yield f"{write.number}: a second late write of {write.run} is put right"
+    """What a late write set back may take two writes to put right: back to where it stood, and on to where it was going."""
+    late: dict[str, set[Version]] = defaultdict(set)
+    for note in played.tape.notes:
+        if not isinstance(note, Appended):
+            continue
+        run, data = note.record.run, note.record.data
+        if data.get("change") == "LATE":
+            late[run] |= {seen for _, seen in records_in(data["record"])}
+        repairs = kind_of(note) == "write.intended" and attempt_of(note.record)["purpose"] == "repair"
+        if repairs and len(late[run]) != 1:
+            yield f"{note.number}: a repair of {run}, which has seen {len(late[run])} late writes"
 
 
 def few_sends(played: Played) -> Iterator[str]:
@@ -631,7 +636,10 @@ def _is_foreign(played: Played, machine: str, record: HamrRecord | None) -> bool
 
 
 def _last_seen(played: Played, process: Process) -> dict[Role, Status | None]:
-    return {role: laws.shows(note.record) for role, note in last_read(played.tape.notes, process).items()}
+    outcome = dict(played.lives)[process]
+    run = outcome.result.run if isinstance(outcome, Returned) else None
+    notes = until_finished(played, process, run)
+    return {role: laws.shows(note.record) for role, note in last_read(notes, process).items()}
 
 
 def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] | None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from orchestrator.datadog.transport import Departure, TooLate
 from orchestrator.engine import check as engine_check
 from orchestrator.engine import reader, route
-from orchestrator.engine.check import Seen, WriteConfirmation
+from orchestrator.engine.check import Checker, Seen, WriteConfirmation
 from orchestrator.engine.context import Stopped
 from orchestrator.engine.evaluator import Decision, Terms
 from orchestrator.engine.machine import TransitionExecutor
@@ -29,7 +29,7 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations import driving, holding, run
 from orchestrator.operations.locking import Lock
 from orchestrator.operations.recorder import Recorder
-from orchestrator.simulator import AnswerLost, ConnectionReset, Fault, Silence
+from orchestrator.simulator import AnswerLost, AppliedLate, ConnectionReset, Fault, Silence
 from orchestrator.situation import guards, link
 from orchestrator.situation.link import Linked
 from orchestrator.situation.state import RunState
@@ -118,6 +118,12 @@ def _dead_primary(incident: Incident) -> Incident:
 def _lost_answers(incident: Incident) -> Incident:
     lost = (AnswerLost(), ConnectionReset(), Silence())[incident.seed % 3]
     return plain(incident, faults=(Fault(lost, method="POST", times=None),))
+
+
+def _late_twice(incident: Incident) -> Incident:
+    """The first attempt to each org takes effect after the next transition was begun."""
+    faults = tuple(Fault(AppliedLate(late), at=at, method="POST") for at, late in ((1, 14.8), (3, 8.0)))
+    return plain(incident, faults=faults)
 
 
 def _lagging(incident: Incident) -> Incident:
@@ -406,6 +412,13 @@ BREAKAGES = (
     Breakage("locked", "nobody asks for the lock", _no_lock, _two_at_once),
     Breakage("done-is-seen", "a failed step is stepped over", _on_after_a_failure, _lost_answers, found=1),
     Breakage("reaches-goal", "a half-made transition leads nowhere", _midway_leads_nowhere, killed, found=9),
+    Breakage(
+        "one-repair",
+        "late writes are put right for ever",
+        always(Checker, "limit_late", None),
+        _late_twice,
+        found=1,
+    ),
     Breakage("chain-holds", "records are not chained", _chain_is_loose, plain),
     Breakage("read-before", "a suspension goes unnoticed", _suspension_unnoticed, _suspended, found=8),
     Breakage(

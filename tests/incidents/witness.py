@@ -23,7 +23,7 @@ from orchestrator.simulator.state import SERVER_NAME
 
 from .incident import Played
 from .killable import Process
-from .tape import Answered, Appended, Asked, Brought, Happened, Note, Wrote
+from .tape import Answered, Appended, Asked, Brought, Happened, Note, Wrote, kind_of
 from .world import OTHER_ORGS
 
 ROLES = {org.uuid: org.role for seed in (0, OTHER_ORGS) for org in simulated_orgs(seed)}
@@ -175,6 +175,17 @@ class Seen(Struct):
         self.gone[role] = self.versions[role] - {seen}
 
 
+def until_finished(played: Played, process: Process, run: str | None) -> list[Note]:
+    """The tape until a process said how this run ended, else all of it: what a drill reads after that is read for its score."""
+    notes = played.tape.notes
+    for number, note in enumerate(notes):
+        if not (isinstance(note, Appended) and kind_of(note) == "run.finished"):
+            continue
+        if note.process is process and note.record.run == run:
+            return notes[:number]
+    return notes
+
+
 def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
     """What showed a process each org last."""
     found = (note for note in notes if isinstance(note, Answered) and note.asked.process is process)
@@ -182,11 +193,27 @@ def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
 
 
 def looked_old(played: Played, process: Process, ending: RunOutcome) -> bool:
-    """Whether it ended for a reading that is old, or looks so, as copies do that cross by two clocks: nobody is blamed for them."""
+    """Whether it ended for a reading that is old, or looks so, as copies do that cross by two clocks: nobody is blamed for them.
+
+    Nor for what a mirror did put back.
+    """
     config = played.incident.config
     last = None if ending.org is None else last_read(played.tape.notes, process).get(ending.org)
-    old = last is not None and not same(last.record, last.asked.truth[last.asked.role])
+    old = last is not None and (
+        not same(last.record, last.asked.truth[last.asked.role]) or _went_back(played, last)
+    )
     return ending.change is Change.STALE and (old or (config.mirror is not None and any(config.skew)))
+
+
+def _went_back(played: Played, last: Answered) -> bool:
+    """Whether an org really shows what is older than what it had shown before."""
+    before = (
+        note.record
+        for note in played.tape.notes[: last.number]
+        if isinstance(note, Answered) and note.is_good_read and note.asked.role is last.asked.role
+    )
+    shown = last.record.modified_at if last.record is not None else None
+    return any(record is not None and is_older(shown, record.modified_at) for record in before)
 
 
 def others_wrote(played: Played, process: Process) -> bool:
