@@ -37,7 +37,7 @@ from orchestrator.config.scenario import Returning
 
 from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
 from .core import Regions
-from .effects import Closed, Effect, LoggedRequest, Refused, Reset, Response, Silent, Truncated
+from .effects import Effect, LoggedRequest, NoAnswer, Response, Truncated
 from .faults import Faults, random_faults
 from .simulation import (
     ManySimulations,
@@ -60,7 +60,6 @@ __all__ = [
     "AppliedLate",
     "Authors",
     "ClientError",
-    "Closed",
     "ConnectionRefused",
     "ConnectionReset",
     "Drip",
@@ -74,20 +73,18 @@ __all__ = [
     "MetricShows",
     "MetricValue",
     "MonitorShows",
+    "NoAnswer",
     "PostedEvent",
     "RateLimit",
     "Redirect",
-    "Refused",
     "RegionDark",
     "Regions",
     "ReplicaBehind",
-    "Reset",
     "Response",
     "Returning",
     "ServedOrg",
     "ServerError",
     "Silence",
-    "Silent",
     "SimulatedOrg",
     "Simulation",
     "SimulatorConfig",

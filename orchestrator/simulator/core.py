@@ -29,15 +29,12 @@ from orchestrator.model.status import Role, Status
 
 from .config import RateLimit, SimulatorConfig
 from .effects import (
-    Closed,
     Effect,
     Incoming,
     LoggedRequest,
     Moment,
-    Refused,
-    Reset,
+    NoAnswer,
     Response,
-    Silent,
     Truncated,
 )
 from .endpoints import Call, answer, respond, server_headers
@@ -59,7 +56,7 @@ class Regions:
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
         """Every request to either region, in the order of arrival."""
-        return self._settled.log.requests
+        return tuple(self._settled.requests)
 
     def record(self, role: Role) -> HamrRecord | None:
         """The org's record as it really is now; None where it has none."""
@@ -130,19 +127,20 @@ class Regions:
         """
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         incoming = Incoming(method.upper(), path, query, lower, body)
-        log = self._settled.log
-        seq = log.arrive(self.clock.now(), role, incoming, decode(body))
+        logged = self._settled.requests
+        seq, at = len(logged) + 1, self.clock.now()
+        logged.append(LoggedRequest(seq, at, role, incoming.method, path, decode(body), query=query))
         effect = await self._exchange(role, incoming, seq)
-        log.ended(seq, describe(effect))
+        self._state.logged(seq, outcome=describe(effect))
         return effect
 
     async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
         faults = self.faults.match(role, incoming.method, incoming.path)
         darkness = self._state.darkness(role)
         if darkness is not None and darkness.how.answers is None:
-            return Silent() if darkness.how.silent else Refused()
+            return NoAnswer.SILENT if darkness.how.silent else NoAnswer.REFUSED
         if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
-            return Refused()
+            return NoAnswer.REFUSED
         latency, arrived = self.config.latency[role], self.clock.monotonic()
         await self._pass(latency / 2)
         if self._state.darkness(role) is not None:
@@ -152,12 +150,12 @@ class Regions:
             return effect
         decision = decide(Call(self._state, role, incoming, faults, seq, self._now()))
         if decision.applied:
-            self._state.log.applied(seq)
-        if isinstance(decision.effect, Silent):
+            self._state.logged(seq, applied=True)
+        if decision.effect is NoAnswer.SILENT:
             return decision.effect
         # Until the moment when the answer is due: what handling it took is part of the round trip, not on top of it.
         await self._pass(arrived + latency + decision.wait - self.clock.monotonic())
-        darkened = self._state.darkness(role) is not None and not isinstance(decision.effect, Reset)
+        darkened = self._state.darkness(role) is not None and decision.effect is not NoAnswer.RESET
         return in_the_dark(self._state, role, self._now(), seq) if darkened else decision.effect
 
     async def _pass(self, seconds: float) -> None:
@@ -193,8 +191,8 @@ def describe(effect: Effect) -> str:
             return str(status)
         case Truncated(response=response):
             return f"truncated {response.status}"
-        case Closed() | Reset() | Refused() | Silent():
-            return type(effect).__name__.lower()
+        case NoAnswer():
+            return effect.value
         case _:
             assert_never(effect)
 
@@ -232,7 +230,7 @@ def decide(call: Call) -> Decision:
     state, kinds = call.state, [fault.kind for fault in call.faults]
     _change_the_world(call, after=False)
     if any(isinstance(kind, faults.ConnectionRefused) for kind in kinds):
-        return Decision(Refused())
+        return Decision(NoAnswer.REFUSED)
     for kind in kinds:
         if isinstance(kind, faults.RegionDark):
             strike(state, kind, call.role, call.now)
@@ -253,11 +251,11 @@ def _come_to(call: Call, outcome: _Outcome | None) -> Decision:  # noqa: C901 - 
         case None:
             return _served(call)
         case faults.ConnectionReset():
-            return Decision(Reset())
+            return Decision(NoAnswer.RESET)
         case faults.Silence(applied=applied):
-            return Decision(Silent(), applied and _served(call).applied)
+            return Decision(NoAnswer.SILENT, applied and _served(call).applied)
         case faults.AnswerLost():
-            return Decision(Closed(), _served(call).applied)
+            return Decision(NoAnswer.CLOSED, _served(call).applied)
         case faults.AppliedLate(seconds=seconds, status=status):
             return _apply_later(call, seconds, status)
         case faults.ClientError(status=status, detail=detail, applied=applied):
@@ -299,7 +297,7 @@ def _apply_later(call: Call, seconds: float, status: int | None) -> Decision:
         posted = read_post(call.incoming.body, org.uuid, call.state.config.accepts)
         if not isinstance(posted, WireError):
             call.state.write_later(call.role, posted, call.seq, call.now.monotonic + seconds)
-    return Decision(Closed() if status is None else _html(status, _headers(call)))
+    return Decision(NoAnswer.CLOSED if status is None else _html(status, _headers(call)))
 
 
 def _html(status: int, headers: Mapping[str, str]) -> Response:
@@ -309,11 +307,11 @@ def _html(status: int, headers: Mapping[str, str]) -> Response:
     return respond(status, page.encode(), _HTML, headers)
 
 
-def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response | Silent | Reset:
+def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response | NoAnswer:
     """What a dark region, or the edge in front of it, does about a request that reached it."""
     darkness = state.darkness(role)
     if darkness is None:
-        return Reset()
+        return NoAnswer.RESET
     answers = darkness.how.answers
     if answers is not None:
         headers = server_headers(state, role, now, f"edge-{role}-{seq:06d}")
@@ -321,7 +319,7 @@ def in_the_dark(state: PairState, role: Role, now: Moment, seq: int) -> Response
             return _html(answers, headers)
         body = encode(error_strings(HTTPStatus(answers).phrase))
         return respond(answers, body, ERROR_TYPE, headers)
-    return Silent() if darkness.how.silent else Reset()
+    return NoAnswer.SILENT if darkness.how.silent else NoAnswer.RESET
 
 
 def _client_error(call: Call, status: int, detail: str) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from orchestrator.config.faults import RECORD_PATH
 from orchestrator.model.plain import JSON
@@ -48,23 +48,18 @@ class Truncated(Struct, frozen=True):
     sent: int
 
 
-class Closed(Struct, frozen=True):
-    """The connection is closed without an answer."""
+class NoAnswer(enum.Enum):
+    """What becomes of the connection, where there is no answer."""
+
+    CLOSED = "closed"
+    RESET = "reset"
+    REFUSED = "refused"
+    """There is none: nobody listens."""
+    SILENT = "silent"
+    """It stays open, and nothing is ever sent."""
 
 
-class Reset(Struct, frozen=True):
-    """The connection is reset without an answer."""
-
-
-class Refused(Struct, frozen=True):
-    """There is no connection: nobody listens."""
-
-
-class Silent(Struct, frozen=True):
-    """The connection stays open, and nothing is ever sent."""
-
-
-Effect = Response | Truncated | Closed | Reset | Refused | Silent
+Effect = Response | Truncated | NoAnswer
 
 
 class LoggedRequest(Struct, frozen=True):
@@ -89,31 +84,3 @@ class LoggedRequest(Struct, frozen=True):
     def is_write(self) -> bool:
         """Whether it wants to write a record."""
         return self.method == "POST" and self.path == RECORD_PATH
-
-
-class RequestLog:
-    """Every request to either region."""
-
-    def __init__(self) -> None:
-        self._requests: list[LoggedRequest] = []
-
-    @property
-    def requests(self) -> tuple[LoggedRequest, ...]:
-        """All of them, in the order of arrival."""
-        return tuple(self._requests)
-
-    def arrive(self, at: datetime, role: Role, incoming: Incoming, body: JSON) -> int:
-        """Note a request; its number is what the other methods want."""
-        seq = len(self._requests) + 1
-        self._requests.append(
-            LoggedRequest(seq, at, role, incoming.method, incoming.path, body, query=incoming.query)
-        )
-        return seq
-
-    def applied(self, seq: int) -> None:
-        """It changed the record."""
-        self._requests[seq - 1] = replace(self._requests[seq - 1], applied=True)
-
-    def ended(self, seq: int, outcome: str) -> None:
-        """It came to this."""
-        self._requests[seq - 1] = replace(self._requests[seq - 1], outcome=outcome)

@@ -29,7 +29,7 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Role
 
 from .core import Regions
-from .effects import Closed, Effect, Refused, Reset, Response, Silent, Truncated
+from .effects import Effect, NoAnswer, Response, Truncated
 from .wire import MAXIMUM_BODY
 
 HOST = "127.0.0.1"
@@ -108,12 +108,12 @@ class _Exchange(Struct, frozen=True):
                     {"type": "http.response.body", "body": response.body[:sent], "more_body": True}
                 )
                 self._required().close()
-            case Closed():
+            case NoAnswer.CLOSED:
                 self._required().close()
-            case Reset() | Refused():
+            case NoAnswer.RESET | NoAnswer.REFUSED:
                 # A connection that stands cannot be refused any more: the nearest thing is to break it off.
                 self._required().reset()
-            case Silent():
+            case NoAnswer.SILENT:
                 while (await self.receive())["type"] != "http.disconnect":
                     pass
                 if self.connection is not None:

@@ -11,9 +11,9 @@ import heapq
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
 from .config import RateLimit, SimulatedOrg, SimulatorConfig
-from .effects import Moment, RequestLog
+from .effects import LoggedRequest, Moment
 from .wire import Posted, PostedEvent, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
@@ -33,38 +33,13 @@ SERVER_NAME = "hamr-server@datadog.example"
 _ADVANCES = {Status.FAILOVER: Status.ACTIVE, Status.RECOVERY: Status.PASSIVE}
 
 
-class _Copy(Struct, frozen=True):
-    """A mirror's copy of one org's record, on its way to the other."""
+class _Due(Struct, frozen=True):
+    """What will happen, once no region that it wants is dark."""
 
-    to: Role
-    record: HamrRecord
-
-
-class _Advance(Struct, frozen=True):
-    """The server is about to move a record by itself, if nobody wrote it since."""
-
-    role: Role
-    record: HamrRecord
-    status: Status
-
-
-class _LateWrite(Struct, frozen=True):
-    """A POST that was taken and not yet applied."""
-
-    role: Role
-    posted: Posted
-    seq: int
-
-
-class _Return(Struct, frozen=True):
-    """A region's darkness ends, if it is still the same darkness."""
-
-    role: Role
-    darkness: Darkness
-
-
-_Change = _Copy | _Advance | _LateWrite
-_Due = _Change | _Return
+    happen: Callable[[Moment], object]
+    wants: tuple[Role, ...] = ()
+    is_copy: bool = False
+    """It is a mirror's copy."""
 
 
 class Darkness(Struct, frozen=True):
@@ -96,10 +71,11 @@ class PairState:
 
     def __init__(self, config: SimulatorConfig, start: Moment) -> None:
         self.config = config
-        self.log = RequestLog()
+        self.requests: list[LoggedRequest] = []
+        """Every one to either region, in the order of arrival."""
         self._numbers = itertools.count(1)
         self._queue: list[tuple[float, int, _Due]] = []
-        self._held: list[_Change] = []
+        self._held: list[_Due] = []
         self._dark: Both[Darkness | None] = Both(None, None)
         self._behind: Both[Behind | None] = Both(None, None)
         self.windows = Both(RateWindow(config.rate_limit), RateWindow(config.rate_limit))
@@ -148,6 +124,10 @@ class PairState:
         until = None if seconds is None else now.monotonic + seconds
         self._behind = self._behind.with_(role, Behind(record, until))
 
+    def logged(self, seq: int, **facts: Any) -> None:
+        """Of a request this is known now, too."""
+        self.requests[seq - 1] = replace(self.requests[seq - 1], **facts)
+
     # -- writing ---------------------------------------------------------------------------------------------
 
     def refusal(self, role: Role, posted: Posted) -> tuple[str, str] | None:
@@ -180,7 +160,13 @@ class PairState:
 
     def write_later(self, role: Role, posted: Posted, seq: int, due: float) -> None:
         """Apply a POST at that time, and say so in the log under its number."""
-        self._enqueue(due, _LateWrite(role, posted, seq))
+
+        def arrive(then: Moment) -> None:
+            if self.refusal(role, posted) is None:
+                self.write(role, posted, then)
+                self.logged(seq, applied=True)
+
+        self._enqueue(due, _Due(arrive, (role,)))
 
     def foreign_write(self, role: Role, status: Status, modified_by: str, now: Moment) -> HamrRecord | None:
         """Somebody else changes the status (ABSENT: removes the connection) and nothing but the status."""
@@ -202,8 +188,13 @@ class PairState:
         until = None if how.seconds is None else now.monotonic + how.seconds
         darkness = Darkness(next(self._numbers), how, until)
         self._dark = self._dark.with_(role, darkness)
+
+        def end(then: Moment) -> None:
+            if self._dark[role] == darkness:
+                self.come_back(role, then)
+
         if until is not None:
-            self._enqueue(until, _Return(role, darkness))
+            self._enqueue(until, _Due(end))
 
     def come_back(self, role: Role, now: Moment) -> None:
         """The region answers again, and what was held up for it happens now."""
@@ -213,7 +204,7 @@ class PairState:
         returned = self.record(role)
         held, self._held = self._held, []
         for due in held:
-            if not (isinstance(due, _Copy) and self.config.returning is not Returning.CATCH_UP):
+            if not (due.is_copy and self.config.returning is not Returning.CATCH_UP):
                 self._happen(due, now)
         if self.config.mirror is not None and self.config.returning is Returning.REVERT and returned:
             self._mirror(role, returned, now)
@@ -224,11 +215,7 @@ class PairState:
         """Let happen what has fallen due, in order."""
         while self._queue and self._queue[0][0] <= now.monotonic:
             due_at, _, due = heapq.heappop(self._queue)
-            then = Moment(now.wall - timedelta(seconds=now.monotonic - due_at), due_at)
-            if not isinstance(due, _Return):
-                self._happen(due, then)
-            elif self._dark[due.role] == due.darkness:
-                self.come_back(due.role, then)
+            self._happen(due, Moment(now.wall - timedelta(seconds=now.monotonic - due_at), due_at))
 
     # -- inside ----------------------------------------------------------------------------------------------
 
@@ -269,49 +256,45 @@ class PairState:
     def _put(self, role: Role, record: HamrRecord, now: Moment) -> HamrRecord:
         self._history[role].append((now.monotonic, record))
         status = Status.of(record.status)
+
+        def advance(then: Moment) -> None:
+            if status is not None and self.record(role) == record:  # nobody wrote it since
+                self.foreign_write(role, _ADVANCES[status], SERVER_NAME, then)
+
         if self.config.advances and status in _ADVANCES:
-            due = now.monotonic + self.config.advances_after
-            self._enqueue(due, _Advance(role, record, _ADVANCES[status]))
+            self._enqueue(now.monotonic + self.config.advances_after, _Due(advance, (role,)))
         self._mirror(role, record, now)
         return record
 
     def _mirror(self, role: Role, record: HamrRecord, now: Moment) -> None:
+        to = role.other
+
+        def arrive(then: Moment) -> None:
+            copied = replace(
+                self.record(to) or self._blank(to),
+                status=record.status,
+                modified_at=record.modified_at,
+                modified_by=record.modified_by,
+            )
+            self._history[to].append((then.monotonic, copied))
+
+        copy = _Due(arrive, (to, role), is_copy=True)
         match self.config.mirror:
             case None:
                 pass
             case 0:
-                self._happen(_Copy(role.other, record), now)
+                self._happen(copy, now)
             case delay:
-                self._enqueue(now.monotonic + delay, _Copy(role.other, record))
+                self._enqueue(now.monotonic + delay, copy)
 
     def _enqueue(self, due_at: float, due: _Due) -> None:
         heapq.heappush(self._queue, (due_at, next(self._numbers), due))
 
-    def _happen(self, due: _Change, now: Moment) -> None:
-        match due:
-            case _Copy(to=role):
-                concerned: tuple[Role, ...] = (role, role.other)
-            case _Advance(role=role) | _LateWrite(role=role):
-                concerned = (role,)
-        if any(self._dark[each] for each in concerned):
+    def _happen(self, due: _Due, now: Moment) -> None:
+        if any(self._dark[role] for role in due.wants):
             self._held.append(due)
-            return
-        match due:
-            case _Copy(record=record):
-                copied = replace(
-                    self.record(role) or self._blank(role),
-                    status=record.status,
-                    modified_at=record.modified_at,
-                    modified_by=record.modified_by,
-                )
-                self._history[role].append((now.monotonic, copied))
-            case _Advance(record=record, status=status):
-                if self.record(role) == record:
-                    self.foreign_write(role, status, SERVER_NAME, now)
-            case _LateWrite(posted=posted, seq=seq):
-                if self.refusal(role, posted) is None:
-                    self.write(role, posted, now)
-                    self.log.applied(seq)
+        else:
+            due.happen(now)
 
     def _blank(self, role: Role) -> HamrRecord:
         """The record that a mirror makes for an org that has none."""

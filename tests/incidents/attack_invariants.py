@@ -28,7 +28,7 @@ from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.proof.keyboard import DONE, Outcome, Raised, Returned
 from orchestrator.proof.virtual_time import EPOCH
-from orchestrator.simulator import Authors, ClientError, Closed, Redirect, Refused, Reset, Response, Throttle
+from orchestrator.simulator import Authors, ClientError, NoAnswer, Redirect, Response, Throttle
 from tests.steps import typed
 
 from .incident import Played
@@ -528,7 +528,7 @@ def _may_pass(note: Answered) -> bool:
     match note.effect:
         case Response(status=status):
             return status in (408, 429) or status >= 500
-        case Reset() | Closed() | Refused():
+        case NoAnswer.RESET | NoAnswer.CLOSED | NoAnswer.REFUSED:
             return True
         case _:
             return False

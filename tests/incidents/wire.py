@@ -12,17 +12,7 @@ from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
-from orchestrator.simulator import (
-    RECORD_PATH,
-    Closed,
-    Effect,
-    Refused,
-    Regions,
-    Reset,
-    Response,
-    Silent,
-    Truncated,
-)
+from orchestrator.simulator import RECORD_PATH, Effect, NoAnswer, Regions, Response, Truncated
 
 from .killable import Process, ProcessClock, ProcessLoop, world_context
 from .tape import Asked, Tape
@@ -96,7 +86,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
         if number == self._doom.after:
             process.kill(f"when its request {number} had arrived")
         process.alive()
-        if not (serving.done() and isinstance(serving.result(), Refused)):
+        if not (serving.done() and serving.result() is NoAnswer.REFUSED):
             self._connected = True
         limit = cast("dict[str, float]", request.extensions["timeout"])["read"]
         try:
@@ -163,15 +153,15 @@ class RegionTransport(httpx.AsyncBaseTransport):
         match effect:
             case None:
                 raise httpx.ReadTimeout("silence", request=request)
-            case Refused():
+            case NoAnswer.REFUSED:
                 raise httpx.ConnectError("refused", request=request)
-            case Reset():
+            case NoAnswer.RESET:
                 self._connected = False
                 raise httpx.ReadError("reset", request=request)
-            case Closed():
+            case NoAnswer.CLOSED:
                 self._connected = False
                 raise httpx.RemoteProtocolError("closed without an answer", request=request)
-            case Silent():
+            case NoAnswer.SILENT:
                 await asyncio.sleep(limit)
                 raise httpx.ReadTimeout("silence", request=request)
             case Truncated(response=response, sent=sent):

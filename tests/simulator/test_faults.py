@@ -12,7 +12,6 @@ from orchestrator.simulator import (
     AnswerLost,
     AppliedLate,
     ClientError,
-    Closed,
     ConnectionRefused,
     ConnectionReset,
     Drip,
@@ -22,15 +21,13 @@ from orchestrator.simulator import (
     ForeignWriter,
     MetricShows,
     MonitorShows,
+    NoAnswer,
     Redirect,
-    Refused,
     RegionDark,
     ReplicaBehind,
-    Reset,
     Response,
     ServerError,
     Silence,
-    Silent,
     SimulatorConfig,
     Slow,
     StaleRead,
@@ -92,13 +89,13 @@ def test_counting_begins_at_one(wrong: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("kind", "effect", "outcome", "applied"),
     [
-        (ConnectionRefused(), Refused(), "refused", False),
-        (ConnectionReset(), Reset(), "reset", False),
-        (AnswerLost(), Closed(), "closed", True),
-        (Silence(), Silent(), "silent", False),
-        (Silence(applied=True), Silent(), "silent", True),
-        (RegionDark(), Reset(), "reset", False),
-        (RegionDark(silent=True), Silent(), "silent", False),
+        (ConnectionRefused(), NoAnswer.REFUSED, "refused", False),
+        (ConnectionReset(), NoAnswer.RESET, "reset", False),
+        (AnswerLost(), NoAnswer.CLOSED, "closed", True),
+        (Silence(), NoAnswer.SILENT, "silent", False),
+        (Silence(applied=True), NoAnswer.SILENT, "silent", True),
+        (RegionDark(), NoAnswer.RESET, "reset", False),
+        (RegionDark(silent=True), NoAnswer.SILENT, "silent", False),
     ],
 )
 async def test_faults_of_the_connection(kind: FaultKind, effect: object, outcome: str, applied: bool) -> None:
@@ -112,7 +109,7 @@ async def test_faults_of_the_connection(kind: FaultKind, effect: object, outcome
 
 async def test_a_late_write_is_applied_when_its_time_has_come_and_the_log_says_so() -> None:
     bench = Bench(None, Fault(AppliedLate(5), method="POST"))
-    assert await bench.ask(S, "POST", body=snake(S, 3)) == Closed()
+    assert await bench.ask(S, "POST", body=snake(S, 3)) == NoAnswer.CLOSED
     await bench.clock.sleep(4.9)
     assert await bench.status(S) == 2
     assert bench.regions.requests[0].applied is False
@@ -257,12 +254,12 @@ async def test_faults_that_strike_the_same_request_add_up() -> None:
 async def test_a_region_goes_dark_at_a_request_and_returns_with_what_it_had() -> None:
     bench = Bench(None, Fault(RegionDark(seconds=30), at=2, role=P))
     await bench.post(P, 3)
-    assert await bench.ask(P, "POST", body=snake(P, 4)) == Reset()
-    assert await bench.ask(P) == Refused()
-    assert await bench.ask(P, path="/api/v1/validate") == Refused()
+    assert await bench.ask(P, "POST", body=snake(P, 4)) == NoAnswer.RESET
+    assert await bench.ask(P) == NoAnswer.REFUSED
+    assert await bench.ask(P, path="/api/v1/validate") == NoAnswer.REFUSED
     assert await bench.status(S) == 2
     await bench.clock.sleep(29.9)
-    assert await bench.ask(P) == Refused()
+    assert await bench.ask(P) == NoAnswer.REFUSED
     await bench.clock.sleep(0.1)
     assert await bench.status(P) == 3
 
@@ -286,7 +283,7 @@ async def test_a_region_that_goes_dark_while_it_works_does_not_answer() -> None:
         monotonic = bench.clock.monotonic
 
     bench.regions.clock = Meanwhile()
-    assert await bench.ask(P, "POST", body=snake(P, 3)) == Reset()
+    assert await bench.ask(P, "POST", body=snake(P, 3)) == NoAnswer.RESET
     record = bench.regions.record(P)
     assert record is not None
     assert record.status == 3
@@ -296,7 +293,7 @@ async def test_a_region_switched_off_by_hand_stays_so_until_it_is_switched_on() 
     bench = Bench()
     bench.regions.set_dark(S, True, silent=True)
     await bench.clock.sleep(9999)
-    assert await bench.ask(S) == Silent()
+    assert await bench.ask(S) == NoAnswer.SILENT
     bench.regions.set_dark(S, False)
     assert await bench.status(S) == 2
 
@@ -306,7 +303,7 @@ async def test_the_end_of_one_darkness_does_not_end_the_next() -> None:
     await bench.ask(P)
     bench.regions.set_dark(P, True)
     await bench.clock.sleep(6)
-    assert await bench.ask(P) == Refused()
+    assert await bench.ask(P) == NoAnswer.REFUSED
 
 
 def test_random_faults_are_the_same_for_the_same_seed_and_of_every_kind_in_the_end() -> None:

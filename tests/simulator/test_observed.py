@@ -12,13 +12,12 @@ from orchestrator.simulator import (
     NO_DATA,
     AnswerLost,
     ClientError,
-    Closed,
     Fault,
     MetricShows,
     MetricValue,
+    NoAnswer,
     PostedEvent,
     RateLimit,
-    Refused,
     ServerError,
     SimulatorConfig,
     Throttle,
@@ -264,7 +263,7 @@ async def test_faults_that_name_no_path_leave_all_of_it_alone_and_those_that_do_
         (await bench.answer(P, path="/api/v1/query", query=asked)).status,
     ]
     assert statuses == [502, 403, 429, 200]
-    assert await bench.ask(P, path="/health") == Closed()
+    assert await bench.ask(P, path="/health") == NoAnswer.CLOSED
 
 
 async def test_a_dark_region_shows_nothing_of_it() -> None:
@@ -277,7 +276,7 @@ async def test_a_dark_region_shows_nothing_of_it() -> None:
         "/api/v2/components.json",
         "/health",
     ):
-        assert await bench.ask(S, path=path) == Refused()
+        assert await bench.ask(S, path=path) == NoAnswer.REFUSED
 
 
 async def test_telemetry_does_not_count_towards_hamrs_rate_limit_and_stands_in_the_log() -> None:
@@ -410,5 +409,5 @@ async def test_faults_can_lose_an_event_or_only_its_answer() -> None:
     bench = Bench(None, Fault(ServerError(503), path=EVENTS), Fault(AnswerLost(), path=EVENTS, at=2))
     assert (await bench.answer(S, "POST", EVENTS, keys=KEY, body=EVENT)).status == 503
     assert bench.regions.events(S) == ()
-    assert await bench.ask(S, "POST", EVENTS, keys=KEY, body=EVENT) == Closed()
+    assert await bench.ask(S, "POST", EVENTS, keys=KEY, body=EVENT) == NoAnswer.CLOSED
     assert len(bench.regions.events(S)) == 1

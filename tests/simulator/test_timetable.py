@@ -15,7 +15,7 @@ from orchestrator.simulator import (
     ForeignWriter,
     MetricShows,
     MonitorShows,
-    Refused,
+    NoAnswer,
     RegionDark,
     Simulation,
     SimulatorConfig,
@@ -93,7 +93,7 @@ async def test_a_region_goes_dark_at_its_time_and_comes_back() -> None:
     await bench.clock.sleep(9)
     assert await bench.status(S) == 2
     await bench.clock.sleep(1)
-    assert await bench.ask(S) == Refused()
+    assert await bench.ask(S) == NoAnswer.REFUSED
     await bench.clock.sleep(5)
     assert await bench.status(S) == 2
 
