@@ -36,7 +36,6 @@ from orchestrator.system.programs import (
     Capture,
     NotStarted,
     environment_without_keys,
-    key_variables,
     run_to_end,
 )
 from orchestrator.system.redaction import Redactor
@@ -101,7 +100,7 @@ class Probes(Struct, eq=False):
     async def _ask_command(self, name: str, command: Command, within: float) -> Measured | Unmeasured:
         """What a program says; its process group is ended when its time is up."""
         output, errors = Capture(), Capture()
-        without = environment_without_keys(self.environ, self.redactor, key_variables(self.pair))
+        without = environment_without_keys(self.environ, self.redactor, self.pair.key_variables)
         environ = without | {"HAMR_PAIR": self.pair.name, "HAMR_PROBE": name}
         try:
             code = await run_to_end(command.run, environ, output, errors, within=within, grace=GRACE)

@@ -237,7 +237,7 @@ class Pair(Struct, frozen=True):
     labels: Mapping[str, str] = EMPTY
     """By which it is selected among many."""
     all_keys: frozenset[str] = frozenset()
-    """Environment variables that hold keys of any pair of the inventory: no program of this one may see them."""
+    """Environment variables that hold keys of any pair of the inventory."""
 
     def __getitem__(self, role: Role) -> Org:
         return self.orgs[role]
@@ -262,6 +262,11 @@ class Pair(Struct, frozen=True):
         holders = (*self.orgs, *self.tell)
         references = (each for holder in holders for each in holder.keys.values())
         return frozenset(each.variable for each in references if isinstance(each, EnvironmentKey))
+
+    @property
+    def key_variables(self) -> frozenset[str]:
+        """Environment variables that hold keys, this pair's and every other pair's: no program of this one may see them."""
+        return self.own_keys | self.all_keys
 
 
 class Wave(Struct, frozen=True):

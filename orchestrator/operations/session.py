@@ -152,9 +152,9 @@ class Session(Struct, eq=False):
 
     def programs(self) -> Programs:
         """A way to run hooks, in an environment without this pair's keys."""
-        from orchestrator.system.programs import LocalPrograms, key_variables  # noqa: PLC0415 - as above
+        from orchestrator.system.programs import LocalPrograms  # noqa: PLC0415 - as above
 
-        return LocalPrograms(self.environ, self.redactor, self.clock, key_variables(self.pair))
+        return LocalPrograms(self.environ, self.redactor, self.clock, self.pair.key_variables)
 
     def notices(
         self,
@@ -187,9 +187,8 @@ class Session(Struct, eq=False):
         if not self.pair.tell:
             return ()
         from orchestrator.notices.channels import ChannelServices, PeopleChannel  # noqa: PLC0415 - who has none does not pay
-        from orchestrator.system.programs import key_variables  # noqa: PLC0415 - as above
 
-        hidden = key_variables(self.pair)
+        hidden = self.pair.key_variables
         services = ChannelServices(self.keys, self.redactor, self.clock, self.environ, hidden, self.trust)
         return tuple(PeopleChannel(channel, services) for channel in self.pair.tell)
 

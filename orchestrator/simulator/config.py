@@ -107,11 +107,6 @@ class RateLimit(Struct, frozen=True):
             raise ValueError("a rate limit needs at least one request and a period longer than zero seconds")
 
 
-_BOTH_PASSIVE = Both(Status.PASSIVE, Status.PASSIVE)
-_NO_SECONDS = Both(0.0, 0.0)
-_FREE_PORTS = Both(0, 0)
-
-
 class SimulatorConfig(Struct, frozen=True):
     """One simulated pair. The defaults are two separate, linked, PASSIVE orgs that answer in snake casing."""
 
@@ -122,7 +117,7 @@ class SimulatorConfig(Struct, frozen=True):
     mirror: float | None = None
     """None: separate orgs. Seconds until a write to either org shows on the other (0: at once)."""
     returning: Returning = Returning.KEEP
-    status: Both[Status] = _BOTH_PASSIVE
+    status: Both[Status] = Both(Status.PASSIVE, Status.PASSIVE)
     """Where each org starts; ABSENT for one that has no record yet."""
     renames_author: bool = False
     """The server puts the caller's name in the place of the `modified_by` that was sent."""
@@ -141,9 +136,9 @@ class SimulatorConfig(Struct, frozen=True):
     """`modified_at` is null."""
     read_lag: float = 0.0
     """Seconds by which every GET lags behind the writes."""
-    latency: Both[float] = _NO_SECONDS
+    latency: Both[float] = Both(0.0, 0.0)
     """Round-trip time of each region in seconds: half passes before a request is handled, half after."""
-    skew: Both[float] = _NO_SECONDS
+    skew: Both[float] = Both(0.0, 0.0)
     """Seconds by which each region's clock is ahead: in `Date` and in `modified_at`."""
     edge_page: bool = True
     """The edge of a dark region that answers sends a page of HTML; else what it says has the API's own error form."""
@@ -160,7 +155,7 @@ class SimulatorConfig(Struct, frozen=True):
     """What single queries show, per org, by the query's text; see `MetricValue`."""
     monitors: Both[Mapping[int, str | None]] = field(default_factory=lambda: Both({}, {}))
     """Single monitors' states, per org, by id; None: there is no such monitor. Any other is OK."""
-    ports: Both[int] = _FREE_PORTS
+    ports: Both[int] = Both(0, 0)
     """TCP ports on the loopback interface; 0 for a free one."""
     pair: str = "sim"
     """The pair's name in the inventory that is written for it."""

@@ -97,13 +97,6 @@ class Regions:
         """From now on the org's reads lack its latest changes, for so many seconds or for good."""
         self._settled.fall_behind(role, self._now(), versions=versions, seconds=seconds)
 
-    def refuses(self, role: Role, method: str, path: str) -> bool:
-        """Whether a connection for such a request would be refused just now. Nothing is counted."""
-        darkness = self.darkness(role)
-        if darkness is not None:
-            return darkness.refuses
-        return any(isinstance(fault.kind, ConnectionRefused) for fault in self.faults.due(role, method, path))
-
     def darkness(self, role: Role) -> Darkness | None:
         """How the region is dark now; None where it answers."""
         return self._settled.darkness(role)

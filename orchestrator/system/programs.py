@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
-from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.model.protocols import Clock
 from orchestrator.model.words import span
@@ -81,11 +80,6 @@ DATADOG_VARIABLES: frozenset[str] = frozenset(
     {"DD_API_KEY", "DD_APP_KEY", "DD_APPLICATION_KEY", "DATADOG_API_KEY", "DATADOG_APP_KEY"}
 )
 """Where Datadog's own tools look for keys; ours stay away from there."""
-
-
-def key_variables(pair: Pair) -> frozenset[str]:
-    """The environment variables that the inventory names as keys: this pair's, and every other pair's."""
-    return pair.own_keys | pair.all_keys
 
 
 def environment_without_keys(
@@ -298,7 +292,7 @@ class LocalPrograms(Struct, frozen=True, eq=False):
     """Cleans what they print."""
     clock: Clock
     hidden: frozenset[str] = frozenset()
-    """Environment variables that hold keys; see `key_variables`."""
+    """Environment variables that hold keys."""
     grace: float = GRACE
     """Seconds that a program has to end by itself when its time is up."""
 

@@ -12,7 +12,15 @@ from msgspec import Struct
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Both, Role
-from orchestrator.simulator import RECORD_PATH, Effect, NoAnswer, Regions, Response, Truncated
+from orchestrator.simulator import (
+    RECORD_PATH,
+    ConnectionRefused,
+    Effect,
+    NoAnswer,
+    Regions,
+    Response,
+    Truncated,
+)
 
 from .killable import Process, ProcessClock, ProcessLoop, world_context
 from .tape import Asked, Tape
@@ -78,7 +86,7 @@ class RegionTransport(httpx.AsyncBaseTransport):
         trace = cast("Trace", request.extensions["trace"])
         wanted = self._clock.monotonic()
         await self._connect(request, trace)
-        if not self._regions.refuses(self._role, request.method, request.url.path):
+        if not self._refuses(request):
             # What is refused was never sent. Whoever follows the trace may have the last word before the bytes leave.
             await trace("http11.send_request_headers.started", {"request": request})
         asked, serving = self._depart(request, wanted)
@@ -146,6 +154,14 @@ class RegionTransport(httpx.AsyncBaseTransport):
             context=world_context(),
         )
         return asked, serving
+
+    def _refuses(self, request: httpx.Request) -> bool:
+        """Whether a connection for it would be refused just now."""
+        darkness = self._regions.darkness(self._role)
+        if darkness is not None:
+            return darkness.refuses
+        due = self._regions.faults.due(self._role, request.method, request.url.path)
+        return any(isinstance(fault.kind, ConnectionRefused) for fault in due)
 
     async def _bring(
         self, request: httpx.Request, asked: Asked, effect: Effect | None, limit: float

@@ -20,7 +20,6 @@ from orchestrator.system.programs import (
     LocalPrograms,
     environment_without_keys,
     find_program,
-    key_variables,
 )
 from orchestrator.system.redaction import Redactor
 from tests.datadog.orgs import KEYS, pair_at
@@ -303,7 +302,7 @@ async def test_law_17_no_key_reaches_a_program() -> None:
         {**PATH, **canaries, "DD_SITE": "datadoghq.eu"},
         knowing(FETCHED),
         SystemClock(),
-        key_variables(pair),
+        pair.key_variables,
     )
     ended = await programs.run(Program(("env",)), {"HAMR_PAIR": "payments"})
     names = {line.partition("=")[0] for line in ended.output.splitlines()}
@@ -315,13 +314,13 @@ async def test_law_17_no_key_reaches_a_program() -> None:
 
 def test_the_variables_that_hold_a_pairs_keys_are_known_from_the_inventory() -> None:
     pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
-    assert key_variables(pair) == {"P_API", "P_APP", "S_API", "S_APP"}
+    assert pair.key_variables == {"P_API", "P_APP", "S_API", "S_APP"}
 
 
 def test_law_17_a_program_is_not_handed_the_keys_of_another_pair() -> None:
     pair = pair_at("https://api.datadoghq.com", "https://api.us5.datadoghq.com")
     beside_others = replace(pair, all_keys=frozenset({"ORDERS_API"}))
-    assert key_variables(beside_others) == {"P_API", "P_APP", "S_API", "S_APP", "ORDERS_API"}
+    assert beside_others.key_variables == {"P_API", "P_APP", "S_API", "S_APP", "ORDERS_API"}
 
 
 def test_an_environment_without_keys_is_passed_on_whole() -> None:
