@@ -52,12 +52,12 @@ class Around(Struct, eq=False):
         if name not in self.holds_back and name not in life.scene.bad_probes:
             wait = _longest_wait(name, life.playbook)
             events = _GUARDS if wait == 0 else (*_GUARDS, Event.PASSED_LATER)
-            found = life.choose(What.GUARD, [(event, None) for event in events], subject=name)
+            found = life.choose(What.GUARD, events, subject=name)
             self.holds_back[name] = now
-            match None if found is None else found[0]:
-                case Event.FAILED | Event.UNMEASURED as event:
+            match found:
+                case Event.FAILED | Event.UNMEASURED:
                     self.holds_back[name] = math.inf
-                    self.unmeasured = event is Event.UNMEASURED
+                    self.unmeasured = found is Event.UNMEASURED
                 case Event.PASSED_LATER:
                     self.holds_back[name] = now + wait
                 case Event.NEVER_PASSED:
@@ -81,27 +81,27 @@ class Around(Struct, eq=False):
         self.hooks += 1
         if hook in life.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
-        options = [(Event.HOOK_FAILED, None), (Event.HOOK_DIED, None)]
+        options = [Event.HOOK_FAILED, Event.HOOK_DIED]
         if when == When.BEFORE.value:  # what comes after a transition is owed until it ends well
-            options.append((Event.HOOK_NEVER_ENDED_WELL, None))
+            options.append(Event.HOOK_NEVER_ENDED_WELL)
         found = life.choose(What.HOOK, options, subject=hook)
         if life.chooser.branches_here:
             life.had_died(life.chooser.and_then(1, Event.HOOK_DIED), What.HOOK, subject=hook)
         if found is None:
             return ProgramEnded(0, "", 1.0)
-        if found[0] is Event.HOOK_DIED:
+        if found is Event.HOOK_DIED:
             life.die()
-        if found[0] is Event.HOOK_NEVER_ENDED_WELL:
+        if found is Event.HOOK_NEVER_ENDED_WELL:
             life.scene.bad_hooks |= {hook}
         return ProgramEnded(1, "", 1.0)
 
     async def replied(self, life: Life, question: Question) -> Reply | None:
         """What somebody answers."""
         await life.takes(2.0)
-        found = life.choose(What.PERSON, [(event, None) for event in _PEOPLE], subject=question.subject)
+        found = life.choose(What.PERSON, _PEOPLE, subject=question.subject)
         if found is None:
             return Reply(True, "looked")
-        return Reply(False) if found[0] is Event.SAID_NO else None
+        return Reply(False) if found is Event.SAID_NO else None
 
 
 def _longest_wait(probe: str, playbook: Playbook) -> float:

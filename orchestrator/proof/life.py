@@ -137,18 +137,15 @@ class Life(Struct, eq=False):
         self.moments.append(Moment(self.loop.time() - BEGINNING, what, **facts))
 
     def choose(
-        self,
-        what: What,
-        options: Sequence[tuple[Event, Any]],
-        stood_for: Container[Event] = (),
-        **facts: Any,
-    ) -> tuple[Event, Any] | None:
+        self, what: What, options: Sequence[Event], stood_for: Container[Event] = (), **facts: Any
+    ) -> Event | None:
         """What goes otherwise here; told where something does."""
-        found = self.chooser.choose(options, stood_for)
-        if found is not None:
-            self.scene.goes_otherwise(found[0])
-            self.tell(what, event=found[0], **facts)
-        return found
+        option = self.chooser.choose(options, stood_for)
+        if option is None:
+            return None
+        self.scene.goes_otherwise(options[option])
+        self.tell(what, event=options[option], **facts)
+        return options[option]
 
     def had_died(self, chooser: Chooser, what: What, draft: Draft | None = None, **facts: Any) -> None:
         """Take note of what this life would leave, had it died here: all that lives on is a copy."""
@@ -209,10 +206,10 @@ class Life(Struct, eq=False):
             self.tell_apart()
         ways = self._ways_to_die()
         found = self.choose(What.COMMIT, ways, subject=subject)
-        if found is not None and found[0] is Event.DIED_BEFORE:
+        if found is Event.DIED_BEFORE:
             self.die()
         point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
-        if self.chooser.branches_here and ways[0][0] is Event.DIED_BEFORE:
+        if self.chooser.branches_here and ways[0] is Event.DIED_BEFORE:
             self.had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
         laws.before_commit(self, entries)
         commit()
@@ -230,10 +227,10 @@ class Life(Struct, eq=False):
                     self.chooser.tell_apart(twin.place, twin.option)
                 self.die()
 
-    def _ways_to_die(self) -> list[tuple[Event, None]]:
+    def _ways_to_die(self) -> list[Event]:
         """Before a commit it leaves what it left after the one before, unless something else has changed since."""
-        died: list[tuple[Event, None]] = [(Event.DIED_BEFORE, None), (Event.DIED_AFTER, None)]
-        return died if self.left != self._leaves() else died[1:]
+        before = [Event.DIED_BEFORE] if self.left != self._leaves() else []
+        return [*before, Event.DIED_AFTER]
 
     def _leaves(self) -> tuple[object, ...]:
         """What outlives it, but for what it commits: the orgs, what is on its way, hooks that ran, the lock, and the time."""
@@ -255,15 +252,16 @@ class Life(Struct, eq=False):
         if not self.is_dark(role) and count <= LOOKS_THAT_FAIL:
             ways = self._ways_to_read(role)
             alike = self._fail_alike(role) if self.chooser.at_issue else set[Event]()
-            found = self.choose(What.READ, ways, {*alike, *SAME_AT_FIRST.get(Event.DARK, ())}, role=role)
+            alike &= {*SAME_AT_FIRST[Event.UNREADABLE]}
+            found = self.choose(What.READ, ways, {*alike, *SAME_AT_FIRST[Event.DARK]}, role=role)
             if found is not None:
-                self._stand_for(ways, found[0], role, alike)
-        if found is not None and found[0] in (Event.DARK, Event.DARK_LONG):
-            self.scene.orgs.dark[role] = self.scene.number + (found[0] is Event.DARK_LONG)
+                self._stand_for(ways, found, role, alike)
+        if found in (Event.DARK, Event.DARK_LONG):
+            self.scene.orgs.dark[role] = self.scene.number + (found is Event.DARK_LONG)
         if self.is_dark(role):
             await self.takes(self.playbook.timeouts.read.total_seconds() if within is None else within)
             return Unreachable("no answer in time")
-        match None if found is None else found[0]:
+        match found:
             case Event.MISSING:
                 return Absent()
             case Event.DENIED:
@@ -272,22 +270,19 @@ class Life(Struct, eq=False):
                 return Unreadable("a page of HTML")
             case Event.SILENT:
                 return Unreachable("503 Service Unavailable")
-            case event:
-                record = self.scene.orgs.shown[role][-2 if event is Event.LAGGED else -1]
+            case _:
+                record = self.scene.orgs.shown[role][-2 if found is Event.LAGGED else -1]
                 laws.shown(self, role, record)
                 return _sight_of(record)
 
-    def _stand_for(
-        self, ways: Sequence[tuple[Event, None]], event: Event, role: Role, alike: Container[Event]
-    ) -> None:
+    def _stand_for(self, ways: Sequence[Event], event: Event, role: Role, alike: Container[Event]) -> None:
         """Take note of what else this is the life of, where it is the last thing that the script wants or not."""
         place = len(self.chooser.chosen) - 1
-        options = {way: option for option, (way, _) in enumerate(ways)}
         if event is Event.UNREADABLE:
-            others = tuple(option for way, option in options.items() if way in alike)
+            others = tuple(option for option, way in enumerate(ways) if way in alike)
             self.failed.append(Failed(role, place, others))
-        for longer in SAME_AT_FIRST.get(event, ()) if event is Event.DARK else ():
-            self.twins.append(Twin(place, longer, options[longer]))
+        if event is Event.DARK:
+            self.twins += [Twin(place, longer, ways.index(longer)) for longer in SAME_AT_FIRST[event]]
 
     def _fail_alike(self, role: Role) -> set[Event]:
         """The ways in which a look that shows nothing may fail, and be the same to the engine as one that is unreadable.
@@ -299,7 +294,7 @@ class Life(Struct, eq=False):
         alike = {Event.DENIED, Event.SILENT}
         engine = self.controls.engine
         if not isinstance(engine, Engine) or engine.run.state.mode is not Mode.PLANNED:
-            return alike & {*SAME_AT_FIRST.get(Event.UNREADABLE, ())}
+            return alike
         before = self.scene.orgs.shown[role][-2:-1]
         now = self.clock.now()
         for event, sight in (
@@ -309,7 +304,7 @@ class Life(Struct, eq=False):
             reading = Reading(role, sight, now, self.clock.monotonic())
             if engine.route.checker.compare(reading).change is Change.STALE:
                 alike.add(event)
-        return alike & {*SAME_AT_FIRST.get(Event.UNREADABLE, ())}
+        return alike
 
     def _may_matter(self, record: HamrRecord | None) -> bool:
         """Whether a record from before may be taken for more: a stranger's is warned of, and what was written now is looked for."""
@@ -319,11 +314,9 @@ class Life(Struct, eq=False):
             return True
         return record.status in self.playbook.server_moves(under_way.target)
 
-    def _ways_to_read(self, role: Role) -> list[tuple[Event, None]]:
-        ways: list[tuple[Event, None]] = [(event, None) for event in _READS]
-        if len(self.scene.orgs.shown[role]) > 1:
-            ways.insert(0, (Event.LAGGED, None))
-        return ways
+    def _ways_to_read(self, role: Role) -> list[Event]:
+        lagged = [Event.LAGGED] if len(self.scene.orgs.shown[role]) > 1 else []
+        return [*lagged, *_READS]
 
     async def answered_write(self, draft: Draft, within: float | None) -> Answer:
         """What a POST to an org comes to."""
@@ -339,15 +332,15 @@ class Life(Struct, eq=False):
             laws.after_write(self, draft, answered=False)
             return Lost(Exchange(), "no answer in time")
         facts = {"role": draft.role, "status": draft.status}
-        late = SAME_AT_FIRST.get(Event.NOT_TAKEN_UNANSWERED, ())
-        found = self.choose(What.WROTE, [(event, None) for event in _WRITES], late, **facts)
+        late = SAME_AT_FIRST[Event.NOT_TAKEN_UNANSWERED]
+        found = self.choose(What.WROTE, _WRITES, late, **facts)
         if self.chooser.branches_here:
             for event in (Event.DIED_TAKEN, Event.DIED_LATE):
                 chooser = self.chooser.and_then(_WRITES.index(event), event)
                 self.had_died(chooser, What.WROTE, draft, **facts)
         if found is None:
             self.tell(What.WROTE, **facts)
-        answer = await self._fate(draft, None if found is None else found[0])
+        answer = await self._fate(draft, found)
         laws.after_write(self, draft, answered=isinstance(answer, Accepted) and answer.record is not None)
         self._stranger_may_write(draft)
         return answer
@@ -360,11 +353,11 @@ class Life(Struct, eq=False):
                 return Lost(Exchange(), "connection reset")
             case Event.NOT_TAKEN_UNANSWERED:
                 place = len(self.chooser.chosen) - 1
-                for late in SAME_AT_FIRST.get(Event.NOT_TAKEN_UNANSWERED, ()):
+                for late in SAME_AT_FIRST[event]:
                     coming = orgs.later(draft, now, within * _LATE[late])
                     self.twins.append(Twin(place, late, _WRITES.index(late), coming))
                 return Lost(Exchange(), "no answer in time")
-            case Event.LATE | Event.VERY_LATE as event:
+            case Event.LATE | Event.VERY_LATE:
                 orgs.coming.append(orgs.later(draft, now, within * _LATE[event]))
                 return Lost(Exchange(), "no answer in time")
             case Event.ACCEPTED_LATE:
@@ -379,7 +372,7 @@ class Life(Struct, eq=False):
                 return Rejected(Exchange(), "400 Bad Request")
             case Event.THROTTLED:
                 return Throttled(Exchange(), 2.0)
-            case Event.DIED_TAKEN | Event.DIED_LATE as event:
+            case Event.DIED_TAKEN | Event.DIED_LATE:
                 self.leave_write(draft, event)
                 self.die()
         return Accepted(Exchange(server_date=self.clock.now()), orgs.take(draft, now))
@@ -399,16 +392,15 @@ class Life(Struct, eq=False):
         orgs = self.scene.orgs
         if self.scene.meddled:
             return
-        options = []
-        for role in Role:
-            there = orgs.status(role)
-            statuses = dict.fromkeys((draft.status, there, self.scene.route.start))
-            options += [
-                (Event.STRANGER, (role, status)) for status in statuses if status not in (None, Status.ABSENT)
-            ]
-        found = self.chooser.choose(options)
-        if found is not None:
-            role, status = found[1]
+        options = [
+            (role, status)
+            for role in Role
+            for status in dict.fromkeys((draft.status, orgs.status(role), self.scene.route.start))
+            if status not in (None, Status.ABSENT)
+        ]
+        option = self.chooser.choose([Event.STRANGER] * len(options))
+        if option is not None:
+            role, status = options[option]
             self.scene.goes_otherwise(Event.STRANGER)
             self.tell(What.STRANGER, role=role, status=status, event=Event.STRANGER)
             orgs.take_strangers(role, status, self.loop.time())

@@ -355,20 +355,18 @@ class _Following(Struct):
         scene, pair = self.scene, self.scene.orgs.pair.name
         if isinstance(self.ended.outcome, Died) or scene.number == 1:
             again, back = next_step.run(pair, scene.route.goal), next_step.run(pair, scene.route.start)
-            options = [(Event.RAN_AGAIN, again)]
-            if scene.route.start in self.lives.playbook.stops:
+            options = [(Event.RAN_AGAIN, again)] if again.command != line else []
+            if scene.route.start in self.lives.playbook.stops and back.command != line:
                 options.append((Event.WENT_BACK, back))
-            found = self.ended.chooser.choose([each for each in options if each[1].command != line])
-            if found is not None:
-                scene.goes_otherwise(found[0])
-                scene.story = (*scene.story, Moment(scene.time - BEGINNING, What.LEFT, line, event=found[0]))
-                scene.step = found[1]
-                scene.goal = scene.route.start if found[0] is Event.WENT_BACK else scene.route.goal
+            option = self.ended.chooser.choose([event for event, _ in options])
+            if option is not None:
+                event, scene.step = options[option]
+                scene.goes_otherwise(event)
+                scene.story = (*scene.story, Moment(scene.time - BEGINNING, What.LEFT, line, event=event))
+                scene.goal = scene.route.start if event is Event.WENT_BACK else scene.route.goal
                 return
-        if (
-            line,
-            label,
-        ) in scene.tried:  # all was tried: what is left is to wait for what only time can change
+        if (line, label) in scene.tried:
+            # All was tried: what is left is to wait for what only time can change.
             scene.time += self.lives.patience
         scene.tried = (*scene.tried, (line, label))
         scene.step = next_step.shell(line, "")
@@ -394,8 +392,7 @@ class _Following(Struct):
         scene = self.scene
         places = {scene.goal, scene.route.goal, scene.route.start}
         stops = self.lives.playbook.stops
-        if (
-            scene.meddled or scene.route.start not in stops
-        ):  # where nothing leads back, any stop is a place to rest
+        # Where nothing leads back, any stop is a place to rest.
+        if scene.meddled or scene.route.start not in stops:
             places |= set(stops)
         return any(closed(standing, place) for place in places)

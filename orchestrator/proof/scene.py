@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from copy import copy
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,8 +23,6 @@ from .virtual_time import BEGINNING
 
 if TYPE_CHECKING:
     from .life import Life, Twin
-
-T = TypeVar("T")
 
 ENDS = frozenset({Event.DIED_BEFORE, Event.DIED_AFTER, Event.DIED_TAKEN, Event.DIED_LATE, Event.HOOK_DIED})
 """With these a life is over: what it leaves is taken from one that lives on, and no other is begun for it."""
@@ -76,25 +74,21 @@ class Chooser(Struct):
             self.faults_left > 0 and self.off_script and self.asked >= self.since
         )
 
-    def choose(
-        self, otherwise: Sequence[tuple[Event, T]], stood_for: Container[Event] = ()
-    ) -> tuple[Event, T] | None:
-        """What goes otherwise at this point, or None where it goes well; for what is stood for no life is begun."""
+    def choose(self, otherwise: Sequence[Event], stood_for: Container[Event] = ()) -> int | None:
+        """Which of these happens at this point, or None where it goes well; for what is stood for no life is begun."""
         point = self.asked
         self.branches_here = self.at_issue and point not in self._wanted
         self.asked += 1
         wanted = self._wanted.get(point)
         if wanted is not None:
-            found = otherwise[wanted]
-            self.chosen.append(found[0])
-            return found
-        if self.branches_here:
+            self.chosen.append(otherwise[wanted])
+        elif self.branches_here:
             self.alternatives += [
                 (point, option)
-                for option, (event, _) in enumerate(otherwise)
+                for option, event in enumerate(otherwise)
                 if event not in ENDS and event not in stood_for
             ]
-        return None
+        return wanted
 
     def instead(self, place: int, option: int) -> Script:
         """Its script, with another option at one of its points."""
