@@ -35,20 +35,16 @@ from orchestrator.model.guard import Measured, Outcome, Window
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import Counterexample, Event, Law, Moment, What
 from orchestrator.model.status import Role, Status
-from orchestrator.proof import Journalled, Retold, retell
-from orchestrator.situation.guard_kinds import assumed_values
+from orchestrator.proof import NEARLY, Journalled, Retold, retell
+from orchestrator.situation.guard_kinds import assumed_values, longest_wait
 
 from .failback import check_routes
 from .from_run import MIRROR
 from .rehearsal import SHORT_WAITS
 from .run_parts import StepParts, right_after
-from .stand_ins import guards_over
 
 OBJECTIVE = 3.0
 """Seconds that the objective of a story about time is shortened to."""
-
-_NEARLY = 0.9
-"""As in a proof: how much of a guard's time is gone when it passes late."""
 
 _TOLD_BY = {
     Law.REACHES: "where the first command leads",
@@ -323,7 +319,7 @@ class _Telling(Struct):
         if moment.event is not Event.NEVER_PASSED:
             self.holding_back.add(name)
         if moment.event is Event.PASSED_LATER:
-            later = self._longest_wait(name) * _NEARLY
+            later = self._longest_wait(name) * NEARLY
             number = typed.count("wait.began", moment) + 1
             good = {name: self._good(name)}
             parts.meanwhile.append(Meanwhile("wait.began", None, number, later=later, probes=good))
@@ -332,9 +328,7 @@ class _Telling(Struct):
     def _longest_wait(self, probe: str) -> timedelta:
         """For how long the guards over a probe are waited for when it is played."""
         pace, shortest = self._pace(), SHORT_WAITS.guards or timedelta(seconds=1)
-        guards = [self.playbook.guards[name] for name in guards_over(probe, self.playbook)]
-        waits = [guard.within for guard in guards if guard.within is not None]
-        longest = max(waits, default=timedelta(0))
+        longest = longest_wait(probe, self.playbook)
         return min(longest, shortest) if pace is None else longest / pace
 
     def _hook(self, typed: _Typed, moment: Moment) -> None:

@@ -34,12 +34,13 @@ from orchestrator.config.scenario import (
     Unknown,
 )
 from orchestrator.model import events
-from orchestrator.model.guard import AllOf, AnyOf, Not, Quiet, Window
+from orchestrator.model.guard import Quiet, Window
 from orchestrator.model.journal import Record
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Absent, Answer, Denied, Reading, Unreachable, Unreadable
 from orchestrator.model.run import Attempt, Stamp
 from orchestrator.model.status import Both, Role
+from orchestrator.situation.guard_kinds import kinds_of
 
 
 class StepParts(Struct):
@@ -217,16 +218,7 @@ def is_silence(reason: str) -> bool:
 
 def is_timed(guard: str, playbook: Playbook) -> bool:
     """Whether a guard goes by the clock, itself or through others."""
-    found = playbook.guards.get(guard)
-    match None if found is None else found.kind:
-        case Quiet() | Window():
-            return True
-        case AllOf(guards=guards) | AnyOf(guards=guards):
-            return any(is_timed(each, playbook) for each in guards)
-        case Not(guard=other):
-            return is_timed(other, playbook)
-        case _:
-            return False
+    return any(isinstance(kind, Quiet | Window) for kind in kinds_of((guard,), playbook))
 
 
 def operator_name(operator: str) -> str:

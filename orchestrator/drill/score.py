@@ -17,10 +17,11 @@ from orchestrator.model.result import KILLED, DrillResult, Expectation, Leg, Les
 from orchestrator.model.status import Role, Status
 from orchestrator.model.timing import times_of
 from orchestrator.model.words import counted, span, value_words, why_waived
+from orchestrator.situation.guard_kinds import guards_over
 
 from .failback import FailbackResult, OpenDrill
 from .stage import Stage
-from .stand_ins import ProbeStubs, guards_over
+from .stand_ins import ProbeStubs
 
 Timed = Sequence[tuple[events.Event, datetime]]
 
@@ -135,7 +136,7 @@ def _assumed(playbook: Playbook, stubs: ProbeStubs) -> Iterator[LessStrict]:
             value = stubs.assumed[probe].value
             shown = "good" if value is None else value_words(value)
             words = f"its probe {probe} was not read: it was taken to say {shown}"
-        yield from (LessStrict(guard, words) for guard in guards_over(probe, playbook))
+        yield from (LessStrict(guard.name, words) for guard in guards_over(probe, playbook))
 
 
 def _shortened(playbook: Playbook, waits: Waits) -> Iterator[LessStrict]:

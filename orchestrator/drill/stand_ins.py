@@ -10,7 +10,6 @@ from msgspec import Struct, field
 
 from orchestrator.config.scenario import At, Death, Unknown
 from orchestrator.datadog.transport import Transport
-from orchestrator.engine.predicted import RecordedProbes
 from orchestrator.model.guard import (
     Measured,
     Metric,
@@ -21,11 +20,10 @@ from orchestrator.model.guard import (
     Value,
 )
 from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
-from orchestrator.model.playbook import Playbook, Program, ProgramEnded
+from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Both, Role
 from orchestrator.operations.session import Session
-from orchestrator.situation.guard_kinds import probes_of
 
 NOT_RUN = "not run: the regions are simulated"
 """What a hook's program says in a rehearsal."""
@@ -44,24 +42,18 @@ class ProbeStubs(Struct):
     """What hooks' programs end with, by the hook's name."""
 
 
-def guards_over(probe: str, playbook: Playbook) -> tuple[str, ...]:
-    """The guards that look at a probe, directly or through others."""
-    return tuple(guard for guard in playbook.guards if probe in probes_of((guard,), playbook))
-
-
 class StubProber(Struct):
     """A Prober that says what was agreed, and nothing where the org's region is dark."""
 
     stubs: ProbeStubs
     clock: Clock
-    asked: Prober
+    asked: Prober | None = None
     """Reads metrics and monitors of the simulated regions, where the scenario scripts them there."""
-    scripted: bool
 
     async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
         """What it says now."""
         of_an_org = isinstance(probe.kind, Metric | Monitor)
-        if of_an_org and self.scripted and probe.name not in self.stubs.values:
+        if of_an_org and self.asked is not None and probe.name not in self.stubs.values:
             return await self.asked.take(probe, within=within)
         return ProbeReading(probe.name, self._sight(probe), self.clock.now(), self.clock.monotonic())
 
@@ -102,9 +94,8 @@ class RehearsedSession(Session, eq=False):
     @asynccontextmanager
     async def prober(self, over: Both[Transport] | None = None) -> AsyncIterator[Prober]:
         """Probes that say what was agreed."""
-        real = Session.prober(self, over) if self.scripted else nullcontext(RecordedProbes(self.clock))
-        async with real as asked:
-            yield StubProber(self.stubs, self.clock, asked, self.scripted)
+        async with Session.prober(self, over) if self.scripted else nullcontext() as asked:
+            yield StubProber(self.stubs, self.clock, asked)
 
     def programs(self) -> Programs:
         """Programs that are not started."""

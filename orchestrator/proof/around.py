@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from orchestrator.model.guard import Measured, Probe, Unmeasured
-from orchestrator.model.playbook import Playbook, ProgramEnded, Question, Reply, When
+from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
+from orchestrator.model.playbook import Program, ProgramEnded, Question, Reply, When
 from orchestrator.model.proof import Event, What
-from orchestrator.situation.guard_kinds import depends_on, probes_of
+from orchestrator.situation.guard_kinds import depends_on, longest_wait
 
+from .life import Life
 from .orgs import ANSWER_SECONDS
-
-if TYPE_CHECKING:
-    from .life import Life
 
 NEARLY = 0.9
 """How much of the time that a guard may be waited for is gone when it passes later."""
@@ -25,64 +22,62 @@ _GUARDS = (Event.FAILED, Event.UNMEASURED, Event.NEVER_PASSED)
 _PEOPLE = (Event.SAID_NO, Event.NOBODY_ANSWERED)
 
 
-class Around(Struct, eq=False):
-    """Of one process."""
+class LivingProber(Struct):
+    """`orchestrator.model.protocols.Prober` of one process."""
 
-    assumed: Mapping[str, Measured]
-    """What each probe says where nothing goes wrong."""
-    holds_back: dict[str, float] = field(default_factory=dict)
-    """Probes that do not say what is wanted, until when."""
-    unmeasured: bool = False
-    """Whether probes that hold back have no data, rather than a bad answer."""
-    past: frozenset[str] = frozenset()
-    """Probes that were asked for, and that nothing asks for any more: what they would say is not told apart."""
-    hooks: int = 0
-    """How many hooks' programs have run."""
+    life: Life
 
-    async def measured(self, life: Life, probe: Probe, within: float | None) -> Measured | Unmeasured:
-        """What a probe says."""
+    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
+        """Read one probe."""
+        sight, clock = await self._sight(probe, within), self.life.clock
+        return ProbeReading(probe.name, sight, clock.now(), clock.monotonic(), ANSWER_SECONDS)
+
+    async def _sight(self, probe: Probe, within: float | None) -> Measured | Unmeasured:
+        life = self.life
         await life.takes(ANSWER_SECONDS)
         org = depends_on(probe, life.scene.orgs.pair)
         if org is not None and life.is_dark(org):
             await life.takes(probe.kind.timeout.total_seconds() if within is None else within)
             return Unmeasured("no answer in time")
-        name, now = probe.name, life.loop.time()
-        if name in self.past:
+        name, now, holds_back = probe.name, life.loop.time(), life.holds_back
+        if name in life.past:
             raise RuntimeError(f"probe {name} was asked for again, which the proof takes for impossible")
-        if name not in self.holds_back and name not in life.scene.bad_probes:
-            wait = _longest_wait(name, life.playbook)
+        if name not in holds_back and name not in life.scene.bad_probes:
+            wait = longest_wait(name, life.playbook).total_seconds() * NEARLY
             events = _GUARDS if wait == 0 else (*_GUARDS, Event.PASSED_LATER)
             found = life.choose(What.GUARD, events, subject=name)
-            self.holds_back[name] = now
+            holds_back[name] = now
             match found:
                 case Event.FAILED | Event.UNMEASURED:
-                    self.holds_back[name] = math.inf
-                    self.unmeasured = found is Event.UNMEASURED
+                    holds_back[name] = math.inf
+                    life.unmeasured = found is Event.UNMEASURED
                 case Event.PASSED_LATER:
-                    self.holds_back[name] = now + wait
+                    holds_back[name] = now + wait
                 case Event.NEVER_PASSED:
                     life.scene.bad_probes |= {name}
-        if name in life.scene.bad_probes or self.holds_back[name] > now:
-            return (
-                Unmeasured("no data", no_data=True)
-                if self.unmeasured
-                else Measured(_not(self.assumed[name]), good=False)
-            )
-        return self.assumed[name]
+        if name not in life.scene.bad_probes and holds_back[name] <= now:
+            return life.assumed[name]
+        if life.unmeasured:
+            return Unmeasured("no data", no_data=True)
+        return Measured(_not(life.assumed[name]), good=False)
 
-    def holds_for(self, probe: str, now: float) -> float | None:
-        """For how many seconds a probe that was asked for will not say what is wanted; None where it never will."""
-        until = self.holds_back[probe]
-        return None if until == math.inf else max(0.0, until - now)
 
-    async def ran(self, life: Life, hook: str, when: str, limit: float) -> ProgramEnded:
-        """How a hook's program ends."""
-        await life.takes(min(1.0, limit))
-        self.hooks += 1
+class LivingPrograms(Struct):
+    """`orchestrator.model.protocols.Programs` of one process."""
+
+    life: Life
+
+    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
+        """Run a hook's program."""
+        life, hook = self.life, about["HAMR_HOOK"]
+        await life.takes(min(1.0, program.timeout.total_seconds()))
+        life.hooks += 1
         if hook in life.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
         options = [Event.HOOK_FAILED, Event.HOOK_DIED]
-        if when == When.BEFORE.value:  # what comes after a transition is owed until it ends well
+        if (
+            about["HAMR_WHEN"] == When.BEFORE.value
+        ):  # what comes after a transition is owed until it ends well
             options.append(Event.HOOK_NEVER_ENDED_WELL)
         found = life.choose(What.HOOK, options, subject=hook)
         if life.chooser.branches_here:
@@ -95,23 +90,14 @@ class Around(Struct, eq=False):
             life.scene.bad_hooks |= {hook}
         return ProgramEnded(1, "", 1.0)
 
-    async def replied(self, life: Life, question: Question) -> Reply | None:
-        """What somebody answers."""
-        await life.takes(2.0)
-        found = life.choose(What.PERSON, _PEOPLE, subject=question.subject)
-        if found is None:
-            return Reply(True, "looked")
-        return Reply(False) if found is Event.SAID_NO else None
 
-
-def _longest_wait(probe: str, playbook: Playbook) -> float:
-    """Nearly as long as the guards over a probe may be waited for."""
-    waits = [
-        guard.within.total_seconds()
-        for guard in playbook.guards.values()
-        if guard.within is not None and probe in probes_of((guard.name,), playbook)
-    ]
-    return max(waits, default=0.0) * NEARLY
+async def replied(life: Life, question: Question) -> Reply | None:
+    """What somebody answers."""
+    await life.takes(2.0)
+    found = life.choose(What.PERSON, _PEOPLE, subject=question.subject)
+    if found is None:
+        return Reply(True, "looked")
+    return Reply(False) if found is Event.SAID_NO else None
 
 
 def _not(sight: Measured) -> float | str | bool | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.engine.engine import Engine
 from orchestrator.model.events import INTENTS, TransitionIntended, WriteIntended
+from orchestrator.model.guard import Measured
 from orchestrator.model.journal import Entry
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
@@ -37,7 +39,6 @@ from orchestrator.model.status import Role, Status
 from orchestrator.operations.holding import RunControl
 
 from . import laws
-from .around import Around
 from .keyboard import Died
 from .orgs import ANSWER_SECONDS, Coming, is_strangers
 from .scene import SAME_AT_FIRST, Chooser, Ended, Scene, ends
@@ -92,7 +93,8 @@ class Life(Struct, eq=False):
     chooser: Chooser
     loop: VirtualLoop
     clock: VirtualClock
-    around: Around
+    assumed: Mapping[str, Measured]
+    """What each probe says where nothing goes wrong."""
     met: Callable[[Life, Sequence[Entry]], bool]
     """Is asked at each intent whether another life goes on from an equal state."""
     dead: bool = False
@@ -107,6 +109,14 @@ class Life(Struct, eq=False):
     served: dict[Role, HamrRecord | None] = field(default_factory=dict)
     """What this process was shown last of each org."""
     wrote: bool = False
+    holds_back: dict[str, float] = field(default_factory=dict)
+    """Probes that do not say what is wanted, until when."""
+    unmeasured: bool = False
+    """Whether probes that hold back have no data, rather than a bad answer."""
+    past: frozenset[str] = frozenset()
+    """Probes that were asked for, and that nothing asks for any more: what they would say is not told apart."""
+    hooks: int = 0
+    """How many hooks' programs have run."""
     twins: list[Twin] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     """Of orgs that were not read again since."""
@@ -193,6 +203,11 @@ class Life(Struct, eq=False):
         await self.clock.sleep(seconds)
         self.alive()
 
+    def holds_for(self, probe: str, now: float) -> float | None:
+        """For how many seconds a probe that was asked for will not say what is wanted; None where it never will."""
+        until = self.holds_back[probe]
+        return None if until == math.inf else max(0.0, until - now)
+
     def is_dark(self, role: Role) -> bool:
         """Whether that org's region does not answer."""
         return role in self.scene.orgs.dark
@@ -240,7 +255,7 @@ class Life(Struct, eq=False):
         at_once = now - before < self.playbook.confirm.within.total_seconds() / 2
         since = before if at_once else now
         coming = len(orgs.coming), len(self.twins)
-        return (orgs.written, coming, tuple(orgs.dark.items()), self.around.hooks, lock, since)
+        return (orgs.written, coming, tuple(orgs.dark.items()), self.hooks, lock, since)
 
     async def answered_read(self, role: Role, within: float | None) -> Sight:
         """What a GET of an org says."""

@@ -18,11 +18,11 @@ from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.events import Event as Told
 from orchestrator.model.events import Remembered
-from orchestrator.model.guard import Measured, Probe, ProbeReading
+from orchestrator.model.guard import Measured
 from orchestrator.model.journal import Entry, Holder, Whereabouts
 from orchestrator.model.next_step import each_once
 from orchestrator.model.plain import plain
-from orchestrator.model.playbook import Playbook, Program, ProgramEnded
+from orchestrator.model.playbook import Playbook
 from orchestrator.model.proof import BrokenLaw, Event, Law, Moment, What
 from orchestrator.model.protocols import Prober, Programs
 from orchestrator.model.reading import Answer, Draft, Exchange, Identity, Reading, Request, Sight, Unreachable
@@ -34,10 +34,9 @@ from orchestrator.operations.status import read_pair, standing_of
 from orchestrator.situation.link import BOTH_ROLES
 
 from . import laws
-from .around import Around
+from .around import LivingProber, LivingPrograms, replied
 from .keyboard import LOOKS, Crashed, Died, Outcome, Raised, Returned, closed, type_line, verb_of
 from .life import Life
-from .orgs import ANSWER_SECONDS
 from .scene import Chooser, Ended, Met, Scene, ends
 from .store import MemoryStore
 from .virtual_time import BEGINNING, Deadlock, Endless, ProcessDied, VirtualClock, VirtualLoop, run_to_the_end
@@ -127,29 +126,6 @@ class LivingWorld(Struct):
         return await self.life.answered_write(draft, within)
 
 
-class LivingProber(Struct):
-    """`orchestrator.model.protocols.Prober` of one process."""
-
-    life: Life
-
-    async def take(self, probe: Probe, *, within: float | None = None) -> ProbeReading:
-        """Read one probe."""
-        sight = await self.life.around.measured(self.life, probe, within)
-        clock = self.life.clock
-        return ProbeReading(probe.name, sight, clock.now(), clock.monotonic(), ANSWER_SECONDS)
-
-
-class LivingPrograms(Struct):
-    """`orchestrator.model.protocols.Programs` of one process."""
-
-    life: Life
-
-    async def run(self, program: Program, about: Mapping[str, str]) -> ProgramEnded:
-        """Run a hook's program."""
-        hook, when, limit = about["HAMR_HOOK"], about["HAMR_WHEN"], program.timeout.total_seconds()
-        return await self.life.around.ran(self.life, hook, when, limit)
-
-
 class LivingHost(Struct, frozen=True):
     """One machine; of its processes the newest lives."""
 
@@ -235,8 +211,7 @@ class Lives(Struct):
         """A process on a scene."""
         loop = VirtualLoop()
         loop.virtual = scene.time
-        around = Around(self.assumed)
-        return Life(scene, self.playbook, chooser, loop, VirtualClock(loop), around, self.met)
+        return Life(scene, self.playbook, chooser, loop, VirtualClock(loop), self.assumed, self.met)
 
 
 def live(life: Life) -> Iterator[Ended]:
@@ -246,7 +221,7 @@ def live(life: Life) -> Iterator[Ended]:
     scene.since_fault += 1
     scene.scripts = (*scene.scripts, life.chooser.script)
     life.tell(What.TYPED, subject=scene.step.command)
-    life.controls.asker = partial(life.around.replied, life)
+    life.controls.asker = partial(replied, life)
     outcome = _outcome(life, scene.step.command)
     if isinstance(outcome, Met):
         yield Ended(scene, outcome, life.chooser, life.broken)

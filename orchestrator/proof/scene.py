@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.proof import BrokenLaw, Event, Moment, Route, Script, What
@@ -138,14 +138,7 @@ class Watch(Struct):
 
     def copy(self) -> Watch:
         """The same, to go on from in another way."""
-        return Watch(
-            dict(self.bases),
-            self.begun,
-            dict(self.warned),
-            dict(self.floors),
-            dict(self.unanswered),
-            self.owed,
-        )
+        return Watch(*map(copy, astuple(self)))
 
 
 class Scene(Struct):

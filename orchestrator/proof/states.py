@@ -205,8 +205,7 @@ class States(Struct):
         runs = {run.state.run}
         scene.time = now
         asked = self._probes_asked(engine, entries)
-        around = life.around
-        holds = {name: around.holds_for(name, now) for name in around.holds_back if name in asked}
+        holds = {name: life.holds_for(name, now) for name in life.holds_back if name in asked}
 
         def within(well: bool) -> bytes:
             last = engine.reader.last or ()
@@ -223,7 +222,7 @@ class States(Struct):
                 life.served,
                 None if well else {draft.status for draft in life.sent},  # asked after where it dies
                 holds,
-                around.unmeasured and any(each is None or each > 0 for each in holds.values()),
+                life.unmeasured and any(each is None or each > 0 for each in holds.values()),
                 of_run(run.state, seen, self.playbook),
                 of_owed(run.owed),
                 run.open_run,  # a run that is not open any more delivers what is owed, and goes nowhere
@@ -234,7 +233,7 @@ class States(Struct):
                 sorted(asked & engine.probing.under_way.keys()),
             )
 
-        around.past = frozenset(around.holds_back) - asked
+        life.past = frozenset(life.holds_back) - asked
         return not self.is_new(within, chooser.faults_left, scene, runs)
 
     def _probes_asked(self, engine: Engine, entries: Sequence[Entry]) -> AbstractSet[str]:

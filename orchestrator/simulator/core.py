@@ -220,14 +220,10 @@ class Decision(Struct, frozen=True):
 
 def decide(call: Call) -> Decision:
     """What the request comes to; the pair's state is changed accordingly. The state must be settled."""
-    state, kinds = call.state, [fault.kind for fault in call.faults]
+    kinds = [fault.kind for fault in call.faults]
     _change_the_world(call, after=False)
-    if any(isinstance(kind, faults.ConnectionRefused) for kind in kinds):
-        return Decision(NoAnswer.REFUSED)
-    for kind in kinds:
-        if isinstance(kind, faults.RegionDark):
-            strike(state, kind, call.role, call.now)
-            return Decision(in_the_dark(state, call.role, call.now, call.seq))
+    if any(isinstance(kind, faults.RegionDark) for kind in kinds):
+        return Decision(in_the_dark(call.state, call.role, call.now, call.seq))
     outcome = next((kind for kind in kinds if isinstance(kind, _Outcome)), None)
     decision = _come_to(call, outcome)
     _change_the_world(call, after=True)
@@ -343,15 +339,12 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 def _change_the_world(call: Call, *, after: bool) -> None:
-    """What the request's faults do beside it: somebody writes, and metrics and monitors change."""
+    """What the request's faults do beside it: somebody writes, a region goes dark, metrics and monitors change."""
     for fault in call.faults:
         kind = fault.kind
-        if isinstance(
-            kind, faults.ReplicaBehind | faults.ForeignWriter | faults.MetricShows | faults.MonitorShows
-        ):
-            late = isinstance(kind, faults.ForeignWriter) and kind.after
-            if late is after:
-                strike(call.state, kind, fault.struck_role or call.role, call.now)
+        late = isinstance(kind, faults.ForeignWriter) and kind.after
+        if isinstance(kind, faults.WorldFault) and late is after:
+            strike(call.state, kind, fault.struck_role or call.role, call.now)
 
 
 def strike(state: PairState, kind: faults.WorldFault, role: Role, now: Moment) -> None:

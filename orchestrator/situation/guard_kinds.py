@@ -20,6 +20,7 @@ from orchestrator.model.guard import (
     Command,
     Compared,
     Freeze,
+    Guard,
     GuardKind,
     Http,
     Measured,
@@ -293,6 +294,16 @@ def probes_of(guards: Iterable[str], playbook: Playbook) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(kind.probe for kind in kinds_of(guards, playbook) if isinstance(kind, Compared))
     )
+
+
+def guards_over(probe: str, playbook: Playbook) -> tuple[Guard, ...]:
+    """The guards that look at a probe, directly or through others."""
+    return tuple(guard for guard in playbook.guards.values() if probe in probes_of((guard.name,), playbook))
+
+
+def longest_wait(probe: str, playbook: Playbook) -> timedelta:
+    """For how long guards over a probe may be waited for."""
+    return max((guard.within or timedelta(0) for guard in guards_over(probe, playbook)), default=timedelta(0))
 
 
 def approved(kind: Approved, situation: Situation) -> Finding:
