@@ -1,7 +1,7 @@
 """Two simulated regions that speak the HAMR API, with faults at any request.
 
 `Regions` is the simulator without sockets, on any Clock; `Simulation` serves the same two regions on loopback ports.
-Data goes config, faults → state → endpoints → core → sockets → simulation. The faults and their kinds are
+Data goes config, wire, faults → state → endpoints → core → sockets → simulation. The faults and their kinds are
 defined in config/faults.py, which reads them from files, too.
 """
 
@@ -37,7 +37,6 @@ from orchestrator.config.scenario import Returning
 
 from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
 from .core import Regions
-from .effects import Effect, LoggedRequest, NoAnswer, Response, Truncated
 from .faults import Faults, random_faults
 from .simulation import (
     ManySimulations,
@@ -50,7 +49,7 @@ from .simulation import (
     serve,
     write_inventory,
 )
-from .wire import PostedEvent
+from .wire import Effect, LoggedRequest, NoAnswer, PostedEvent, Response, Truncated
 
 __all__ = [
     "MONITOR_STATES",

@@ -28,19 +28,26 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 
 from .config import RateLimit, SimulatorConfig
-from .effects import (
+from .endpoints import Call, answer, respond, server_headers
+from .faults import Faults, Timetable
+from .state import Allowance, Darkness, PairState
+from .wire import (
+    ERROR_TYPE,
     Effect,
     Incoming,
     LoggedRequest,
     Moment,
     NoAnswer,
+    PostedEvent,
     Response,
     Truncated,
+    WireError,
+    decode,
+    encode,
+    error_objects,
+    error_strings,
+    read_post,
 )
-from .endpoints import Call, answer, respond, server_headers
-from .faults import Faults, Timetable
-from .state import Allowance, Darkness, PairState
-from .wire import ERROR_TYPE, PostedEvent, WireError, decode, encode, error_objects, error_strings, read_post
 
 
 class Regions:

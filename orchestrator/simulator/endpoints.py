@@ -18,12 +18,14 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
 
 from .config import Traffic
-from .effects import Incoming, Moment, Response
 from .state import USUAL, PairState
 from .wire import (
     ERROR_TYPE,
     RECORD_TYPE,
+    Incoming,
+    Moment,
     PostedEvent,
+    Response,
     WireError,
     encode,
     error_objects,

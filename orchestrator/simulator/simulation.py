@@ -29,8 +29,8 @@ from orchestrator.system.clock import SystemClock
 
 from .config import SimulatorConfig, simulated_orgs
 from .core import Regions
-from .effects import LoggedRequest
 from .sockets import Listener, region_app
+from .wire import LoggedRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ from orchestrator.model.protocols import Clock
 from orchestrator.model.status import Role
 
 from .core import Regions
-from .effects import Effect, NoAnswer, Response, Truncated
-from .wire import MAXIMUM_BODY
+from .wire import MAXIMUM_BODY, Effect, NoAnswer, Response, Truncated
 
 HOST = "127.0.0.1"
 

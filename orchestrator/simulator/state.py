@@ -24,8 +24,7 @@ from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Both, Role, Status
 
 from .config import RateLimit, SimulatedOrg, SimulatorConfig
-from .effects import LoggedRequest, Moment
-from .wire import Posted, PostedEvent, datacenter_text, own_datacenter
+from .wire import LoggedRequest, Moment, Posted, PostedEvent, datacenter_text, own_datacenter
 
 SERVER_NAME = "hamr-server@datadog.example"
 """Who the server says it was, when it moves a record by itself."""
