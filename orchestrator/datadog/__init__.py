@@ -4,8 +4,6 @@
 know httpx, and `probes` reads anything else.
 """
 
-from .answers import retry_after
 from .client import HttpReader, HttpWorld
-from .wire import decode_record, encode_draft
 
-__all__ = ["HttpReader", "HttpWorld", "decode_record", "encode_draft", "retry_after"]
+__all__ = ["HttpReader", "HttpWorld"]

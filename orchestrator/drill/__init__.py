@@ -6,15 +6,14 @@ scenario of what a journal holds.
 """
 
 from .failback import FailbackResult, check_routes, close, close_rehearsed, drill_named, refuse_undrillable
-from .from_run import FromRun, scenario_of_run
+from .from_run import scenario_of_run
 from .live import drill, home_of
-from .rehearsal import Watching, check_names, out_and_home, rehearse
+from .rehearsal import Watching, check_names, rehearse
 from .stage import DrillContext
 
 __all__ = [
     "DrillContext",
     "FailbackResult",
-    "FromRun",
     "Watching",
     "check_names",
     "check_routes",
@@ -23,7 +22,6 @@ __all__ = [
     "drill",
     "drill_named",
     "home_of",
-    "out_and_home",
     "refuse_undrillable",
     "rehearse",
     "scenario_of_run",

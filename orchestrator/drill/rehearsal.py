@@ -53,7 +53,7 @@ from .expectations import expectations_of, laws_of
 from .failback import OpenDrill, bring_home, check_routes
 from .score import PlayedDrill, leg_of
 from .stage import DrillContext, Stage, staged
-from .steps import StepResult, StepRunner, observe, stamp_of
+from .steps import StepResult, StepRunner, observe
 
 Watching = Callable[[Pair], Sequence[Watcher]]
 """Gives those who watch the runs of a pair."""
@@ -197,7 +197,7 @@ class _Play(Struct):
         stage = self.stage
         return laws_of(
             stage.context.store.records(pair=stage.pair.name, after=first),
-            (stamp_of(request) for request in stage.simulation.requests if request.is_write),
+            (request.modified_by for request in stage.simulation.requests if request.is_write),
             strangers | stage.our_names(),
             frozenset(self.killed),
         )

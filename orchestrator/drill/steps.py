@@ -26,11 +26,9 @@ from orchestrator.config.scenario import (
     SomebodyWrites,
 )
 from orchestrator.errors import HamrError
-from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.result import Expectation, RunResult
 from orchestrator.model.run import Mode, Stamp
-from orchestrator.model.status import Status
 from orchestrator.operations.status import read_status
 from orchestrator.simulator import LoggedRequest
 
@@ -211,7 +209,7 @@ def observe(
         name,
         seconds,
         phase,
-        writes=tuple(_wrote(request) for request in writes if request.applied),
+        writes=tuple(OrgStatus(request.role, request.status) for request in writes if request.applied),
         sent_to=frozenset(request.role for request in writes),
         owed=stage.person().session.history().owed,
         names=stage.authors(),
@@ -220,27 +218,9 @@ def observe(
     )
 
 
-def _attribute(request: LoggedRequest, snake: str, pascal: str) -> JSON:
-    """What a write carries, in whichever casing it was sent; None where it does not."""
-    data = request.body.get("data") if isinstance(request.body, dict) else None
-    found = data.get("attributes") if isinstance(data, dict) else None
-    return found.get(snake, found.get(pascal)) if isinstance(found, dict) else None
-
-
-def stamp_of(request: LoggedRequest) -> str:
-    """The `modified_by` that a write carries."""
-    return str(_attribute(request, "modified_by", "ModifiedBy") or "")
-
-
 def _run_of(request: LoggedRequest) -> str:
-    stamp = Stamp.parse(stamp_of(request))
+    stamp = Stamp.parse(request.modified_by)
     return "" if stamp is None else stamp.run
-
-
-def _wrote(request: LoggedRequest) -> OrgStatus:
-    number = _attribute(request, "hamr_status", "HamrStatus")
-    status = Status.of(number) if isinstance(number, int) else None
-    return OrgStatus(request.role, Status.UNSPECIFIED if status is None else status)
 
 
 def _never_came(name: str, at: At, seen: Observed) -> Expectation:

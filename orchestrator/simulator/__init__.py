@@ -35,7 +35,7 @@ from orchestrator.config.faults import (
 from orchestrator.config.fields import MONITOR_STATES
 from orchestrator.config.scenario import Returning
 
-from .config import Authors, RateLimit, SimulatedOrg, SimulatorConfig, Traffic, simulated_orgs
+from .config import Authors, RateLimit, SimulatorConfig, Traffic, simulated_orgs
 from .core import Regions
 from .faults import Faults, random_faults
 from .simulation import (
@@ -84,7 +84,6 @@ __all__ = [
     "ServedOrg",
     "ServerError",
     "Silence",
-    "SimulatedOrg",
     "Simulation",
     "SimulatorConfig",
     "Slow",

@@ -44,8 +44,6 @@ class _Due(Struct, frozen=True):
 class Darkness(Struct, frozen=True):
     """A region does not answer."""
 
-    number: int
-    """Tells it from another one that is like it."""
     how: RegionDark
     until: float | None
     """When it ends, on the monotonic clock; None: when it is switched on again."""
@@ -185,11 +183,11 @@ class PairState:
     def go_dark(self, role: Role, now: Moment, how: RegionDark) -> None:
         """The region stops answering, for so many seconds or until `come_back`."""
         until = None if how.seconds is None else now.monotonic + how.seconds
-        darkness = Darkness(next(self._numbers), how, until)
+        darkness = Darkness(how, until)
         self._dark = self._dark.with_(role, darkness)
 
         def end(then: Moment) -> None:
-            if self._dark[role] == darkness:
+            if self._dark[role] is darkness:
                 self.come_back(role, then)
 
         if until is not None:

@@ -94,6 +94,22 @@ class LoggedRequest(Struct, frozen=True):
         """Whether it wants to write a record."""
         return self.method == "POST" and self.path == RECORD_PATH
 
+    @property
+    def modified_by(self) -> str:
+        """The stamp that a write carries; "" where it has none."""
+        return str(self._carried("modified_by") or "")
+
+    @property
+    def status(self) -> Status:
+        """The status that a write carries; UNSPECIFIED where it has none that is known."""
+        number = self._carried("hamr_status")
+        return (Status.of(number) if isinstance(number, int) else None) or Status.UNSPECIFIED
+
+    def _carried(self, name: str) -> JSON:
+        data = self.body.get("data") if isinstance(self.body, dict) else None
+        found = data.get("attributes") if isinstance(data, dict) else None
+        return found.get(name, found.get(_PASCAL[name])) if isinstance(found, dict) else None
+
 
 # -- records and errors ----------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.datadog import HttpWorld, retry_after
-from orchestrator.datadog.answers import excerpt, http_date, is_api_error, one_line
+from orchestrator.datadog import HttpWorld
+from orchestrator.datadog.answers import excerpt, http_date, is_api_error, one_line, retry_after
 from orchestrator.model.org import Secret
 from orchestrator.model.plain import plain
 from orchestrator.model.reading import Accepted, Answer, Identity, Reading, Unreadable

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from orchestrator.datadog import decode_record, encode_draft
 from orchestrator.datadog.curl import curl
+from orchestrator.datadog.wire import decode_record, encode_draft
 from orchestrator.model.org import CommandKey, EnvironmentKey, FileKey, Org, Wire
 from orchestrator.model.plain import JSON, plain, restore
 from orchestrator.model.reading import HamrRecord, Request

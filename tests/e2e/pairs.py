@@ -58,7 +58,7 @@ class Bench(Struct):
     def posts(self) -> list[str]:
         """Every POST of a HAMR record that a region saw, as "secondary 3 applied"; events are none."""
         return [
-            f"{request.role} {_status(request.body)} {'applied' if request.applied else 'not applied'}"
+            f"{request.role} {request.status} {'applied' if request.applied else 'not applied'}"
             for request in self.sim.requests
             if (request.method, request.path) == ("POST", "/api/v2/hamr")
         ]
@@ -113,12 +113,6 @@ def exits(result: RunResult, code: ExitCode) -> RunResult:
 
 def full_disk() -> None:
     raise JournalUnavailable("the disk is full")
-
-
-def _status(body: object) -> object:
-    assert isinstance(body, dict)
-    attributes = body["data"]["attributes"]
-    return attributes.get("hamr_status", attributes.get("HamrStatus"))
 
 
 @asynccontextmanager

@@ -458,7 +458,7 @@ def same_story(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - one br
     for request in played.regions.requests:
         if request.method != "POST":
             continue
-        stamp = _stamp_of(request.body)
+        stamp = request.modified_by
         if stamp not in told:
             yield f"request {request.seq} to the {request.role} carries {stamp!r}, which no intent names"
             continue
@@ -659,11 +659,3 @@ def _truth_at_end(played: Played, process: Process) -> Both[HamrRecord | None] |
 
 def _shown(truth: Both[HamrRecord | None]) -> dict[Role, Status | None]:
     return {role: laws.shows(truth[role]) for role in Role}
-
-
-def _stamp_of(body: object) -> str:
-    data = body.get("data") if isinstance(body, dict) else None
-    attributes = data.get("attributes") if isinstance(data, dict) else None
-    if not isinstance(attributes, dict):
-        return ""
-    return str(attributes.get("modified_by", attributes.get("ModifiedBy", "")))
