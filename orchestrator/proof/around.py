@@ -80,8 +80,7 @@ class LivingPrograms(Struct):
         ):  # what comes after a transition is owed until it ends well
             options.append(Event.HOOK_NEVER_ENDED_WELL)
         found = life.choose(What.HOOK, options, subject=hook)
-        if life.chooser.branches_here:
-            life.had_died(life.chooser.and_then(1, Event.HOOK_DIED), What.HOOK, subject=hook)
+        life.had_died(Event.HOOK_DIED, What.HOOK, subject=hook)
         if found is None:
             return ProgramEnded(0, "", 1.0)
         if found is Event.HOOK_DIED:

@@ -157,9 +157,11 @@ class Life(Struct, eq=False):
         self.tell(what, event=options[option], **facts)
         return options[option]
 
-    def had_died(self, chooser: Chooser, what: What, draft: Draft | None = None, **facts: Any) -> None:
-        """Take note of what this life would leave, had it died here: all that lives on is a copy."""
-        event, scene = chooser.chosen[-1], self.scene.copy()
+    def had_died(self, event: Event, what: What, draft: Draft | None = None, **facts: Any) -> None:
+        """Where that is to be explored, take note of what this life would leave, had it died here: all that lives on is a copy."""
+        if not self.chooser.branches_here:
+            return
+        chooser, scene = self.chooser.and_then(event), self.scene.copy()
         scene.goes_otherwise(event)
         scene.scripts = (*scene.scripts[:-1], chooser.script)
         moments = [*self.moments, Moment(self.loop.time() - BEGINNING, what, event=event, **facts)]
@@ -223,17 +225,15 @@ class Life(Struct, eq=False):
         found = self.choose(What.COMMIT, ways, subject=subject)
         if found is Event.DIED_BEFORE:
             self.die()
-        point = self.chooser.and_then(len(ways) - 1, Event.DIED_AFTER)
-        if self.chooser.branches_here and ways[0] is Event.DIED_BEFORE:
-            self.had_died(self.chooser.and_then(0, Event.DIED_BEFORE), What.COMMIT, subject=subject)
+        if Event.DIED_BEFORE in ways:
+            self.had_died(Event.DIED_BEFORE, What.COMMIT, subject=subject)
         laws.before_commit(self, entries)
         commit()
         self.left = self._leaves()
         laws.after_commit(self, entries)
         if found is not None:
             self.die()
-        if self.chooser.branches_here:
-            self.had_died(point, What.COMMIT, subject=subject)
+        self.had_died(Event.DIED_AFTER, What.COMMIT, subject=subject)
         if any(entry.kind in (TransitionIntended.kind, WriteIntended.kind) for entry in entries):
             self.looks.clear()
             if self.met(self, entries):
@@ -349,10 +349,8 @@ class Life(Struct, eq=False):
         facts = {"role": draft.role, "status": draft.status}
         late = SAME_AT_FIRST[Event.NOT_TAKEN_UNANSWERED]
         found = self.choose(What.WROTE, _WRITES, late, **facts)
-        if self.chooser.branches_here:
-            for event in (Event.DIED_TAKEN, Event.DIED_LATE):
-                chooser = self.chooser.and_then(_WRITES.index(event), event)
-                self.had_died(chooser, What.WROTE, draft, **facts)
+        for event in (Event.DIED_TAKEN, Event.DIED_LATE):
+            self.had_died(event, What.WROTE, draft, **facts)
         if found is None:
             self.tell(What.WROTE, **facts)
         answer = await self._fate(draft, found)

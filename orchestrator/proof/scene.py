@@ -55,8 +55,10 @@ class Chooser(Struct):
     """The point up to which it is the same as another life, which was explored."""
     apart: list[tuple[Script, int]] = field(default_factory=list)
     """The scripts of what it stood for until something told them apart, each with the point where that was."""
+    options: Sequence[Event] = ()
+    """What might have gone otherwise at the point that was asked for last."""
     branches_here: bool = False
-    """Whether what goes otherwise at the point that was asked for last is to be explored."""
+    """Whether that is to be explored."""
     _wanted: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -76,7 +78,7 @@ class Chooser(Struct):
 
     def choose(self, otherwise: Sequence[Event], stood_for: Container[Event] = ()) -> int | None:
         """Which of these happens at this point, or None where it goes well; for what is stood for no life is begun."""
-        point = self.asked
+        point, self.options = self.asked, otherwise
         self.branches_here = self.at_issue and point not in self._wanted
         self.asked += 1
         wanted = self._wanted.get(point)
@@ -103,9 +105,9 @@ class Chooser(Struct):
         if self.off_script and self.asked >= self.since:
             self.apart.append((self.instead(place, option), self.asked))
 
-    def and_then(self, option: int, event: Event) -> Chooser:
+    def and_then(self, event: Event) -> Chooser:
         """Of the same life, had that happened at the point that was asked for last."""
-        script = (*self.script, (self.asked - 1, option))
+        script = (*self.script, (self.asked - 1, self.options.index(event)))
         return Chooser(script, self.faults_left - 1, asked=self.asked, chosen=[*self.chosen, event])
 
     def otherwise(self, instead: Iterable[tuple[int, int, Event]]) -> Chooser:
