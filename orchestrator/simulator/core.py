@@ -15,14 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.config import faults
-from orchestrator.config.faults import (
-    RECORD_PATH,
-    ConnectionRefused,
-    Fault,
-    MetricValue,
-    RegionDark,
-    WorldFault,
-)
+from orchestrator.config.faults import RECORD_PATH, Fault, MetricValue
 from orchestrator.model.protocols import Clock
 from orchestrator.model.reading import HamrRecord
 from orchestrator.model.status import Role, Status
@@ -96,7 +89,7 @@ class Regions:
         everything with the status `answers`.
         """
         if dark:
-            self._settled.go_dark(role, self._now(), RegionDark(silent=silent, answers=answers))
+            self._settled.go_dark(role, self._now(), faults.RegionDark(silent=silent, answers=answers))
         else:
             self._settled.come_back(role, self._now())
 
@@ -135,11 +128,11 @@ class Regions:
         return effect
 
     async def _exchange(self, role: Role, incoming: Incoming, seq: int) -> Effect:
-        faults = self.faults.match(role, incoming.method, incoming.path)
+        struck = self.faults.match(role, incoming.method, incoming.path)
         darkness = self._state.darkness(role)
         if darkness is not None and darkness.how.answers is None:
             return NoAnswer.SILENT if darkness.how.silent else NoAnswer.REFUSED
-        if any(isinstance(fault.kind, ConnectionRefused) for fault in faults):
+        if any(isinstance(fault.kind, faults.ConnectionRefused) for fault in struck):
             return NoAnswer.REFUSED
         latency, arrived = self.config.latency[role], self.clock.monotonic()
         await self._pass(latency / 2)
@@ -148,7 +141,7 @@ class Regions:
             if isinstance(effect, Response):
                 await self._pass(latency / 2)
             return effect
-        decision = decide(Call(self._state, role, incoming, faults, seq, self._now()))
+        decision = decide(Call(self._state, role, incoming, struck, seq, self._now()))
         if decision.applied:
             self._state.logged(seq, applied=True)
         if decision.effect is NoAnswer.SILENT:
@@ -179,7 +172,7 @@ class Regions:
             self._state.settle(then)
             role = fault.struck_role
             assert role is not None  # noqa: S101 - Fault makes sure of both
-            assert isinstance(fault.kind, WorldFault)  # noqa: S101
+            assert isinstance(fault.kind, faults.WorldFault)  # noqa: S101
             strike(self._state, fault.kind, role, then)
         self._state.settle(now)
 
