@@ -7,6 +7,7 @@ import http.cookiejar  # noqa: F401 - see below
 import re
 import zlib
 from collections.abc import AsyncIterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -56,24 +57,15 @@ class Unpacker:
         return not self.problem
 
     def _unpacked(self, data: bytes) -> bytes:
-        unpacking = self._unpacking
-        if unpacking is None or unpacking.eof:
+        if self._unpacking is None or self._unpacking.eof:
             return b""
-        room = self._largest + 1 - len(self._body)
-        first = self._came == len(data)
-        try:
-            return unpacking.decompress(data, room)
-        except zlib.error:
-            if not first:
-                return self._broken()
-        # "deflate" without its wrapping, as some servers send it.
-        self._unpacking = unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            return unpacking.decompress(data, room)
-        except zlib.error:
-            return self._broken()
-
-    def _broken(self) -> bytes:
+        ways = [self._unpacking]
+        if self._came == len(data):  # "deflate" may come without its wrapping: some servers send it so
+            ways.append(zlib.decompressobj(-zlib.MAX_WBITS))
+        for way in ways:
+            self._unpacking = way
+            with suppress(zlib.error):
+                return way.decompress(data, self._largest + 1 - len(self._body))
         self.problem = "the answer is said to be compressed, and cannot be unpacked"
         return b""
 

@@ -1,16 +1,17 @@
-"""What the simulator's tests share: a clock that moves when it is told to, and requests as a client makes them."""
+"""What the simulator's tests share: both regions in one process, and requests as a client makes them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from orchestrator.model.plain import JSON
 from orchestrator.model.status import Role
 from orchestrator.simulator import Effect, Fault, Regions, Response, SimulatorConfig
+from tests.clock import HandClock
 
 P, S = Role.PRIMARY, Role.SECONDARY
 PRIMARY_UUID = "11111111-1111-4111-8111-000000000000"
@@ -27,22 +28,6 @@ KEYS = {
         "DD-APPLICATION-KEY": "simulated-secondary-app-key-0000",
     },
 }
-
-
-class HandClock:
-    """Stands still until somebody sleeps on it or moves it."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return 100.0 + self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 def snake(role: Role, status: int, **changes: JSON) -> dict[str, JSON]:
@@ -64,7 +49,7 @@ class Bench:
     """Both regions in this process."""
 
     def __init__(self, config: SimulatorConfig | None = None, *faults: Fault) -> None:
-        self.clock = HandClock()
+        self.clock = HandClock(START)
         self.regions = Regions(SimulatorConfig() if config is None else config, self.clock, faults)
 
     async def ask(
