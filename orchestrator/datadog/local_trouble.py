@@ -131,24 +131,22 @@ def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, sa
     A 5xx is no sign: the API's own edge answers those with HTML, too. Headers have names in lower case; `said` is all of it in a few
     words, clean.
     """
+    remedy = _REMEDY
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return Hampered(f"a proxy answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX)
-    if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
-        return Hampered(f"this network wants a sign-in first ({said})", _REMEDY, Trouble.MIDDLEBOX)
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and "location" in headers:
+        reason = f"a proxy answered, not Datadog's API ({said})"
+    elif status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        reason = f"this network wants a sign-in first ({said})"
+    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and "location" in headers:
         _, absolute, rest = headers["location"].partition("://")
         to = _host_of(rest) if absolute else ""
         where = f" to {to}" if re.fullmatch(r"[A-Za-z0-9.-]{1,100}", to) else ""
-        return Hampered(
-            f"a proxy or middlebox answered, not Datadog's API, which never redirects ({said}{where})",
-            f"{_REMEDY}; or correct site or url in pairs.yaml",
-            Trouble.MIDDLEBOX,
-        )
-    if status in _MIDDLEBOX_PAGES and _is_html(headers, body):
-        return Hampered(
-            f"a proxy or middlebox answered, not Datadog's API ({said})", _REMEDY, Trouble.MIDDLEBOX
-        )
-    return None
+        reason = f"a proxy or middlebox answered, not Datadog's API, which never redirects ({said}{where})"
+        remedy = f"{_REMEDY}; or correct site or url in pairs.yaml"
+    elif status in _MIDDLEBOX_PAGES and _is_html(headers, body):
+        reason = f"a proxy or middlebox answered, not Datadog's API ({said})"
+    else:
+        return None
+    return Hampered(reason, remedy, Trouble.MIDDLEBOX)
 
 
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:

@@ -168,28 +168,28 @@ def laws_of(
     intended = {event.attempt.stamp for event in told if isinstance(event, events.WriteIntended)}
     over = [seq for journalled in by_run.values() for seq in _written_over(journalled, names)]
     unannounced = [stamp for stamp in stamps_sent if stamp not in intended]
-    endless = tuple(
-        seq for run, journalled in by_run.items() if run not in died for seq in _endless(journalled)
-    )
+    endless = [seq for run, journalled in by_run.items() if run not in died for seq in _endless(journalled)]
     return (
-        Expectation(
-            "always: nothing is written after somebody else's change was seen",
-            not over,
-            "a run went on writing after it had read a change of somebody else's" if over else "it held",
-            tuple(over),
+        always(
+            "nothing is written after somebody else's change was seen",
+            "a run went on writing after it had read a change of somebody else's" if over else "",
+            over,
         ),
-        Expectation(
-            "always: every write that a region saw stood in the journal first",
-            not unannounced,
-            f"not in the journal: {', '.join(unannounced)}" if unannounced else "it held",
+        always(
+            "every write that a region saw stood in the journal first",
+            f"not in the journal: {', '.join(unannounced)}" if unannounced else "",
         ),
-        Expectation(
-            "always: every run came to an end, or can be resumed",
-            not endless,
-            "a run failed, or wrote no end" if endless else "it held",
+        always(
+            "every run came to an end, or can be resumed",
+            "a run failed, or wrote no end" if endless else "",
             endless,
         ),
     )
+
+
+def always(law: str, broken: str, shown: Sequence[int] = ()) -> Expectation:
+    """What must hold in every rehearsal; `broken` says what shows that it did not, "" where it held."""
+    return Expectation(f"always: {law}", not broken, broken or "it held", tuple(shown))
 
 
 def _written_over(journalled: _Journalled, names: frozenset[str]) -> Iterator[int]:

@@ -49,7 +49,7 @@ from orchestrator.simulator import (
 )
 from orchestrator.simulator.state import SERVER_NAME
 
-from .expectations import expectations_of, laws_of
+from .expectations import always, expectations_of, laws_of
 from .failback import OpenDrill, bring_home, check_routes
 from .score import PlayedDrill, leg_of
 from .stage import DrillContext, Stage, staged
@@ -203,10 +203,10 @@ class _Play(Struct):
         )
 
     def _intact(self) -> Expectation:
-        name, found = "always: the journal verifies", self.stage.context.store.verify_newest(VERIFY_NEWEST)
+        found = self.stage.context.store.verify_newest(VERIFY_NEWEST)
         if isinstance(found, Broken):
-            return Expectation(name, False, f"record {found.seq}: {found.reason}", (found.seq,))
-        return Expectation(name, True, "it held")
+            return always("the journal verifies", f"record {found.seq}: {found.reason}", (found.seq,))
+        return always("the journal verifies", "")
 
 
 def check_names(scenario: Scenario, playbook: Playbook, typed: str = "") -> None:
