@@ -19,7 +19,7 @@ from orchestrator.model.readiness import KeysSaid
 from orchestrator.model.status import Role, Status
 from orchestrator.system.redaction import Redactor
 
-from .local_trouble import answered_by_another
+from .local_trouble import LOOKS_LIKE_HTML, answered_by_another
 from .transport import Exchanged
 from .wire import decode_record
 
@@ -30,7 +30,6 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffd]+"
 )
 _TITLE = r"(?i)<title[^>]{0,200}>([^<]{0,400})"
-_LOOKS_LIKE_HTML = re.compile(r"\s{0,100}<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _MOST_ERRORS = 5
 
 
@@ -83,7 +82,7 @@ def excerpt(body: bytes, redactor: Redactor) -> str:
         words = "; ".join(filter(None, (_error_words(error) for error in errors[:_MOST_ERRORS])))
         return one_line(words or "an empty list of errors", redactor)
     text = body.decode("utf-8", "replace")
-    if _LOOKS_LIKE_HTML.match(text):
+    if LOOKS_LIKE_HTML.match(body):
         title = re.search(_TITLE, text)
         page = title[1].strip() if title else ""
         return one_line(f"an HTML page: {page}" if page else "an HTML page", redactor)

@@ -109,7 +109,7 @@ def refused_by_proxy(error: Exception, way: Way) -> Hampered | None:
     )
 
 
-_LOOKS_LIKE_HTML = re.compile(
+LOOKS_LIKE_HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|html|head|body|\?xml|title)", re.IGNORECASE
 )
 _MIDDLEBOX_PAGES = frozenset(
@@ -151,7 +151,7 @@ def answered_by_another(status: int, headers: Mapping[str, str], body: bytes, sa
 
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether an answer is a page: by what it holds, or by what it says it is where that is no JSON."""
-    if _LOOKS_LIKE_HTML.match(body):
+    if LOOKS_LIKE_HTML.match(body):
         return True
     says_so = headers.get("content-type", "").lower().startswith("text/html")
     return says_so and not body.lstrip(b" \t\r\n\xef\xbb\xbf").startswith((b"{", b"["))
