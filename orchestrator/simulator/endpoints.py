@@ -79,16 +79,11 @@ class Handled(Struct, frozen=True):
 class Endpoint(Struct, frozen=True):
     """Who is let in, and what each method does."""
 
-    admit: Callable[[Call], Handled | None]
-    """None where the caller may go on, else the refusal."""
+    admit: Callable[[Call], Handled | None] | None
+    """Gives None where the caller may go on, else the refusal; None where everybody is let in."""
     methods: Mapping[str, Callable[[Call], Handled]]
     limited: bool = True
     """Whether the pair's rate limit counts it."""
-
-
-def nobody_asks(_call: Call) -> Handled | None:
-    """Everybody is let in."""
-    return None
 
 
 def both_keys(call: Call) -> Handled | None:
@@ -220,13 +215,8 @@ def _points(call: Call, query: str, start: int, end: int) -> list[tuple[float, P
             step = (last - start) / len(present)
             return [(last - step * back, each) for back, each in reversed(list(enumerate(reversed(present))))]
         case _:
-            past = ((float(at), _number(_value(call, query, at))) for at in moments)
-            return [(at, value) for at, value in past if value is not None]
-
-
-def _number(value: MetricValue) -> float | None:
-    """What one point of the past shows, beside a number in the present: a number, or nothing."""
-    return value if isinstance(value, float) else None
+            past = ((float(at), _value(call, query, at)) for at in moments)
+            return [(at, value) for at, value in past if isinstance(value, float)]
 
 
 def _moments(start: int, last: int) -> Iterator[int]:
@@ -354,9 +344,9 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
         MONITOR_PATH: Endpoint(strings_both_keys, {"GET": _get_monitor}, limited=False),
         "/api/v2/downtime": Endpoint(strings_both_keys, {"GET": _always(_NO_DOWNTIMES)}, limited=False),
         "/api/v1/events": Endpoint(api_key, {"POST": _post_event}, limited=False),
-        "/api/v2/components.json": Endpoint(nobody_asks, {"GET": _get_components}, limited=False),
+        "/api/v2/components.json": Endpoint(None, {"GET": _get_components}, limited=False),
         # A page of one word, for an http probe to ask for.
-        "/health": Endpoint(nobody_asks, {"GET": _always("ok\n", _TEXT)}, limited=False),
+        "/health": Endpoint(None, {"GET": _always("ok\n", _TEXT)}, limited=False),
     }
 )
 
@@ -378,7 +368,7 @@ def answer(call: Call, headers: Mapping[str, str]) -> tuple[Response, bool]:
     elif call.incoming.method not in endpoint.methods:
         handled = Handled(405, error_strings("Method not allowed"))
     else:
-        denied = endpoint.admit(call)
+        denied = endpoint.admit(call) if endpoint.admit else None
         if not denied and endpoint.limited:
             allowance = call.state.windows[call.role].take(call.now.monotonic)
         if denied:

@@ -223,7 +223,8 @@ def inventory_text(sim: Served, *, keys: str = "sim-keys") -> str:
                 f"      datacenter: {org.datacenter}",
                 "      wire: auto",
                 *(
-                    f"      {kind}_key: {{file: {_quoted(f'{keys}/{file}')}}}"
+                    # In quotes, whatever the folder may be called.
+                    f"      {kind}_key: {{file: {json.dumps(f'{keys}/{file}', ensure_ascii=False)}}}"
                     for kind, (file, _) in _key_files(sim, config, role).items()
                 ),
             ]
@@ -288,11 +289,6 @@ def write_inventory(sim: Served, path: Path) -> None:
                 next_step.simulate("--inventory-out", "FILE").so_that("a place that can be written to"),
             ),
         ) from error
-
-
-def _quoted(text: str) -> str:
-    """A YAML scalar, whatever a folder may be called."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _write(path: Path, key: str) -> None:
