@@ -167,11 +167,11 @@ class Checker(Struct):
             case Change.ECHO | Change.LATE | Change.SERVER:
                 return True
             case Change.OURS | Change.REFUSED | Change.UNPROVEN:
-                return self.is_newer(found, reading)
+                return self.is_newer(reading)
             case _:
                 return False
 
-    def is_newer(self, found: Comparison, reading: Reading) -> bool:
+    def is_newer(self, reading: Reading) -> bool:
         """Law 4: a write is in effect only where its modified_at is not older than what was there before.
 
         A stamp is proof enough, whatever a region's clock says: none is used twice, so it was not there before.
@@ -179,8 +179,8 @@ class Checker(Struct):
         role, record = reading.role, reading.record
         if record is None:
             return False
-        sent = (each.attempt for each in self.run.state.sent if each.attempt.number == found.attempt)
-        if any(attempt.role is role and attempt.signed(record.modified_by) for attempt in sent):
+        own = (each.attempt for each in self.run.state.sent if each.attempt.role is role)
+        if any(attempt.signed(record.modified_by) for attempt in own):
             return True
         return not_older(record, self.run.state.expected.get(role))
 
@@ -317,7 +317,7 @@ class WriteConfirmation(Struct):
             return Seen.NO
         if found.change not in IN_EFFECT and found.change is not Change.SERVER:
             return Seen.NO
-        if not self.checker.is_newer(found, reading):
+        if not self.checker.is_newer(reading):
             return Seen.NO
         seconds = self.run.clock.monotonic() - began
         number = found.attempt if found.attempt is not None else attempt.number

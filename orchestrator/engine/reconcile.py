@@ -120,7 +120,7 @@ class Reconciler(Struct):
             return
         reading = readings[sent.role]
         found = self.checker.compare(reading)
-        if found.change in IN_EFFECT and self.checker.is_newer(found, reading):
+        if found.change in IN_EFFECT and self.checker.is_newer(reading):
             self.checker.take_note(found, reading)
 
     def _flown(self) -> float:

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.engine.context import Stopped
+from orchestrator.model.events import ChangeSeen, WriteConfirmed
+from orchestrator.model.floor import Floor
 from orchestrator.model.reading import Change, HamrRecord, Present, Reading
-from orchestrator.model.run import Attempt
-from orchestrator.model.status import Status
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.situation import Comparison
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState, Sent
 from tests.clock import START
 
@@ -79,3 +83,72 @@ async def test_law_03_an_org_that_was_never_seen_was_changed_by_somebody_else_on
     await look(b)
     assert ("somebody else" in b.engine.route.checker.changed_unseen(S, Status.ACTIVE)) is is_changed
     assert b.notes.changes() == [Change.FOREIGN] * is_changed
+
+
+@pytest.mark.parametrize(
+    ("shown", "floor", "stops"),
+    [
+        (BEFORE, Floor(BEFORE), False),
+        (BEFORE, Floor(BEFORE, foreign=True), True),  # somebody else's, which a run stopped for
+        (moved(ADMIN), Floor(BEFORE), True),
+        (moved(ADMIN), Floor(BEFORE, ours=True), False),  # the name that this server gave us
+        (moved("datadog"), Floor(BEFORE, ours=True), True),
+        (moved(BOB), Floor(BEFORE), False),  # a run of this journal
+        (moved(BOB.replace("aaaa", "bbbb")), Floor(BEFORE), True),
+        (BEFORE, Floor(moved(ADMIN)), False),  # its reads lag
+        (None, Floor(BEFORE), False),
+        (moved(ADMIN), None, False),  # nothing was ever seen of it
+    ],
+)
+async def test_law_03_a_new_run_stops_for_what_somebody_else_wrote_since_its_journal_saw_the_org(
+    shown: HamrRecord | None, floor: Floor | None, stops: bool
+) -> None:
+    b = bench()
+    b.world.records[S] = shown
+    await look(b)
+    b.engine.run.known_runs = frozenset({"20261121-110000-aaaa"})
+    floors = {} if floor is None else {UUIDS[S]: floor}
+    if not stops:
+        b.engine.route.checker.stop_for_others(floors)
+        return
+    with pytest.raises(Stopped) as raised:
+        b.engine.route.checker.stop_for_others(floors)
+    assert (raised.value.ending.change, raised.value.ending.org) == (Change.FOREIGN, S)
+    assert b.notes.changes() == ([] if shown == BEFORE else [Change.FOREIGN])
+
+
+@pytest.mark.parametrize(
+    ("sent", "confirms"),
+    [
+        (Sent(ONE), True),
+        (Sent(ONE, confirmed=True), False),
+        (Sent(replace(ONE, role=P)), False),
+        (Sent(replace(ONE, status=Status.PASSIVE)), False),
+    ],
+)
+def test_law_04_a_lost_write_from_which_the_server_moved_on_was_in_effect(sent: Sent, confirms: bool) -> None:
+    b = bench(playbook=SERVER_ADVANCES, memory=RunState(RUN, expected={S: BEFORE}, sent=[sent]))
+    reading = Reading(S, Present(moved("datadog"), Status.ACTIVE), START, 1000.0)
+    b.engine.route.checker.take_note(Comparison(Change.SERVER, "the server moved it"), reading)
+    assert [each.attempt for each in b.notes.of(WriteConfirmed)] == [1] * confirms
+    assert len(b.notes.of(ChangeSeen)) == (not confirms)
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "again", "dead"),
+    [
+        (Change.UNSEEN, Change.SAME, None, {P}),  # the emergency does without it
+        (Change.STALE, Change.SAME, P, set()),  # it answered, though
+        (Change.SAME, Change.UNSEEN, S, set()),
+        (Change.STALE, Change.UNSEEN, P, set()),
+    ],
+)
+async def test_law_09_only_the_org_that_an_emergency_does_without_is_given_up_and_only_where_it_is_silent(
+    primary: Change, secondary: Change, again: Role | None, dead: set[Role]
+) -> None:
+    b = bench(mode=Mode.EMERGENCY)
+    b.engine.run.needed = frozenset({S})
+    await look(b)
+    found = Both(Comparison(primary, "as it is"), Comparison(secondary, "as it is"))
+    unsettled = b.engine.route.checker.accept(b.engine.reader.readings, found)
+    assert (unsettled and unsettled.role, b.engine.run.state.dead) == (again, dead)
