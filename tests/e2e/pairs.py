@@ -58,7 +58,7 @@ class Bench(Struct):
     def posts(self) -> list[str]:
         """Every POST of a HAMR record that a region saw, as "secondary 3 applied"; events are none."""
         return [
-            f"{request.role} {request.status} {'applied' if request.applied else 'not applied'}"
+            f"{request.role} {int(request.status)} {'applied' if request.applied else 'not applied'}"
             for request in self.sim.requests
             if (request.method, request.path) == ("POST", "/api/v2/hamr")
         ]
