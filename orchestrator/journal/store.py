@@ -484,9 +484,7 @@ class JournalStore:
             data = None
         if not (isinstance(data, dict) and is_text(link)):
             raise damaged(self.place, f"is damaged: record {link.seq} cannot be read")
-        return Record(
-            link.seq, link.at, link.run, link.pair, link.kind, link.by, link.host, data, link.prev, link.hash
-        )
+        return Record(**{**asdict(link), "data": data})
 
 
 @contextmanager
