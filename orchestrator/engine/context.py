@@ -91,8 +91,6 @@ class RunContext(Struct):
     known_runs: frozenset[str] = frozenset()
     command: NextStep = NextStep("")
     """What it was begun or taken up with: with overrides, it goes over guards by name."""
-    fleet: str = ""
-    """The fleet that it belongs to, if any."""
     forecast: bool = False
     """Whether it is a plan: every transition goes whatever its guards say, and nothing is waited for, so that the rest can be shown."""
     unattended: Floors | None = None

@@ -238,8 +238,9 @@ class GuardEvaluator(Struct):
 
     def _asking_again(self, again: NextStep) -> tuple[NextStep, ...]:
         """Whoever agrees does it for the whole fleet, or for a run that waits once more: one that has ended cannot be approved."""
-        if self.run.fleet:
-            return next_step.approve(self.run.fleet), next_step.fleet_resume(self.run.fleet)
+        started = self.run.state.started
+        if started is not None and started.fleet:
+            return next_step.approve(started.fleet), next_step.fleet_resume(started.fleet)
         return (again.so_that("ask once more: it waits, and says what others type to agree"),)
 
     def refused_by(self) -> tuple[Verdict, ...]:

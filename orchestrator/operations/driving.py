@@ -64,7 +64,6 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
             open_run=history.as_open_run(),
             known_runs=history.known_runs | {active.run},
             command=purpose.command,
-            fleet=session.fleet,
             unattended=active.controls.unattended,
         )
     )
