@@ -7,7 +7,6 @@ import os
 import sqlite3
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +156,7 @@ class SqliteFile:
         if mode == "wal":
             raise unavailable(
                 self.place,
-                "was switched to write-ahead logging by another program (an older hamr?) while it was in use, which "
+                "was switched to write-ahead logging by another program while it was in use, which "
                 "keeps records in a file beside it",
                 sent=UNWRITTEN,
             )
@@ -171,8 +170,8 @@ def _open_for_writing(
     The file is for its owner alone, and so is its folder; in a folder that a group shares (setgid, and writable for
     the group) it is for the group, too, as far as the umask lets it.
 
-    Law 16: no file beside it may hold committed records, so it is kept with a rollback journal, and one that an older
-    hamr kept with a write-ahead log is switched over.
+    Law 16: no file beside it may hold committed records, so it is kept with a rollback journal, and one that another
+    program has switched to a write-ahead log is switched back.
     """
     with _in_words(place):
         _refuse_odd_files(place)
@@ -182,7 +181,7 @@ def _open_for_writing(
         with _closed_on_failure(connection):
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if durable else 'OFF'}")
             _lay_out_where_new(connection, place)
-            _use_rollback_journal(connection, place, patience)
+            _use_rollback_journal(connection, place)
             connection.execute("PRAGMA fullfsync = ON")
     return connection, file
 
@@ -397,22 +396,17 @@ def _refuse_others(connection: sqlite3.Connection, place: Path, *, older: bool =
         raise damaged(place, "is damaged: the file was cut short, in the middle of a page")
 
 
-def _use_rollback_journal(connection: sqlite3.Connection, place: Path, patience: float) -> None:
-    """Take the records of an older hamr's write-ahead log into the file, which wants it alone for a moment."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-        except sqlite3.OperationalError as error:
-            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise
-            mode = "wal"
-        if mode == "delete":
-            return
-        if time.monotonic() > deadline:
-            raise unavailable(
-                place,
-                "was kept by an older hamr, which leaves records in a file beside it, and it can't be switched over while"
-                " another process has it open: wait until that process has ended",
-            )
-        time.sleep(0.005)
+def _use_rollback_journal(connection: sqlite3.Connection, place: Path) -> None:
+    """Take the records of a write-ahead log into the file, which wants it alone for a moment."""
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError as error:
+        if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        mode = "wal"
+    if mode != "delete":
+        raise unavailable(
+            place,
+            "was switched to write-ahead logging by another program, which leaves records in a file beside it, and it can't be"
+            " switched back while another process has it open: wait until that process has ended",
+        )

@@ -179,7 +179,7 @@ def test_a_file_that_may_only_be_read_is_read(open_folder: Path) -> None:
 
 
 def kept_in_a_log(place: Path, records: int = 1) -> sqlite3.Connection:
-    """The journal as an older hamr has it open: its records are in the log beside it, until this is closed."""
+    """The journal as another program has it open: its records are in the log beside it, until this is closed."""
     journal_of(place, records)
     older = sqlite3.connect(place, isolation_level=None)
     older.execute("PRAGMA journal_mode = WAL")
@@ -236,7 +236,9 @@ def test_law_16_what_a_killed_process_had_begun_is_undone_by_whoever_comes_next(
     assert [path.name for path in place.parent.iterdir()] == ["journal.db"]
 
 
-def test_law_16_an_older_journal_takes_in_the_records_that_lie_beside_it(place: Path) -> None:
+def test_law_16_a_journal_that_was_switched_to_a_log_takes_in_the_records_that_lie_beside_it(
+    place: Path,
+) -> None:
     older = kept_in_a_log(place, records=3)
     crashed = place.with_name("crashed.db")
     for suffix in ("", "-wal"):
@@ -249,12 +251,12 @@ def test_law_16_an_older_journal_takes_in_the_records_that_lie_beside_it(place: 
         assert not crashed.with_name("crashed.db-wal").exists()
 
 
-def test_law_16_an_older_journal_that_somebody_has_open_is_not_switched_over_and_says_so(
+def test_law_16_a_log_that_somebody_has_open_is_not_switched_back_and_says_so(
     place: Path,
 ) -> None:
     older = kept_in_a_log(place)
     error = refusal(place, patience=0.02)
-    assert "an older hamr" in error.message
+    assert "by another program" in error.message
     assert "wait until that process has ended" in error.message
     older.close()
     with opened(place) as store:
