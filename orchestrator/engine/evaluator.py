@@ -154,8 +154,7 @@ class GuardEvaluator(Struct):
 
     def decide(self, transition: Transition, verdicts: tuple[Verdict, ...]) -> Decision:
         """What becomes of the transition by these verdicts, with what a person has accepted."""
-        planned = self.run.state.mode is Mode.PLANNED
-        spared = frozenset[str]() if planned else spared_in_an_emergency(transition, self.run.playbook)
+        spared = spared_in_an_emergency(transition, self.run.playbook)
         decision = self._terms(self._binding(transition), spared).decide(verdicts)
         accepted = {
             verdict: self.accepted[transition.name, verdict.guard]
