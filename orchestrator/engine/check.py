@@ -208,7 +208,6 @@ class Checker(Struct):
             self._tell_of(found, reading)
 
     def _tell_of(self, found: Comparison, reading: Reading) -> None:
-        """A record that is not as last seen."""
         role = reading.role
         before = self.run.state.expected.get(role)
         self.run.tell(ChangeSeen(role, found.change, found.reason, reading.record, before))

@@ -206,7 +206,6 @@ class TransitionExecutor(Struct):
         await self.writer.write(role, transition.target, transition=transition.name, explained_by=transition)
 
     def _probes_beyond(self, transition: Transition) -> tuple[Probe, ...]:
-        """What the guards of the transition after this one will want to know."""
         playbook, goal = self.run.playbook, self.run.goal
         beyond = None if goal is None else playbook.route(transition.target, goal)
         return transition_probes(beyond[0], playbook) if beyond else ()

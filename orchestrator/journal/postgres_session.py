@@ -93,7 +93,6 @@ class _PsycopgStatements:
         self._connection = connection
 
     def execute(self, query: str, values: Sequence[object] = (), /) -> Rows:
-        """Make one."""
         return self._connection.execute(cast("Any", query.replace("?", "%s")), values or None)
 
     def executemany(self, query: str, rows: Sequence[Sequence[object]], /) -> None:

@@ -554,7 +554,6 @@ def digest_of(record: Record) -> str:
 
 
 def _link_for(entry: Entry, *, after: Head, at: str) -> Link:
-    """The next record, as it will be stored."""
     link = Link(
         seq=after.seq + 1,
         at=at,

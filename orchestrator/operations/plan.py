@@ -261,7 +261,6 @@ def _told_by_events(session: Session, transitions: tuple[PlannedTransition, ...]
 
 
 def _transitions(session: Session, forecast: _Forecast, engine: Engine) -> tuple[PlannedTransition, ...]:
-    """The planned transitions, from what the engine told in the predicted world."""
     writes: dict[str, list[PlannedWrite]] = {}
     judged: dict[str, GuardsJudged] = {}
     maybe_mirrors = session.pair.mirrors is Mirrors.AUTO

@@ -273,7 +273,6 @@ def _left_behind(session: Session, moved: events.JournalMoved, run: RunHistory |
 
 
 def _recall(session: Session, history: History, run: str) -> RunState:
-    """What the journal says that a run knows."""
     known, store = history.runs.get(run), session.store
     told = (event for event, _ in events_of(in_time(store.records(run=run), brought_in(store, 0))))
     floors = {} if known is None else known.floors

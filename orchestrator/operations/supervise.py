@@ -350,7 +350,6 @@ def with_words(active: ActiveRun, ending: RunOutcome, phase: Phase | None) -> Ru
 
 
 def _ended(active: ActiveRun, ending: RunOutcome, phase: Phase | None, *, late: bool) -> Ended:
-    """What is known when a run ends."""
     session, reader, run = active.session, active.engine.reader, active.engine.run
     return Ended(
         ending=ending,
@@ -372,7 +371,6 @@ def _ended(active: ActiveRun, ending: RunOutcome, phase: Phase | None, *, late: 
 
 
 def _sent_words(state: RunState) -> str:
-    """What was and was not sent, as a sentence."""
     seen = sum(1 for sent in state.sent if sent.confirmed)
     unseen = sum(1 for sent in state.sent if not sent.confirmed and not sent.refused)
     if not state.intended:

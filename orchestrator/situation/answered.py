@@ -123,7 +123,6 @@ def _behind(view: View, owed: Owed) -> Phase:
 
 
 def _settled_by(view: View) -> str:
-    """What settles a debt: see `commands.take_up`."""
     return "adopt" if commands.is_settled_by_adopting(view) else "resume"
 
 

@@ -86,7 +86,6 @@ def in_drill(drill: str, steps: Iterable[NextStep]) -> tuple[NextStep, ...]:
 
 
 def _beside(run: UnderWay, pair: str) -> tuple[NextStep, ...]:
-    """Beside a run that is under way."""
     steps = at_work(pair, run.holder, run.where)
     return (next_step.approve(run.holder.run), *steps) if run.wants_approval else steps
 

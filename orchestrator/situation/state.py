@@ -403,7 +403,6 @@ class RunState(Struct):
             self._derive_owed(event.role.other)
 
     def _mark(self, number: int, **changes: Any) -> None:
-        """What is known of an attempt now."""
         self.sent = [
             replace(sent, **changes) if sent.attempt.number == number else sent for sent in self.sent
         ]
