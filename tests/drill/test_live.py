@@ -120,6 +120,13 @@ async def test_while_it_is_open_status_says_so_and_other_runs_are_refused(tmp_pa
             await drill(bench.session, Status.ACTIVE)
 
 
+async def test_law_15_a_leg_of_a_drill_that_is_done_leads_to_no_other_run(tmp_path: Path) -> None:
+    async with drillable(tmp_path) as bench:
+        request = RunRequest("sim", Status.ACTIVE)
+        leg = exits(await start(bench.session, request, drill=opened(bench)), ExitCode.DONE)
+        assert typed(leg.ending.next_steps) == (f"hamr show {leg.run}",)
+
+
 async def test_law_09_an_emergency_is_not_held_up_by_a_drill_and_closes_none(tmp_path: Path) -> None:
     async with drillable(tmp_path) as bench:
         opened(bench)
