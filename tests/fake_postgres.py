@@ -128,6 +128,7 @@ class FakeServer:
         """
         self.path, self.befalls, self.pooled = path, befalls, pooled
         self._clock = now
+        self.started = now()
         self.ahead = 0.0
         """For how long it has been about the present answer."""
         self.sessions: list[FakeConnection] = []
@@ -164,6 +165,11 @@ class FakeServer:
         self.sessions = [session for session in self.sessions if not session.ended]
         return self.sessions
 
+    def fail_over(self, standby: Path) -> None:
+        """Another server answers from now on, with these tables: it goes on counting transactions from where it had got to."""
+        self.stop()
+        self.path, self.started = standby, self.now() + 1
+
     def stop(self) -> None:
         """End every session."""
         for session in self.sessions:
@@ -192,13 +198,13 @@ class FakeLine:
         self._session = TeamSession(self.address, self.attended, self._connect)
 
     def _connect(self, _: Address) -> psycopg.Connection[Any]:
-        connection = FakeConnection(self._server, self)
         match self._server.befalls("CONNECT"):
             case Trouble.SWALLOWED | Trouble.SWALLOWED_ANSWER:
                 self.wait(CONNECT_SECONDS)
                 raise errors.ConnectionTimeout("connection timeout expired")
             case Trouble.REFUSED:
                 raise psycopg.OperationalError("connection failed: Connection refused")
+        connection = FakeConnection(self._server, self)
         self._server.sessions.append(connection)
         self.connections.append(connection)
         return cast("psycopg.Connection[Any]", connection)
@@ -446,7 +452,7 @@ class FakeConnection:
         self._tables.execute("BEGIN IMMEDIATE")
         self._transaction = str(self._server.number())
         self._server.transactions[self._transaction] = Transaction()
-        return FakeCursor((self._transaction,))
+        return FakeCursor((f"{self._transaction} of {self._server.started}",))
 
     def _wait_for_writers(self, patience: float) -> None:
         """Until nobody else has the journal alone: what is under way is committed, and whoever is silent is ended."""

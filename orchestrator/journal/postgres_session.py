@@ -193,7 +193,8 @@ class TeamSession:
     def _in_words(self, error: BaseException, job: Job) -> BaseException:
         if not isinstance(error, psycopg.Error):
             return error
-        written = UNSURE if isinstance(error.__context__, _LostAtCommitError) else UNWRITTEN
+        unsure = any(isinstance(each, _LostAtCommitError) for each in (error, error.__context__))
+        written = UNSURE if unsure else UNWRITTEN
         told = from_postgres(error, self._address, sent=written if job.writes else UNSENT)
         told.__cause__ = error
         return told
@@ -222,7 +223,7 @@ class TeamSession:
         return results
 
     def _begin(self, jobs: Sequence[Job]) -> str:
-        """What begins a transaction, its settings its own, since behind a pooler a session is nobody's; the last statement tells a writing one's id."""
+        """What begins a transaction, its settings its own, since behind a pooler a session is nobody's; the last statement tells a writing one's id, and whose."""
         schema = self._address.schema
         # Sooner than whoever waits gives up, to be told why.
         least = round(1000 * min(job.seconds for job in jobs))
@@ -237,7 +238,8 @@ class TeamSession:
         return (
             f"BEGIN; {settings}; "
             "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
-            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); SELECT pg_current_xact_id()::text"
+            f"SELECT pg_advisory_xact_lock(hashtextextended('hamr journal {schema}', 0)); "
+            "SELECT pg_current_xact_id() || ' of ' || date_part('epoch', pg_postmaster_start_time())"
         )
 
     def _was_committed(self, transaction: str, jobs: Sequence[Job], lost: _LostAtCommitError) -> bool:
@@ -247,19 +249,23 @@ class TeamSession:
         """
         if not transaction:
             return False
+        number, _, server = transaction.partition(" of ")
         connection = self._connected()
         try:
             # It waits its turn among those who write: the server may not even have got to that COMMIT yet.
-            connection.execute(cast("Any", self._begin(jobs)))
-            status = _last_of(connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)))
+            present = _last_of(connection.execute(cast("Any", self._begin(jobs)))).partition(" of ")[2]
+            status = _last_of(connection.execute("SELECT pg_xact_status(%s::xid8)", (number,)))
         except psycopg.errors.InvalidParameterValue:  # the server crashed, and never heard of it since
             return False
         finally:
             if not connection.closed:
                 connection.execute("ROLLBACK")
-        if status not in ("committed", "aborted"):
+        if status == "aborted":
+            return False
+        # A standby that was promoted gives the ids that it never got to others.
+        if status != "committed" or present != server:
             raise lost
-        return status == "committed"
+        return True
 
     def _connected(self) -> psycopg.Connection[Any]:
         connection = self._connection

@@ -193,7 +193,7 @@ class Recorder(Struct):
         if missing is not None:
             raise JournalDamaged(
                 f"the journal {self.session.store.place} does not hold record {missing} any more, which this run wrote "
-                "into it: an older copy of the file was put in its place, or it was moved, deleted or written over",
+                "into it: an older copy took its place (a file put back, a standby promoted), or it was moved, deleted or written over",
                 next_steps=(next_step.verify(), next_step.status(self.session.pair.name)),
             )
 

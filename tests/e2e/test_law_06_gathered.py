@@ -385,7 +385,7 @@ async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journa
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
         assert result.ending.end.value == "incomplete"
-        assert "older copy of the file was put in its place" in result.ending.message
+        assert "older copy took its place (a file put back, a standby promoted)" in result.ending.message
         assert typed(result.ending.next_steps)[0] == "hamr audit verify"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert events.RunFinished.kind not in kinds, "the copy does not say either that it was done"

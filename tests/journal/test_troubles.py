@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copy
 
 import pytest
 from msgspec.structs import replace
@@ -86,6 +87,28 @@ def test_law_11_whatever_befalls_a_statement_what_was_told_stands_there_once(
             store.append(told(2), holding="lock-a")
         assert STATEMENTS[after] in moment.met
         assert numbers(place) == [0, 1, 2]
+
+
+def test_law_06_an_intent_that_a_promoted_standby_never_got_is_not_taken_for_written(
+    place: FakeServer, moment: Moment, tmp_path: Path
+) -> None:
+    """It gives the ids of transactions that it never heard of to others."""
+    with team(place, moment) as store:
+        store.append(told(0))
+        standby = Path(copy(place.path, tmp_path / "standby.db"))
+
+        def befalls(statement: str) -> Trouble | None:
+            if statement == "CONNECT" and place.path != standby:
+                place.fail_over(standby)
+            return moment.befalls(statement)
+
+        place.befalls = befalls
+        moment.comes(1, Trouble.UNANSWERED, "COMMIT")
+        with pytest.raises(JournalUnavailable) as caught:
+            store.append(told(1))
+        assert caught.value.sent.startswith("Whether the record was written nobody could tell")
+        assert store.append(told(1)).seq == 2
+    assert numbers(place) == [0, 1]
 
 
 @pytest.mark.parametrize("trouble", [Trouble.SWALLOWED_ANSWER, Trouble.LATE])
