@@ -26,7 +26,8 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
 
     Shows the plan and wants the pair's name typed; then takes the pair's lock, reads everything again, and goes transition
     by transition: guards, then a write to each org, each seen by a read before the next. Every step is in the journal
-    before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again.
+    before it is taken. Ctrl-C stops before the next write; hamr resume takes it up again. Where an org was changed while
+    the question stood there, nothing is sent (exit 4); an emergency goes by what it finds.
 
     With --at it waits after the question; Ctrl-C, or hamr cancel from elsewhere, ends that. What was shown as the pair's
     status has to be so still, as with --expect.
@@ -52,6 +53,7 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
     require_reasons(request.reason, request.overrides)
     emergency = request.mode is Mode.EMERGENCY
     with invocation.session(pair, writes=True, playbook=playbook, emergency=emergency) as session:
+        command = RunCommand(invocation, session.pair, asks=invocation.asks)
         if invocation.asks:
             from .preview import agree_to_run
 
@@ -59,7 +61,9 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             if plan is None:
                 return ExitCode.DONE
             request, shown = plan.request, plan.run
-            if begin is not None and request.expect is None:
+            if begin is None:
+                command.controls.shown = None if emergency else plan.readings
+            elif request.expect is None:
                 request = replace(request, expect=plan.stood_at)
         else:
             invocation.note_no_journal(session.store)
@@ -68,7 +72,6 @@ def run(invocation: Invocation, pair: str, at: str | None, expect: str | None, *
             words = f"Pair {pair} is in drill {drill.drill}: this emergency does not wait for it."
             close = f"hamr drill close {drill.drill} --notes TEXT leaves the pair where it stands."
             invocation.console.note(f"{words} Afterwards, {close}", "warn")
-        command = RunCommand(invocation, session.pair, asks=invocation.asks)
         if begin is None:
             return command.run(start(session, request, controls=command.controls, run=shown))
         from orchestrator.operations.scheduled import start_at
@@ -249,7 +252,7 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
     Shows where the pair stands, wants its name typed, and writes the other org once: checked, journalled and read
     back like any other write. It asks no guard of a playbook. --override reverted=REASON goes on from an org that was
     put back to an older record than the journal has seen of it; alone=REASON, beside a run that this journal does not
-    know.
+    know. Where an org was changed while the question stood there, nothing is written (exit 4).
     """
     from orchestrator.model.status import Role
     from orchestrator.operations.preflight import check_adoption
@@ -263,10 +266,11 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
     named = overrides_from(overrides)
     check_adoption(named)
     with invocation.session(pair, writes=True) as session:
+        command = RunCommand(invocation, session.pair)
         if invocation.asks:
             from .preview import show_status
 
-            readings = show_status(invocation, session).readings
+            command.controls.shown = readings = show_status(invocation, session).readings
             shows = readings[right].status
             said = f"what {session.pair[right]} shows" + ("" if shows is None else f", {shows}")
             promise = f"This tells {session.pair[right.other]} {said}, in one write."
@@ -275,7 +279,6 @@ def adopt(invocation: Invocation, pair: str, truth: str, reason: str, overrides:
             invocation.console.confirm(pair, promise)
         else:
             invocation.note_no_journal(session.store)
-        command = RunCommand(invocation, session.pair)
         return command.run(adopt_truth(session, right, reason, overrides=named, controls=command.controls))
 
 

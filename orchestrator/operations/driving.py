@@ -12,13 +12,13 @@ from orchestrator.engine.engine import Engine
 from orchestrator.errors import Conflict
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
+from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import CommandKey, Pair
-from orchestrator.model.plan import Plan
 from orchestrator.model.playbook import Question, Reply
 from orchestrator.model.reading import Reading
 from orchestrator.model.run import End, Mode, RunOutcome, RunRequest, new_mark
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import author
 from orchestrator.situation.state import RunState
 
@@ -70,8 +70,10 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
     return active.engine
 
 
-async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelled: str = "") -> RunOutcome:
-    """Go to the goal; only as long as the orgs stand as a saved plan or the request has it; not at all where it was `cancelled`, in words."""
+async def drive(
+    engine: Engine, request: RunRequest, shown: Both[Reading] | None, cancelled: str = ""
+) -> RunOutcome:
+    """Go to the goal; only as long as the orgs stand as they were `shown` and the request has it; not at all where it was `cancelled`, in words."""
     if cancelled:
         return RunOutcome(End.INTERRUPTED, cancelled)
     if request.expect is not None:
@@ -80,11 +82,16 @@ async def drive(engine: Engine, request: RunRequest, plan: Plan | None, cancelle
         )
         if other is not None:
             return RunOutcome(End.MOVED, other, next_steps=(next_step.status(request.pair),))
-    if plan is not None:
-        moved = _moved_since(engine.run.pair, plan, await engine.reader.read_both("plan", once=False))
-        if moved is not None:
-            return RunOutcome(End.MOVED, moved, next_steps=(request.as_step("plan", plan.playbook),))
-    return await engine.drive(request.goal)
+    again = request.as_step("plan", engine.run.playbook.name)
+    moved = await _moved_since(engine, shown, "the plan was made", again)
+    return moved or await engine.drive(request.goal)
+
+
+async def drive_adoption(engine: Engine, truth: Role, reason: str, shown: Both[Reading] | None) -> RunOutcome:
+    """Tell the other org what the true one shows; only as long as both stand as a person was shown them."""
+    again = next_step.status(engine.run.pair.name)
+    moved = await _moved_since(engine, shown, "this was asked", again)
+    return moved or await engine.adopt(truth, reason)
 
 
 def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
@@ -96,16 +103,24 @@ def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None
     return None
 
 
-def _moved_since(pair: Pair, plan: Plan, readings: Both[Reading]) -> str | None:
-    """What changed in the orgs since a plan was made, or None."""
-    for role, now in readings.items():
-        planned, org = plan.readings[role], pair[role]
-        if planned.record is None or now.record is None:
-            if type(planned.sight) is not type(now.sight):
-                return f"{org} answered {type(planned.sight).__name__.lower()} when the plan was made, and {type(now.sight).__name__.lower()} now"
+async def _moved_since(
+    engine: Engine, shown: Both[Reading] | None, when: str, again: NextStep
+) -> RunOutcome | None:
+    """The end of a run under which an org has changed since it was shown, or None; nothing is read where nothing was shown."""
+    if shown is None:
+        return None
+    for role, now in (await engine.reader.read_both("plan", once=False)).items():
+        then, org = shown[role], engine.run.pair[role]
+        if then.record is None or now.record is None:
+            if type(then.sight) is type(now.sight):
+                continue
+            was, is_ = (type(reading.sight).__name__.lower() for reading in (then, now))
+            words = f"{org} answered {was} when {when}, and {is_} now"
+        elif now.record.same_version(then.record):
             continue
-        if not now.record.same_version(planned.record):
-            return f"{org} was changed since the plan was made, by {author(now.record.modified_by)}"
+        else:
+            words = f"{org} was changed since {when}, by {author(now.record.modified_by)}"
+        return RunOutcome(End.MOVED, words, next_steps=(again,))
     return None
 
 

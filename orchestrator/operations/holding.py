@@ -29,7 +29,7 @@ from orchestrator.model.protocols import Clock, Prober, Watcher, World
 from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunOutcome, RunRequest
-from orchestrator.model.status import Role, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState
 
 from .locking import Lock, hold
@@ -59,6 +59,8 @@ class RunControl(Struct, eq=False):
     code: ExitCode = ExitCode.INTERRUPTED
     asker: Asker | None = None
     """How the run asks a person; None where there is nobody to ask (--yes)."""
+    shown: Both[Reading] | None = None
+    """The orgs as a person was shown them who then agreed; None where that binds nothing."""
     unattended: Floors | None = None
     """As of a `RunContext`; None where a person has just looked."""
     run: str = ""

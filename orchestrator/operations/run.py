@@ -103,7 +103,8 @@ async def start(
         command = request.as_step("run", session.playbook.name)
         purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
         engine = prepare(active, purpose, state, history)
-        return await supervise(active, drive(engine, request, plan, cancelled))
+        shown = active.controls.shown if plan is None else plan.readings
+        return await supervise(active, drive(engine, request, shown, cancelled))
 
 
 async def _enter(
@@ -311,9 +312,10 @@ async def adopt(
         for guard, why in overrides.items():
             command = command.overriding(guard, reason=why)
         refuse_renamed(history.known_as, overrides, command)
-        from .driving import prepare  # noqa: PLC0415 - as above
+        from .driving import drive_adoption, prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above
 
         state = RunState(run, overrides=dict(overrides))
         engine = prepare(active, Purpose(Begun.ADOPTION, command), state, history)
-        return await supervise(active, engine.adopt(truth, reason))
+        work = drive_adoption(engine, truth, reason, active.controls.shown)
+        return await supervise(active, work)

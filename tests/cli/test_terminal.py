@@ -120,6 +120,57 @@ def test_who_adopts_where_both_agree_is_promised_no_write(lab: Lab) -> None:
     assert lab.writes() == 0
 
 
+def move_both(lab: Lab) -> None:
+    """Somebody else does, by hand."""
+    for role in Role:
+        lab.sim.foreign_write(role, FAILOVER, "bob@example.com")
+
+
+BY_BOB = ("--operator", "bob@desk", "--yes", "--override", "settled=I know")
+
+
+@pytest.mark.parametrize("bob", ["stranger", "colleague"])
+def test_law_03_what_somebody_did_while_the_question_stood_there_is_not_gone_over(lab: Lab, bob: str) -> None:
+    """One question is one plan: whoever was shown four writes from PASSIVE has agreed to nothing else."""
+    with Person(lab, RUN) as person:
+        person.wait_for(QUESTION)
+        if bob == "stranger":
+            lab.do(lambda: move_both(lab))
+        else:
+            lab.run("run", "sim", "--to", "ACTIVE", *BY_BOB, code=0)
+            lab.run("run", "sim", "--to", "PASSIVE", *BY_BOB, code=0)
+        written = lab.writes()
+        person.type("sim\n")
+        assert person.end() == 4
+    said = " ".join(" ".join(shown_by(person.seen)).split())
+    assert "was changed since the plan was made, by bob@" in said
+    assert "Nothing was sent." in said
+    assert "hamr plan sim --to ACTIVE" in said.rpartition("Next")[2]
+    assert lab.writes() == written
+
+
+def test_law_09_an_emergency_that_was_agreed_to_goes_by_what_it_finds(lab: Lab) -> None:
+    emergency = ("--emergency", "--reason", "us1 is down", "--override", "settled=I know")
+    with Person(lab, (*RUN, *emergency)) as person:
+        person.wait_for(QUESTION)
+        lab.do(lambda: move_both(lab))
+        person.type("sim\n")
+        assert person.end() == 0
+    assert lab.statuses() == (ACTIVE, ACTIVE)
+
+
+def test_law_03_an_adoption_tells_no_status_that_came_while_it_was_asked_about(lab: Lab) -> None:
+    lab.do(lambda: lab.sim.foreign_write(P, Status.RECOVERY, "bob@example.com"))
+    with Person(lab, ("adopt", "sim", "--truth", "primary", "--reason", "as bob says")) as person:
+        person.wait_for(QUESTION)
+        lab.do(lambda: lab.sim.foreign_write(P, ACTIVE, "carol@example.com"))
+        person.type("sim\n")
+        assert person.end() == 4
+    said = " ".join(" ".join(shown_by(person.seen)).split())
+    assert "was changed since this was asked, by carol@example.com" in said
+    assert lab.writes() == 0
+
+
 def test_a_preview_that_is_refused_asks_nothing(lab: Lab) -> None:
     lab.do(lambda: lab.sim.foreign_write(P, PASSIVE, "bob@example.com"))
     person = ended(lab, RUN, code=3)
