@@ -76,8 +76,7 @@ def _no_answer(since: datetime, most: float, now: datetime) -> str:
 
 def _title(run: RunView, pair: Pair, now: datetime) -> Line:
     who = f" of {shortened(run.by[-1], 60)}" if run.by else ""
-    began = run.resumes[-1].at if run.resumes else run.began
-    took = span(max(0.0, ((run.finished_at or now) - began).total_seconds()))
+    took = span(max(0.0, ((run.finished_at or now) - _taken_up(run)).total_seconds()))
     return (
         Span(f"Run {run.run}{who}" if run.run else f"Pair {shortened(pair.name, 60)}", "heading"),
         *(() if run.goal is None else (Span(" to "), Span(str(run.goal), "status"))),
@@ -85,13 +84,20 @@ def _title(run: RunView, pair: Pair, now: datetime) -> Line:
     )
 
 
+def _taken_up(run: RunView) -> datetime:
+    """When whoever is at it now began; what was asked or run before that, nobody waits for any more."""
+    return run.resumes[-1].at if run.resumes else run.began
+
+
 def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
     """What holds it up just now; one line at least, so that what is below stays where it is."""
     if run.finished is not None:
         return ()
     page: list[Line] = []
-    asked = (each for transition in run.transitions for each in transition.questions if each.ended is None)
-    question, guards = next(asked, None), run.waits_for_guards
+    since = _taken_up(run)
+    asked = (each for transition in run.transitions for each in transition.questions)
+    question = next((each for each in asked if each.ended is None and each.at >= since), None)
+    guards = run.waits_for_guards
     if question is not None:
         page += labelled("asks", shortened(question.question.text, 1200), "warn")
     elif guards is not None:
@@ -103,10 +109,10 @@ def _awaited(run: RunView, pair: Pair, now: datetime) -> Page:
         for_how_long = f": {time_left(left)}" if waiting.seconds > 0 else ""
         page += labelled("waits for", f"{shortened(waiting.what)}{for_how_long}", "warn")
     else:
-        under_way = (hook for each in run.transitions for hook in each.hooks if hook.ended is None)
-        for hook in under_way:
-            since = span((now - hook.at).total_seconds())
-            words = f"{hook.name}, {hook.when.value} {hook.transition}, has run for {since}"
+        hooks = (hook for each in run.transitions for hook in each.hooks)
+        for hook in (each for each in hooks if each.ended is None and each.at >= since):
+            lasted = span((now - hook.at).total_seconds())
+            words = f"{hook.name}, {hook.when.value} {hook.transition}, has run for {lasted}"
             page += labelled("hook", words, "warn")
     page += looks_page(run.looks, pair, now)
     return tuple(page) or labelled("now", "at work", "dim")

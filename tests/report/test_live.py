@@ -13,8 +13,9 @@ from orchestrator.model import events
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.journal import Holder
-from orchestrator.model.playbook import When
+from orchestrator.model.playbook import Asks, Question, When
 from orchestrator.model.reading import Exchange, Present, Unreachable
+from orchestrator.model.run import Mode
 from orchestrator.model.situation import GuardWait, OpenRun, UnderWay
 from orchestrator.model.status import Both, Status
 from orchestrator.report.layout import COLUMNS, fit, line, line_text
@@ -199,6 +200,19 @@ def test_a_question_that_stands_elsewhere_is_shown() -> None:
     assert frame(until, 80.0, columns=100)[1] == (
         "  asks          Press 'Fail over your integrations'. Done?"
     )
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        events.PersonAsked(Question(Asks.MANUAL, "call", "declare", "Is it done?")),
+        events.HookIntended("declare", When.BEFORE, "stop-sync", "./bin/stop-sync"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_a_run_that_was_taken_up_was_at_before_holds_nobody_up(left: Event) -> None:
+    resumed = events.RunResumed(Mode.PLANNED, "", {})
+    assert frame((*WHOLE[:3], (1.0, left), (60.0, resumed)), 64.0)[1] == "  now           at work"
 
 
 def waiting() -> OpenRun:
