@@ -304,6 +304,7 @@ def _drive(invocation: Invocation, crew: Crew, view: FleetView, team: Address | 
         code = supervised(through(), interrupt, (board,) if console.aside.redraws else ())
     finally:
         console.aside.end()
+        crew.store.close()  # it may be another by now
     invocation.outcome = code
     merge = () if crew.lead.moved is None else (next_step.merge(crew.store.place),)
     return _show(invocation, view, code, merge)

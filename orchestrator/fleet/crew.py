@@ -81,6 +81,8 @@ class Crew:
         """Go on in the journal to which a pair's session has moved, where a team's could not be reached (law 9)."""
         if session.moved is not None and self.lead.moved is None:
             self.lead.store, self.lead.moved, self.lead.verified = session.store, session.moved, False
+        elif session.store is not self.store:  # it left the team's at the same time
+            session.store.close()
 
     async def append(self, fleet: str, event: events.Event, *, pair: str = "") -> None:
         """Journal an event of the whole fleet, or of `pair`; a JournalUnavailable where it could not be.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,6 +193,18 @@ def test_law_09_a_teams_journal_that_is_lost_on_the_way_is_left(lab: FleetLab, l
     with JournalStore.open(lab.folder / "refuge.db", create=False, now=lambda: datetime.now(UTC)) as store:
         kinds = [record.kind for record in store.records(pair="")]
         assert kinds == ["fleet.started", "fleet.wave_began", "fleet.finished"]
+
+
+def test_a_fleet_that_left_a_teams_journal_has_closed_each_handle_on_its_own(
+    lab: FleetLab, losing: list[str]
+) -> None:
+    """Each pair that was under way has left it by itself: as many handles as pairs at once."""
+    for pair in NAMES:
+        darken(lab, pair, Role.PRIMARY)
+    lab.run(*RUN, "--at-once", "4", code=8)
+    assert losing
+    handles = [str(each.resolve()) for each in Path("/proc/self/fd").iterdir()]
+    assert [each for each in handles if "refuge.db" in each] == []
 
 
 def test_a_planned_fleet_stops_where_its_journal_is_lost_and_says_how_to_go_on(
