@@ -39,7 +39,7 @@ from orchestrator.model.words import (
 
 from .documents import compact
 from .layout import Line, Page, Span, line, line_text, paragraph, shortened
-from .verdicts import all_pass, verdict_lines, waited_for_lines
+from .verdicts import all_pass, sight_words, verdict_lines, waited_for_lines
 
 Who = Callable[[Role], str]
 """How an org is called: Payments (primary), or the primary where no name is known."""
@@ -269,16 +269,11 @@ def _told(event: events.NoticeSent | events.NoticeFailed) -> str:
 
 
 def reading_words(reading: Reading | None) -> Span:
-    """What one org said, in a word or two."""
+    """What one org said, and the reason where it was not seen."""
     if reading is None:
         return Span("left out", "dim")
-    if reading.status is Status.ABSENT:
-        return Span("no record (404)", "warn")
-    if reading.status is not None:
-        return _status(reading.status)
-    if reading.record is not None:
-        return Span(f"status {reading.record.status}, not known", "bad")
-    return _text(f"not seen, {type(reading.sight).__name__.lower()} ({reading.reason})", "bad")
+    said = sight_words(reading)
+    return said if reading.reason is None else _text(f"{said.text} ({reading.reason})", said.style)
 
 
 def _text(text: str, style: str = "") -> Span:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import assert_never
 from urllib.parse import urlsplit
 
 from orchestrator.errors import ExitCode
@@ -16,16 +15,11 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import (
     STOPS_AGAIN,
-    Absent,
-    Denied,
     Hampered,
     HamrRecord,
     Identity,
-    Present,
     Reading,
     Unreachable,
-    Unreadable,
-    Unrecognised,
 )
 from orchestrator.model.situation import (
     OpenDrill,
@@ -59,7 +53,7 @@ from .layout import (
     shortened,
 )
 from .to_do import Left, ToDo, left_to_do, to_do_lines
-from .verdicts import may_come_late_lines, wait_lines
+from .verdicts import may_come_late_lines, sight_words, wait_lines
 
 
 def unjournalled_lines(place: str) -> Page:
@@ -147,7 +141,7 @@ def watched_page(standing: PairStatus, playbook: Playbook, *, beside_run: bool) 
     for role, reading in standing.readings.items():
         record, why_not = reading.record, reading.reason or "no record"
         since = record and f"{_changed_at(record, standing.at)}, by {author(record.modified_by)}"
-        page += labelled(role.value, f"{_status(reading).text}; {since or why_not}", "status")
+        page += labelled(role.value, f"{sight_words(reading).text}; {since or why_not}", "status")
     return (
         *page,
         *labelled("phase", standing.phase.label, phase_style(standing.phase.name)),
@@ -201,34 +195,13 @@ def _said(standing: PairStatus, role: Role) -> dict[str, Span]:
         "": Span(role.value, "heading"),
         "name": Span(org.name, "org"),
         "site": Span(f"{urlsplit(org.base_url).netloc or org.base_url} ({org.datacenter})"),
-        "status": _status(reading),
+        "status": sight_words(reading),
         "because": Span(shortened(why_not, REASON), "warn"),
         "changed at": Span(_changed_at(record, standing.at)),
         "changed by": Span("-" if record is None else shortened(author(record.modified_by), 120)),
         "keys": _keys(org, standing.identities[role], reading),
         "answered in": Span(_round_trip(reading)),
     }
-
-
-def _status(reading: Reading) -> Span:
-    match reading.sight:
-        case Present(status=status):
-            return Span(str(status), "status")
-        case Unrecognised(record=record):
-            return Span(f"{record.status}, not known to this version", "bad")
-        case Absent():
-            return Span("no HAMR record (404)", "warn")
-        case Hampered(trouble=trouble):
-            return Span(trouble.value, "bad")
-        case Denied():
-            return Span("not seen: our keys are denied", "bad")
-        case Unreachable():
-            usable = "" if reading.exchange.http_status is None else "usable "
-            return Span(f"not seen: no {usable}answer", "bad")
-        case Unreadable():
-            return Span("not seen: no HAMR record in its answer", "bad")
-        case _ as never:
-            assert_never(never)
 
 
 def _changed_at(record: HamrRecord | None, now: datetime) -> str:

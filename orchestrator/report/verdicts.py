@@ -1,12 +1,23 @@
-"""Guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, the flag that overrides it."""
+"""What an org said, in a few words; and guards' verdicts as lines: the outcome, the guard, its reason; and, for one that refuses, the flag that overrides it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import assert_never
 
 from orchestrator.model.guard import Outcome, Verdict
 from orchestrator.model.next_step import override_flag
+from orchestrator.model.reading import (
+    Absent,
+    Denied,
+    Hampered,
+    Present,
+    Reading,
+    Unreachable,
+    Unreadable,
+    Unrecognised,
+)
 from orchestrator.model.run import Attempt
 from orchestrator.model.status import Role
 from orchestrator.model.words import span
@@ -29,6 +40,28 @@ OUTCOME_STYLES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.UNKNOWN: "w
 
 _OUTCOME = 9
 _NAME = 20
+
+
+def sight_words(reading: Reading) -> Span:
+    """What one org said, in a few words: its status, or why there is none."""
+    match reading.sight:
+        case Present(status=status):
+            return Span(str(status), "status")
+        case Unrecognised(record=record):
+            return Span(f"{record.status}, not known to this version", "bad")
+        case Absent():
+            return Span("no HAMR record (404)", "warn")
+        case Hampered(trouble=trouble):
+            return Span(trouble.value, "bad")
+        case Denied():
+            return Span("not seen: our keys are denied", "bad")
+        case Unreachable():
+            usable = "" if reading.exchange.http_status is None else "usable "
+            return Span(f"not seen: no {usable}answer", "bad")
+        case Unreadable():
+            return Span("not seen: no HAMR record in its answer", "bad")
+        case _ as never:
+            assert_never(never)
 
 
 def all_pass(number: int) -> str:

@@ -109,7 +109,7 @@ SAID: tuple[tuple[Event, str], ...] = (
     (events.RunAcknowledged("seen"), "Acknowledged: its cooling down is over. seen"),
     (
         events.SituationRead("start", Both(reading(P), reading(S, Unreachable("timed out")))),
-        "Read (start): Payments (primary) PASSIVE; Payments EU (secondary) not seen, unreachable (timed out)",
+        "Read (start): Payments (primary) PASSIVE; Payments EU (secondary) not seen: no answer (timed out)",
     ),
     (
         events.ReadingsTaken(Both(reading(P), None)),

@@ -47,7 +47,7 @@ def test_what_an_org_answered_that_was_not_seen_is_told_too() -> None:
     busy = replace(reading(S, Unreachable("busy")), exchange=Exchange(0.052, 503, NOW, "req-1"))
     read = events.SituationRead("start", Both(reading(P), busy))
     assert told(records(read))[2:] == [
-        "  16:40:00.0  Read (start): the primary PASSIVE; the secondary not seen, unreachable (busy)",
+        "  16:40:00.0  Read (start): the primary PASSIVE; the secondary not seen: no usable answer (busy)",
         "              primary: PASSIVE, changed 2026-05-27 09:30:00 UTC by alice@example.com; HTTP 200,",
         "                answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC, request id req-1",
         "              secondary: HTTP 503, answered in 52 ms, server's clock 2026-05-28 16:40:00 UTC,",
@@ -393,7 +393,7 @@ def test_hostile_texts_stay_on_their_line(event: Event) -> None:
 
 
 def test_a_reading_without_a_known_status_is_said_as_what_it_is() -> None:
-    assert reading_words(reading(P, Unrecognised(record(P, 9)))).text == "status 9, not known"
+    assert reading_words(reading(P, Unrecognised(record(P, 9)))).text == "9, not known to this version"
     assert reading_words(None).text == "left out"
 
 
