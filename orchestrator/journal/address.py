@@ -89,14 +89,16 @@ def _path(text: str, source: str, environ: Mapping[str, str]) -> Path | Address:
 
 
 def _home(environ: Mapping[str, str]) -> Path:
-    if environ.get("HOME"):
-        return Path(environ["HOME"])
+    home = Path(environ.get("HOME", ""))
+    if home.is_absolute():  # else each folder would have a journal of its own
+        return home
     try:  # Path.home() takes a HOME that is empty for the root of all folders
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         raise UsageError(
             f"There is no home folder for a journal: HOME is not set, and user {os.getuid()} has no entry on this machine. "
-            "Name a file with --journal or HAMR_JOURNAL."
+            "Name a file with --journal or HAMR_JOURNAL.",
+            next_steps=[next_step.shell("--journal FILE", "the same again, with a journal that is kept")],
         ) from None
 
 

@@ -45,8 +45,8 @@ def test_the_option_comes_before_the_variable_and_both_before_the_state_folder(
     assert default_place(option, environ) == Path(expected)
 
 
-@pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
-def test_without_a_home_variable_the_users_own_home_is_taken(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "relative"}])
+def test_without_a_home_that_is_the_same_everywhere_the_users_own_is_taken(environ: dict[str, str]) -> None:
     home = pwd.getpwuid(os.getuid()).pw_dir
     assert default_place(None, environ) == Path(home, ".local/state/hamr/journal.db")
     assert default_place("~/mine.db", environ) == Path(home, "mine.db")
@@ -56,8 +56,9 @@ def test_a_user_whom_this_machine_does_not_know_is_asked_for_a_file(monkeypatch:
     monkeypatch.setattr("os.getuid", lambda: 4_242_424)
     with pytest.raises(
         UsageError, match=r"user 4242424 has no entry on this machine. Name a file with --journal"
-    ):
+    ) as caught:
         default_place(None, {"HOME": ""})
+    assert typed(caught.value.next_steps) == ("--journal FILE",)
     assert default_place("mine.db", {"HOME": ""}) == Path("mine.db")
 
 
