@@ -202,7 +202,11 @@ class _Shown(Struct, frozen=True):
         return Comparison(Change.STALE, f"{self.org} shows {self.words}, which {since} ({newer})")
 
     def foreign(self) -> Comparison:
-        return Comparison(Change.FOREIGN, f"{self.org} was changed by somebody else: {self.words}")
+        stamp, how = Stamp.parse(self.record.modified_by), "was changed by somebody else"
+        if stamp is not None and stamp.run == self.known.run and stamp.attempt:
+            nothing = f"carries attempt {stamp.attempt} of this very run, of which its journal knows nothing"
+            how = f"{nothing}: it lost records, or somebody else repeats the stamp"
+        return Comparison(Change.FOREIGN, f"{self.org} {how}: {self.words}")
 
     def late(self, attempt: Attempt, over: Attempt) -> Comparison:
         return Comparison(

@@ -560,6 +560,15 @@ def test_law_03_a_stranger_is_named_with_time_and_status(status: Status) -> None
     assert "Payments EU" in found.reason
 
 
+def test_law_03_an_attempt_of_this_run_that_its_journal_lost_is_told_from_a_strangers_write() -> None:
+    found = change(shows(S, Status.FAILOVER, TWO), knows(RUN, SEEN, sent=(sent(1, P, Status.FAILOVER),)))
+    assert found.change is Change.FOREIGN
+    assert found.reason == (
+        "Payments EU (secondary) carries attempt 2 of this very run, of which its journal knows nothing: it lost records, "
+        "or somebody else repeats the stamp: FAILOVER by alice@laptop in run 20261122-031502-k3f9 at 2026-11-22 12:00:00 UTC"
+    )
+
+
 def test_law_03_the_same_status_by_the_same_person_at_another_time_is_a_change() -> None:
     found = change(replace(WAS_S, modified_at=NOON), knows(RUN, SEEN))
     assert found.change is Change.FOREIGN
