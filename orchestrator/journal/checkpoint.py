@@ -29,7 +29,7 @@ CHECKPOINT = "pair.checkpointed"
 DUE_AFTER = 1_000
 """How many records a pair's history may have since its last checkpoint: they are read in a tenth of a second."""
 
-FORM = 8
+FORM = 9
 """Raised with every change of what a history is made of: checkpoints of another form are not used."""
 
 _NEWEST = 3
@@ -44,7 +44,7 @@ class _Checkpoint(Struct, frozen=True):
     """Without the text of their playbooks: their own records have that."""
     drills: tuple[DrillHistory, ...]
     scheduled: tuple[Scheduled, ...]
-    owed: Owed | None
+    debts: dict[str, Owed]
     floors: dict[str, Floor]
 
 
@@ -141,7 +141,7 @@ def _from_checkpoint(store: Store, pair: str) -> History | None:
         {drill.drill: drill for drill in kept.drills},
         scheduled={run.run: run for run in kept.scheduled},
         uncertain=[run for run in kept.runs if run.unknown],
-        owed=kept.owed,
+        debts=kept.debts,
         floors=kept.floors,
         since=kept.since,
         upto=kept.upto,
@@ -162,7 +162,7 @@ def _kept_of(history: History) -> _Checkpoint:
         tuple(map(_without_text, runs)),
         tuple(drill for name, drill in history.drills.items() if name in named),
         tuple(history.scheduled.values()),
-        history.owed,
+        history.debts,
         history.floors,
     )
 
@@ -173,16 +173,15 @@ def _without_text(run: RunHistory) -> RunHistory:
 
 def _runs_kept(history: History, drills: Mapping[str, DrillHistory]) -> tuple[RunHistory, ...]:
     runs = [*history.runs.values()]
-    owing = "" if history.owed is None else history.owed.run
     # A pair cools down after its newest end, which nobody takes back by resuming that run; and an inventory may come to
     # name other orgs, and these again.
     ended = {
         run.orgs: run.run
         for run in runs
-        if run.finished and run.intended and not run.left_open and run.run != owing
+        if run.finished and run.intended and not run.left_open and run.run not in history.debts
     }
     legs = {leg for drill in drills.values() for leg in drill.legs}
-    asked = {owing, *ended.values(), *legs, *(run.run for run in runs[-_NEWEST:])}
+    asked = {*history.debts, *ended.values(), *legs, *(run.run for run in runs[-_NEWEST:])}
     # Who moved the pair while a drill was open is no part of it, and is named when that is closed.
     open_since = [drill.started_at for drill in drills.values() if drill.open and not drill.started.simulated]
     since = min(open_since, default=None)

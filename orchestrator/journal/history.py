@@ -80,7 +80,7 @@ class RunHistory(Struct):
     floors: Floors = field(default_factory=dict)
     """What the journal had seen of the orgs when it began."""
     orgs: Both[str] | None = None
-    """The orgs' uuids; None for an adoption, which does not name them."""
+    """The orgs' uuids; None for an adoption, until it has read both."""
     intended: bool = False
     mode: Mode = Mode.PLANNED
     """As it was last taken up."""
@@ -122,6 +122,12 @@ class RunHistory(Struct):
         """Whether it is open, on whichever orgs."""
         began = self.started is not None and not self.superseded_by
         return began and (self.finished is None or self.finished.resumable)
+
+    def shares_orgs(self, other: RunHistory | None) -> bool:
+        """Whether both ran on the same orgs, as far as both name theirs: a pair's name may come to stand for others."""
+        if other is None or other.orgs is None or self.orgs is None:
+            return True
+        return [uuid.lower() for uuid in self.orgs] == [uuid.lower() for uuid in other.orgs]
 
     def as_open_run(self) -> OpenRun | None:
         """The facts that a phase needs of it."""
@@ -183,7 +189,8 @@ class History(Struct):
     """Runs that have had an unknown since one was last done."""
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
     """Runs that wait for their time, by id; those that never began among them, once that is past."""
-    owed: Owed | None = None
+    debts: dict[str, Owed] = field(default_factory=dict)
+    """What is owed, by the run that owes it, in order: of each pair of orgs one at most."""
     known_as: KnownAs | None = None
     """Where that was asked: the other name under which its orgs were run last."""
     floors: dict[str, Floor] = field(default_factory=dict)
@@ -205,10 +212,15 @@ class History(Struct):
             run.elsewhere = run.orgs is not None and not pair.is_of(run.orgs)
         for drill in self.drills.values():
             drill.elsewhere = drill.started.orgs is not None and not pair.is_of(drill.started.orgs)
-        owing = None if self.owed is None else self.runs.get(self.owed.run)
-        if owing is not None and owing.elsewhere:
-            self.owed = None
         return self
+
+    @property
+    def owed(self) -> Owed | None:
+        """What one of these orgs is owed."""
+        here = (
+            debt for run, debt in self.debts.items() if run not in self.runs or not self.runs[run].elsewhere
+        )
+        return next(here, None)
 
     @property
     def elsewhere(self) -> tuple[RunHistory, ...]:
@@ -444,20 +456,25 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
         case events.RunFinished():
             run.asking, run.waiting = "", None
             run.finished, run.finished_at = event, at
-            if history.owed is not None and history.owed.run == run.run:
-                history.owed = replace(history.owed, stopped_for=event.ending.change)
+            if run.run in history.debts:
+                history.debts[run.run] = replace(history.debts[run.run], stopped_for=event.ending.change)
             if event.ending.end.reached:
                 # Earlier unknowns were settled by it, or accepted by name before it began.
-                for other in history.uncertain:
+                for other in filter(run.shares_orgs, history.uncertain):
                     other.unknown.clear()
-                history.uncertain.clear()
+                history.uncertain = [other for other in history.uncertain if other.unknown]
         case events.SituationRead(readings=readings):
+            records = [
+                reading.record for reading in readings if reading is not None and reading.record is not None
+            ]
+            if run.orgs is None and len(records) == len(Role):
+                run.orgs = Both(*(record.org_uuid for record in records))
             # Of whichever run it is: an attempt that was seen under its own stamp is on its way no more.
-            for record in (reading.record for reading in readings if reading is not None):
-                stamp = None if record is None else Stamp.parse(record.modified_by)
+            for record in records:
+                stamp = Stamp.parse(record.modified_by)
                 of = None if stamp is None else history.runs.get(stamp.run)
                 sent = None if of is None or stamp is None else of.unseen.get(stamp.attempt)
-                if record is not None and of is not None and sent is not None and sent.attempt.made(record):
+                if of is not None and sent is not None and sent.attempt.made(record):
                     of.unseen[sent.attempt.number] = replace(sent, came=True)
         case events.RunSuperseded(by_run=by_run):
             run.superseded_by = by_run
@@ -487,8 +504,10 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
             run.unknown.pop(attempt.number, None)
             run.unseen.pop(attempt.number, None)
         case events.WriteConfirmed(role=role, attempt=number):
-            if (owed := _owed_on_its_orgs(history, run)) and owed.role is role and owed.run != run.run:
-                history.owed = None  # that org was told since, by a run that knew of no debt before a merge
+            owed = _debt_of(history, run)
+            if owed is not None and owed.role is role and owed.run != run.run:
+                # That org was told since, by a run that knew of no debt before a merge.
+                del history.debts[owed.run]
             # What that org was sent before is given up, as it is for the run: it may come late.
             run.unknown = {sent: attempt for sent, attempt in run.unknown.items() if attempt.role is not role}
             shown = None if number is None else run.unseen.pop(number, None)
@@ -511,22 +530,23 @@ def _note(history: History, run: RunHistory, event: Event, at: datetime) -> None
                 del run.unproven[role]
                 run.unknown[meant.attempt.number], run.unseen[meant.attempt.number] = meant.attempt, meant
                 history.uncertain.append(run)
-        case events.WriteOwed(role=role, status=status):
-            history.owed = Owed(role, status, run.run, at)
-        case events.OwedSettled() if _owed_on_its_orgs(history, run) is not None:
-            history.owed = None
+        case events.WriteOwed() | events.OwedSettled():
+            if (owed := _debt_of(history, run)) is not None:
+                del history.debts[owed.run]
+            if isinstance(event, events.WriteOwed):
+                history.debts[run.run] = Owed(event.role, event.status, run.run, at)
         case events.PairAdopted():
             # A person has said where the pair stands: nothing is left to resume of what was under way.
-            for other in history.runs.values():
+            for other in filter(run.shares_orgs, history.runs.values()):
                 if other.open:
                     other.superseded_by = run.run
 
 
-def _owed_on_its_orgs(history: History, run: RunHistory) -> Owed | None:
-    """What is owed, where a run is on the orgs of the one that owes it: the pair's name may stand for others by now."""
-    owing = None if history.owed is None else history.runs.get(history.owed.run)
-    told = {str(each.orgs).lower() for each in (owing, run) if each is not None and each.orgs is not None}
-    return history.owed if len(told) < 2 else None  # noqa: PLR2004 - both name theirs, and they are others
+def _debt_of(history: History, run: RunHistory) -> Owed | None:
+    """What is owed to one of a run's orgs."""
+    return next(
+        (debt for owing, debt in history.debts.items() if run.shares_orgs(history.runs.get(owing))), None
+    )
 
 
 def _note_hook(run: RunHistory, when: When, hook: tuple[str, str], outcome: HookOutcome) -> None:

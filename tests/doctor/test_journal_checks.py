@@ -107,7 +107,7 @@ def test_law_15_a_transition_half_made_is_to_be_resumed_only_where_nobody_is_at_
 
 def test_what_earlier_runs_left_behind() -> None:
     unknown = replace(run(), unknown={2: Attempt(2, S, Status.FAILOVER, "stamp", "declare")})
-    found = answers(history=history(unknown, owed=Owed(P, Status.ACTIVE, RUN, NOW)))
+    found = answers(history=history(unknown, debts={RUN: Owed(P, Status.ACTIVE, RUN, NOW)}))
     told = checks(found)
     assert verdicts(found, "owed", "unknown", "open run") == {
         "owed": (CRITICAL, WARNING),

@@ -14,6 +14,7 @@ from orchestrator.model.events import (
     Event,
     HookEnded,
     OwedSettled,
+    PairAdopted,
     RunAcknowledged,
     RunFinished,
     RunResumed,
@@ -30,11 +31,11 @@ from orchestrator.model.events import (
 from orchestrator.model.playbook import HookOutcome, When
 from orchestrator.model.reading import Change, Exchange, Lost, Present, Reading
 from orchestrator.model.run import End, Mode
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import DOING
 from tests.report.happened import APPROVABLE
 from tests.report.journals import HOME, WHOLE, Told, answered, both, finished, journal, post
-from tests.report.scenes import NOW, UNSETTLED, S, record
+from tests.report.scenes import NOW, PAIR, UNSETTLED, S, record
 
 LEFT = HookEnded("declare", When.AFTER, "integrations", HookOutcome.LEFT_TO_PERSON, "Press the button.")
 FAILED = HookEnded("declare", When.BEFORE, "stop-sync", HookOutcome.FAILED, "exit code 3", 3)
@@ -120,6 +121,53 @@ def test_what_is_owed_is_not_paid_by_telling_other_orgs_that_bear_the_pairs_name
     for told in (later, settled):
         found = history((owing, "owing"), (told, "later"))
         assert (found.owed is not None) is left
+
+
+OTHERS = Both("aaaa", "bbbb")
+EMERGENCY: Told = [(200.0, STARTED), (201.0, WriteOwed(S, Status.ACTIVE, "dark"))]
+"""It left an org of payments untold."""
+
+
+def on_others(*told: Event) -> Told:
+    return [(300.0, replace(STARTED, orgs=OTHERS)), *((301.0, each) for each in told)]
+
+
+def seen_by_payments(found: History, *, others: bool) -> tuple[str, str]:
+    """The run by which its orgs are owed, and the one that is left open, once the inventory names these orgs."""
+    orgs = OTHERS if others else STARTED.orgs
+    pair = replace(
+        PAIR, orgs=Both(*(replace(org, uuid=uuid) for org, uuid in zip(PAIR.orgs, orgs, strict=True)))
+    )
+    of = found.of(pair)
+    return "" if of.owed is None else of.owed.run, "" if of.open_run is None else of.open_run.run
+
+
+def test_what_is_owed_belongs_to_the_orgs_and_outlasts_an_emergency_of_others_that_bear_their_name() -> None:
+    found = history((EMERGENCY, "owing"), (on_others(WriteOwed(S, Status.ACTIVE, "dark")), "later"))
+    assert seen_by_payments(found, others=True) == ("later", "later")
+    assert seen_by_payments(found, others=False) == ("owing", "owing")
+    fold(found, journal([(500.0, OwedSettled(S, Status.ACTIVE, "delivered"))], run="later", first=300))
+    assert seen_by_payments(found, others=True) == ("", "later")
+    assert seen_by_payments(found, others=False) == ("owing", "owing")
+
+
+def test_a_person_who_says_where_others_stand_settles_nothing_of_the_orgs_that_bore_the_name_before() -> None:
+    shown = (replace(record(role), org_uuid=uuid) for role, uuid in zip(Role, OTHERS, strict=True))
+    sights = (Present(each, Status.PASSIVE) for each in shown)
+    here = SituationRead(
+        "start", Both(*(Reading(role, sight, NOW, 0.0) for role, sight in zip(Role, sights, strict=True)))
+    )
+    truth = PairAdopted(S, Status.ACTIVE, "it serves")
+    adopted: Told = [(300.0, here), (301.0, truth), (302.0, OwedSettled(S, Status.ACTIVE, "void"))]
+    found = history((EMERGENCY, "owing"), (adopted, "adoption"))
+    assert seen_by_payments(found, others=False) == ("owing", "owing")
+
+
+def test_a_run_of_others_that_is_done_settles_no_unknown_of_the_orgs_that_bore_the_name_before() -> None:
+    lost = post(1, S, Status.FAILOVER)
+    unknown: Told = [(200.0, STARTED), (201.0, lost), (202.0, WriteUnknown(lost.attempt, "timed out"))]
+    found = history((unknown, "lost"), (on_others(finished(End.DONE, 0, "there", 1.0)), "later"))
+    assert [run for run, _ in found.unknown] == ["lost"]
 
 
 def test_law_05_an_attempt_whose_successor_is_seen_is_unknown_no_more_and_may_come_late() -> None:
