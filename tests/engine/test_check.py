@@ -152,3 +152,41 @@ async def test_law_09_only_the_org_that_an_emergency_does_without_is_given_up_an
     found = Both(Comparison(primary, "as it is"), Comparison(secondary, "as it is"))
     unsettled = b.engine.route.checker.accept(b.engine.reader.readings, found)
     assert (unsettled and unsettled.role, b.engine.run.state.dead) == (again, dead)
+
+
+TAKEN = moved(ADMIN)
+"""Was taken for ours after a lost answer."""
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "is_somebody_elses"),
+    [
+        ({}, TAKEN, False),  # nothing has told yet how this server names us
+        ({"confirmed": {P: [record(P, Status.ACTIVE, ONE.stamp)], S: []}}, TAKEN, True),  # it keeps stamps
+        ({"sent": [Sent(ONE, answered=moved("svc"))]}, TAKEN, True),
+        ({"sent": [Sent(ONE, answered=moved("svc"))]}, moved("svc"), True),  # it is told all the same, once
+        ({"sent": [Sent(ONE, answered=moved("Admin@example.com"))]}, TAKEN, False),
+        ({"sent": [Sent(ONE, answered=moved("svc"))], "dead": {S}}, TAKEN, False),
+        ({"sent": [Sent(ONE, answered=moved("svc"))], "strangers": {ADMIN}}, TAKEN, True),
+        ({"sent": [Sent(ONE, answered=moved("svc"))], "strangers": {ADMIN}}, moved("svc"), False),
+        ({"sent": [Sent(ONE, answered=moved("svc"))], "strangers": {ADMIN}}, None, False),
+    ],
+)
+async def test_law_03_what_was_taken_for_ours_is_somebody_elses_once_the_server_names_us_otherwise(
+    known: dict[str, Any], shown: HamrRecord | None, is_somebody_elses: bool
+) -> None:
+    known = {"confirmed": {P: [], S: []}, "sent": [Sent(ONE)], **known}
+    b = bench(
+        memory=RunState(
+            RUN, unproven={S: WriteConfirmed(S, Status.ACTIVE, TAKEN, Change.UNPROVEN, 1)}, **known
+        )
+    )
+    b.world.records[S] = shown
+    await look(b)
+    if not is_somebody_elses:
+        b.engine.route.checker.settle_unproven()
+        return
+    with pytest.raises(Stopped) as raised:
+        b.engine.route.checker.settle_unproven()
+    assert (raised.value.ending.change, raised.value.ending.org) == (Change.FOREIGN, S)
+    assert b.notes.of(ChangeSeen)[-1].record == TAKEN
