@@ -22,7 +22,7 @@ from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.journal import Head
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair, Wave
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.playbook import Asks, Playbook, Reply
 from orchestrator.model.protocols import Store, Watcher
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.status import Status
@@ -51,7 +51,7 @@ from .fleet import team_of_workers
 from .invocation import Invocation
 from .output_files import JUNIT, PAGE, refuse_misplaced_files, write_file
 from .requests import RunFlags
-from .run_command import say_stopping, typed_line
+from .run_command import say_stopping, typed_line, understood
 from .signals import supervised
 
 FIRST = (
@@ -385,7 +385,6 @@ async def _begins(console: Console, view: FleetView, wave: int) -> bool:
             if console.err.closed:
                 return False
             typed = await typed_line(lambda: bool(view.stop_asked))
-            if not typed or typed.strip().lower() in {"no", "n", "stop", "q"}:
-                return False
-            if typed.strip().lower() in {"yes", "y"}:
-                return True
+            reply = understood(Asks.AGAIN, typed.strip()) if typed else Reply(yes=False)
+            if reply is not None:
+                return reply.yes

@@ -125,7 +125,8 @@ def named_file(
     """
     if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
         return Path(name)
-    found = next((Path(place) for place in places if name and _is_file(Path(place))), None)
+    # A name that is too long, or has a NUL, is no file to isfile, where Path.is_file would raise.
+    found = next((Path(place) for place in places if name and os.path.isfile(place)), None)  # noqa: PTH113
     if found is None and name not in shipped:
         raise UsageError(
             f"There is no {what} {shown(name)}: no {shown(name + '.yaml')} in {where}, and none of that name "
@@ -133,13 +134,6 @@ def named_file(
             next_steps=(instead,),
         )
     return found or shipped[name]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, or has a NUL
-        return False
 
 
 def shipped_files(pattern: str) -> Mapping[str, Path]:

@@ -93,7 +93,8 @@ async def _outcome(
     except JournalUnavailable:
         raise
     except HamrError as error:
-        outcome = _kept_from(session.pair.name, error)
+        code, steps = int(error.exit_code), error.next_steps
+        outcome = PairOutcome(session.pair.name, "", code, error.message, next_steps=steps)
         elsewhere = isinstance(error, Locked) and await session.calls(partial(_is_ours, session))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other pairs go on
         logger().exception("a pair of the fleet stopped on a bug", pair=session.pair.name)
@@ -185,7 +186,7 @@ def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:
 
 def _run_of_fleet(history: History, fleet: str) -> RunHistory | None:
     """The pair's newest run that belongs to the fleet."""
-    runs = (run for run in reversed(history.runs.values()) if run.started is not None)
+    runs = reversed(history.runs.values())
     return next((run for run in runs if run.started is not None and run.started.fleet == fleet), None)
 
 
@@ -276,7 +277,3 @@ def _ended(run: RunResult | RunHistory, end: RunResult | events.RunFinished) -> 
         end.ending.next_steps,
         end.resumable,
     )
-
-
-def _kept_from(pair: str, error: HamrError) -> PairOutcome:
-    return PairOutcome(pair, "", int(error.exit_code), error.message, next_steps=error.next_steps)
