@@ -266,7 +266,6 @@ class Stream:
         return own.columns or _SIZE[0], own.lines or _SIZE[1]
 
     def _completed(self, spans: Line) -> Line:
-        """The line with its commands completed."""
         return tuple(
             Span(self._complete(span.text), span.style) if span.style == "command" else span for span in spans
         )

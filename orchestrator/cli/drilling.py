@@ -358,7 +358,7 @@ def drill_fleet_live(invocation: Invocation, pairs: Sequence[Pair], goal: Status
         raise Refused(
             f"{counted(len(not_for_it), 'pair')} may not be drilled live, since the inventory does not say drill: true of them: "
             f"{some}{' and others' if others else ''}. Leave them out.",
-            next_steps=(invocation.typed.without("--live", "rehearse with as many on the simulator"),),
+            next_steps=(invocation.typed.again("rehearse with as many on the simulator", without="--live"),),
         )
     if invocation.asks:
         invocation.require_somebody()

@@ -77,18 +77,12 @@ class Typed:
         rest = [*typed]
         return " ".join([shlex.join(words), option, *(["--", shlex.join(rest)] if rest else ())])
 
-    def without(self, flag: str, why: str) -> NextStep:
-        """The command line as it was typed, without a flag."""
+    def again(self, why: str, *, without: str = "") -> NextStep:
+        """The command line as it was typed, or without one of its flags."""
         from orchestrator.model import next_step
 
-        words = (word for word in self._shown() if word != flag)
+        words = (word for word in self._shown() if word != without)
         return next_step.shell(shlex.join(["hamr", *words]), why)
-
-    def again(self, why: str) -> NextStep:
-        """The command line as it was typed."""
-        from orchestrator.model import next_step
-
-        return next_step.shell(shlex.join(["hamr", *self._shown()]), why)
 
     def as_run(self) -> str:
         """The command line of a plan as that of the run."""

@@ -212,7 +212,6 @@ def cron(value: Any) -> str:
 
 
 def _numbers(item: str, name: str, least: int, most: int) -> range:
-    """What one item of a field means."""
     found = re.fullmatch(_ITEM, item)
     if found is not None:
         low, high, step = found.groups()

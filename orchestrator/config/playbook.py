@@ -103,7 +103,6 @@ def _guards(_: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _parts_of(steps: Steps, guard: dict[str, Any]) -> list[Use]:
-    """The guards that a guard is made of."""
     uses = [((*steps, *place), name) for key in ("all", "any") for place, name in items(guard, key)]
     return uses if guard.get("not") is None else [*uses, ((*steps, "not"), guard["not"])]
 
@@ -193,7 +192,6 @@ def _probes(document: Document, playbook: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _probe_of(document: Document, steps: Steps, guard: dict[str, Any]) -> Use | None:
-    """The probe that a guard compares."""
     name = mapping_in(guard.get("probe")).get("name")
     if name is not None:
         return (*steps, "name"), name

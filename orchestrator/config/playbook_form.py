@@ -174,8 +174,7 @@ reads(
 
 
 def _probe(*, name: str, **kinds: ProbeKind) -> Probe:
-    """The one kind that the checks have made sure of."""
-    (kind,) = kinds.values()
+    (kind,) = kinds.values()  # the checks have made sure of it
     return Probe(name, kind)
 
 

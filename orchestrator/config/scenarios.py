@@ -302,8 +302,6 @@ _TIMED = tags_of(*get_args(WorldFault))
 
 
 class _FaultScript(Form, frozen=True):
-    """A fault script."""
-
     _schema: SchemaVersion = field(name="schema")
     faults: tuple[Fault, ...]
 

@@ -138,8 +138,6 @@ class _Said(Struct, frozen=True):
 
 
 class _Looks(Struct):
-    """The looks so far."""
-
     spells: list[Spell] = []
     said: dict[str, _Said] = {}
     last: DoctorChecked | None = None
@@ -257,7 +255,6 @@ def _came_back(score: Score) -> bool:
 
 
 def _arrival_of(score: Score, at: datetime) -> Arrival | None:
-    """A drill's run that got to the goal."""
     for leg in score.legs:
         if any(step.target is GOAL for step in leg.steps):
             return Arrival(leg.run, at, _took(leg), simulated=True)
