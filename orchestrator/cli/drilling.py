@@ -67,9 +67,9 @@ from .output_files import (
     read_report,
     refuse_misplaced,
     refuse_misplaced_files,
+    save,
     write_html,
     write_junit,
-    written_whole,
 )
 from .requests import overrides_from, require_text
 from .run_command import RunCommand, say_stopping
@@ -269,8 +269,7 @@ def scenario_from_run(invocation: Invocation, run: str, out: Path | None) -> Non
         made = replace(made, left_out=(*made.left_out, "how it ended: it still holds its pair's lock"))
     text = invocation.redactor.clean(scenario_text(made.scenario, scenario_remarks(found, made.left_out)))
     if out is not None:
-        with written_whole(out, SCENARIO) as file:
-            file.write(text.encode())
+        save(text, out, SCENARIO)
     steps = steps_to_play(None if out is None else str(out), made.scenario.playbook)
     console = invocation.console
     if out is None and not console.json:

@@ -77,7 +77,7 @@ class Typed:
         rest = [*typed]
         return " ".join([shlex.join(words), option, *(["--", shlex.join(rest)] if rest else ())])
 
-    def again(self, why: str, *, without: str = "") -> NextStep:
+    def again(self, why: str, *, without: str | None = None) -> NextStep:
         """The command line as it was typed, or without one of its flags."""
         from orchestrator.model import next_step
 

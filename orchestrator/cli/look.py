@@ -241,8 +241,8 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.operations.preflight import check_request, status_named
     from orchestrator.report.plan import full_plan_page, plan_json, plan_page
 
-    from .output_files import PLAN, STDOUT, refuse_misplaced
-    from .plan_files import curl_script, plan_text, save_plan
+    from .output_files import PLAN, STDOUT, refuse_misplaced, save
+    from .plan_files import curl_script, plan_text
     from .requests import RunFlags
     from .signals import showing_silence
 
@@ -260,13 +260,14 @@ def plan(  # noqa: PLR0917 - click passes each flag by its name
     with invocation.session(pair, writes=False, playbook=playbook, emergency=emergency) as session:
         made = showing_silence(console, session, make_plan(session, request, assumed=assumed))
         sheet = curl_script(made, session.pair, playbook) if curl else ""
+        text = plan_text(made, playbook=playbook.path, redactor=invocation.redactor) if out else ""
         if file is not None:
-            save_plan(made, file, playbook=playbook.path, redactor=invocation.redactor)
+            save(text, file, PLAN)
         saved = str(file or "")
         page = full_plan_page(made, out=saved) if full else plan_page(made, out=saved)
         if to_stdout:
             console.err.page(page)
-            console.out.text(plan_text(made, playbook=playbook.path, redactor=invocation.redactor))
+            console.out.text(text)
         elif curl:
             console.out.text(sheet)
         else:

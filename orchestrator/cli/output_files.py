@@ -173,13 +173,18 @@ def refuse_misplaced_files(
         raise UsageError(f"{options} name the same file, {same}: give each a name of its own.")
 
 
+def save(text: str, path: Path, kind: Kind) -> None:
+    """Write a text to a file, as `written_whole`."""
+    with written_whole(path, kind) as file:
+        file.write(text.encode())
+
+
 def write_file(invocation: Invocation, text: str, where: str, kind: Kind) -> None:
     """To a file, whole or not at all, or to stdout; without keys either way."""
     if where == STDOUT:
         invocation.console.out.text(text)
         return
-    with written_whole(Path(where), kind) as file:
-        file.write(invocation.redactor.clean(text).encode())
+    save(invocation.redactor.clean(text), Path(where), kind)
     invocation.console.note(f"{capital(kind.what)} is in {where}.")
 
 

@@ -28,8 +28,6 @@ from orchestrator.model.run import Mode
 from orchestrator.report.layout import escaped
 from orchestrator.system.redaction import Redactor
 
-from .output_files import PLAN, written_whole
-
 SCHEMA = "hamr/plan-file/1"
 
 LARGEST = 5_000_000
@@ -50,12 +48,6 @@ def plan_text(plan: Plan, *, playbook: str, redactor: Redactor) -> str:
     file = str(Path(playbook).absolute()) if playbook else ""
     document = {"schema": SCHEMA, "playbook": file, "plan": value, "sha256": _digest(value)}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-
-
-def save_plan(plan: Plan, path: Path, *, playbook: str, redactor: Redactor) -> None:
-    """Write a plan to a file, for its owner alone."""
-    with written_whole(path, PLAN) as file:
-        file.write(plan_text(plan, playbook=playbook, redactor=redactor).encode())
 
 
 def read_plan(path: Path) -> PlanFile:

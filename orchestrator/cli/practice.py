@@ -90,7 +90,7 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
     from orchestrator.report.proof import proof_code, proof_json, proof_page
     from orchestrator.system.log import configure
 
-    from .output_files import PROOF, SCENARIO, refuse_misplaced, written_whole
+    from .output_files import PROOF, SCENARIO, refuse_misplaced, save
 
     console = invocation.console
     if record and pair is None:
@@ -113,8 +113,7 @@ def prove(  # noqa: PLR0917 - click passes each flag by its name
         console.err.end()
     proof = replace(proof, file=playbook or proof.file)
     if out is not None:
-        with written_whole(out, PROOF) as file:
-            file.write(to_json(proof_json(proof)).encode())
+        save(to_json(proof_json(proof)), out, PROOF)
     if record and pair is not None and proof.holds:
         with invocation.session(pair, writes=True, playbook=found) as session:
             session.append("", proof.certificate)
@@ -134,7 +133,7 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
     from orchestrator.drill.from_story import scenario_of_story
     from orchestrator.report.drill import scenario_remarks
 
-    from .output_files import SCENARIO, written_whole
+    from .output_files import SCENARIO, save
 
     why = [] if proof.counterexamples else ["no law broke"]
     for found in proof.counterexamples:
@@ -144,8 +143,7 @@ def _as_scenario(invocation: Invocation, playbook: Playbook, proof: Proof, out: 
             why.append(f"{found.broken.law.value}: {error.message}")
             continue
         text = scenario_text(made, scenario_remarks(f"the proof of {proof.playbook}", ()))
-        with written_whole(out, replace(SCENARIO, option="--scenario")) as file:
-            file.write(text.encode())
+        save(text, out, replace(SCENARIO, option="--scenario"))
         return str(out)
     invocation.console.note(f"No scenario was written: {'; '.join(dict.fromkeys(why))}.", "warn")
     return None

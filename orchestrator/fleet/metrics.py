@@ -133,11 +133,8 @@ def samples_of(history: ReadinessHistory) -> Iterator[tuple[str, Labels, float |
     for mode, stands in ((Mode.PLANNED, history.planned), (Mode.EMERGENCY, history.emergency)):
         yield "hamr_ready", (mode.value,), is_ready(stands.level)
         yield "hamr_readiness_level", (mode.value,), NagiosCode[stands.level.name]
-        yield (
-            "hamr_readiness_since_timestamp_seconds",
-            (mode.value,),
-            None if stands.since is None else stands.since.timestamp(),
-        )
+        since = None if stands.since is None else stands.since.timestamp()
+        yield "hamr_readiness_since_timestamp_seconds", (mode.value,), since
         yield "hamr_not_ready_seconds", (mode.value,), stands.not_ready.total_seconds()
     yield "hamr_readiness_window_seconds", (), (history.at - history.since).total_seconds()
     yield "hamr_doctor_looks", (), history.looks
@@ -152,11 +149,8 @@ def samples_of(history: ReadinessHistory) -> Iterator[tuple[str, Labels, float |
         yield "hamr_last_drill_timestamp_seconds", (regions,), None if drill is None else drill.at.timestamp()
         yield "hamr_there_and_back_timestamp_seconds", (regions,), None if way is None else way.at.timestamp()
         for share in (0.5, 0.95):
-            yield (
-                "hamr_time_to_active_seconds",
-                (regions, f"{share:g}"),
-                history.took(share, simulated=simulated),
-            )
+            took = history.took(share, simulated=simulated)
+            yield "hamr_time_to_active_seconds", (regions, f"{share:g}"), took
     yield "hamr_time_to_active_objective_seconds", (), history.objective
     if history.certificate is not None:
         changed = history.certificate.changed_since(history.playbook_sha256, history.version)

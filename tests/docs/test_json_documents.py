@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from orchestrator.cli.plan_files import save_plan
+from orchestrator.cli.plan_files import plan_text
 from orchestrator.errors import DocumentError, ExitCode, Problem
 from orchestrator.model.fleet import FleetPlan, FleetView
 from orchestrator.model.plain import JSON
@@ -100,7 +100,7 @@ def test_every_key_within_a_report_is_on_the_page() -> None:
 
 def test_every_key_of_a_saved_plan_is_on_the_page_and_no_other(tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
-    save_plan(plan(), saved, playbook="", redactor=Redactor())
+    saved.write_text(plan_text(plan(), playbook="", redactor=Redactor()))
     document = json.loads(saved.read_text("utf-8"))
     assert keys_of(document["schema"]) == set(document) - {"schema"}
 
