@@ -175,7 +175,8 @@ def test_who_takes_a_fleet_up_by_himself_gets_what_a_worker_was_at(slowly: Team)
         assert "3 of 3 pairs arrived" in ends(resumed, 0)
         ends(fleet, 0)
     codes = [record.data["outcome"]["exit_code"] for record in slowly.records("fleet.pair_ended")]  # type: ignore[index, call-overload]
-    assert codes == [0, 0, 0], "nobody interrupted anything"
+    # Between the end of a run and the record of it here both may have found the pair at its goal.
+    assert {*codes} == {0}, "nobody interrupted anything"
     assert {*slowly.lab.writes().values()} == {4}
 
 
