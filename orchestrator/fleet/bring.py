@@ -233,11 +233,11 @@ async def _refuse_whole(session: Session, goal: Status) -> None:
 
 
 def _is_ours(session: Session) -> bool:
-    """Whether the pair is held for the fleet by another process that lives, or was held until just now."""
+    """Whether the pair is held for the fleet by another process that lives, or was held until just now; none of it under another name."""
     now = session.clock.now()
     holder = session.store.holder(session.pair.name)
     if holder is None:
-        return True
+        return session.history_by_name().known_as is None
     if session.is_gone(holder) or holder.is_silent(now):
         return False
     started = next(session.store.records(run=holder.run, kinds=(events.RunStarted.kind,)), None)

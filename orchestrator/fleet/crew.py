@@ -75,6 +75,7 @@ class Crew:
         """A session on one of its pairs."""
         session = self.prepared[name].session(self.store, self.redactor, beside=self.lead)
         session.refuge, session.moved, session.along = self.lead.refuge, self.lead.moved, self.lead.along
+        session.names = frozenset(self.prepared)
         return session
 
     def follow(self, session: Session) -> None:

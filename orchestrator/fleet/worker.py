@@ -287,6 +287,7 @@ class Worker:
             playbook = gear.playbook if view is None else self._playbook_of(view)
             prepared = Prepared(pair, playbook, gear.operator, gear.sources.environ)
             session = prepared.session(gear.store, gear.redactor, beside=self._lead)
+            session.names = frozenset(self._pairs)
             self._lead = self._lead or session
             why = await self._lacking(session, Mode.PLANNED if view is None else view.started.mode)
         if why:

@@ -81,6 +81,8 @@ class Session(Struct, eq=False):
     """The file of this machine's own journal, where the team's can be reached and lacks what an emergency wrote in it."""
     fleet: str = ""
     """The id of the fleet that the pair's runs belong to from now on, or ""."""
+    names: frozenset[str] = frozenset()
+    """Those of the fleet's pairs: where the journal knows no others, none of these was run under another one."""
     along: dict[int, Record] = field(default_factory=dict)
     """What the refuge begins with, where the team's journal is left, by number: a fleet's own records, which its pairs share."""
     watcher: Watcher | None = None
@@ -225,9 +227,9 @@ class Session(Struct, eq=False):
         return history
 
     def history_by_name(self) -> History:
-        """The same, for whoever is about to write or to show it: whether its orgs go by another name there, too, but for a fleet's."""
-        history = self.history()
-        found = None if self.fleet else known_as(self.store, self.pair, history)
+        """The same, for whoever is about to write or to show it: whether its orgs go by another name there, too."""
+        history, known = self.history(), self.names.issuperset(self.store.pairs())
+        found = None if known else known_as(self.store, self.pair, history)
         if found is not None and found.holder is not None and self.is_gone(found.holder):
             found = replace(found, holder=None)
         history.known_as = found

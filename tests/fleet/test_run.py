@@ -8,9 +8,12 @@ from contextlib import suppress
 
 import pytest
 
+from orchestrator.journal import JournalStore, ThisHost
 from orchestrator.model.events import FleetPairEnded, FleetStarted, RunStarted
+from orchestrator.model.journal import Holder
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, ServerError
+from orchestrator.system.clock import SystemClock
 from tests.steps import next_of
 
 from .conftest import NAMES
@@ -60,6 +63,25 @@ def test_a_refusal_of_one_stops_no_other_and_comes_first_with_what_to_type(lab: 
     assert all(first < table.index(pair) for pair in NAMES if pair != "pay-2")
     assert "settled" in table
     assert "  hamr doctor pay-2" in table
+
+
+def test_law_12_a_pair_that_somebody_holds_under_another_name_is_theirs_and_the_others_go_on(
+    lab: FleetLab,
+) -> None:
+    """They have an inventory of their own, and the same journal."""
+    of = lab.of("web-1")
+    theirs = lab.json("run", "web-1", "--to", "ACTIVE", "--yes")["run"]
+    of.edit("pairs.yaml", "\n  web-1:\n", "\n  shop:\n")
+    pid, started = ThisHost().this_process()
+    now = SystemClock().now()
+    with JournalStore.open(of.journal, now=SystemClock().now) as store:
+        held = Holder("lock-a", "web-1", theirs, "bob", ThisHost().name, pid, started, now, now)
+        assert store.take_lock(held) is None
+    before = lab.writes()["web-1"]
+    found = lab.json("fleet", "run", "shop", "db-1", "--to", "PASSIVE", "--yes", code=5)
+    assert (lab.writes()["web-1"], lab.statuses()["web-1"]) == (before, ACTIVE)
+    (kept,) = (pair for pair in found["pairs"] if pair["pair"] == "shop")
+    assert f"bob on {ThisHost().name} (process {pid}) holds them there" in kept["message"]
 
 
 def test_the_stop_rule_begins_nothing_new_and_resume_goes_on(lab: FleetLab) -> None:
