@@ -11,7 +11,7 @@ from typing import cast
 
 from orchestrator.drill import close as close_drill
 from orchestrator.drill import drill, drill_named
-from orchestrator.errors import HamrError, Locked
+from orchestrator.errors import HamrError, JournalBusy, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.journal.merge import merge
 from orchestrator.model.result import RunResult
@@ -80,7 +80,7 @@ EMERGENCY = "--emergency --reason TEXT"
 
 
 async def bring_in(scene: Scene, machine: Machine) -> None:
-    """Hamr journal merge, at each computer where an emergency went on alone: every command there says so."""
+    """Hamr journal merge, tried again where the team's is busy, at each computer where an emergency went on alone: every command there says so."""
     if machine.team is None:
         return
     for each in (machine, *machine.others.values()):
@@ -95,7 +95,11 @@ async def bring_in(scene: Scene, machine: Machine) -> None:
             team.set_aside(file)
             raise HamrError(f"{merged.added} records are merged, {merged.known} were known")
 
-        await scene.live(each, "merger", Life(), merging, what=f"journal merge '{file.name}'")
+        for seconds in (0.0, 5.0, 20.0):
+            await asyncio.sleep(seconds)
+            merged = await scene.live(each, "merger", Life(), merging, what=f"journal merge '{file.name}'")
+            if not (isinstance(merged, Raised) and isinstance(merged.error, JournalBusy)):
+                break  # else the next try may well succeed, as that says
 
 
 async def agree(scene: Scene, machine: Machine, run: str) -> None:
