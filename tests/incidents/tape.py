@@ -138,7 +138,7 @@ class Answered(Note, frozen=True):
             case Truncated():
                 return "half an answer"
             case effect:
-                return type(effect).__name__.lower()
+                return effect.value
 
 
 class Wrote(Note, frozen=True):
