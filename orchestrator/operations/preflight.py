@@ -148,6 +148,12 @@ def refuse_renamed(
         raise Refused(words, next_steps=(*steps, *over))
 
 
+def refuse_held_by_name(history: History) -> None:
+    """A Locked where somebody holds a pair's very orgs under another name."""
+    if history.known_as is not None and history.known_as.holder is not None:
+        refuse_renamed(history.known_as, {})
+
+
 def judge_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest, at_work: str = ""
 ) -> tuple[Verdict, ...]:
@@ -227,8 +233,7 @@ def refuse_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
     """Refuse a run for what earlier runs left behind, and say how each is cleared or overridden; else what it goes over by name, and why."""
-    if history.known_as is not None and history.known_as.holder is not None:
-        refuse_renamed(history.known_as, request.overrides)
+    refuse_held_by_name(history)
     found = _judge(history, playbook, clock, request)
     failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
     refused = [each for each in failed if each.verdict.guard not in request.overrides]

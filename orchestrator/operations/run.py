@@ -30,6 +30,7 @@ from .preflight import (
     check_overrides,
     check_request,
     refuse_before,
+    refuse_held_by_name,
     refuse_in_drill,
     refuse_owing,
     refuse_renamed,
@@ -231,7 +232,8 @@ async def resume(
         session, identifier, take_over=True, wants_keys=False, controls=controls, started=started
     ) as active:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
-        history = await session.calls(session.history)
+        history = await session.calls(session.history_by_name)
+        refuse_held_by_name(history)
         state = await session.calls(partial(_recall, session, history, identifier))
         run = history.runs[identifier]
         if session.refuge is not None:

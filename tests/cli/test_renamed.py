@@ -69,16 +69,36 @@ def test_law_10_a_new_name_is_accepted_once_and_the_old_one_is_the_other_from_th
     assert "as pair pay" in lab.told("run", "sim", "--to", "PASSIVE", "--yes", code=3)
 
 
-def test_law_12_whoever_holds_a_pair_under_its_other_name_holds_it(lab: Lab) -> None:
-    run = str(lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"])
-    call(lab, "sim", "pay")
+def hold(lab: Lab, pair: str, run: str) -> None:
+    """Somebody whose process lives is at this run."""
     pid, started = ThisHost().this_process()
     now = SystemClock().now()
     with JournalStore.open(lab.journal, now=SystemClock().now) as store:
-        held = Holder("lock-a", "sim", run, "bob", ThisHost().name, pid, started, now, now)
+        held = Holder("lock-a", pair, run, "bob", ThisHost().name, pid, started, now, now)
         assert store.take_lock(held) is None
+
+
+def test_law_12_whoever_holds_a_pair_under_its_other_name_holds_it(lab: Lab) -> None:
+    run = str(lab.json("run", "sim", "--to", "ACTIVE", "--yes")["run"])
+    call(lab, "sim", "pay")
+    hold(lab, "sim", run)
     typed = ("run", "pay", "--to", "PASSIVE", "--yes", "--override", "renamed=we know")
-    assert f"bob on {ThisHost().name} (process {pid}) holds them there" in lab.told(*typed, code=5)
+    assert f"bob on {ThisHost().name} (process {ThisHost().this_process()[0]}) holds them there" in lab.told(
+        *typed, code=5
+    )
+
+
+def test_law_12_nor_is_a_run_taken_up_while_somebody_holds_its_orgs_under_another_name(lab: Lab) -> None:
+    lab.edit(
+        "quick.yaml", "survivor: secondary}", 'survivor: secondary, before: [{name: stop, run: ["false"]}]}'
+    )
+    lab.run("run", "sim", "--to", "ACTIVE", "--yes", code=6)
+    call(lab, "sim", "pay")
+    there = lab.json("run", "pay", "--to", "PASSIVE", "--yes", "--override", "renamed=we know")
+    hold(lab, "pay", str(there["run"]))
+    call(lab, "pay", "sim")
+    assert "holds them there" in lab.told("resume", "sim", "--yes", code=5)
+    assert not lab.writes()
 
 
 def test_resume_by_the_new_name_says_under_which_one_there_is_something_to_resume(lab: Lab) -> None:
