@@ -64,13 +64,11 @@ from .output_files import (
     PAGE,
     SCENARIO,
     STDOUT,
-    read_report,
     refuse_misplaced,
     refuse_misplaced_files,
     save,
-    write_html,
-    write_junit,
 )
+from .report_files import read_report, write_html, write_junit
 from .requests import overrides_from, require_text
 from .run_command import RunCommand, say_stopping
 from .signals import supervised

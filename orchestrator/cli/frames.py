@@ -19,7 +19,7 @@ from orchestrator.report.run_view import RunView
 from orchestrator.report.status import status_page, watched_page
 
 from .console import Stream
-from .output_files import playbook_of
+from .report_files import playbook_of
 from .signals import TICK
 
 

@@ -89,7 +89,8 @@ def report(invocation: Invocation, run: str, html: str | None, junit: str | None
     from orchestrator.report.markdown import markdown as as_markdown
     from orchestrator.report.run_report import report_json, report_page
 
-    from .output_files import JUNIT, PAGE, read_report, refuse_misplaced_files, write_html, write_junit
+    from .output_files import JUNIT, PAGE, refuse_misplaced_files
+    from .report_files import read_report, write_html, write_junit
 
     console = invocation.console
     printed = {"--markdown": markdown, "--json": console.json}

@@ -16,10 +16,12 @@ from orchestrator.model.events import (
     ProbesRead,
     TransitionIntended,
     WriteAnswered,
+    WriteIntended,
 )
 from orchestrator.model.guard import Compared, Guard, Metric, Probe, Unmeasured
 from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
+from orchestrator.model.reading import NotSent
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from tests.playbooks import changed
@@ -192,6 +194,22 @@ async def test_law_18_where_the_clocks_disagree_everything_is_read_again_before_
         "GET secondary",
         "POST secondary FAILOVER",
     ]
+
+
+async def test_law_18_a_check_is_as_old_as_the_clock_that_says_more_while_its_intent_is_written() -> None:
+    """Six seconds by the wall clock, four and a half by the other: so little apart the two are believed."""
+    b = bench()
+
+    def slow_disk(event: Event) -> None:
+        if isinstance(event, WriteIntended) and len(b.notes.intents()) == 1:
+            b.clock.advance(4.5)
+            b.clock.wall += timedelta(seconds=1.5)
+
+    b.notes.on_tell = slow_disk
+    await b.drive(FAILOVER, End.DONE)
+    assert b.notes.of(ClockDistrusted) == []
+    assert isinstance(b.notes.of(WriteAnswered)[0].answer, NotSent)
+    assert b.world.log[2:5] == ["GET primary", "GET secondary", "POST secondary FAILOVER"]
 
 
 async def test_law_18_a_stranger_during_the_suspension_is_seen_before_the_next_write() -> None:
