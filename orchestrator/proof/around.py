@@ -75,9 +75,7 @@ class LivingPrograms(Struct):
         if hook in life.scene.bad_hooks:
             return ProgramEnded(1, "", 1.0)
         options = [Event.HOOK_FAILED, Event.HOOK_DIED]
-        if (
-            about["HAMR_WHEN"] == When.BEFORE.value
-        ):  # what comes after a transition is owed until it ends well
+        if about["HAMR_WHEN"] == When.BEFORE.value:  # one that comes after is owed until it ends well
             options.append(Event.HOOK_NEVER_ENDED_WELL)
         found = life.choose(What.HOOK, options, subject=hook)
         life.had_died(Event.HOOK_DIED, What.HOOK, subject=hook)

@@ -153,9 +153,8 @@ def _half_absent(view: View, role: Role) -> Phase:
 
 
 def _diverged(view: View) -> Phase:
-    near = next(
-        (each.transition for each in _candidates(view)), None
-    )  # by its statuses, and not by the times
+    # By its statuses alone: the times are against it.
+    near = next((each.transition for each in _candidates(view)), None)
     because = (
         f"no transition of the playbook {view.playbook.name} explains that"
         if near is None

@@ -105,8 +105,9 @@ logger = logging.getLogger("chaostoolkit")
 def supervised(pair: OpenPair, act: Callable[[Listener], RunResult]) -> dict[str, JSON]:
     """Act in a thread of its own, so that no signal strikes in the middle of a write: the document hamr/result/1.
 
-    What happens is told to the toolkit's log, in the words of `hamr run`. The toolkit turns signals into exceptions in the main thread, wherever that is. Here it only waits: the run is asked
-    to stop before its next write, and waited for; `resume` takes it up. A HamrError has all that a person wants to know in its text.
+    What happens is told to the toolkit's log, in the words of `hamr run`. The toolkit turns signals into exceptions in the
+    main thread, wherever that is. Here it only waits: the run is asked to stop before its next write, and waited for;
+    `resume` takes it up. A HamrError has all that a person wants to know in its text.
     """
 
     def listener(event: Event) -> None:
