@@ -41,7 +41,7 @@ MIRROR_POLL = 0.25
 
 
 class _Flight(Struct):
-    """One write on its way, with the attempts of it that may have reached the server and were not seen."""
+    """One write on its way, with the attempts of it that may have reached the server."""
 
     role: Role
     status: Status
@@ -49,10 +49,6 @@ class _Flight(Struct):
     purpose: str
     explained_by: Transition | None
     attempts: list[tuple[Attempt, Answer | None]] = field(default_factory=list)
-
-    @property
-    def newest(self) -> tuple[Attempt, Answer | None] | None:
-        return self.attempts[-1] if self.attempts else None
 
 
 class Writer(Struct):
@@ -82,12 +78,12 @@ class Writer(Struct):
         try:
             await self._write(flight)
         except Stopped as stop:
-            if flight.newest is None or _says_enough(stop, flight.newest[1]):
+            if not self._is_open(flight) or _says_enough(stop, flight.attempts[-1][1]):
                 raise
             raise self._unknown(flight, also=stop.ending.message) from stop
         except asyncio.CancelledError:
-            if flight.newest is not None:
-                self.run.tell(events.WriteUnknown(flight.newest[0], events.WRITE_INTERRUPTED))
+            if self._is_open(flight):
+                self.run.tell(events.WriteUnknown(flight.attempts[-1][0], events.WRITE_INTERRUPTED))
             raise
 
     async def _write(self, flight: _Flight) -> None:
@@ -109,8 +105,6 @@ class Writer(Struct):
                 case Accepted() | Lost():
                     self.probing.start_ahead()
                     seen = await self.confirmation.wait_for(attempt, answer, began)
-                    if seen is Seen.YES:
-                        flight.attempts.clear()
                     self.confirmation.note_peer(attempt)
                     if seen is Seen.YES:
                         self.checker.settle_unproven()
@@ -120,21 +114,27 @@ class Writer(Struct):
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
                     deadline = self.run.confirm_deadline()  # reading back has used up the old one
-                case Rejected() if await self._taken_all_the_same(attempt):
+                case Rejected() if await self._taken_all_the_same(role, status):
                     pass  # the check finds it there
                 case _:
                     await self._not_taken(role, status, answer, deadline)
 
-    async def _taken_all_the_same(self, attempt: Attempt) -> bool:
-        """Whether an org shows what it has just said that it does not take (law 5)."""
-        before = self.run.state.expected.get(attempt.role)
-        readings = await self.reader.read_both("after write")
-        self.checker.take_in(readings)
-        record = readings[attempt.role].record
-        if record is None or (before is not None and record.same_version(before)):
-            return False
-        # A stamp that the server cuts short may be that of an earlier attempt.
-        return record.status == attempt.status and attempt.signed(record.modified_by)
+    async def _taken_all_the_same(self, role: Role, status: Status) -> bool:
+        """Whether an org shows what it has just said that it does not take, or an earlier attempt at it (law 5)."""
+        self.checker.take_in(await self.reader.read_both("after write"))
+        return self._is_there(role, status)
+
+    def _is_there(self, role: Role, status: Status) -> bool:
+        """Whether an org shows a status by a write of ours or an echo of one, or one to which the server went on from it."""
+        seen = self.reader.readings[role]
+        there = seen.status in self.run.playbook.server_moves(status)
+        return there and self.run.state.wrote(role, seen.record)
+
+    def _is_open(self, flight: _Flight) -> bool:
+        """Whether it may be in effect, or may yet come to be, and no reading has shown it."""
+        numbers = {attempt.number for attempt, _ in flight.attempts}
+        seen = {sent.attempt.number for sent in self.run.state.sent if sent.confirmed}
+        return bool(numbers) and not numbers & seen
 
     def _check_prefix(self, transition: Transition, role: Role) -> None:
         """Law 11, on the very look that a write is sent on: were the run to die after it, a command would lead on."""
@@ -166,22 +166,18 @@ class Writer(Struct):
     async def check(self, role: Role, status: Status, *, repairing: bool = False) -> bool:
         """Law 3, before a write: everything is as last seen, on a fresh look.
 
-        True where the org turns out to show the status already, by a write of ours or an echo of one, or one to which the
-        server went on from it.
+        True where the status turns out to be there already.
         """
         deadline, asked_again = self.run.confirm_deadline(), False
         while True:
-            readings = self.reader.last
-            if readings is None or not self.reader.fresh_enough():
-                readings = await self.reader.read_both("before write")
-            unsettled = self.checker.take_in(readings)
+            if not self.reader.fresh_enough():
+                await self.reader.read_both("before write")
+            unsettled = self.checker.take_in(self.reader.readings)
             self.checker.settle_unproven()
             if not repairing and await self.repair():
                 continue
             if unsettled is None:
-                seen = readings[role]
-                there = seen.status in self.run.playbook.server_moves(status)
-                return there and self.run.state.wrote(role, seen.record)
+                return self._is_there(role, status)
             # Not from one look alone, which a suspension may have outlasted (law 21).
             if deadline.over and asked_again:
                 raise self.checker.not_as_expected(unsettled)

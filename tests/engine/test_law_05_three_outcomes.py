@@ -177,6 +177,38 @@ async def test_law_05_a_lost_write_stays_unknown_whatever_becomes_of_the_next_at
     assert [event.attempt.number for event in b.notes.of(WriteUnknown)] == [1]
 
 
+@pytest.mark.parametrize("renames", [None, "svc@example.com"])
+async def test_law_05_a_resend_that_is_refused_since_the_lost_write_took_effect_meanwhile_stops_nothing(
+    renames: str | None,
+) -> None:
+    """A strict server does not take the same status twice."""
+    b = bench(renames=renames, script={S: ["lost-late", "400"]})
+    b.world.before_write = lambda _draft: b.world.arrive_late() if len(b.world.posts()) == 2 else None
+    await b.drive(FAILOVER, End.DONE)
+    assert b.world.posts() == ["POST secondary FAILOVER"] * 2 + ["POST primary FAILOVER"]
+
+
+@pytest.mark.parametrize(("asked", "end"), [(False, End.INCOMPLETE), (True, End.INTERRUPTED)])
+async def test_law_05_a_lost_write_that_was_seen_is_not_unknown_whatever_stops_the_run(
+    asked: bool, end: End
+) -> None:
+    """It shows itself in the check before the resend, which waits for the other org."""
+    b = bench(script={S: ["lost-late"]})
+
+    def act() -> None:
+        if b.clock.monotonic() > 1009.5:
+            b.world.sights[P] = Unreachable("503 Service Unavailable")
+        if b.clock.monotonic() > 1012:
+            b.world.arrive_late()
+        if asked and b.clock.monotonic() > 1014:
+            b.engine.ask_to_stop("stopped, as asked")
+
+    b.clock.on_sleep.append(act)
+    await b.drive(FAILOVER, end)
+    assert b.notes.of(WriteUnknown) == []
+    assert [event.attempt for event in b.notes.of(WriteConfirmed)] == [1]
+
+
 async def test_law_05_a_person_who_stops_a_run_with_a_lost_write_is_told_that_it_is_unknown() -> None:
     b = bench(script={S: ["lost"]})
     b.clock.on_sleep.append(lambda: b.engine.ask_to_stop("stopped, as asked"))
