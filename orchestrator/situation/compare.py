@@ -95,6 +95,8 @@ class _Shown(Struct, frozen=True):
     def below(self, floor: Floor) -> Comparison:
         """Older than what was seen, whoever wrote either: never the present one, unless a mirror brought it."""
         seen_here = self.is_among((*self.earlier(), *floor.before, self.expected))
+        if not floor.foreign and (answer := self.by_answer()) is not None:
+            return answer
         if seen_here or floor.foreign:  # somebody else has written since, whatever it is
             return self.seen_before(floor, again=seen_here)
         # By the clock of a region that is ahead; where both or neither were written to this org, one clock has dated both.
@@ -238,6 +240,16 @@ class _Shown(Struct, frozen=True):
             return Comparison(Change.OURS if own else Change.ECHO, self.words, attempt.number)
         unseen = (each.attempt for each in self.known.sent if not each.confirmed)
         return self.late(the_one_that_came(unseen, self.role, self.record) or attempt, due)
+
+    def by_answer(self) -> Comparison | None:
+        """A server with neither names nor times: each time that the pair comes round, it shows what it did before; our own 2xx tells."""
+        latest, record = self.latest, self.record
+        if latest is None or latest.answered is None or latest.overtaken or record.modified_at is not None:
+            return None
+        if Stamp.parse(record.modified_by) is not None or not record.same_version(latest.answered):
+            return None
+        change = Change.OURS if latest.attempt.role is self.role else Change.ECHO
+        return Comparison(change, self.words, latest.attempt.number)
 
     def by_copy(self) -> Comparison | None:
         peer, latest = self.pair[self.role.other], self.latest

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from orchestrator.model.floor import Floor
 from orchestrator.model.reading import Change, HamrRecord
 from orchestrator.model.run import Attempt
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 
 from .scenes import knows
-from .test_compare import BEFORE_RUN, EU, ONE, RUN, TWO, WAS_S, P, S, change, sent, shows
+from .test_compare import BEFORE_RUN, EU, NOON, ONE, RUN, TWO, WAS_S, P, S, change, sent, shows
 
 ADMIN = "admin@example.com"
 ONCE = Attempt(1, S, Status.ACTIVE, f"bob+hamr-{BEFORE_RUN}-1@desk", "declare")
@@ -86,6 +86,42 @@ def test_law_03_what_was_seen_before_in_the_second_of_somebody_elses_is_theirs_a
     for floor in (Floor(newest, before=(before,)), Floor(newest)):
         known = knows(RUN, {S: newest}, names=("svc",), earlier={S: (before,)}, floors={EU: floor})
         assert change(before, known).change is change_
+
+
+@pytest.mark.parametrize(
+    ("role", "answer", "author", "seconds", "foreign", "overtaken", "change_"),
+    [
+        (S, "", "", None, False, False, Change.OURS),
+        (P, "", "", None, False, False, Change.ECHO),
+        (S, None, "", None, False, False, Change.STALE),  # a lost answer tells nothing
+        (S, "svc", "", None, False, False, Change.STALE),
+        (S, ONE, ONE, None, False, False, Change.STALE),  # a stamp is used once
+        (S, "", "", -7200.0, False, False, Change.STALE),  # its time tells
+        (S, "", "", None, True, False, Change.STALE),
+        (S, "", "", None, False, True, Change.STALE),
+    ],
+)
+def test_law_03_our_own_2xx_tells_where_a_server_shows_the_same_each_time_round(  # noqa: PLR0917 - what it needs
+    role: Role,
+    answer: str | None,
+    author: str,
+    seconds: float | None,
+    foreign: bool,
+    overtaken: bool,
+    change_: Change,
+) -> None:
+    again = shows(S, Status.FAILOVER, author, seconds or 0.0)
+    again = again if seconds is not None else replace(again, modified_at=None)
+    stood = replace(shows(S, Status.PASSIVE, ""), modified_at=None if seconds is None else NOON)
+    answered = None if answer is None else replace(again, modified_by=answer)
+    known = knows(
+        RUN,
+        {S: stood},
+        sent=(replace(sent(2, role, Status.FAILOVER), answered=answered, overtaken=overtaken),),
+        floors={EU: Floor(stood, before=(again,), foreign=foreign)},
+        mirrors=role is P,
+    )
+    assert change(again, known).change is change_
 
 
 @pytest.mark.parametrize(("is_confirmed", "change_"), [(False, Change.STALE), (True, Change.ECHO)])
