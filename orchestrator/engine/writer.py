@@ -16,6 +16,7 @@ from orchestrator.model.reading import (
     Answer,
     Change,
     Exchange,
+    HamrRecord,
     Lost,
     NotSent,
     Rejected,
@@ -390,9 +391,8 @@ class Writer(Struct):
         deadline = Deadline(wait if within is None else min(wait, within), run.clock)
         over = deadline.over
         ours = run.state.confirmed[role][-1:]
-        was = run.state.base.get(other)
-        if was is not None and any(was.same_version(each) for each in ours):
-            return  # it showed the like before, on a server without names and times: its copy could not be told
+        if any(self._shows_no_mirror(other, each) for each in ours):
+            return
         # A region that was dark since has passed nothing on, and of an earlier process's time nobody knows.
         here = (sent for sent in run.state.sent if sent.attempt.number > run.state.recalled)
         seen_since = any(sent.confirmed and sent.attempt.role is role for sent in here)
@@ -415,6 +415,13 @@ class Writer(Struct):
             # A look that began in time and took long says nothing of what is there by now: it is no proof of "none".
             over = deadline.over
             self.checker.take_in(await self.reader.read_both("mirror", journal=False))
+
+    def _shows_no_mirror(self, role: Role, record: HamrRecord) -> bool:
+        """Whether an org would look just so without one: it showed the like before, or was told it by a server without names and times."""
+        state = self.run.state
+        was, told = state.base.get(role), (sent.attempt for sent in state.sent)
+        told_too = any(each.role is role and each.status == record.status for each in told)
+        return (was is not None and was.same_version(record)) or (told_too and not state.attempts_of(record))
 
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:

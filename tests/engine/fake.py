@@ -129,6 +129,7 @@ class FakeWorld:
     renamed: dict[Role, str] = field(default_factory=dict)
     """As `renames`, of one org."""
     whole_seconds: bool = False
+    no_times: bool = False
     skew: dict[Role, float] = field(default_factory=dict)
     """Seconds by which an org's own clock is off."""
     late: list[Draft] = field(default_factory=list)
@@ -227,7 +228,7 @@ class FakeWorld:
             int(draft.status),
             draft.is_primary,
             self.renamed.get(draft.role, self.renames) or draft.modified_by,
-            at.replace(microsecond=0) if self.whole_seconds else at,
+            None if self.no_times else at.replace(microsecond=0) if self.whole_seconds else at,
             draft.target_uuid,
             draft.target_name,
             draft.target_datacenter,

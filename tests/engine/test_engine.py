@@ -72,6 +72,22 @@ async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_
     assert len(b.world.posts()) == 4
 
 
+async def test_what_both_orgs_were_told_is_no_echo_where_a_server_has_neither_names_nor_times() -> None:
+    """A failed look leaves open whether the pair mirrors, so the other org is written, and then shows the like."""
+    b = bench(mirrors=Mirrors.AUTO, renames="svc@example.com")
+    b.world.no_times = True
+    failing = [Unreachable("timed out")]
+
+    def fail() -> None:
+        if failing and len(b.world.posts()) == 1:
+            b.world.glitches[P] = [failing.pop()]
+
+    b.clock.on_sleep.append(fail)
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert [found.mirrors for found in b.notes.of(MirrorFound)] == [False]
+    assert len(b.world.posts()) == 4
+
+
 @pytest.mark.parametrize("renames", [None, "svc@example.com"])
 async def test_a_mirror_that_reads_hid_which_lagged_is_found_by_the_copy_of_a_later_write(
     renames: str | None,
