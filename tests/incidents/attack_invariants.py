@@ -270,6 +270,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
     """The journal that each process has written to last: an emergency may leave the team's, and somebody go on there."""
     outcomes, looks = dict(played.lives), dict(played.scene.looks)
     wrote: dict[Version, set[str]] = defaultdict(set)
+    said: dict[tuple[Process, str], float] = {}
+    """When each process journalled the end of a run: what whoever took it up has sent since is not for it to say."""
     shown: dict[Process, dict[Role, str]] = defaultdict(dict)
     """By whom the record was that each process read last of each org: what it shows has come."""
     for note in played.tape.notes:
@@ -286,6 +288,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
             if kind_of(note) == "run.started":
                 starts[note.process] = (note.record.run, note.at)
                 journal[note.process] = note.machine
+            elif kind_of(note) == "run.finished":
+                said[note.process, note.record.run] = note.at
         elif isinstance(note, Happened) and note.what == "end" and note.process is not None:
             outcome = outcomes[note.process]
             come = [author for author in shown[note.process].values() if author]
@@ -296,7 +300,8 @@ def late_is_named(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - the
             ]
             if isinstance(outcome, Returned) and outcome.result.ending.end in (End.DONE, End.OWING):
                 here = [each for each in may_come if each.machine == last.get(note.process, each.machine)]
-                own = [each for each in here if each.run == outcome.result.run]
+                until = said.get((note.process, outcome.result.run), note.at)
+                own = [each for each in here if each.run == outcome.result.run and each.at <= until]
                 finished[outcome.result.run] = own
                 for each in own:
                     if not _names(outcome, each):

@@ -289,6 +289,9 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
             )
             if known or carried_back(played, record, began.get(run)):
                 continue
+            newest = journals[asked.machine].newest.get(asked.role)
+            if not crossed and record is not None and newest and is_older(record.modified_at, newest[1]):
+                continue  # whoever wrote it, it is old by its org's own clock, and never written over as long as it is shown
             if crossed and not sent[run]:
                 continue  # by two clocks its first look may have been old; it begins with the last one before it writes
             open_here = any(heard[run].get(each) is not asked.process for each in unanswered[run])
