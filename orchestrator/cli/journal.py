@@ -31,8 +31,7 @@ def runs(invocation: Invocation, pair: str | None, drills: bool) -> None:
     with invocation.store(writes=False) as store:
         histories = outlines(store, pair)
         unjournalled = "" if store.ids("", 1) else store.place
-        holders = filter(None, map(store.holder, histories))
-        living = (holder for holder in holders if whereabouts(holder) is not Whereabouts.GONE)
+        living = (holder for holder in store.holders() if whereabouts(holder) is not Whereabouts.GONE)
         held = {holder.run for holder in living if store.witness(holder.lock) is not Witness.GONE}
     every = [*histories.values()]
     if drills:

@@ -164,6 +164,7 @@ class ProcessStore:
         self.verify = store.verify
         self.verify_newest = store.verify_newest
         self.holder = store.holder
+        self.holders = store.holders
         self.witness = store.witness
 
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:

@@ -29,7 +29,7 @@ from orchestrator.model.result import PairOutcome, RunResult
 from orchestrator.model.run import ID_LETTERS, Mode, new_run_id
 from orchestrator.model.status import Status
 from orchestrator.operations.holding import RunControl
-from orchestrator.operations.locking import refuse_held
+from orchestrator.operations.locking import held_by_another_name, refuse_held
 from orchestrator.operations.run import resume, start
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_in_emergency
@@ -237,7 +237,7 @@ def _is_ours(session: Session) -> bool:
     now = session.clock.now()
     holder = session.store.holder(session.pair.name)
     if holder is None:
-        return session.history_by_name().known_as is None
+        return held_by_another_name(session) is None
     if session.is_gone(holder) or holder.is_silent(now):
         return False
     started = next(session.store.records(run=holder.run, kinds=(events.RunStarted.kind,)), None)

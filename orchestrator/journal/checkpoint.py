@@ -13,7 +13,7 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.model.events import RunStarted
+from orchestrator.model.events import LockTaken, LockTakenOver, RunStarted
 from orchestrator.model.floor import Floor
 from orchestrator.model.journal import Record
 from orchestrator.model.org import Pair
@@ -66,7 +66,7 @@ def known_as(store: Store, pair: Pair, history: History) -> KnownAs | None:
     beginnings = () if own is None else store.records(run=own, kinds=(RunStarted.kind,))
     since = max((run.seq for run in beginnings), default=0)
     runs = store.newest_that_names(pair.uuids.primary, RunStarted.kind, since)
-    found = next(reversed([run for run in runs if run.pair != pair.name and _is_of(run, pair)]), None)
+    found = next(reversed([run for run in runs if run.pair != pair.name and is_of_orgs(run, pair)]), None)
     if found is None:
         return None
     there = read_history(store, replace(pair, name=found.pair))
@@ -84,17 +84,19 @@ def called_otherwise(store: Store, pairs: Sequence[Pair]) -> frozenset[str]:
     if names.issuperset(store.pairs()):
         return frozenset()
     others = [run for run in store.newest_that_names("", RunStarted.kind, 0) if run.pair not in names]
-    return frozenset(pair.name for pair in pairs if any(_is_of(run, pair) for run in others))
+    return frozenset(pair.name for pair in pairs if any(is_of_orgs(run, pair) for run in others))
 
 
-def _is_of(record: Record, pair: Pair) -> bool:
-    """By where they are asked, too: of simulated regions there may be many with the same orgs."""
-    event, urls = event_of(record), {org.base_url for org in pair.orgs}
-    return (
-        isinstance(event, RunStarted)
-        and {uuid.lower() for uuid in event.orgs} == {*pair.uuids}
-        and {*event.urls} == urls
-    )
+def is_of_orgs(record: Record, pair: Pair) -> bool:
+    """Whether a run's beginning, or its lock, is of a pair's very orgs; by where they are asked, too: of simulated regions many have the same."""
+    match event_of(record):
+        case (
+            RunStarted(orgs=orgs, urls=urls)
+            | LockTaken(orgs=orgs, urls=urls)
+            | LockTakenOver(orgs=orgs, urls=urls)
+        ) if orgs and urls:
+            return {*map(str.lower, orgs)} == {*pair.uuids} and {*urls} == {*pair.urls}
+    return False
 
 
 def read_histories(store: Store) -> dict[str, History]:

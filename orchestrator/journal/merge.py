@@ -61,11 +61,10 @@ def merge(store: JournalStore, other: JournalStore, operator: Operator, host: Ho
         )
     if found.records == 0:
         raise UsageError(f"{other.place} holds no records: there is nothing to merge")
-    for pair in other.pairs():
-        holder = other.holder(pair)
-        if holder is not None and host.whereabouts(holder) is not Whereabouts.GONE:
+    for holder in other.holders():
+        if host.whereabouts(holder) is not Whereabouts.GONE:
             raise Locked(
-                f"run {holder.run} of {holder} still holds pair {pair} in {other.place}: merge it when it has ended",
+                f"run {holder.run} of {holder} still holds pair {holder.pair} in {other.place}: merge it when it has ended",
                 next_steps=(next_step.show(holder.run).with_options("--journal", other.place),),
             )
     store.append_all(())  # what was under way when a connection was lost is through, and seen from here on

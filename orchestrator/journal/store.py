@@ -438,6 +438,10 @@ class JournalStore:
         """Who holds a pair, or None."""
         return self._read(lambda statements: tables.holder_of(statements, pair))
 
+    def holders(self) -> tuple[Holder, ...]:
+        """Whoever holds any pair."""
+        return self._read(tables.holders)
+
     def witness(self, lock: str) -> Witness:
         """What the store itself can tell of the process that holds a lock; see the protocol."""
         return self._database.witness(lock)

@@ -167,9 +167,16 @@ _COLUMNS = "lock, pair, run, operator, host, pid, process_started, taken_at, bea
 def holder_of(statements: Statements, pair: str) -> Holder | None:
     """Who holds a pair, or None."""
     row = statements.execute(f"SELECT {_COLUMNS} FROM locks WHERE pair = ?", (pair,)).fetchone()  # noqa: S608 - constant columns
-    if row is None:
-        return None
-    lock, _, run, operator, host, pid, process_started, taken_at, beat_at = row
+    return None if row is None else _holder(row)
+
+
+def holders(statements: Statements) -> tuple[Holder, ...]:
+    """Whoever holds any pair."""
+    return tuple(map(_holder, statements.execute(f"SELECT {_COLUMNS} FROM locks").fetchall()))  # noqa: S608 - constant columns
+
+
+def _holder(row: Sequence[Any]) -> Holder:
+    lock, pair, run, operator, host, pid, process_started, taken_at, beat_at = row
     return Holder(lock, pair, run, operator, host, pid, process_started, _time(taken_at), _time(beat_at))
 
 

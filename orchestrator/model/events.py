@@ -410,6 +410,9 @@ class LockTaken(Event, frozen=True, tag="lock.taken"):
     """The run holds its pair."""
 
     lock: str
+    orgs: Both[str] | None = None
+    """The pair's uuids, and where they are asked: whoever calls them by another name looks for them."""
+    urls: Both[str] | None = None
 
 
 class LockTakenOver(Event, frozen=True, tag="lock.taken_over"):
@@ -418,6 +421,8 @@ class LockTakenOver(Event, frozen=True, tag="lock.taken_over"):
     lock: str
     from_lock: str
     from_holder: str
+    orgs: Both[str] | None = None
+    urls: Both[str] | None = None
 
 
 class LockReleased(Event, frozen=True, tag="lock.released"):

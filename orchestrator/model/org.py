@@ -247,6 +247,11 @@ class Pair(Struct, frozen=True):
         """Its orgs' uuids, in lower case."""
         return Both(self.orgs.primary.uuid.lower(), self.orgs.secondary.uuid.lower())
 
+    @property
+    def urls(self) -> Both[str]:
+        """Where its orgs are asked."""
+        return Both(self.orgs.primary.base_url, self.orgs.secondary.base_url)
+
     def is_of(self, uuids: Both[str]) -> bool:
         """Whether these are its orgs' uuids, however they are cased."""
         return [uuid.lower() for uuid in uuids] == [*self.uuids]

@@ -245,6 +245,9 @@ class Store(Protocol):
     def holder(self, pair: str) -> Holder | None:
         """Who holds a pair, or None."""
 
+    def holders(self) -> tuple[Holder, ...]:
+        """Whoever holds any pair."""
+
     def witness(self, lock: str) -> Witness:
         """What the store itself can tell of the process that holds a lock; where it is GONE, it may be taken over.
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orchestrator.errors import Conflict, HamrError, Locked, UsageError
+from orchestrator.journal.checkpoint import is_of_orgs
 from orchestrator.journal.history import History, event_of
 from orchestrator.model import next_step
 from orchestrator.model.events import (
@@ -18,6 +19,7 @@ from orchestrator.model.events import (
     LockTaken,
     LockTakenOver,
     RunResumed,
+    RunStarted,
 )
 from orchestrator.model.journal import Holder, Record, Whereabouts, Witness
 from orchestrator.model.playbook import SETTLED
@@ -149,17 +151,25 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
     With `take_over` the lock of a process that is gone (`Session.is_gone`, and no heartbeat since) changes hands even where
     it left a run in the middle.
     """
-    lock = session.new_lock()
+    lock, pair = session.new_lock(), session.pair
     holder = _holder(session, run, lock)
-    present = session.store.take_lock(holder, session.entry(run, LockTaken(lock)))
-    if present is None:
-        return Lock(session, run, lock)
-    dead = session.is_gone(present)
-    if dead and (take_over or not left_a_run(session.history(), present)):
-        taken = session.entry(run, LockTakenOver(lock, present.lock, str(present)))
-        if session.store.replace_lock(present.lock, holder, taken, beat_at=present.beat_at):
-            return Lock(session, run, lock)
-    raise locked_by(session, present, dead=dead)
+    present = session.store.take_lock(holder, session.entry(run, LockTaken(lock, pair.uuids, pair.urls)))
+    if present is not None:
+        dead = session.is_gone(present)
+        if not dead or (left_a_run(session.history(), present) and not take_over):
+            raise locked_by(session, present, dead=dead)
+        taken = LockTakenOver(lock, present.lock, str(present), pair.uuids, pair.urls)
+        if not session.store.replace_lock(
+            present.lock, holder, session.entry(run, taken), beat_at=present.beat_at
+        ):
+            raise locked_by(session, present, dead=dead)
+    taken_lock = Lock(session, run, lock)
+    # Looked for once ours stands: of two that begin at once, one sees the other at least.
+    elsewhere = held_by_another_name(session)
+    if elsewhere is not None:
+        taken_lock.release()
+        raise _locked_elsewhere(session, elsewhere)
+    return taken_lock
 
 
 def _holder(session: Session, run: str, lock: str) -> Holder:
@@ -192,12 +202,42 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
 
 def refuse_held(session: Session, *, take_over: bool = False) -> None:
     """A Locked, before anything else is asked, where somebody holds the pair, or died and left a run; the lock itself tells for certain."""
-    holder = session.store.holder(session.pair.name)
+    holder, elsewhere = session.store.holder(session.pair.name), held_by_another_name(session)
+    if elsewhere is not None:
+        raise _locked_elsewhere(session, elsewhere)
     if holder is None:
         return
     dead = session.is_gone(holder)
     if not dead or (left_a_run(session.history(), holder) and not take_over):
         raise locked_by(session, holder, dead=dead)
+
+
+_NAMING_ORGS = (RunStarted.kind, LockTaken.kind, LockTakenOver.kind)
+
+
+def held_by_another_name(session: Session) -> Holder | None:
+    """Who holds the pair's very orgs under a name that this inventory does not have, unless that process is gone."""
+    store, pair = session.store, session.pair
+    return next(
+        (
+            holder
+            for holder in store.holders()
+            if holder.pair not in session.names | {pair.name}
+            and not session.is_gone(holder)
+            and any(is_of_orgs(each, pair) for each in store.records(run=holder.run, kinds=_NAMING_ORGS))
+        ),
+        None,
+    )
+
+
+def _locked_elsewhere(session: Session, holder: Holder) -> Locked:
+    where = session.host.whereabouts(holder).value
+    return Locked(
+        f"the very orgs of pair {session.pair.name} are held as pair {holder.pair}: {holder} holds them there for run "
+        f"{holder.run} since {utc(holder.taken_at)}; {where}. Call the pair {holder.pair} in pairs.yaml again, and "
+        f"hamr status {holder.pair} says what it is at",
+        next_steps=(next_step.show(holder.run).so_that("what that run has done until now"),),
+    )
 
 
 def left_a_run(history: History, holder: Holder) -> bool:

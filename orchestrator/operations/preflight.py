@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.errors import Locked, Refused, UsageError
+from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
 from orchestrator.model.guard import (
@@ -136,22 +136,12 @@ def _judge_name(known: KnownAs) -> _Judged:
 def refuse_renamed(
     known: KnownAs | None, overrides: Mapping[str, str], again: NextStep | None = None
 ) -> None:
-    """Refuse to write orgs under a name that they were not run under last, unless by name; Locked where somebody holds them there."""
-    if known is None:
+    """Refuse to write orgs under a name that they were not run under last, unless by name."""
+    if known is None or "renamed" in overrides:
         return
-    verdict, steps = _judge_name(known).verdict, (known.last,)
-    words = f"{verdict.guard}: {verdict.reason}. {verdict.why}"
-    if known.holder is not None:
-        raise Locked(words, next_steps=steps)
-    if verdict.guard not in overrides:
-        over = () if again is None else (again.overriding(verdict.guard).so_that("go over it, by name"),)
-        raise Refused(words, next_steps=(*steps, *over))
-
-
-def refuse_held_by_name(history: History) -> None:
-    """A Locked where somebody holds a pair's very orgs under another name."""
-    if history.known_as is not None and history.known_as.holder is not None:
-        refuse_renamed(history.known_as, {})
+    verdict = _judge_name(known).verdict
+    over = () if again is None else (again.overriding(verdict.guard).so_that("go over it, by name"),)
+    raise Refused(f"{verdict.guard}: {verdict.reason}. {verdict.why}", next_steps=(known.last, *over))
 
 
 def judge_before(
@@ -233,7 +223,6 @@ def refuse_before(
     history: History, playbook: Playbook, clock: Clock, request: RunRequest
 ) -> tuple[tuple[Verdict, str], ...]:
     """Refuse a run for what earlier runs left behind, and say how each is cleared or overridden; else what it goes over by name, and why."""
-    refuse_held_by_name(history)
     found = _judge(history, playbook, clock, request)
     failed = [each for each in found if each.verdict.outcome is not Outcome.PASS]
     refused = [each for each in failed if each.verdict.guard not in request.overrides]

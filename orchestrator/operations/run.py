@@ -30,7 +30,6 @@ from .preflight import (
     check_overrides,
     check_request,
     refuse_before,
-    refuse_held_by_name,
     refuse_in_drill,
     refuse_owing,
     refuse_renamed,
@@ -132,7 +131,7 @@ def _started(session: Session, request: RunRequest, plan: Plan | None, drill: st
         playbook_text=session.playbook.text,
         playbook_sha256=session.playbook.digest,
         orgs=Both(pair.orgs.primary.uuid, pair.orgs.secondary.uuid),
-        urls=Both(pair.orgs.primary.base_url, pair.orgs.secondary.base_url),
+        urls=pair.urls,
         version=__version__,
         plan=plan.run if plan is not None else "",
         drill=drill,
@@ -169,8 +168,7 @@ def check_plan(session: Session, plan: Plan) -> None:
         raise Conflict(f"this plan expired at {utc(plan.expires_at)}", next_steps=again)
     if plan.playbook_sha256 != session.playbook.digest:
         raise Conflict(f"this plan was made by another version of playbook {plan.playbook}", next_steps=again)
-    urls = tuple(org.base_url for org in session.pair.orgs)
-    if not session.pair.is_of(plan.uuids) or urls != tuple(plan.urls):
+    if not session.pair.is_of(plan.uuids) or session.pair.urls != plan.urls:
         raise Conflict(
             f"this plan was made for other orgs than the inventory's pair {session.pair.name}",
             next_steps=again,
@@ -232,8 +230,7 @@ async def resume(
         session, identifier, take_over=True, wants_keys=False, controls=controls, started=started
     ) as active:
         # Whoever held the lock until now may have gone on with it: what was recalled before is old.
-        history = await session.calls(session.history_by_name)
-        refuse_held_by_name(history)
+        history = await session.calls(session.history)
         state = await session.calls(partial(_recall, session, history, identifier))
         run = history.runs[identifier]
         if session.refuge is not None:

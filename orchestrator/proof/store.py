@@ -211,6 +211,11 @@ class MemoryStore(Struct, eq=False):
         self.alive()
         return self.kept.holder
 
+    def holders(self) -> tuple[Holder, ...]:
+        """Whoever holds the one pair."""
+        self.alive()
+        return () if self.kept.holder is None else (self.kept.holder,)
+
     def role(self) -> str:
         """Nobody's: there is no server."""
         return ""

@@ -204,6 +204,10 @@ class Ledger:
         self._process.alive()
         return self._inner.holder(pair)
 
+    def holders(self) -> tuple[Holder, ...]:
+        self._process.alive()
+        return self._inner.holders()
+
     def witness(self, lock: str) -> Witness:
         self._process.alive()
         return self._inner.witness(lock)

@@ -148,6 +148,7 @@ def test_law_12_a_pair_has_one_holder(store: JournalStore) -> None:
     assert store.take_lock(replace(holder("lock-b"), operator="bob", pid=12)) == holder("lock-a")
     assert store.holder("payments") == holder("lock-a")
     assert store.take_lock(holder("lock-c", pair="orders")) is None
+    assert {*store.holders()} == {holder("lock-a"), holder("lock-c", pair="orders")}
     later = STARTED + timedelta(seconds=5)
     assert store.beat("lock-a", later)
     assert store.holder("payments") == replace(holder("lock-a"), beat_at=later)

@@ -1,0 +1,59 @@
+"""Who holds a pair, where its orgs have another name in somebody else's inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from orchestrator.errors import Locked
+from orchestrator.journal import JournalStore
+from orchestrator.model.journal import Entry, Holder
+from orchestrator.model.run import Operator
+from orchestrator.operations.locking import Lock, take_lock
+from orchestrator.operations.session import Session
+from tests.e2e.pairs import quick_playbook
+from tests.engine.fake import pair
+
+
+class SlowToTake(JournalStore):
+    """Somebody else is quicker, between the look at who holds a pair and the lock."""
+
+    before: Callable[[], None] | None = None
+
+    def take_lock(self, holder: Holder, *entries: Entry) -> Holder | None:
+        if self.before is not None:
+            self.before()
+        return super().take_lock(holder, *entries)
+
+
+def session(folder: Path, name: str, operator: str) -> Session:
+    store = SlowToTake.open(folder / "journal.db", now=lambda: datetime.now(UTC))
+    return Session(replace(pair(), name=name), quick_playbook(), Operator(operator, "laptop"), store, {})
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["a free pair", "a pair that a dead process left"])
+def test_law_12_of_two_that_begin_at_once_under_two_names_of_the_same_orgs_one_has_them(
+    tmp_path: Path, *, left: bool
+) -> None:
+    alice, bob = session(tmp_path, "payments", "alice"), session(tmp_path, "pay", "bob")
+    assert isinstance(alice.store, SlowToTake)
+    if left:
+        now, (_, started) = datetime.now(UTC), alice.host.this_process()
+        gone = Holder("lock-0", "payments", "run-0", "carol", alice.host.name, 4194303, started, now, now)
+        assert alice.store.take_lock(gone) is None
+    held: list[Lock] = []
+    alice.store.before = lambda: held.append(take_lock(bob, "run-b", take_over=False))
+    with pytest.raises(Locked) as caught:
+        take_lock(alice, "run-a", take_over=True)
+    assert "orgs of pair payments are held as pair pay: bob on" in caught.value.message
+    assert [str(step) for step in caught.value.next_steps] == ["hamr show run-b"]
+    assert [(holder.pair, holder.operator) for holder in alice.store.holders()] == [("pay", "bob")]
+    held[0].release()
+    alice.store.before = None
+    assert take_lock(alice, "run-a", take_over=False).lock
+    alice.store.close()
+    bob.store.close()
