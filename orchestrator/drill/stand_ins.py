@@ -19,7 +19,7 @@ from orchestrator.model.guard import (
     Unmeasured,
     Value,
 )
-from orchestrator.model.journal import Entry, Holder, Record, Whereabouts
+from orchestrator.model.journal import Entry, Head, Holder, Record, Whereabouts
 from orchestrator.model.playbook import Program, ProgramEnded
 from orchestrator.model.protocols import Clock, Prober, Programs, Store
 from orchestrator.model.status import Both, Role
@@ -171,13 +171,15 @@ class ProcessStore:
         """Append durably; then, where the moment has come, die or let something happen; ProcessDied where the moment has come, or had come before."""
         return self.append_all((entry,), holding=holding)[0]
 
-    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, kept: Sequence[Head] = ()
+    ) -> tuple[Record, ...]:
         """As `append`: where one of them is that moment, what comes after it does not become durable any more."""
         self._must_live(*entries)
         before = len(self.records_written)
         dies = _index(self._dies, [*self._kinds(), *(entry.kind for entry in entries)])
-        kept = entries if dies is None else entries[: dies + 1 - before]
-        records = self._store.append_all(kept, holding=holding)
+        durable = entries if dies is None else entries[: dies + 1 - before]
+        records = self._store.append_all(durable, holding=holding, kept=kept)
         self._have_written(records)
         return records
 

@@ -146,3 +146,13 @@ def unavailable(
 def damaged(place: Path | Address | str, reason: str) -> JournalDamaged:
     """The journal at that place cannot be trusted, for that reason ("is damaged: …")."""
     return JournalDamaged(f"The journal {place} {reason}.", sent=_DAMAGE, next_steps=[VERIFY, ELSEWHERE])
+
+
+def lost(place: str, number: int, pair: str) -> JournalDamaged:
+    """The journal at that place does not hold a record any more that this process wrote for a run of the pair."""
+    return JournalDamaged(
+        f"the journal {place} does not hold record {number} any more, which this run wrote into it: "
+        "an older copy took its place (a file put back, a standby promoted), or it was moved, deleted or written over",
+        sent=_DAMAGE,
+        next_steps=(next_step.verify(), next_step.status(pair)),
+    )

@@ -31,7 +31,7 @@ from orchestrator.model.words import utc
 from . import tables
 from .address import Address
 from .chain import Link, Walk, canonical, fault_of, is_text, read_json, storable, storable_text
-from .failures import ELSEWHERE, UNWRITTEN, damaged
+from .failures import ELSEWHERE, UNWRITTEN, damaged, lost
 from .sqlite_file import BUSY_SECONDS, SqliteFile
 from .tables import Statements
 
@@ -43,6 +43,7 @@ nothing else."""
 _COLUMNS = ", ".join(Link.__struct_fields__)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
 _SELECT = f"SELECT {_COLUMNS} FROM records WHERE {{}} ORDER BY seq LIMIT ?"  # noqa: S608 - values are bound
+_THERE = "SELECT seq, hash FROM records WHERE seq IN ({}, (SELECT max(seq) FROM records)) ORDER BY seq"
 _PAGE = 500
 """How many records are in memory at a time while many are read."""
 
@@ -175,7 +176,12 @@ class JournalStore:
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(
-        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+        self,
+        entries: Sequence[Entry],
+        *,
+        holding: str | None = None,
+        kept: Sequence[Head] = (),
+        behind: int | None = None,
     ) -> tuple[Record, ...]:
         """Append several durably in one transaction, each dated with when it happened, else with the wall clock; see `Store.append_all`.
 
@@ -185,7 +191,7 @@ class JournalStore:
 
         def append(statements: Statements) -> list[Link]:
             overtaken = behind is not None and _last(statements).seq != behind
-            return [] if overtaken else self._append(statements, entries, holding, tried)
+            return [] if overtaken else self._append(statements, entries, tried, holding, kept)
 
         try:
             links = self._write(append)
@@ -196,20 +202,29 @@ class JournalStore:
         return tuple(map(self._record, links))
 
     def _append(
-        self, statements: Statements, entries: Sequence[Entry], holding: str | None, tried: list[Link]
+        self,
+        statements: Statements,
+        entries: Sequence[Entry],
+        tried: list[Link],
+        holding: str | None = None,
+        kept: Sequence[Head] = (),
     ) -> list[Link]:
+        there = _there(statements, kept)
+        missing = _first_missing(there, kept)
+        if missing is not None:
+            raise lost(self.place, missing, entries[0].pair)
         if holding is not None:
             for pair in dict.fromkeys(entry.pair for entry in entries):
                 _want_lock(statements, pair, holding)
         links: list[Link] = []
-        last = _last(statements)
+        last = there[-1]
         tried.clear()
-        kept = {_content(link): link for link in self._doubtful if _stands(statements, link)}
+        doubtful = {_content(link): link for link in self._doubtful if _stands(statements, link)}
         for entry in entries:
             at = self._now() if entry.at is None else entry.at
             link = _link_for(entry, after=last, at=timestamp(at))
             # What stands there after all, though nobody said so, is not told twice.
-            known = kept.pop(_content(link), None)
+            known = doubtful.pop(_content(link), None)
             links.append(link if known is None else known)
             if known is None:
                 tried.append(link)
@@ -222,7 +237,7 @@ class JournalStore:
         if not kept:
             return None
         with closing(self._database.afresh()) as fresh:
-            return fresh.read(lambda statements: _first_missing(statements, kept))
+            return fresh.read(lambda statements: _first_missing(_there(statements, kept), kept))
 
     def wait_at_most(self, seconds: float) -> None:
         """How long a call waits for others who write, of this process and then of another; BUSY_SECONDS until this is called."""
@@ -378,7 +393,7 @@ class JournalStore:
         def take(statements: Statements) -> Holder | None:
             present = tables.take(statements, holder)
             if present is None and entries:
-                self._append(statements, entries, None, [])
+                self._append(statements, entries, [])
             return present
 
         with self._attending(holder.lock):
@@ -395,7 +410,7 @@ class JournalStore:
         def change(statements: Statements) -> bool:
             replaced = tables.replace(statements, old, holder, beat_at)
             if replaced and entries:
-                self._append(statements, entries, None, [])
+                self._append(statements, entries, [])
             return replaced
 
         with self._attending(holder.lock):
@@ -425,7 +440,7 @@ class JournalStore:
         def let_go(statements: Statements) -> bool:
             released = tables.release(statements, lock)
             if released and entries:
-                self._append(statements, entries, None, [])
+                self._append(statements, entries, [])
             return released
 
         try:
@@ -503,12 +518,18 @@ def _led_elsewhere_first(hurried: bool) -> Iterator[None]:
 
 
 def _last(statements: Statements) -> Head:
-    row = statements.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
-    return Head(0, GENESIS) if row is None else Head(*row)
+    return _there(statements, ())[-1]
+
+
+def _there(statements: Statements, kept: Sequence[Head]) -> list[Head]:
+    """What stands where these records were, and the newest record, in order; one statement for both."""
+    found = statements.execute(_THERE.format(tables.places(len(kept))), [head.seq for head in kept])
+    return [Head(0, GENESIS), *(Head(*row) for row in found)]
 
 
 def _stands(statements: Statements, link: Link) -> bool:
-    return _first_missing(statements, (Head(link.seq, link.hash),)) is None
+    head = Head(link.seq, link.hash)
+    return head in _there(statements, (head,))
 
 
 def _content(link: Link) -> Link:
@@ -516,12 +537,8 @@ def _content(link: Link) -> Link:
     return replace(link, seq=0, prev="", hash="")
 
 
-def _first_missing(statements: Statements, kept: Sequence[Head]) -> int | None:
-    query = "SELECT hash FROM records WHERE seq = ?"
-    for head in kept:
-        if statements.execute(query, (head.seq,)).fetchone() != (head.hash,):
-            return head.seq
-    return None
+def _first_missing(there: Sequence[Head], kept: Sequence[Head]) -> int | None:
+    return next((head.seq for head in kept if head not in there), None)
 
 
 def _ids(statements: Statements, prefix: str, most: int) -> tuple[str, ...]:

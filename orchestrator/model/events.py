@@ -486,7 +486,7 @@ class NoticeFailed(Event, frozen=True, tag="notice.failed"):
 
 
 class JournalMoved(Event, frozen=True, tag="journal.moved"):
-    """A team's journal could not be reached: this emergency goes on with one on this machine, which is merged later."""
+    """A team's journal could not be reached, or has lost records: this emergency goes on with one on this machine, which is merged later."""
 
     left: str
     """The team's, without a password."""

@@ -160,11 +160,14 @@ class Store(Protocol):
     def append(self, entry: Entry, *, holding: str | None = None) -> Record:
         """Append durably, and return the record; as `append_all` does it."""
 
-    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, kept: Sequence[Head] = ()
+    ) -> tuple[Record, ...]:
         """Append entries of one pair, in order, in one durable transaction: all of them or none.
 
         Raises:
             Locked: `holding`, a lock id, is no longer the pair's lock; that is asked in the same transaction.
+            JournalDamaged: one of the records `kept` is not there any more; that, too.
         """
 
     def first_missing(self, kept: Sequence[Head]) -> int | None:

@@ -11,7 +11,8 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from orchestrator.errors import HamrError, JournalDamaged, JournalUnavailable, Locked
-from orchestrator.model import events, next_step
+from orchestrator.journal.failures import lost
+from orchestrator.model import events
 from orchestrator.model.events import INTENTS, OUTCOMES, Event
 from orchestrator.model.journal import Entry, Head, Record
 from orchestrator.model.protocols import Watcher
@@ -191,11 +192,7 @@ class Recorder(Struct):
         """A JournalDamaged where others can't see what this process journalled (law 16); a JournalUnavailable where that can't be read."""
         missing = await self._first_missing()
         if missing is not None:
-            raise JournalDamaged(
-                f"the journal {self.session.store.place} does not hold record {missing} any more, which this run wrote "
-                "into it: an older copy took its place (a file put back, a standby promoted), or it was moved, deleted or written over",
-                next_steps=(next_step.verify(), next_step.status(self.session.pair.name)),
-            )
+            raise lost(self.session.store.place, missing, self.session.pair.name)
 
     async def is_lost(self, *, began_here: bool) -> bool:
         """Whether nobody could take this run up from the journal's file: it is damaged, or has not even the run's first record."""
@@ -233,7 +230,8 @@ class Recorder(Struct):
             return
         fenced, moved = [told for told in batch if told.fenced], self.session.moved
         try:
-            self._append(batch, holding=self.lock.lock if fenced else self.lock.held)
+            holding = self.lock.lock if fenced else self.lock.held
+            self._append(batch, holding=holding, kept=self._kept if fenced else ())
         except HamrError as error:
             for told in fenced:
                 told.refused = error
@@ -263,12 +261,12 @@ class Recorder(Struct):
         """The record by which somebody took the run up from this process (`Lock.taken_over`)."""
         return await self.ask(lambda: self.lock.taken_over(self._began_at))
 
-    def _append(self, batch: Sequence[_Gathered], *, holding: str | None) -> None:
+    def _append(self, batch: Sequence[_Gathered], *, holding: str | None, kept: Sequence[Head] = ()) -> None:
         notes = self._notes[:]
         entries = [*(told.entry for told in batch), *notes]
         try:
-            records = self.session.store.append_all(entries, holding=holding)
-        except JournalUnavailable as error:
+            records = self.session.store.append_all(entries, holding=holding, kept=kept)
+        except (JournalUnavailable, JournalDamaged) as error:
             self._move(error)
             records = self.session.store.append_all(entries, holding=holding)
         del self._notes[: len(notes)]
@@ -277,7 +275,7 @@ class Recorder(Struct):
         for record in records:
             logger().debug(record.kind, seq=record.seq, run=record.run, pair=record.pair)
 
-    def _move(self, why: JournalUnavailable) -> None:
+    def _move(self, why: JournalUnavailable | JournalDamaged) -> None:
         """Go on in this machine's own journal, which begins with what this process journalled of the run: resume needs it.
 
         Raises `why` where this is no emergency, or the journal is no team's; Locked where somebody else holds the pair there.

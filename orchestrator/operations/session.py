@@ -255,8 +255,8 @@ class Session(Struct, eq=False):
             or self.store.witness(holder.lock) is Witness.GONE
         )
 
-    def move_journal(self, why: JournalUnavailable) -> None:
-        """Go on in this machine's own journal, as an emergency does (law 9); else, or where that can't be written either, a JournalUnavailable."""
+    def move_journal(self, why: JournalUnavailable | JournalDamaged) -> None:
+        """Go on in this machine's own journal, as an emergency does (law 9); else `why`, or a JournalUnavailable where that can't be written either."""
         if self.refuge is None or self.moved is not None:
             raise why
         here = JournalStore.open(self.refuge, now=self.clock.now, patience=EMERGENCY_BUSY_SECONDS)

@@ -63,8 +63,11 @@ class MemoryStore(Struct, eq=False):
         """Append one."""
         return self.append_all((entry,), holding=holding)[0]
 
-    def append_all(self, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
-        """Append several at once; Locked where the lock is not held any more."""
+    def append_all(
+        self, entries: Sequence[Entry], *, holding: str | None = None, kept: Sequence[Head] = ()
+    ) -> tuple[Record, ...]:
+        """Append several at once; Locked where the lock is not held any more. Nothing that was kept goes missing."""
+        del kept
         self.alive()
         if holding is not None and (self.kept.holder is None or self.kept.holder.lock != holding):
             raise Locked("the pair's lock is not held any more")

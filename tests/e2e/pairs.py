@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import Struct, field
@@ -97,10 +98,10 @@ def before_appending(
     store = bench.session.store
     append_all = type(store).append_all
 
-    def acting(self: object, entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+    def acting(self: object, entries: Sequence[Entry], **asked: Any) -> tuple[Record, ...]:
         if not kinds or any(entry.kind in kinds for entry in entries):
             act()
-        return append_all(store, entries, holding=holding)
+        return append_all(store, entries, **asked)
 
     monkeypatch.setattr(type(store), "append_all", acting)
 

@@ -376,16 +376,25 @@ async def test_law_09_an_emergency_waits_two_seconds_for_a_busy_journal_and_name
         assert bench.posts() == []
 
 
-async def test_law_16_done_is_not_said_where_an_older_copy_was_put_in_the_journals_place(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("kept_at", "restored_at", "sent"),
+    [(events.WriteConfirmed, 1, 2), (events.TransitionMade, 2, 4)],
+    ids=["midway", "at the end"],
+)
+async def test_law_16_nothing_more_is_sent_and_done_is_not_said_where_an_older_copy_was_put_in_the_journals_place(
+    tmp_path: Path, kept_at: type[events.Event], restored_at: int, sent: int
 ) -> None:
     async with simulated(tmp_path) as bench:
         keep, restore = older_copy(Path(bench.session.store.place))
-        watchers = [On(events.TransitionMade, keep, number=1), On(events.TransitionMade, restore, number=2)]
+        watchers = [On(kept_at, keep), On(events.TransitionMade, restore, number=restored_at)]
         result = await start(bench.session, TO_ACTIVE, controls=RunControl(watchers=watchers))
         assert result.exit_code is ExitCode.JOURNAL_DAMAGED, result.ending
+        assert len(bench.posts()) == sent
         assert result.ending.end.value == "incomplete"
-        assert "older copy took its place (a file put back, a standby promoted)" in result.ending.message
+        assert (
+            result.ending.message.count("older copy took its place (a file put back, a standby promoted)")
+            == 1
+        )
         assert typed(result.ending.next_steps)[0] == "hamr audit verify"
         kinds = [record.kind for record in bench.session.store.records(run=result.run)]
         assert events.RunFinished.kind not in kinds, "the copy does not say either that it was done"

@@ -30,6 +30,7 @@ from orchestrator.operations.run import adopt, resume, start
 from orchestrator.operations.session import Session
 from orchestrator.operations.status import read_status
 from tests.cli.lab import Lab
+from tests.journal.conftest import tamper
 from tests.postgres import Cluster
 from tests.steps import next_of
 
@@ -122,12 +123,18 @@ async def finished_in_its_own_journal(session: Session, run: str, file: Path) ->
         exits(await resume(again, again.history().runs[run]), ExitCode.DONE)
 
 
-@pytest.mark.parametrize("how", ["dies", "swallows"])
-async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_intents(
+@pytest.mark.parametrize("how", ["dies", "swallows", "loses"])
+async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_or_lost_records_between_two_intents(
     tmp_path: Path, server: Cluster, team: Address, how: str
 ) -> None:
     def happens() -> None:
-        server.end(signal.SIGQUIT) if how == "dies" else server.freeze()
+        match how:
+            case "dies":
+                server.end(signal.SIGQUIT)
+            case "swallows":
+                server.freeze()
+            case _:
+                tamper(team, "DELETE FROM records WHERE seq = (SELECT max(seq) FROM records)")
 
     async with on_a_team(tmp_path, team) as (bench, session):
         watcher = Meanwhile(happens)
@@ -142,7 +149,7 @@ async def test_law_09_an_emergency_goes_on_where_the_server_is_gone_between_two_
         assert result.ending.next_steps[0].command == f"hamr journal merge {tmp_path / 'emergency.db'}"
         if how == "dies":
             server.start()
-        else:
+        elif how == "swallows":
             server.thaw()
         before = history_of(team, bench).runs[result.run]
         assert before.open, "the team's journal ends where it was left"

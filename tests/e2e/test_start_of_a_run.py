@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import Struct, field
@@ -138,9 +139,9 @@ async def test_what_was_posted_costs_the_run_no_transaction_of_its_own(
     async with simulated(tmp_path, SimulatorConfig(latency=Both(0.03, 0.03))) as bench:
         append = bench.session.store.append_all
 
-        def noted(entries: Sequence[Entry], *, holding: str | None = None) -> tuple[Record, ...]:
+        def noted(entries: Sequence[Entry], **asked: Any) -> tuple[Record, ...]:
             transactions.append([entry.kind for entry in entries])
-            return append(entries, holding=holding)
+            return append(entries, **asked)
 
         monkeypatch.setattr(bench.session.store, "append_all", noted)
         exits(await start(bench.session, TO_ACTIVE), ExitCode.DONE)

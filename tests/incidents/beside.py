@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from msgspec import Struct, field
 
 from orchestrator.datadog.transport import Transport
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.model.events import Event
 from orchestrator.model.guard import Measured, Probe, ProbeReading, Unmeasured
 from orchestrator.model.journal import Entry
@@ -207,7 +207,7 @@ class PlayedSession(Session, eq=False):
     within: Callable[[Store], Store] = lambda store: store
     """The journal to which it moves, as its process has that."""
 
-    def move_journal(self, why: JournalUnavailable) -> None:
+    def move_journal(self, why: JournalUnavailable | JournalDamaged) -> None:
         Session.move_journal(self, why)
         self.store = self.within(self.store)
 

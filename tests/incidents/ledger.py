@@ -92,11 +92,17 @@ class Ledger:
         return self.append_all((entry,), holding=holding)[0]
 
     def append_all(
-        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+        self,
+        entries: Sequence[Entry],
+        *,
+        holding: str | None = None,
+        kept: Sequence[Head] = (),
+        behind: int | None = None,
     ) -> tuple[Record, ...]:
         number = self._begin()
         inner = cast("JournalStore", self._inner)  # which alone knows `behind`, for whoever merges
-        records = inner.append_all(entries, holding=holding, **({} if behind is None else {"behind": behind}))
+        more = {} if behind is None else {"behind": behind}
+        records = inner.append_all(entries, holding=holding, kept=kept, **more)
         self._appended(records if self._team is None else self._team.not_noted(records), number)
         self._end(number)
         return records

@@ -329,7 +329,7 @@ def no_fence(patch: Patch) -> None:
     patch.setattr(Lock, "beat", lambda _: True)
 
 
-def _unfenced(self: Recorder, batch: Any, *, holding: str | None, append: Any = Recorder._append) -> None:
+def _unfenced(self: Recorder, batch: Any, append: Any = Recorder._append, **_: Any) -> None:
     """Whether the lock is still ours is not asked."""
     append(self, batch, holding=None)
 

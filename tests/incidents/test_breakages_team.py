@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import JournalDamaged, JournalUnavailable
 from orchestrator.journal import merge, store
 from orchestrator.journal.postgres import PostgresDatabase
 from orchestrator.journal.postgres_session import TeamSession
@@ -56,7 +56,7 @@ def _committed(patch: Patch) -> None:
 
 
 def _no_refuge(patch: Patch) -> None:
-    def stays(_: Session, why: JournalUnavailable) -> None:
+    def stays(_: Session, why: JournalUnavailable | JournalDamaged) -> None:
         raise why
 
     patch.setattr(Session, "move_journal", stays)

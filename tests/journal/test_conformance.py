@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import JournalUnavailable, Locked
+from orchestrator.errors import JournalDamaged, JournalUnavailable, Locked
 from orchestrator.journal import Address, JournalStore, check_anchor, export
 from orchestrator.model.journal import GENESIS, Broken, Entry, Head, Verified
 from orchestrator.model.plain import JSON
@@ -120,6 +120,15 @@ def test_a_head_that_was_kept_elsewhere_is_looked_for(store: JournalStore) -> No
     assert store.first_missing([Head(each.seq, each.hash) for each in heads]) is None
     assert store.first_missing([Head(2, heads[0].hash)]) == 2
     assert store.first_missing([Head(4, heads[0].hash)]) == 4
+
+
+def test_law_06_nothing_is_appended_where_what_was_kept_is_missing(store: JournalStore) -> None:
+    first, second = (Head(each.seq, each.hash) for each in (store.append(entry()), store.append(entry())))
+    store.take_lock(holder())
+    for kept, missing in (([first, Head(2, first.hash)], 2), ([second, Head(4, second.hash)], 4)):
+        with pytest.raises(JournalDamaged, match=f"does not hold record {missing} any more"):
+            store.append_all([entry("write.intended")], holding="lock-a", kept=kept)
+    assert store.append_all([entry("write.intended")], holding="lock-a", kept=[first, second])[0].seq == 3
 
 
 @pytest.mark.parametrize(

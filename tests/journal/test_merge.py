@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -103,12 +104,12 @@ class Overtaken(JournalStore):
     first: Callable[[], object] | None = None
 
     def append_all(
-        self, entries: Sequence[Entry], *, holding: str | None = None, behind: int | None = None
+        self, entries: Sequence[Entry], *, behind: int | None = None, **asked: Any
     ) -> tuple[Record, ...]:
         if behind is not None and self.first is not None:
             first, self.first = self.first, None
             first()
-        return super().append_all(entries, holding=holding, behind=behind)
+        return super().append_all(entries, behind=behind, **asked)
 
 
 def test_two_who_merge_it_at_once_bring_each_record_in_once(store: JournalStore, other: JournalStore) -> None:

@@ -55,7 +55,7 @@ def through(wire: Wire, team: Address) -> Address:
     return parse_address(f"postgresql://postgres@/{database(team)}?host={wire.folder}", "--journal")
 
 
-STATEMENTS = (b"BEGIN", b"FROM locks", b"ORDER BY seq DESC", b"INSERT INTO records", b"COMMIT")
+STATEMENTS = (b"BEGIN", b"max(seq)", b"FROM locks", b"INSERT INTO records", b"COMMIT")
 """What an append says on a connection that stands."""
 
 

@@ -62,7 +62,7 @@ def numbers(place: FakeServer) -> list[JSON]:
         return [record.data["number"] for record in looking.records()]
 
 
-STATEMENTS = ("BEGIN", "FROM locks", "ORDER BY seq DESC", "INSERT INTO records", "COMMIT")
+STATEMENTS = ("BEGIN", "max(seq)", "FROM locks", "INSERT INTO records", "COMMIT")
 """What an append says on a connection that stands."""
 
 
