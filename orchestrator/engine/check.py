@@ -14,6 +14,7 @@ from orchestrator.model.reading import NOT_OURS, Accepted, Change, Hampered, Los
 from orchestrator.model.run import Attempt, End, Mode, Stamp
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Both, Role, Status
+from orchestrator.model.words import author
 from orchestrator.situation.compare import compare, describe, latest_sent, not_older, older_than_ours
 
 from .context import Deadline, RunContext, Stopped, stopped
@@ -119,6 +120,29 @@ class Checker(Struct):
             if comparison.change in stop_for and role not in self.run.state.dead:
                 raise self.stop_for(comparison, readings[role])
         return found
+
+    def require_premise(self) -> None:
+        """Of a new run: stop where an org does not stand where it is expected, or has changed since a person was shown it."""
+        premise, pair = self.run.premise, self.run.pair
+        if premise is None:
+            return
+        for role, now in self.reader.readings.items():
+            if premise.expect not in (None, now.status):
+                shows = (
+                    f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
+                )
+                reason = f"the pair was expected at {premise.expect}, and {pair[role]} {shows}"
+                raise stopped(End.MOVED, reason, next_steps=(next_step.status(pair.name),))
+        for role, now in self.reader.readings.items():
+            then = None if premise.shown is None else premise.shown[role]
+            # What lags is named for that.
+            words = (
+                None
+                if then is None or self.run.state.is_under_floor(now)
+                else _change(then, now, premise.since)
+            )
+            if words is not None:
+                raise stopped(End.MOVED, f"{pair[role]} {words}", next_steps=(premise.again,))
 
     def stop_for_others(self, seen: Floors) -> None:
         """Of a new run: stop where somebody else wrote after what its journal had `seen`; late writes of its own runs are nobody else's."""
@@ -336,3 +360,12 @@ class WriteConfirmation(Struct):
         found = self.checker.compare(readings[other])
         if other not in self.run.state.dead and found.change in IN_EFFECT:
             self.checker.take_note(found, readings[other])
+
+
+def _change(then: Reading, now: Reading, since: str) -> str | None:
+    """How an org has changed since a moment, in words; None where it has not."""
+    if then.record is not None and now.record is not None:
+        changed = not now.record.same_version(then.record)
+        return f"was changed since {since}, by {author(now.record.modified_by)}" if changed else None
+    was, is_ = (type(reading.sight).__name__.lower() for reading in (then, now))
+    return None if was == is_ else f"answered {was} when {since}, and {is_} now"

@@ -16,7 +16,7 @@ from orchestrator.model.playbook import Playbook, Transition
 from orchestrator.model.protocols import Approvals, Clock, Observer, Prober, Programs, Prompter, World
 from orchestrator.model.reading import Change
 from orchestrator.model.run import End, Operator, Pace, RunOutcome
-from orchestrator.model.situation import OpenRun, Owed
+from orchestrator.model.situation import OpenRun, Owed, Premise
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 
@@ -95,6 +95,7 @@ class RunContext(Struct):
     """Whether it is a plan: every transition goes whatever its guards say, and nothing is waited for, so that the rest can be shown."""
     unattended: Floors | None = None
     """What was seen before it beside what the journal holds, where no person looks any more: what somebody else wrote since stops it."""
+    premise: Premise | None = None
     goal: Status | None = None
     """Where it goes, once that is known."""
     needed: frozenset[Role] = frozenset()

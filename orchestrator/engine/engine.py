@@ -116,6 +116,7 @@ class Engine:
         try:
             await self.reader.read_both("start", once=False)
             await self.reconciler.outwait_lag()
+            self.delivery.checker.require_premise()
             return await self.delivery.adopt(self.reader.phase(), truth, reason)
         except Stopped as stop:
             return stop.ending

@@ -55,6 +55,7 @@ class RouteRunner(Struct):
             half_made = self.reconciler.half_made()
         else:
             await self.reconciler.outwait_lag()
+            self.checker.require_premise()
             if run.unattended is not None:
                 self.checker.stop_for_others({**seen, **run.unattended})
         phase = reader.phase(goal)

@@ -288,6 +288,19 @@ class KnownAs(Struct, frozen=True):
         )
 
 
+class Premise(Struct, frozen=True):
+    """What a run that begins goes by: where it is not so any more, nothing is written."""
+
+    again: NextStep
+    """What shows how it is now."""
+    since: str
+    """The moment in which it was so, in words."""
+    shown: Both[Reading] | None = None
+    """The orgs as a person saw them who then agreed."""
+    expect: Status | None = None
+    """Where both are to stand."""
+
+
 class PairStatus(Struct, frozen=True):
     """One look at a pair, and what the journal says of it."""
 

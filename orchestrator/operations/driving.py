@@ -12,14 +12,13 @@ from orchestrator.engine.engine import Engine
 from orchestrator.errors import Conflict
 from orchestrator.journal.history import History
 from orchestrator.model import next_step
-from orchestrator.model.next_step import NextStep
-from orchestrator.model.org import CommandKey, Pair
+from orchestrator.model.events import SituationRead
+from orchestrator.model.floor import raise_floors
+from orchestrator.model.org import CommandKey
 from orchestrator.model.playbook import Question, Reply
-from orchestrator.model.reading import Reading
-from orchestrator.model.run import End, Mode, RunOutcome, RunRequest, new_mark
+from orchestrator.model.run import End, Mode, RunOutcome, new_mark
 from orchestrator.model.situation import Owed
-from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import author
+from orchestrator.model.status import Both, Status
 from orchestrator.situation.state import RunState
 
 from .approval import JournalledApprovals
@@ -37,7 +36,10 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
     operator = session.operator
     if purpose.begun is Begun.TAKEN_UP:
         operator = replace(operator, mark=new_mark(session.dice.choice))
-    active.purpose = purpose
+    active.purpose, floors = purpose, dict(history.floors)
+    if purpose.premise is not None and purpose.premise.shown is not None:
+        # A replica may lag behind what a person was shown, too.
+        raise_floors(floors, SituationRead("shown", Both(*purpose.premise.shown)))
     active.given_up = history.given_up(beside=active.run)
     active.engine = Engine(
         RunContext(
@@ -46,7 +48,7 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
             operator,
             replace(
                 state,
-                floors=dict(history.floors),
+                floors=floors,
                 given_up=tuple(each.attempt for each in active.given_up),
             ),
             active.world,
@@ -65,63 +67,15 @@ def prepare(active: ActiveRun, purpose: Purpose, state: RunState, history: Histo
             known_runs=history.known_runs | {active.run},
             command=purpose.command,
             unattended=active.controls.unattended,
+            premise=purpose.premise,
         )
     )
     return active.engine
 
 
-async def drive(
-    engine: Engine, request: RunRequest, shown: Both[Reading] | None, cancelled: str = ""
-) -> RunOutcome:
-    """Go to the goal; only as long as the orgs stand as they were `shown` and the request has it; not at all where it was `cancelled`, in words."""
-    if cancelled:
-        return RunOutcome(End.INTERRUPTED, cancelled)
-    if request.expect is not None:
-        other = _not_at(
-            request.expect, engine.run.pair, await engine.reader.read_both("expected", once=False)
-        )
-        if other is not None:
-            return RunOutcome(End.MOVED, other, next_steps=(next_step.status(request.pair),))
-    again = request.as_step("plan", engine.run.playbook.name)
-    moved = await _moved_since(engine, shown, "the plan was made", again)
-    return moved or await engine.drive(request.goal)
-
-
-async def drive_adoption(engine: Engine, truth: Role, reason: str, shown: Both[Reading] | None) -> RunOutcome:
-    """Tell the other org what the true one shows; only as long as both stand as a person was shown them."""
-    again = next_step.status(engine.run.pair.name)
-    moved = await _moved_since(engine, shown, "this was asked", again)
-    return moved or await engine.adopt(truth, reason)
-
-
-def _not_at(expected: Status, pair: Pair, readings: Both[Reading]) -> str | None:
-    """Which org does not stand at the status that was expected, or None."""
-    for role, now in readings.items():
-        if now.status is not expected:
-            shows = f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
-            return f"the pair was expected at {expected}, and {pair[role]} {shows}"
-    return None
-
-
-async def _moved_since(
-    engine: Engine, shown: Both[Reading] | None, when: str, again: NextStep
-) -> RunOutcome | None:
-    """The end of a run under which an org has changed since it was shown, or None; nothing is read where nothing was shown."""
-    if shown is None:
-        return None
-    for role, now in (await engine.reader.read_both("plan", once=False)).items():
-        then, org = shown[role], engine.run.pair[role]
-        if then.record is None or now.record is None:
-            if type(then.sight) is type(now.sight):
-                continue
-            was, is_ = (type(reading.sight).__name__.lower() for reading in (then, now))
-            words = f"{org} answered {was} when {when}, and {is_} now"
-        elif now.record.same_version(then.record):
-            continue
-        else:
-            words = f"{org} was changed since {when}, by {author(now.record.modified_by)}"
-        return RunOutcome(End.MOVED, words, next_steps=(again,))
-    return None
+async def drive(engine: Engine, goal: Status, cancelled: str = "") -> RunOutcome:
+    """Go to the goal; not at all where the run was `cancelled`, in words."""
+    return RunOutcome(End.INTERRUPTED, cancelled) if cancelled else await engine.drive(goal)
 
 
 async def go_on(engine: Engine, goal: Status, owed: Owed | None, *, finishing: bool) -> RunOutcome:

@@ -29,6 +29,7 @@ from orchestrator.model.protocols import Clock, Prober, Watcher, World
 from orchestrator.model.reading import Answer, Draft, Identity, Reading, Request
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import RunOutcome, RunRequest
+from orchestrator.model.situation import Premise
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.state import RunState
 
@@ -121,6 +122,7 @@ class Purpose(Struct, frozen=True):
     """What was asked for, where it began here."""
     goal: Status | None = None
     started_at: datetime | None = None
+    premise: Premise | None = None
     overridden_before: tuple[tuple[Verdict, str], ...] = ()
     """What it went over before its first transition, by name, each with the operator's reason."""
 

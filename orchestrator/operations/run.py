@@ -19,6 +19,7 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.protocols import Store
 from orchestrator.model.result import RunResult
 from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.situation import Premise
 from orchestrator.model.status import Both, Role
 from orchestrator.model.words import utc
 from orchestrator.situation.state import RunState, replay
@@ -101,10 +102,15 @@ async def start(
         from .supervise import supervise  # noqa: PLC0415 - as above
 
         command = request.as_step("run", session.playbook.name)
-        purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, overridden)
+        premise = Premise(
+            request.as_step("plan", session.playbook.name),
+            "the plan was made",
+            active.controls.shown if plan is None else plan.readings,
+            request.expect,
+        )
+        purpose = Purpose(Begun.HERE, command, request, request.goal, started_at, premise, overridden)
         engine = prepare(active, purpose, state, history)
-        shown = active.controls.shown if plan is None else plan.readings
-        return await supervise(active, drive(engine, request, shown, cancelled))
+        return await supervise(active, drive(engine, request.goal, cancelled))
 
 
 async def _enter(
@@ -311,10 +317,10 @@ async def adopt(
         for guard, why in overrides.items():
             command = command.overriding(guard, reason=why)
         refuse_renamed(history.known_as, overrides, command)
-        from .driving import drive_adoption, prepare  # noqa: PLC0415 - as above
+        from .driving import prepare  # noqa: PLC0415 - as above
         from .supervise import supervise  # noqa: PLC0415 - as above
 
         state = RunState(run, overrides=dict(overrides))
-        engine = prepare(active, Purpose(Begun.ADOPTION, command), state, history)
-        work = drive_adoption(engine, truth, reason, active.controls.shown)
-        return await supervise(active, work)
+        premise = Premise(next_step.status(session.pair.name), "this was asked", active.controls.shown)
+        engine = prepare(active, Purpose(Begun.ADOPTION, command, premise=premise), state, history)
+        return await supervise(active, engine.adopt(truth, reason))

@@ -53,9 +53,6 @@ _SILENT = (
 )
 """Not worth a line while a run goes: nothing new, or the summary says it a moment later."""
 
-_LOOKS_TOLD = frozenset({"start", "plan"})
-"""The looks that are told; those between two writes are told by what they confirm."""
-
 
 def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
     """One line of progress: when, which transition, which org, what is being waited for; None for what is not worth a line.
@@ -64,8 +61,8 @@ def progress_line(event: Event, pair: Pair, elapsed: float) -> Line | None:
     """
     if isinstance(event, _SILENT):
         return None
-    if isinstance(event, events.SituationRead) and event.purpose not in _LOOKS_TOLD:
-        return None
+    if isinstance(event, events.SituationRead) and event.purpose != "start":
+        return None  # those between two writes are told by what they confirm
     said = describe_event(event, lambda role: called(pair[role].name, role))
     return (Span(f"{elapsed:7.1f} s  ", "dim"), *said)
 

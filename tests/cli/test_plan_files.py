@@ -139,6 +139,22 @@ def test_a_plan_whose_orgs_moved_is_refused(lab: Lab, saved: Path) -> None:
     assert lab.writes() == 0
 
 
+def test_law_03_a_replica_that_lags_behind_what_the_plan_was_made_of_is_read_again(lab: Lab) -> None:
+    """Nobody has changed anything: the plan has seen a record that no journal knows."""
+    from orchestrator.model.status import Role, Status
+    from orchestrator.simulator import Fault, StaleRead
+
+    lab.do(lambda: lab.sim.foreign_write(Role.PRIMARY, Status.PASSIVE, "bob@example.com"))
+    path, wanted = lab.folder / "plan.json", ("--to", "ACTIVE", "--override", "settled=that was me")
+    lab.run("plan", "sim", *wanted, "--out", str(path), code=0)
+    lab.fault(Fault(StaleRead(), role=Role.PRIMARY, method="GET", times=2))
+    done = lab.json("apply", str(path), "--yes", code=0)
+    assert lab.statuses() == (Status.ACTIVE, Status.ACTIVE)
+    records = lab.json("show", done["run"])["records"]
+    looks = [record["data"]["purpose"] for record in records if record["kind"] == "situation.read"]
+    assert looks[:2] == ["start", "confirm"]
+
+
 def test_a_plan_for_other_orgs_is_refused(lab: Lab, saved: Path) -> None:
     lab.edit("pairs.yaml", "22222222-2222-4222-8222-000000000000", "22222222-2222-4222-8222-000000000001")
     lab.run("apply", str(saved), "--yes", code=4)
