@@ -67,7 +67,7 @@ def phase_of(view: View, identities: Both[Identity], floors: Floors | None = Non
     for role in Role:
         floor = under_floor(floors or {}, pair[role].uuid, readings[role])
         if floor is not None:
-            return _lagging(view, role, floor, phase_of_answers(view, ()) if _both_answered(view) else None)
+            return _lagging(view, role, floor, _phase_of_silence(view) or phase_of_answers(view, ()))
     silent = _phase_of_silence(view)
     if silent is not None:
         return silent
@@ -100,11 +100,7 @@ def _mislinked(view: View, half: NotLinked) -> Phase:
     )
 
 
-def _both_answered(view: View) -> bool:
-    return all(view.status(role) is not None for role in Role)
-
-
-def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Phase:
+def _lagging(view: View, role: Role, floor: Floor, beneath: Phase) -> Phase:
     """One org shows less than what was seen of it; `beneath` is where the pair would stand if that were true."""
     org, newest = view.pair[role], floor.record
     seen = describe_newer(newest, view.readings[role].record)
@@ -114,10 +110,10 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         "from that only where you say so."
     )
     steps, resume = [next_step.watch(view.pair.name)], commands.resume(view)
-    agreed = beneath.status if beneath is not None and beneath.name is PhaseName.AGREED else None
+    agreed = beneath.status if beneath.name is PhaseName.AGREED else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
-    elif beneath is not None and beneath.name is PhaseName.DIVERGED and resume not in beneath.next_steps:
+    elif beneath.name is PhaseName.DIVERGED and resume not in beneath.next_steps:
         pass  # the same, where what is shown is said to be true
     elif view.owed is not None and commands.is_settled_by_adopting(view):
         # Resumed, it would stop for that same write again, whatever this org shows by then, or be refused.
@@ -130,18 +126,16 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase | None) -> Pha
         steps.append(resume.overriding("reverted"))
     elif view.owed is not None or (view.open_run is not None and not view.stops_again):
         steps.insert(0, resume)
-    match beneath:
-        case Phase(name=PhaseName.DIVERGED | PhaseName.HALF_ABSENT):
+    match beneath.name:
+        case PhaseName.DIVERGED | PhaseName.HALF_ABSENT:
             steps.append(next_step.adopt(view.pair.name, role.other).overriding("reverted"))
-        case Phase(name=PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT) as beneath if (
-            view.owed is None
-        ):
+        case PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT if view.owed is None:
             steps += [
                 commands.accepting(view, next_step.run(view.pair.name, goal).overriding("reverted"))
                 for goal in _goals(view, beneath)[:1]
             ]
-        case _:
-            pass
+        case _:  # an emergency does not wait for the org that was not seen
+            steps += [step.overriding("reverted") for step in beneath.next_steps if step.is_emergency]
     return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
 
 

@@ -155,6 +155,14 @@ def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, a
     anna.accepted = (stranger,)
 
 
+def test_a_survivor_that_was_put_back_while_the_other_org_is_dark_goes_on_alone_as_its_status_says(
+    pair: Pair, anna: Hamr
+) -> None:
+    away(pair, anna)
+    pair.secondary.record, pair.primary.down = first(pair, "secondary"), True
+    anna.follow(anna.status(), [AWAY], fine=(8,))
+
+
 @pytest.mark.nightly
 def test_a_kill_then_a_lagging_resume_does_not_send_what_was_applied_again(pair: Pair, anna: Hamr) -> None:
     anna.killed_run("ACTIVE", at_post=3)

@@ -13,7 +13,7 @@ from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Exchange, Reading, Trouble
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import Phase, PhaseName
+from orchestrator.model.situation import OpenRun, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
@@ -70,6 +70,33 @@ def test_half_seen_offers_the_emergency_where_the_org_that_answers_is_the_surviv
         role=SECONDARY,
     )
     assert found.label == "half-seen(PASSIVE)"
+
+
+PUT_BACK: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"))}
+
+
+@pytest.mark.parametrize(
+    ("other", "run", "offered"),
+    [
+        (dead(PRIMARY), None, ("hamr run payments --to ACTIVE --emergency --reason TEXT",)),
+        (garbled(PRIMARY), None, ("hamr run payments --to ACTIVE --emergency --reason TEXT",)),
+        (hampered(PRIMARY, Trouble.TRUST), None, ()),
+        (dead(PRIMARY), open_run("declare"), ("hamr resume payments --emergency --reason TEXT",)),
+        (dead(PRIMARY), replace(open_run("declare"), under_way=True), ()),
+    ],
+)
+def test_law_09_a_survivor_that_was_put_back_goes_on_alone_where_somebody_says_that_it_was(
+    other: Reading, run: OpenRun | None, offered: tuple[str, ...]
+) -> None:
+    found = phase(other, PASSIVE_SECONDARY, run=run, floors=PUT_BACK)
+    assert found.label == "lagging(secondary)"
+    waiting = (
+        ("hamr status payments --watch",)
+        if run is None
+        else ("hamr resume payments", "hamr status payments --watch")
+    )
+    by_name = tuple(f"{command} --override reverted=REASON" for command in offered)
+    assert typed(found.next_steps) == (*waiting, *by_name)
 
 
 def test_half_seen_offers_the_goal_that_was_asked_for_alone() -> None:
