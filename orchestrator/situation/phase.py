@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.floor import Floor, Floors, floor_of, under_floor
-from orchestrator.model.next_step import NextStep
+from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.reading import (
     Change,
     Denied,
@@ -64,10 +64,10 @@ def phase_of(view: View, identities: Both[Identity], floors: Floors | None = Non
     for role in Role:
         if isinstance(readings[role].sight, Unrecognised):
             return _unrecognised(view, role)
-    for role in Role:
-        floor = under_floor(floors or {}, pair[role].uuid, readings[role])
-        if floor is not None:
-            return _lagging(view, role, floor, _phase_of_silence(view) or phase_of_answers(view, ()))
+    found = {role: under_floor(floors or {}, pair[role].uuid, readings[role]) for role in Role}
+    lagging = {role: floor for role, floor in found.items() if floor is not None}
+    if lagging:
+        return _lagging(view, lagging)
     silent = _phase_of_silence(view)
     if silent is not None:
         return silent
@@ -100,20 +100,39 @@ def _mislinked(view: View, half: NotLinked) -> Phase:
     )
 
 
-def _lagging(view: View, role: Role, floor: Floor, beneath: Phase) -> Phase:
-    """One org shows less than what was seen of it; `beneath` is where the pair would stand if that were true."""
-    org, newest = view.pair[role], floor.record
-    seen = describe_newer(newest, view.readings[role].record)
-    sentence = (
-        f"{view.both_say()}. That is not where {org} stands: this journal has seen {seen} there, which is newer. "
-        "Its reads lag, so look again; if it stays so, it was put back to an older record (reverted), and a run goes on "
-        "from that only where you say so."
+def _lagging(view: View, lagging: dict[Role, Floor]) -> Phase:
+    """One org shows less than what was seen of it, or both do; the phase is about the first."""
+    role, floor = next(iter(lagging.items()))
+    newer = (
+        f"That is not where {view.pair[each]} stands: this journal has seen "
+        f"{describe_newer(above.record, view.readings[each].record)} there, which is newer."
+        for each, above in lagging.items()
     )
+    sentence = (
+        f"{view.both_say()}. {' '.join(newer)} Its reads lag, so look again; if it stays so, it was put back to an older "
+        "record (reverted), and a run goes on from that only where you say so."
+    )
+    unseen = _phase_of_silence(view)
+    if unseen is None:
+        steps = _from_what_lags(view, role, floor)
+    else:
+        # What waits for the other org, or does without it, goes on from what this one shows only where somebody says so.
+        over = (
+            step.overriding("reverted") if step.verb in ("run", "resume") else step
+            for step in unseen.next_steps
+        )
+        steps = each_once((next_step.watch(view.pair.name), *over))
+    return Phase(PhaseName.LAGGING, sentence, steps, status=Status.of(floor.record.status), role=role)
+
+
+def _from_what_lags(view: View, role: Role, floor: Floor) -> tuple[NextStep, ...]:
+    """What to type where both orgs answered; `beneath` is where the pair would stand if what they show were true."""
+    beneath = phase_of_answers(view, ())
     steps, resume = [next_step.watch(view.pair.name)], commands.resume(view)
     agreed = beneath.status if beneath.name is PhaseName.AGREED else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
-    elif beneath.name is PhaseName.DIVERGED and resume not in beneath.next_steps:
+    elif beneath.name in {PhaseName.DIVERGED, PhaseName.HALF_ABSENT} and resume not in beneath.next_steps:
         pass  # the same, where what is shown is said to be true
     elif view.owed is not None and commands.is_settled_by_adopting(view):
         # Resumed, it would stop for that same write again, whatever this org shows by then, or be refused.
@@ -128,15 +147,17 @@ def _lagging(view: View, role: Role, floor: Floor, beneath: Phase) -> Phase:
         steps.insert(0, resume)
     match beneath.name:
         case PhaseName.DIVERGED | PhaseName.HALF_ABSENT:
-            steps.append(next_step.adopt(view.pair.name, role.other).overriding("reverted"))
+            adopting = (step for step in beneath.next_steps if step.verb == "adopt")
+            trusted = sorted(adopting, key=lambda step: role.other.value not in step.options)
+            steps += [step.overriding("reverted") for step in trusted[:1]]
         case PhaseName.AGREED | PhaseName.MIDWAY | PhaseName.ABSENT if view.owed is None:
             steps += [
                 commands.accepting(view, next_step.run(view.pair.name, goal).overriding("reverted"))
                 for goal in _goals(view, beneath)[:1]
             ]
-        case _:  # an emergency does not wait for the org that was not seen
-            steps += [step.overriding("reverted") for step in beneath.next_steps if step.is_emergency]
-    return Phase(PhaseName.LAGGING, sentence, tuple(steps), status=Status.of(newest.status), role=role)
+        case _:
+            pass
+    return tuple(steps)
 
 
 def _began_nothing(view: View) -> bool:

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Transition
-from orchestrator.model.reading import Change
+from orchestrator.model.reading import Change, Reading
 from orchestrator.model.run import Mode
 from orchestrator.model.situation import OpenRun, Phase, PhaseName
-from orchestrator.model.status import Both, Status
+from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
 
@@ -120,6 +120,31 @@ def test_law_15_what_lags_where_both_agree_can_be_said_to_be_true_without_going_
         assert typed(found.next_steps) == ("hamr status payments --watch", accept)
     asked = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, goal=Status.ACTIVE, floors=NEWER)
     assert typed(asked.next_steps)[-1] == "hamr run payments --to ACTIVE --override reverted=REASON"
+
+
+def test_law_03_where_both_orgs_lag_both_are_said_not_to_stand_where_they_show() -> None:
+    older = {PAIR[PRIMARY].uuid: Floor(record(PRIMARY, 4, at=NOW, by="bob")), **NEWER}
+    sentence = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, floors=older).sentence
+    seen = "stands: this journal has seen ACTIVE by bob at 2026-05-28 16:40:00 UTC there, which is newer."
+    for org in PAIR.orgs:
+        assert f"That is not where {org} {seen}" in sentence
+
+
+@pytest.mark.parametrize(
+    ("primary", "truth"), [(shows(PRIMARY, Status.ACTIVE), PRIMARY), (absent(PRIMARY), SECONDARY)]
+)
+def test_law_15_what_lags_is_said_to_be_true_where_the_other_org_shows_nothing_that_could_be(
+    primary: Reading, truth: Role
+) -> None:
+    found = phase(primary, PASSIVE_SECONDARY, floors=NEWER)
+    adopt = f"hamr adopt payments --truth {truth} --reason TEXT --override reverted=REASON"
+    assert typed(found.next_steps) == ("hamr status payments --watch", adopt)
+    for change in (
+        None,
+        Change.STALE,
+    ):  # resumed by name, the run would be refused for where the pair then stands
+        left = replace(open_run("declare"), stopped_for=change)
+        assert phase(primary, PASSIVE_SECONDARY, run=left, floors=NEWER).next_steps == found.next_steps
 
 
 def test_law_15_what_lags_in_the_middle_of_a_transition_leads_on_through_that_transition() -> None:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.reading import Exchange, Reading, Trouble
+from orchestrator.model.reading import Change, Exchange, Reading, Trouble
 from orchestrator.model.run import Mode
-from orchestrator.model.situation import OpenRun, Phase, PhaseName
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
@@ -72,31 +72,38 @@ def test_half_seen_offers_the_emergency_where_the_org_that_answers_is_the_surviv
     assert found.label == "half-seen(PASSIVE)"
 
 
-PUT_BACK: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"))}
+PUT_BACK: Floors = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"), ours=True)}
+OVER = "--override reverted=REASON"
+RESUME, EMERGENCY = (
+    f"hamr resume payments {OVER}",
+    f"hamr run payments --to ACTIVE --emergency --reason TEXT {OVER}",
+)
 
 
 @pytest.mark.parametrize(
-    ("other", "run", "offered"),
+    ("other", "run", "debt", "offered"),
     [
-        (dead(PRIMARY), None, ("hamr run payments --to ACTIVE --emergency --reason TEXT",)),
-        (garbled(PRIMARY), None, ("hamr run payments --to ACTIVE --emergency --reason TEXT",)),
-        (hampered(PRIMARY, Trouble.TRUST), None, ()),
-        (dead(PRIMARY), open_run("declare"), ("hamr resume payments --emergency --reason TEXT",)),
-        (dead(PRIMARY), replace(open_run("declare"), under_way=True), ()),
+        (dead(PRIMARY), None, None, (EMERGENCY,)),
+        (garbled(PRIMARY), None, None, ("hamr check", EMERGENCY)),
+        (hampered(PRIMARY, Trouble.TRUST), None, None, ("hamr status payments", "hamr doctor payments")),
+        (
+            dead(PRIMARY),
+            open_run("declare"),
+            None,
+            (f"hamr resume payments --emergency --reason TEXT {OVER}", RESUME),
+        ),
+        (dead(PRIMARY), replace(open_run("declare"), under_way=True), None, (RESUME,)),
+        (dead(PRIMARY), None, owed(), (RESUME, EMERGENCY)),
+        (dead(PRIMARY), None, replace(owed(), stopped_for=Change.FOREIGN), (EMERGENCY,)),
     ],
 )
 def test_law_09_a_survivor_that_was_put_back_goes_on_alone_where_somebody_says_that_it_was(
-    other: Reading, run: OpenRun | None, offered: tuple[str, ...]
+    other: Reading, run: OpenRun | None, debt: Owed | None, offered: tuple[str, ...]
 ) -> None:
-    found = phase(other, PASSIVE_SECONDARY, run=run, floors=PUT_BACK)
+    """And what needs the other org waits for it first: until that is seen, it would be refused."""
+    found = phase(other, PASSIVE_SECONDARY, run=run, debt=debt, floors=PUT_BACK)
     assert found.label == "lagging(secondary)"
-    waiting = (
-        ("hamr status payments --watch",)
-        if run is None
-        else ("hamr resume payments", "hamr status payments --watch")
-    )
-    by_name = tuple(f"{command} --override reverted=REASON" for command in offered)
-    assert typed(found.next_steps) == (*waiting, *by_name)
+    assert typed(found.next_steps) == ("hamr status payments --watch", *offered)
 
 
 def test_half_seen_offers_the_goal_that_was_asked_for_alone() -> None:
