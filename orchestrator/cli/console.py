@@ -169,6 +169,15 @@ class Stream:
             self._file.flush()
 
     @contextmanager
+    def asking(self, question: str) -> Iterator[None]:
+        """Show a question until the block ends: again, too, after Ctrl-Z and fg, which leave other things on the screen."""
+        from .signals import going_on
+
+        self.text(question)
+        with going_on(lambda: self.text(question)):
+            yield
+
+    @contextmanager
     def holding(self) -> Iterator[None]:
         """Draw nothing in place until the block ends."""
         self.end()
@@ -407,11 +416,11 @@ class Console:
             self.aside.page((line(promise, "bold"),))
         forget_typed()
         try:
-            self.err.text(f"\n{question}")
-            if self.err.closed:
-                unseen = f"The question could not be shown ({self.err.trouble_words})"
-                raise Refused(f"{unseen}, so nobody has agreed to anything.", next_steps=next_steps)
-            typed = sys.stdin.readline()
+            with self.err.asking(f"\n{question}"):
+                if self.err.closed:
+                    unseen = f"The question could not be shown ({self.err.trouble_words})"
+                    raise Refused(f"{unseen}, so nobody has agreed to anything.", next_steps=next_steps)
+                typed = sys.stdin.readline()
         except KeyboardInterrupt as error:
             from .signals import code_of
 

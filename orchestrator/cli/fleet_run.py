@@ -381,10 +381,10 @@ async def _begins(console: Console, view: FleetView, wave: int) -> bool:
         console.aside.page(frame(view, {}, datetime.now(UTC)))
         while True:
             forget_typed()
-            console.err.text(f"\n{question}")
-            if console.err.closed:
-                return False
-            typed = await typed_line(lambda: bool(view.stop_asked))
+            with console.err.asking(f"\n{question}"):
+                if console.err.closed:
+                    return False
+                typed = await typed_line(lambda: bool(view.stop_asked))
             reply = understood(Asks.AGAIN, typed.strip()) if typed else Reply(yes=False)
             if reply is not None:
                 return reply.yes

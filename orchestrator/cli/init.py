@@ -138,8 +138,8 @@ class _Questions:
         or raises a ValueError with the reason, as a clause.
         """
         while self.asks:
-            self._err.text(f"{question} [{default if shown is None else shown}]: ")
-            typed = sys.stdin.readline()
+            with self._err.asking(f"{question} [{default if shown is None else shown}]: "):
+                typed = sys.stdin.readline()
             if not typed:
                 raise KeyboardInterrupt
             try:

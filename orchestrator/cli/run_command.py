@@ -176,11 +176,11 @@ async def ask_here(console: Console, controls: RunControl, question: Question) -
     with console.err.fitting():
         console.err.page((line(), *paragraph(text)))
     while True:
-        console.err.text(_HOW[question.asks])
-        if console.err.closed:  # nobody was asked, so nobody has answered
-            controls.interrupt(ExitCode.INTERRUPTED)
-            return None
-        typed = await typed_line(lambda: bool(controls.asked))
+        with console.err.asking(_HOW[question.asks]):
+            if console.err.closed:  # nobody was asked, so nobody has answered
+                controls.interrupt(ExitCode.INTERRUPTED)
+                return None
+            typed = await typed_line(lambda: bool(controls.asked))
         if typed == "" and not controls.asked:  # that of a closed terminal ends as well
             controls.interrupt(ExitCode.INTERRUPTED)
         if not typed:

@@ -106,6 +106,25 @@ def showing_silence(console: Console, session: Session, work: Coroutine[Any, Any
 
 
 @contextmanager
+def going_on(again: Callable[[], None]) -> Iterator[None]:
+    """Call `again` whenever this process goes on after it was stopped, as by Ctrl-Z: in its running loop, where it has one."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        before = signal.signal(signal.SIGCONT, lambda *_: again())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGCONT, before)
+        return
+    loop.add_signal_handler(signal.SIGCONT, again)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGCONT)
+
+
+@contextmanager
 def listening(heard: Callable[[ExitCode], None]) -> Iterator[None]:
     """Call `heard` with the signal's exit code, in the running loop, in the place of the signal's usual effect.
 

@@ -432,6 +432,21 @@ def test_without_an_answer_the_question_stops_the_run_with_nothing_written(lab: 
     assert "hamr resume" in person.seen
 
 
+@pytest.mark.parametrize("question", [QUESTION, "Type done when it is done, or no:"])
+def test_who_comes_back_after_ctrl_z_sees_the_question_again(lab: Lab, question: str) -> None:
+    (lab.folder / "quick.yaml").write_text(MANUAL)
+    with Person(lab, RUN) as person:
+        if question is not QUESTION:
+            person.answer(QUESTION, "sim\n")
+        person.wait_for(question)
+        person.signal(signal.SIGSTOP)
+        person.signal(signal.SIGCONT)
+        while person.seen.count(question) < 2:
+            person.more()
+        person.type("no\n")
+        assert person.end() in (3, 6)
+
+
 def test_a_terminal_that_is_closed_at_a_question_is_one_interrupt_though_its_input_ends(lab: Lab) -> None:
     with begun(lab, MANUAL) as person:
         person.wait_for("Type done when it is done, or no:")
