@@ -208,17 +208,6 @@ def why_waived(verdict: Verdict) -> str:
     return "blind in this emergency" if verdict.blind is not None else "asked in planned runs alone"
 
 
-def author(modified_by: str) -> str:
-    """Who a `modified_by` names: a run by its operator and id, anyone else as the server says it.
-
-    Control characters are left as they are: whoever shows it makes it safe.
-    """
-    stamp = Stamp.parse(modified_by)
-    if stamp is not None:
-        return f"{stamp.operator}@{stamp.host} in run {stamp.run}"
-    return modified_by or "not named"
-
-
 LONGEST = 120
 """Characters of a text from outside that are shown; more than that is no name and no reason."""
 
@@ -234,8 +223,8 @@ def printable(text: str, longest: int = LONGEST) -> str:
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
-def safe_author(modified_by: str) -> str:
-    """The same for a sentence, without control characters, and cut where it is too long for a name."""
+def author(modified_by: str) -> str:
+    """Who a `modified_by` names: a run by its operator and id, anyone else as the server says it; as `printable` shows it."""
     stamp = Stamp.parse(modified_by)
     if stamp is not None:
         return f"{printable(stamp.operator)}@{printable(stamp.host)} in run {stamp.run}"
@@ -245,7 +234,7 @@ def safe_author(modified_by: str) -> str:
 def changed(record: HamrRecord) -> str:
     """When and by whom a record was changed last: changed 2026-05-28 16:34:21 UTC by alice@example.com."""
     when = "at a time the record does not tell" if record.modified_at is None else utc(record.modified_at)
-    return f"changed {when} by {safe_author(record.modified_by)}"
+    return f"changed {when} by {author(record.modified_by)}"
 
 
 def did_not_answer(reading: Reading) -> str:

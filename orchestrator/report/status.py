@@ -198,7 +198,7 @@ def _said(standing: PairStatus, role: Role) -> dict[str, Span]:
         "status": sight_words(reading),
         "because": Span(shortened(why_not, REASON), "warn"),
         "changed at": Span(_changed_at(record, standing.at)),
-        "changed by": Span("-" if record is None else shortened(author(record.modified_by), 120)),
+        "changed by": Span("-" if record is None else author(record.modified_by)),
         "keys": _keys(org, standing.identities[role], reading),
         "answered in": Span(_round_trip(reading)),
     }

@@ -19,7 +19,7 @@ from orchestrator.model.reading import Change, HamrRecord, Reading
 from orchestrator.model.run import Attempt, Stamp, the_one_that_came
 from orchestrator.model.situation import Comparison
 from orchestrator.model.status import Role, Status
-from orchestrator.model.words import safe_author, utc
+from orchestrator.model.words import author, utc
 
 from .link import same_link
 from .state import RunState, Sent
@@ -400,7 +400,7 @@ def describe(record: HamrRecord) -> str:
     status = Status.of(record.status)
     name = f"unrecognised status {record.status}" if status is None else str(status)
     when = "at an unknown time" if record.modified_at is None else f"at {utc(record.modified_at)}"
-    return f"{name} by {safe_author(record.modified_by)} {when}"
+    return f"{name} by {author(record.modified_by)} {when}"
 
 
 def describe_newer(newer: HamrRecord, shown: HamrRecord | None) -> str:

@@ -41,7 +41,7 @@ from orchestrator.model.reading import Absent, Present, Unrecognised
 from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import Situation
 from orchestrator.model.status import Role
-from orchestrator.model.words import age, ago, printable, safe_author, says, span, value_words
+from orchestrator.model.words import age, ago, author, printable, says, span, value_words
 
 from .link import NotLinked, link_of
 
@@ -157,7 +157,7 @@ def _quiet_half(wanted: timedelta, situation: Situation, role: Role) -> Finding:
         return passes(f"{org} has no record that could have been changed")
     if record.modified_by in situation.our_names:
         return passes(f"{org} was changed last by this run")
-    who = safe_author(record.modified_by)
+    who = author(record.modified_by)
     if record.modified_at is None:
         return unknown(
             f"{org} was changed last by {who}, and its record does not tell when; quiet wants {span(wanted)}"

@@ -26,7 +26,7 @@ from orchestrator.model.reading import HamrRecord, Reading
 from orchestrator.model.run import Mode, Stamp
 from orchestrator.model.situation import ALONE_FOR, FRESH_WITHIN, Situation, Stranger
 from orchestrator.model.status import Both, Role
-from orchestrator.model.words import ago, safe_author, span
+from orchestrator.model.words import ago, author, span
 
 from .guard_kinds import (
     Finding,
@@ -192,13 +192,13 @@ def _unstamped(situation: Situation, role: Role, record: HamrRecord) -> Finding:
         or stamp.run in situation.known_runs
     ):
         return passes(f"{org} carries the stamp of run {stamp.run}, which this journal knows")
-    who = f"{safe_author(record.modified_by)}, which this journal does not know"
+    who = f"{author(record.modified_by)}, which this journal does not know"
     age = _age(reading, record, situation.at)
     if age is None:
         return unknown(f"{org} was changed by {who}, and its record does not tell when")
     if age < ALONE_FOR:
         return fails(f"{org} was changed {ago(age)} by {who}; alone wants {span(ALONE_FOR)}")
-    return passes(f"{org} was changed {ago(age)} by {safe_author(record.modified_by)}, which is long enough")
+    return passes(f"{org} was changed {ago(age)} by {author(record.modified_by)}, which is long enough")
 
 
 _ALWAYS_ON: dict[str, tuple[Callable[[Situation], Finding], str]] = {

@@ -88,4 +88,4 @@ def test_a_count_has_its_noun() -> None:
 def test_an_author_is_a_run_of_ours_or_whoever_the_server_says() -> None:
     assert author("bob+hamr-20260528-163000-k3f9-2@laptop") == "bob@laptop in run 20260528-163000-k3f9"
     assert author("carol@example.com") == "carol@example.com"
-    assert author("") == "not named"
+    assert author("") == "somebody whom the record does not name"

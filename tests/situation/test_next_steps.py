@@ -16,7 +16,7 @@ from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
-from orchestrator.model.words import printable, safe_author
+from orchestrator.model.words import printable
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
 from orchestrator.situation.next_steps import at_work as beside_holder
 from orchestrator.situation.state import RunState
@@ -445,12 +445,6 @@ def test_law_15_a_run_that_met_somebody_while_it_looked_for_its_write_asks_them_
 
 
 # How names and texts from outside are said
-
-
-def test_a_runs_stamp_is_said_as_its_operator_and_its_id() -> None:
-    assert safe_author("bob+hamr-20260528-163000-k3f9-2@laptop") == "bob@laptop in run 20260528-163000-k3f9"
-    assert safe_author("alice@example.com") == "alice@example.com"
-    assert safe_author("") == "somebody whom the record does not name"
 
 
 def test_control_characters_and_endless_texts_are_not_passed_on() -> None:
