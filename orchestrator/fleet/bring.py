@@ -237,7 +237,7 @@ def _is_ours(session: Session) -> bool:
     now = session.clock.now()
     holder = session.store.holder(session.pair.name)
     if holder is None:
-        return held_by_another_name(session) is None
+        return held_by_another_name(session, session.store.holders()) is None
     if session.is_gone(holder) or holder.is_silent(now):
         return False
     started = next(session.store.records(run=holder.run, kinds=(events.RunStarted.kind,)), None)

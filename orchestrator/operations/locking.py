@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -165,7 +166,7 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
             raise locked_by(session, present, dead=dead)
     taken_lock = Lock(session, run, lock)
     # Looked for once ours stands: of two that begin at once, one sees the other at least.
-    elsewhere = held_by_another_name(session)
+    elsewhere = held_by_another_name(session, session.store.holders())
     if elsewhere is not None:
         taken_lock.release()
         raise _locked_elsewhere(session, elsewhere)
@@ -202,9 +203,11 @@ async def hold(session: Session, run: str, *, take_over: bool) -> Lock:
 
 def refuse_held(session: Session, *, take_over: bool = False) -> None:
     """A Locked, before anything else is asked, where somebody holds the pair, or died and left a run; the lock itself tells for certain."""
-    holder, elsewhere = session.store.holder(session.pair.name), held_by_another_name(session)
+    holders = session.store.holders()
+    elsewhere = held_by_another_name(session, holders)
     if elsewhere is not None:
         raise _locked_elsewhere(session, elsewhere)
+    holder = next((each for each in holders if each.pair == session.pair.name), None)
     if holder is None:
         return
     dead = session.is_gone(holder)
@@ -215,16 +218,16 @@ def refuse_held(session: Session, *, take_over: bool = False) -> None:
 _NAMING_ORGS = (RunStarted.kind, LockTaken.kind, LockTakenOver.kind)
 
 
-def held_by_another_name(session: Session) -> Holder | None:
-    """Who holds the pair's very orgs under a name that this inventory does not have, unless that process is gone."""
-    store, pair = session.store, session.pair
+def held_by_another_name(session: Session, holders: Sequence[Holder]) -> Holder | None:
+    """Which of these holds the pair's very orgs under a name that this inventory does not have, in a process that is not gone."""
+    pair, records = session.pair, session.store.records
     return next(
         (
             holder
-            for holder in store.holders()
+            for holder in holders
             if holder.pair not in session.names | {pair.name}
             and not session.is_gone(holder)
-            and any(is_of_orgs(each, pair) for each in store.records(run=holder.run, kinds=_NAMING_ORGS))
+            and any(is_of_orgs(each, pair) for each in records(run=holder.run, kinds=_NAMING_ORGS))
         ),
         None,
     )
