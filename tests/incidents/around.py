@@ -119,6 +119,11 @@ class Visit(enum.Enum):
     RESUME = "resume"
     RUN = "run"
     UNLOCK = "unlock"
+    EMERGENCY = "unlock, and an emergency"
+
+
+VISITS = (Visit.RESUME, Visit.RUN, Visit.UNLOCK)
+"""What they do while no region dies."""
 
 
 class Visitor(Struct, frozen=True):
@@ -193,7 +198,7 @@ def draw_around(dice: Random, route: Sequence[Transition]) -> Surroundings:
     people = () if dice.random() < 0.15 else tuple(_says(dice) for _ in range(6))
     visitor = None
     if people and dice.random() < 0.35:
-        visitor = Visitor(dice.choice(list(Visit)), round(dice.uniform(0.0, 30.0), 3))
+        visitor = Visitor(dice.choice(VISITS), round(dice.uniform(0.0, 30.0), 3))
     cool_down = dice.choice((30.0, 300.0, 3600.0)) if dice.random() < 0.12 else 0.0
     return Surroundings(gauges, guards, asks, deeds, people, visitor, cool_down)
 

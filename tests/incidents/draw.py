@@ -15,7 +15,7 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Authors, Fault, ForeignWriter, Returning, SimulatorConfig, random_faults
 
-from .around import Surroundings, Visitor, draw_around
+from .around import Surroundings, Visit, Visitor, draw_around
 from .attacks import NONE, Attacks, Kind, draw_attacks
 from .playbooks import playbook
 from .team import Team
@@ -111,6 +111,12 @@ class Incident(Struct, frozen=True):
     """Seconds after which a second person, at another computer, agrees to what waits for that; None where nothing does."""
     meanwhile: Visitor | None = None
     """Somebody else at another computer with the same journal, so many seconds after the beginning."""
+
+    @property
+    def hastens(self) -> bool:
+        """Whether an emergency may be on."""
+        hurried = self.meanwhile is not None and self.meanwhile.does is Visit.EMERGENCY
+        return self.mode is Mode.EMERGENCY or self.switches or hurried
 
     @property
     def calm(self) -> bool:

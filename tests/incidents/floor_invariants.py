@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from orchestrator.errors import ExitCode
-from orchestrator.model.run import Mode, Stamp
+from orchestrator.model.run import Stamp
 from orchestrator.model.situation import PhaseName
 from orchestrator.model.status import Role
 from orchestrator.proof.keyboard import Returned
@@ -62,9 +62,7 @@ def above_the_floor(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912 - w
     read: dict[Process, dict[Role, _Read]] = defaultdict(dict)
     looks = dict(played.scene.looks)
     outcomes = dict(played.lives)
-    alone = (
-        played.incident.mode is Mode.EMERGENCY or played.incident.switches or played.incident.attacks.turns
-    )
+    alone = played.incident.hastens or played.incident.attacks.turns
     strange: dict[tuple[Role, Version], set[str]] = defaultdict(set)
     """Which runs have stopped for it, as somebody else's: two regions' clocks do not tell what came last."""
     for note, journals in seen_by_then(played):

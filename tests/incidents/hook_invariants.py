@@ -77,7 +77,7 @@ def asked_again(played: Played) -> Iterator[str]:
     yes: dict[tuple[str, str], Record] = {}
     for note in played.tape.notes:
         _forget(played, note, begun, yes)
-        if not isinstance(note, Appended):
+        if not isinstance(note, Appended) or isinstance(note, Brought):
             continue
         record, data = note.record, data_of(note)
         if record.kind == "person.answered" and data["question"]["asks"] == "AGAIN":

@@ -165,7 +165,7 @@ def play(incident: Incident) -> Played:
             patient(around.put_into(playbook(incident.playbook)), incident.attacks),
             beside,
             attacks=incident.attacks,
-            hastens=incident.mode is Mode.EMERGENCY or incident.switches,
+            hastens=incident.hastens,
         )
         played = Played(incident, tape, regions, scene, machines)
         World(played).take_part()
@@ -345,13 +345,14 @@ async def _calls(played: Played, machine: Machine, visitor: Visitor) -> None:
     incident, scene = played.incident, played.scene
     await asyncio.sleep(visitor.after)
     elsewhere = machine.elsewhere()
-    if visitor.does is Visit.UNLOCK:
+    if visitor.does in (Visit.UNLOCK, Visit.EMERGENCY):
         broken = await break_the_lock(scene, elsewhere)
         played.tape.happened("unlock", "a lock is broken" if broken else "there is no lock to break")
     if visitor.does is Visit.RESUME:
         await scene.live(elsewhere, "dave", Life(), types(RESUME), what="resume")
         return
-    await run(scene, elsewhere, "dave", Life(), incident.goal, mode=incident.mode)
+    mode = Mode.EMERGENCY if visitor.does is Visit.EMERGENCY else incident.mode
+    await run(scene, elsewhere, "dave", Life(), incident.goal, mode=mode)
 
 
 def _disturb(played: Played) -> list[Turn]:

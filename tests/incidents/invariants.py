@@ -226,7 +226,7 @@ def never_over_foreign(played: Played) -> Iterator[str]:  # noqa: C901, PLR0912,
     unsent: dict[str, set[Process]] = defaultdict(set)
     began: dict[str, float] = {}
     on: dict[Process, str] = defaultdict(str)
-    alone = played.incident.mode is Mode.EMERGENCY or played.incident.switches
+    alone = played.incident.hastens
     crossed = played.incident.config.mirror is not None and any(played.incident.config.skew)
     for note, journals in seen_by_then(played):
         if isinstance(note, Asked) and note.posts:
@@ -339,7 +339,7 @@ def prefix_named(played: Played) -> Iterator[str]:
     incident = played.incident
     if disturbed(played) or incident.wrong_uuid is not None:
         return
-    behind = bool(incident.dark) or incident.mode is Mode.EMERGENCY or incident.switches
+    behind = bool(incident.dark) or incident.hastens
     behind = behind or any("--emergency" in typed.line for typed in played.typed)
     for note in played.tape.notes:
         if not isinstance(note, Asked):

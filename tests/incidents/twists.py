@@ -13,16 +13,16 @@ from orchestrator.model.run import Mode
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.simulator import Authors
 
-from .around import AGREED, Surroundings, Visit, Visitor
+from .around import AGREED, VISITS, Surroundings, Visit, Visitor
 from .attacks import Lagging
-from .draw import STRANGE, Incident, Life, Story, attacked, bare, strangers, surrounded
+from .draw import STRANGE, Dark, Incident, Life, Story, attacked, bare, strangers, surrounded
 from .playbooks import playbook
 from .team import draw_team
 
 
 def draw(seed: int) -> Incident:
     """The incident of a seed; every third has probes, hooks and people around its pair, and every third is attacked."""
-    return frozen(drilled(lagged(seconded(homeward(unfrozen(seed))))))
+    return hurried(frozen(drilled(lagged(seconded(homeward(unfrozen(seed)))))))
 
 
 def unfrozen(seed: int) -> Incident:
@@ -46,7 +46,7 @@ def frozen(incident: Incident, share: float = 0.2) -> Incident:
     lives = (*incident.lives[:number], life, *incident.lives[number + 1 :])
     within = 1.2 * seconds
     foreign = tuple(replace(each, at=round(dice.uniform(0.0, within), 3)) for each in incident.foreign)
-    meanwhile = Visitor(dice.choice(list(Visit)), round(dice.uniform(0.0, within), 3))
+    meanwhile = Visitor(dice.choice(VISITS), round(dice.uniform(0.0, within), 3))
     return replace(
         incident,
         lives=lives,
@@ -54,6 +54,19 @@ def frozen(incident: Incident, share: float = 0.2) -> Incident:
         second_at=round(dice.uniform(0.0, within), 3),
         meanwhile=meanwhile if dice.random() < 0.6 else None,
     )
+
+
+def hurried(incident: Incident, share: float = 0.1) -> Incident:
+    """The planned way out, in the middle of which a region dies and somebody else begins an emergency, where that is its share."""
+    dice = Random(f"hurried {incident.seed}")  # noqa: S311 - a replayable draw is the point
+    out = incident.goal is Status.ACTIVE and incident.mode is Mode.PLANNED and incident.adopts is None
+    if dice.random() >= share or not out:
+        return incident
+    at = round(dice.uniform(0.0, 20.0), 3)
+    dark = Dark(at, Role.PRIMARY, dice.choice((8.0, 40.0, 300.0)), dice.random() < 0.5)
+    comes = Visitor(Visit.EMERGENCY, at + dice.choice((0.0, 1.0, 5.0, 20.0)))
+    # As in `bare`: what is owed is written directly.
+    return replace(incident, dark=(dark,), meanwhile=comes, config=replace(incident.config, strict=False))
 
 
 def homeward(incident: Incident, share: float = 0.3) -> Incident:
