@@ -394,10 +394,14 @@ def next_accepted(played: Played) -> Iterator[str]:
 
 def _meets(played: Played, command: Typed) -> bool:
     """Whether a run of it has met somebody else, and stopped for them."""
-    notes = played.tape.notes[command.number :]
-    who = next(note.process for note in notes if isinstance(note, Happened) and note.what == "life")
+    notes, who = played.tape.notes[command.number :], _who(played, command)
     ends = (data_of(n)["exit_code"] for n in notes if kind_of(n) == "run.finished" and _is_of(n, who))
     return ExitCode.MOVED in ends
+
+
+def _who(played: Played, command: Typed) -> Process | None:
+    notes = played.tape.notes[command.number :]
+    return next(note.process for note in notes if isinstance(note, Happened) and note.what == "life")
 
 
 def _is_of(note: Note, who: Process | None) -> bool:
@@ -409,15 +413,33 @@ AT_MOST = 3
 
 
 def leads_on(played: Played) -> Iterator[str]:
-    """The first thing to type, typed again and again, gets somewhere within a few commands."""
+    """The first thing to type, typed again and again, gets somewhere within a few commands.
+
+    Not as long as a replica hides what no reading has shown yet, as a move of the server's: that can but be waited for.
+    """
     stuck: list[str] = []
+    behind = _behind_all_that_was_seen(played)
     for command in played.typed:
         good = isinstance(command.outcome, Returned) and command.outcome.is_good
         acted = isinstance(command.outcome, Raised) and command.outcome.error.message == DONE
-        stuck = [] if good or acted or not command.read else [*stuck, command.line]
+        waits = _who(played, command) in behind
+        stuck = [] if good or acted or waits or not command.read else [*stuck, command.line]
         if len(stuck) >= AT_MOST:
             yield f"{len(stuck)} commands led nowhere, each the first to type: {stuck}"
             return
+
+
+def _behind_all_that_was_seen(played: Played) -> set[Process]:
+    """Who read last, of an org, what is there no more, while their journal had never seen what is."""
+    behind: dict[Process, set[Role]] = defaultdict(set)
+    for note, journals in seen_by_then(played):
+        if not (isinstance(note, Answered) and note.is_good_read):
+            continue
+        role, truth = note.asked.role, note.asked.truth[note.asked.role]
+        seen = journals[note.asked.machine].versions[role]
+        hidden = truth is not None and not same(note.record, truth) and version(truth) not in seen
+        (behind[note.asked.process].add if hidden else behind[note.asked.process].discard)(role)
+    return {process for process, roles in behind.items() if roles}
 
 
 def _moved_meanwhile(played: Played, number: int) -> bool:
