@@ -398,8 +398,9 @@ class Writer(Struct):
         seen_since = any(sent.confirmed and sent.attempt.role is role for sent in here)
         while True:
             shown = self.reader.readings[other].record
-            # The other org's own write of an earlier life is no echo: an echo is an exact copy.
-            echoed = shown is not None and any(shown.same_version(each) for each in ours)
+            # The other org's own write of an earlier life is no echo: an echo is an exact copy, or has the other one's stamp.
+            copied = shown is not None and any(shown.same_version(each) for each in ours)
+            echoed = copied or run.state.shows_mirror
             seen_since = seen_since and all(reading.answered for reading in self.reader.readings)
             if not ours and (over or run.state.is_brought(other, shown)):
                 return  # nothing tells that it was ever written to one org alone

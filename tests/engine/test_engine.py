@@ -53,6 +53,18 @@ async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> N
     assert len(b.world.posts()) == (2 if mirrored else 4)
 
 
+async def test_a_copy_that_the_other_regions_clock_cuts_to_whole_seconds_is_an_echo_by_its_stamp() -> None:
+    b = bench(mirrors=Mirrors.AUTO, mirrored=True)
+
+    def cut(draft: Draft) -> None:
+        b.world.records[P] = replace(b.world.held(P), modified_at=b.clock.now().replace(microsecond=0))
+
+    b.world.after_write = cut
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert [found.mirrors for found in b.notes.of(MirrorFound)] == [True]
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
+
+
 async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_ones_reads_lag() -> None:
     b = bench(mirrors=Mirrors.AUTO)
     shared = b.world.held(P)
