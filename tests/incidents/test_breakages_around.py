@@ -251,6 +251,10 @@ def _somebody_has_always_agreed(patch: Patch) -> None:
     patch.setattr(guards, "approved", lambda *_: passes("they will agree"))
 
 
+def _whatever_shows_is_a_copy(patch: Patch) -> None:
+    patch.setattr(RunState, "shows_mirror", True)
+
+
 BREAKAGES = (
     Breakage("done-once", "a hook that is done is run again", always(Hooks, "_is_settled", False), _twice),
     Breakage("asked-again", "a hook is repeated without asking", _nobody_is_asked, _cut_off),
@@ -286,7 +290,7 @@ BREAKAGES = (
         found=3,
     ),
     Breakage("second-agrees", "nobody has to agree", _somebody_has_always_agreed, _wants_agreement),
-    Breakage("mirror-found", "whatever shows is a copy", always(RunState, "shows_mirror", True), _old_once),
+    Breakage("mirror-found", "whatever shows is a copy", _whatever_shows_is_a_copy, _old_once),
     Breakage("cools-down", "nothing cools down", always(History, "cooling_down", None), _just_finished),
     Breakage("no-keys", "keys are left in", _keys_are_left_in, _cut_off),
     Breakage(
