@@ -19,7 +19,7 @@ from orchestrator.model.run import Approval, Mode
 from orchestrator.model.situation import SEND_WITHIN, Phase, Situation
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation.commands import View
-from orchestrator.situation.link import BOTH_ROLES, Link, Linked, judge_link, link_of
+from orchestrator.situation.link import BOTH_ROLES, Link, Linked, as_seen, judge_link, link_of
 from orchestrator.situation.phase import phase_of
 
 from .context import RunContext
@@ -143,7 +143,11 @@ class PairReader(Struct):
             self.identities = Both(*whose)
         else:
             primary, secondary = await asyncio.gather(*reads)
-        readings, before = Both(primary, secondary), self.last
+        mine = (
+            each if each.record is not None else as_seen(self.run.pair, each, self.identities[each.role])
+            for each in (primary, secondary)
+        )
+        readings, before = Both(*mine), self.last
         news = first or before is None or any(readings[role].differs_from(before[role]) for role in Role)
         dead = self.run.state.dead
         taken: Both[Reading | None] = Both(*(None if each.role in dead else each for each in readings))

@@ -21,16 +21,13 @@ NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
 """Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
 
 
-def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
-    """The phase where each org shows a known status or has no record.
-
-    `doubts` is why a write would be refused all the same: what could not be told about whose keys these are.
-    """
+def phase_of_answers(view: View) -> Phase:
+    """The phase where each org shows a known status or has no record."""
     primary, secondary = view.status(Role.PRIMARY), view.status(Role.SECONDARY)
     if primary is None or secondary is None:  # pragma: no cover - an org that was not seen has had its turn
         raise ValueError("an org was not seen")
     if primary is secondary is Status.ABSENT:
-        return _absent(view, doubts)
+        return _absent(view)
     if primary is secondary:
         return _agreed(view, primary)
     if view.owed is not None and view.status(view.owed.role.other) not in NOTHING_TO_TELL:
@@ -41,14 +38,14 @@ def phase_of_answers(view: View, doubts: tuple[str, ...]) -> Phase:
             return _set_back(view, role, attempt)
     half = half_made(view)
     if half is not None:
-        return _midway(view, half, doubts)
+        return _midway(view, half)
     for role in Role:
         if view.status(role) is Status.ABSENT:
             return _half_absent(view, role)
     return _diverged(view)
 
 
-def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
+def _absent(view: View) -> Phase:
     goals = commands.goals_from(view, Status.ABSENT)
     if goals:
         advice = f"The playbook {view.playbook.name} can create them"
@@ -56,9 +53,6 @@ def _absent(view: View, doubts: tuple[str, ...]) -> Phase:
     else:
         advice = f"The playbook {view.playbook.name} has no transition from ABSENT; the one that is called onboarding has"
         steps = [commands.onboard(view.pair)]
-    if doubts:
-        advice = f"Before anything can be created: {'; '.join(doubts)}"
-        steps = [next_step.status(view.pair.name), *steps]
     if view.open_run is not None:
         steps = [commands.take_up(view), *steps]
     sentence = f"{view.both_say()}: the two orgs are not connected yet. {advice}."
@@ -126,16 +120,13 @@ def _settled_by(view: View) -> str:
     return "adopt" if commands.is_settled_by_adopting(view) else "resume"
 
 
-def _midway(view: View, half: HalfMade, doubts: tuple[str, ...]) -> Phase:
+def _midway(view: View, half: HalfMade) -> Phase:
     transition, done = half.transition, half.done
     onward = [next_step.run(view.pair.name, goal) for goal in commands.goals_onward(view, transition)][:1]
     back = [next_step.plan(view.pair.name, goal) for goal in commands.goals_back(view, transition)][:1]
     sentence = f"{view.both_say()}. Transition {transition} is half made: {view.pair[done]} was told, {view.pair[done.other]} was not."
     if not half.settled:
         sentence += " The times do not tell in which direction the pair was going: the goal you name decides."
-    if doubts:
-        sentence += f" Before anything can be written: {'; '.join(doubts)}."
-        onward = [next_step.status(view.pair.name), *onward]
     if view.open_run is not None:
         sentence += _is_open(view.open_run, _finished_by(view))
         again = commands.take_up(view)

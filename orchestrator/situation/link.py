@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.org import Org, Pair, Wire
 from orchestrator.model.reading import (
@@ -77,15 +78,33 @@ def link_of(pair: Pair, reading: Reading, identity: Identity) -> Link:
             return _link_of_record(org, peer, record)
         case Absent():
             if identity.uuid is None:
-                reason = printable(identity.reason) or "validate did not say"
-                return LinkUnknown(
-                    f"{org} has no HAMR record, and whose keys these are could not be told ({reason})", role
-                )
+                return LinkUnknown(f"{org} answered {_nobodys_404(identity)}", role)
             return Linked()
         case Denied() | Hampered() | Unreachable() | Unreadable():
             return LinkUnknown(f"{says(org, reading)}, so its half of the link was not seen", role)
         case _ as never:
             assert_never(never)
+
+
+def as_seen(pair: Pair, reading: Reading, identity: Identity) -> Reading:
+    """A reading, as one that can't be read where it lacks what it is known by: a record its role, a 404 whose keys asked.
+
+    The edge of a dead region may answer 404 to whatever it is asked.
+    """
+    if not isinstance(link_of(pair, reading, identity), LinkUnknown):
+        return reading
+    match reading.sight:
+        case Present(status=status):
+            reason = f"it shows {status}, but not whether it is the primary"
+        case Absent():
+            reason = _nobodys_404(identity)
+        case _:
+            return reading
+    return replace(reading, sight=Unreadable(reason))
+
+
+def _nobodys_404(identity: Identity) -> str:
+    return f"a 404, and whose keys these are could not be told ({printable(identity.reason) or 'validate did not say'})"
 
 
 def same_uuid(one: str, other: str) -> bool:

@@ -25,7 +25,6 @@ from orchestrator.model.reading import (
     Denied,
     Hampered,
     Identity,
-    Present,
     Trouble,
     Unreachable,
     Unreadable,
@@ -39,7 +38,7 @@ from . import commands
 from .answered import phase_of_answers
 from .commands import View
 from .compare import describe, describe_newer
-from .link import LinkUnknown, NotLinked, link_of
+from .link import NotLinked, as_seen, link_of
 
 
 def phase_of(view: View, identities: Both[Identity], floors: Floors | None = None) -> Phase:
@@ -50,15 +49,11 @@ def phase_of(view: View, identities: Both[Identity], floors: Floors | None = Non
         identities: whose keys we hold.
         floors: the newest that the journal has seen of each org; what is older is not where it stands.
     """
-    pair, readings = view.pair, view.readings
-    halves = {role: link_of(pair, readings[role], identities[role]) for role in Role}
-    for role in Role:
-        reading, half = readings[role], halves[role]
-        if isinstance(half, LinkUnknown) and isinstance(reading.sight, Present):
-            incomplete = Unreadable(f"it shows {reading.sight.status}, but not whether it is the primary")
-            readings = readings.with_(role, replace(reading, sight=incomplete))
+    pair = view.pair
+    readings = Both(*(as_seen(pair, view.readings[role], identities[role]) for role in Role))
     view = replace(view, readings=readings)
-    for half in halves.values():
+    for role in Role:
+        half = link_of(pair, readings[role], identities[role])
         if isinstance(half, NotLinked):
             return _mislinked(view, half)
     for role in Role:
@@ -71,8 +66,7 @@ def phase_of(view: View, identities: Both[Identity], floors: Floors | None = Non
     silent = _phase_of_silence(view)
     if silent is not None:
         return silent
-    doubts = tuple(half.reason for half in halves.values() if isinstance(half, LinkUnknown))
-    phase = phase_of_answers(view, doubts)
+    phase = phase_of_answers(view)
     return replace(phase, sentence=phase.sentence + "".join(_by_which_clock(view, floors or {})))
 
 
@@ -127,7 +121,7 @@ def _lagging(view: View, lagging: dict[Role, Floor]) -> Phase:
 
 def _from_what_lags(view: View, role: Role, floor: Floor) -> tuple[NextStep, ...]:
     """What to type where both orgs answered; `beneath` is where the pair would stand if what they show were true."""
-    beneath = phase_of_answers(view, ())
+    beneath = phase_of_answers(view)
     steps, resume = [next_step.watch(view.pair.name)], commands.resume(view)
     agreed = beneath.status if beneath.name is PhaseName.AGREED else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):

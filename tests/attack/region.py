@@ -125,8 +125,8 @@ class Region(Struct):
     """Every connection is closed at once."""
     hole: bool = False
     """Connections are taken, and nothing is ever answered."""
-    edge_404: bool = False
-    """Every path answers 404 with a page."""
+    edge_404: str = ""
+    """Every path answers 404 with this."""
     skew: float = 0.0
     """Seconds that its clock is ahead."""
     date: str | None = None
@@ -490,7 +490,7 @@ class Pair:
         if answer.before:
             answer.before()
         if region.edge_404:
-            answer = Answer(404, "404 page not found", kind="text/plain", apply=False)
+            answer = Answer(404, region.edge_404, apply=False)
         elif not asked.who:
             answer = Answer(401, json.dumps({"errors": ["Unauthorized"]}), apply=False)
         shown: Record | None = None

@@ -16,7 +16,8 @@ HOME, AWAY = (PASSIVE, PASSIVE), (ACTIVE, ACTIVE)
 DEATHS = {
     "refused": lambda region: setattr(region, "down", True),
     "hole": lambda region: setattr(region, "hole", True),
-    "edge-404": lambda region: setattr(region, "edge_404", True),
+    "edge-404": lambda region: setattr(region, "edge_404", "404 page not found"),
+    "api-404": lambda region: setattr(region, "edge_404", '{"errors": ["Not Found"]}'),
 }
 PAGES = {
     "html-503": Answer(503, apply=False),
@@ -34,7 +35,8 @@ def die(pair: Pair, region: Region, how: str) -> None:
 
 
 def come_back(pair: Pair, region: Region) -> None:
-    region.down = region.hole = region.edge_404 = False
+    region.down = region.hole = False
+    region.edge_404 = ""
     pair.rules.clear()
 
 
@@ -68,12 +70,13 @@ def test_an_emergency_is_finished_by_the_survivor_and_the_returning_org_is_told(
     code, seconds = emergency(anna)
     assert (code, pair.stands) == (8, (PASSIVE, ACTIVE)), f"{anna.said[-1]}\n{pair.tell()}"
     assert seconds < 20, str(anna.said[-1])
+    early = anna.resume(code=8)
     come_back(pair, pair.primary)
-    anna.follow(anna.said[-1], [AWAY])
+    anna.follow(early, [AWAY], turns=2)
 
 
 @pytest.mark.sample(1)
-@pytest.mark.parametrize("how", ["refused", "edge-404"])
+@pytest.mark.parametrize("how", ["refused", "edge-404", "api-404"])
 def test_what_status_says_first_leads_out_while_a_region_is_dead_and_home_when_it_is_back(
     pair: Pair, anna: Hamr, how: str
 ) -> None:

@@ -114,7 +114,7 @@ def test_a_records_own_org_serves_as_identity_where_validate_could_not_tell() ->
 def test_an_absent_org_is_linked_by_its_keys_alone() -> None:
     assert judge_link(PAIR, both(absent(SECONDARY)), KEYS) == Linked()
     assert judge_link(PAIR, both(absent(SECONDARY)), NO_KEYS) == LinkUnknown(
-        "Payments EU (secondary) has no HAMR record, and whose keys these are could not be told (timed out)",
+        "Payments EU (secondary) answered a 404, and whose keys these are could not be told (timed out)",
         SECONDARY,
     )
 

@@ -392,10 +392,15 @@ def test_absent_leads_to_the_onboarding_playbook_or_through_its_transitions() ->
     )
 
 
-def test_absent_with_keys_of_unknown_orgs_says_what_is_missing() -> None:
-    found = phase(absent(PRIMARY), absent(SECONDARY), playbook=ONBOARDING, identities=NO_KEYS)
-    assert typed(found.next_steps)[0] == "hamr status payments"
-    assert "whose keys these are could not be told (timed out)" in found.sentence
+def test_a_404_with_keys_of_unknown_orgs_may_be_a_dead_regions_edge() -> None:
+    found = phase(absent(PRIMARY), shows(SECONDARY, Status.PASSIVE), identities=NO_KEYS)
+    assert (found.name, found.role) == (PhaseName.UNREADABLE, PRIMARY)
+    assert typed(found.next_steps) == (
+        "hamr status payments --watch",
+        "hamr check",
+        "hamr run payments --to ACTIVE --emergency --reason TEXT",
+    )
+    assert "a 404, and whose keys these are could not be told (timed out)" in found.sentence
 
 
 def test_half_absent_is_midway_where_a_transition_from_absent_explains_it() -> None:
