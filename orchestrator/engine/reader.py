@@ -143,8 +143,9 @@ class PairReader(Struct):
             self.identities = Both(*whose)
         else:
             primary, secondary = await asyncio.gather(*reads)
+        whose_keys = self.identities
         mine = (
-            each if each.record is not None else as_seen(self.run.pair, each, self.identities[each.role])
+            each if whose_keys[each.role].uuid else as_seen(self.run.pair, each, whose_keys[each.role])
             for each in (primary, secondary)
         )
         readings, before = Both(*mine), self.last

@@ -199,7 +199,11 @@ class _Shown(Struct, frozen=True):
 
     def stale(self, floor: Floor) -> Comparison:
         by_its_time = _by_time(self.record, operator.le, floor.record)
-        since = "is older than what this journal has seen of it" if by_its_time else "was there before"
+        since = (
+            "is older than what this journal has seen of it"
+            if by_its_time
+            else "this journal saw before what it saw there last"
+        )
         newer = describe_newer(floor.record, self.record)
         return Comparison(Change.STALE, f"{self.org} shows {self.words}, which {since} ({newer})")
 

@@ -78,7 +78,7 @@ def _by_which_clock(view: View, floors: Floors) -> Iterator[str]:
             continue
         if record.same_version(floor.record):
             yield (
-                f" By its time, what {view.pair[role]} shows is older than what this journal has seen there "
+                f" By its time, what {view.pair[role]} shows is older than what this journal has seen of the pair "
                 f"({describe(floor.newer_before)}): the regions' clocks differ, or its reads lag. "
                 "Look again before you say what is true."
             )
@@ -99,7 +99,7 @@ def _lagging(view: View, lagging: dict[Role, Floor]) -> Phase:
     role, floor = next(iter(lagging.items()))
     newer = (
         f"That is not where {view.pair[each]} stands: this journal has seen "
-        f"{describe_newer(above.record, view.readings[each].record)} there, which is newer."
+        f"{describe_newer(above.record, view.readings[each].record)} there, which counts as newer."
         for each, above in lagging.items()
     )
     sentence = (

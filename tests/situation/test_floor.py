@@ -65,6 +65,13 @@ def test_a_record_that_is_older_by_less_than_a_second_is_told_from_the_newer_one
     assert found.reason.endswith(", a moment later)")
 
 
+def test_what_a_mirror_brought_before_a_strangers_write_is_not_called_older_by_its_time() -> None:
+    floor = Floor(OURS, before=(STRANGER,), foreign=True)
+    found = compare(PAIR, reading(S, STRANGER), knows(RUN, {}, floors={EU: floor}))
+    assert found.change is Change.STALE
+    assert "which this journal saw before what it saw there last (FAILOVER by " in found.reason
+
+
 def test_law_03_a_new_run_does_not_take_a_reading_below_the_floor_for_its_first_one() -> None:
     known = knows(RUN, {}, floors=floors_after(OURS))
     assert compare(PAIR, reading(S, OLD), known).change is Change.STALE
