@@ -125,7 +125,9 @@ def test_law_15_what_lags_where_both_agree_can_be_said_to_be_true_without_going_
 def test_law_03_where_both_orgs_lag_both_are_said_not_to_stand_where_they_show() -> None:
     older = {PAIR[PRIMARY].uuid: Floor(record(PRIMARY, 4, at=NOW, by="bob")), **NEWER}
     sentence = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, floors=older).sentence
-    seen = "stands: this journal has seen ACTIVE by bob at 2026-05-28 16:40:00 UTC there, which counts as newer."
+    seen = (
+        "stands: this journal has seen ACTIVE by bob at 2026-05-28 16:40:00 UTC there, which counts as newer."
+    )
     for org in PAIR.orgs:
         assert f"That is not where {org} {seen}" in sentence
 
