@@ -28,6 +28,7 @@ from orchestrator.model.reading import Unreachable
 from orchestrator.model.result import PairOutcome, RunResult
 from orchestrator.model.run import ID_LETTERS, Mode, new_run_id
 from orchestrator.model.status import Status
+from orchestrator.model.timing import seconds_between
 from orchestrator.operations.holding import RunControl
 from orchestrator.operations.locking import held_by_another_name, refuse_held
 from orchestrator.operations.run import resume, start
@@ -166,12 +167,14 @@ async def _bring(
         request = fleet.request_for(session.pair.name)
         return _came_of(await start(session, request, controls=controls, run=run))
     if ours.open:
-        return _came_of(await resume(session, ours, controls=controls))
+        came = _came_of(await resume(session, ours, controls=controls))
+        return replace(came, seconds=seconds_between(ours.started_at, session.clock.now()))
     owed = history.owed
     if resumed and owed is not None and owed.run == ours.run:
         return _came_of(await resume(session, None, controls=controls))
-    assert ours.finished is not None  # noqa: S101 - it came to its goal
-    return _ended(ours, ours.finished)
+    assert ours.finished is not None and ours.finished_at is not None  # noqa: PT018, S101 - it came to its goal
+    ended = _ended(ours, ours.finished)
+    return replace(ended, seconds=seconds_between(ours.started_at, ours.finished_at))
 
 
 def _refuse_other_orgs(session: Session, fleet: FleetView) -> None:

@@ -20,6 +20,7 @@ from orchestrator.model.plain import moment
 from orchestrator.model.protocols import Clock, Store
 from orchestrator.model.result import PairOutcome
 from orchestrator.model.run import Operator
+from orchestrator.model.timing import seconds_between
 from orchestrator.model.words import counted, utc
 from orchestrator.operations.approval import refuse_own
 from orchestrator.operations.session import Session
@@ -167,6 +168,7 @@ def with_runs_since(store: Store, view: FleetView) -> FleetView:
         outcome = member.outcome
         if outcome is None or outcome.arrived or not outcome.run:
             continue
+        began = next(moment(each.at) for each in store.records(run=outcome.run))
         for record in store.records(run=outcome.run, kinds=(events.RunFinished.kind,), after=member.since):
             event = events.decode(record.kind, record.data)
             if isinstance(event, events.RunFinished) and event.exit_code in (ExitCode.DONE, ExitCode.OWING):
@@ -176,7 +178,7 @@ def with_runs_since(store: Store, view: FleetView) -> FleetView:
                     event.exit_code,
                     event.ending.message,
                     phase=event.phase,
-                    seconds=event.seconds,
+                    seconds=seconds_between(began, moment(record.at)),
                 )
                 member.ended_at, member.by = moment(record.at), f"{record.by}@{record.host}"
     return view

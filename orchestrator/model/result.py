@@ -72,6 +72,7 @@ class PairOutcome(Struct, frozen=True):
     phase: str = ""
     """Where the pair stands now, as a label; "" where nothing was read."""
     seconds: float = 0.0
+    """From when that run began until it ended, whoever took it up meanwhile."""
     next_steps: tuple[NextStep, ...] = ()
     resumable: bool = False
     """Whether its run stays open."""

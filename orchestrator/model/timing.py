@@ -32,6 +32,11 @@ FROM_OUTSIDE = (
 """What begins or ends without the run: nobody was at it in the time before."""
 
 
+def seconds_between(began: datetime, ended: datetime) -> float:
+    """By two machines' clocks maybe, so at least none."""
+    return max(0.0, (ended - began).total_seconds())
+
+
 class Spent(Struct, frozen=True):
     """A span of time, and where it went. All in seconds."""
 
@@ -69,7 +74,7 @@ def times_of(told: Iterable[tuple[Event, datetime]]) -> Times:
     for event, at in told:
         if isinstance(event, events.NoticeSent | events.NoticeFailed):
             continue  # beside the run: what came of it is journalled late, with its own time
-        gap = 0.0 if before is None else max(0.0, (at - before).total_seconds())
+        gap = 0.0 if before is None else seconds_between(before, at)
         fold.note(event, gap)
         before = at
     steps = tuple(

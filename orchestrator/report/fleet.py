@@ -17,6 +17,7 @@ from orchestrator.model.next_step import NextStep, each_once
 from orchestrator.model.plain import JSON
 from orchestrator.model.run import Mode
 from orchestrator.model.status import Status
+from orchestrator.model.timing import seconds_between
 from orchestrator.model.words import counted, in_mode, span, utc
 
 from .documents import document, fields_fact, known_fact
@@ -282,7 +283,7 @@ def title(view: FleetView, now: datetime) -> Line:
     """The fleet in one line."""
     ended = view.stopped or view.finished
     began = view.resumed[-1][0] if view.resumed else view.began
-    took = span(max(0.0, ((view.last if ended and view.last else now) - began).total_seconds()))
+    took = span(seconds_between(began, view.last if ended and view.last else now))
     wave = f"wave {view.wave} of {len(view.started.waves)}" if view.wave else "not begun"
     so_far = Span(f"{in_mode(view.started.mode)}, {wave}, {took}{'' if ended else ' so far'}", "dim")
     goal = Span(str(view.started.goal), "status")

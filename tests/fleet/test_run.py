@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from orchestrator.journal import JournalStore, ThisHost
 from orchestrator.model.events import FleetPairEnded, FleetStarted, RunStarted
 from orchestrator.model.journal import Holder
+from orchestrator.model.plain import moment
 from orchestrator.model.status import Role, Status
 from orchestrator.simulator import Fault, ServerError
 from orchestrator.system.clock import SystemClock
@@ -101,6 +104,13 @@ def test_the_stop_rule_begins_nothing_new_and_resume_goes_on(lab: FleetLab) -> N
     )
 
 
+def assert_lasted(lab: FleetLab, pair: Mapping[str, Any]) -> None:
+    """What a pair took is counted from when its run began, whoever took that up since."""
+    (began,) = (moment(each.at) for each in lab.records(RunStarted.kind) if each.run == pair["run"])
+    lasted = (moment(pair["ended_at"]) - began).total_seconds()
+    assert lasted - 0.9 < pair["seconds"] < lasted + 0.1
+
+
 def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     process = slow.start("fleet", "run", "--all", "--to", "ACTIVE", "--yes", "--waves", "1,2,rest")
     slow.wait_for(lambda: slow.writes()["pay-2"] == 1)
@@ -131,6 +141,7 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     by = {each["pair"]: each["by"] for each in found["pairs"]}
     assert by == {**dict.fromkeys(NAMES, "bob@desk"), "pay-1": "alice@laptop"}
     assert [each["by"] for each in found["resumed"]] == ["bob@desk"]
+    assert_lasted(slow, found["pairs"][1])
     runs = {each.pair: each.run for each in begun}
     assert [each["run"] for each in found["pairs"]][:3] == [runs[pair] for pair in NAMES[:3]], (
         "no run began anew"
@@ -360,6 +371,7 @@ def test_a_pair_whose_run_was_taken_up_by_itself_needs_nobody_any_more(slow: Fle
     assert (found["need_person"], found["arrived"]) == (["pay-2"], 1)
     assert found["pairs"][0]["stands"] == "agreed(ACTIVE)"
     assert found["pairs"][0]["next"] == []
+    assert_lasted(slow, found["pairs"][0])
     page = slow.run("fleet", "report", code=0).stdout
     assert page.split("Next\n")[1].count("  hamr ") == 1, "the fleet takes up what is open, all of it"
     found = slow.json("fleet", "resume", "--yes")
