@@ -190,7 +190,8 @@ class Queue(Struct, eq=False):
     _posts: dict[asyncio.Task[None], NoticeFailed | None] = {}
     """What came of each, if it were given up now; None once that is known, and being journalled."""
     _dropped: list[Notice] = []
-    _warned: bool = False
+    _untold: list[NoticeFailed] = []
+    """What could not be sent; of the first one a person was warned at once, of the others when all is over."""
 
     def add(self, notice: Notice, at: datetime) -> None:
         """Have it sent, where the channel wants it. Never waits."""
@@ -219,6 +220,9 @@ class Queue(Struct, eq=False):
             await self._note_dropped()
             for came in given_up:
                 await self._record(self._warn(came))
+            if self._untold[1:]:
+                words = f"nor could {len(self._untold) - 1} more be sent: the journal says why"
+                logger().warning(words, to=_whom(self._untold[-1]), last=self._untold[-1].title)
             await self._channel.aclose()
 
     async def _post(self, notice: Notice, at: datetime) -> None:
@@ -265,11 +269,11 @@ class Queue(Struct, eq=False):
             await self._record(self._warn(self._failed(dropped[-1], title, reason)))
 
     def _warn(self, came: NoticeFailed, *, no_such_place: bool = False) -> NoticeFailed:
-        """Say it: to a person once, the journal has the rest. An API without events is not worth a warning at all."""
-        say = logger().info if self._warned or no_such_place else logger().warning
-        self._warned = self._warned or not no_such_place
-        told = f"channel {came.channel}" if came.channel else f"the {came.role} org"
-        say("a notice could not be sent; the run goes on without it", to=told, reason=came.reason)
+        """Say it: the first one at once, the rest at the end. An API without events is not worth a warning at all."""
+        say = logger().info if self._untold or no_such_place else logger().warning
+        if not no_such_place:
+            self._untold.append(came)
+        say("a notice could not be sent; the run goes on without it", to=_whom(came), reason=came.reason)
         return came
 
     async def _record(self, event: Event) -> None:
@@ -280,3 +284,7 @@ class Queue(Struct, eq=False):
             logger().warning(
                 "what became of a notice could not be journalled", kind=event.kind, error=str(error)
             )
+
+
+def _whom(came: NoticeFailed) -> str:
+    return f"channel {came.channel}" if came.channel else f"the {came.role} org"

@@ -264,14 +264,23 @@ async def test_a_failure_is_noted_and_the_next_event_is_posted_all_the_same(logg
     assert "HTTP 503: busy" in logged.getvalue()
 
 
-async def test_a_person_is_warned_once_and_not_of_an_api_that_has_no_events(logged: io.StringIO) -> None:
+async def test_a_person_is_warned_at_once_and_of_the_rest_at_the_end_and_not_of_an_api_that_has_no_events(
+    logged: io.StringIO,
+) -> None:
     nowhere = Failed("HTTP 404: Not Found", no_such_place=True)
-    poster, journal = posted(nowhere, Failed("HTTP 503"), Failed("HTTP 503")), Journal()
+    poster, journal = posted(nowhere, *[Failed("HTTP 503")] * 3), Journal()
     async with watching(poster, journal) as notices:
-        for _ in range(3):
+        for _ in range(2):
             notices.tell(FAILOVER)
-    assert [type(event) for event in journal.noted] == [NoticeFailed] * 3
-    assert logged.getvalue().count("\n") == 1
+        for _ in range(2):
+            notices.tell(ACTIVE)
+    assert [type(event) for event in journal.noted] == [NoticeFailed] * 4
+    said = [json.loads(each) for each in logged.getvalue().splitlines()]
+    assert [each["event"] for each in said] == [
+        "a notice could not be sent; the run goes on without it",
+        "nor could 2 more be sent: the journal says why",
+    ]
+    assert said[1]["last"] == AT_ACTIVE
 
 
 async def test_an_event_that_cannot_be_put_into_words_never_reaches_the_run(logged: io.StringIO) -> None:
