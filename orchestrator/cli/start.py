@@ -52,11 +52,12 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     """Show everything that is wrong with inventory and playbooks, at once.
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
-    is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give. A
-    hook whose program is not on this machine is noted, and is not wrong: it may be on the one that runs it. So is a
-    playbook without a way out in an emergency, and a uuid that hamr init made up.
+    is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give, and
+    a transition that writes one org alone where a pair does not mirror. A hook whose program is not on this machine is
+    noted, and is not wrong: it may be on the one that runs it. So is a playbook without a way out in an emergency, and
+    a uuid that hamr init made up.
     """
-    from orchestrator.config import check_file, missing_pages
+    from orchestrator.config import check_file, misfits
     from orchestrator.report.documents import document, fields_fact
     from orchestrator.report.errors import problem_lines
     from orchestrator.report.layout import Line, Span, paragraph
@@ -65,7 +66,7 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     paths, problems = (list(dict.fromkeys(files)), list[Problem]()) if files else _usual_files(invocation)
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
-    problems += missing_pages(checked for _, checked in found)
+    problems += misfits(checked for _, checked in found)
     wrong = {problem.file for problem in problems}
     notes = [note for file, checked in found for note in _notes(file, checked)]
     page: list[Line] = [

@@ -7,7 +7,7 @@ Fault scripts and scenarios are read the same way; whoever drills imports `scena
 Only this package imports yaml. Relative to a text, all of it is pure.
 """
 
-from .check import Kind, check_file, missing_pages, schema_of
+from .check import Kind, check_file, misfits, schema_of
 from .inventory import find_inventory, load_inventory, load_pair, pair_named, pair_names, parse_inventory
 from .inventory_form import in_order, wave
 from .messages import did_you_mean, duration
@@ -24,7 +24,7 @@ __all__ = [
     "load_inventory",
     "load_pair",
     "load_playbook",
-    "missing_pages",
+    "misfits",
     "pair_named",
     "pair_names",
     "parse_inventory",

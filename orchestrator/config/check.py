@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from orchestrator.errors import DocumentError, Problem
 from orchestrator.model.guard import Http
-from orchestrator.model.org import Inventory
-from orchestrator.model.playbook import Playbook
+from orchestrator.model.org import Inventory, Mirrors, Pair
+from orchestrator.model.playbook import Advances, Playbook
 
 from .compose import compose
 from .document import Document, Finding
@@ -67,30 +67,48 @@ def check_file(path: Path) -> Checked:
     return Checked(kind)
 
 
-def missing_pages(checked: Iterable[Checked]) -> tuple[Problem, ...]:
-    """Pages that a playbook's probes ask by a name which pairs of the inventory beside it do not give.
-
-    One problem for each page, at the first pair that has none: the guards that go by it could not be judged.
-    """
+def misfits(checked: Iterable[Checked]) -> tuple[Problem, ...]:
+    """What playbooks want, and pairs of the inventory beside them do not give: one problem each, at the first such pair."""
     found = tuple(checked)
-    wanted = {
-        probe.kind.page: f"probe {probe.name} of playbook {each.playbook.name}"
-        for each in found
-        if each.playbook is not None
-        for probe in each.playbook.probes.values()
-        if isinstance(probe.kind, Http) and probe.kind.page
-    }
     problems: list[Problem] = []
     for each in found:
         if each.inventory is None or each.document is None:
             continue
-        for page, who in wanted.items():
-            without = [pair.name for pair in each.inventory.pairs if page not in pair.pages]
-            if without:
-                others = f" (and {len(without) - 1} more)" if len(without) > 1 else ""
-                words = f"pair {without[0]}{others} has no page {page}, which {who} asks: write its address under pages"
-                problems += each.document.problems_with([Finding(("pairs", without[0]), words, at_key=True)])
+        for playbook in (other.playbook for other in found if other.playbook is not None):
+            for lacking, words in _lacking(playbook, each.inventory.pairs):
+                if lacking:
+                    others = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+                    finding = Finding(
+                        ("pairs", lacking[0]), f"pair {lacking[0]}{others} {words}", at_key=True
+                    )
+                    problems += each.document.problems_with([finding])
     return tuple(problems)
+
+
+def _lacking(playbook: Playbook, pairs: Sequence[Pair]) -> Iterator[tuple[list[str], str]]:
+    """Names of pairs that a playbook would not do for, and why.
+
+    A page that they do not give: the guards that go by it could not be judged. A write to one org alone, where a pair does not mirror:
+    the run would end midway, and so would each that goes on with it.
+    """
+    pages = {
+        probe.kind.page: probe.name
+        for probe in playbook.probes.values()
+        if isinstance(probe.kind, Http) and probe.kind.page
+    }
+    for page, probe in pages.items():
+        asks = f"which probe {probe} of playbook {playbook.name} asks: write its address under pages"
+        yield [pair.name for pair in pairs if page not in pair.pages], f"has no page {page}, {asks}"
+    separate = [pair.name for pair in pairs if pair.mirrors is Mirrors.NO]
+    for transition in playbook.transitions:
+        if len(transition.writes) == 1 and transition.advances is Advances.CLIENT:
+            alone = (
+                f"transition {transition.name} of playbook {playbook.name} writes the {transition.writes[0]} alone"
+            )
+            yield (
+                separate,
+                f"does not mirror, and {alone}: the other org would never show {transition.target}, so have it write both",
+            )
 
 
 def schema_of(kind: Kind) -> Schema:

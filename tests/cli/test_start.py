@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -90,6 +91,23 @@ def test_check_finds_a_page_that_the_playbook_asks_and_the_inventory_has_not(her
     ]
     assert [file["fine"] for file in document["files"]] == [False, True]
     assert json.loads(run("check", "pairs.yaml", "--json").stdout)["fine"], "no playbook was asked about"
+
+
+@pytest.mark.parametrize(("mirrors", "fine"), [("false", False), ("auto", True), ("true", True)])
+def test_check_finds_that_one_write_is_not_enough_where_the_pair_does_not_mirror(
+    here: Path, mirrors: str, fine: bool
+) -> None:
+    """The other org would never show it: the run ends midway, and each resume again."""
+    pairs = re.sub("mirrors: [a-z]+", f"mirrors: {mirrors}", starter_inventory())
+    (here / "pairs.yaml").write_text(pairs)
+    text = shipped_playbooks()["regional-failover"].read_text("utf-8")
+    (here / "regional-failover.yaml").write_text(text.replace("[secondary, primary]", "[secondary]", 1))
+    document = json.loads(run("check", "--json", code=0 if fine else 2).stdout)
+    said = (
+        "pair payments does not mirror, and transition declare of playbook regional-failover writes the secondary alone: "
+        "the other org would never show FAILOVER, so have it write both"
+    )
+    assert [problem["message"] for problem in document["problems"]] == ([] if fine else [said])
 
 
 def test_check_remarks_on_a_playbook_without_a_way_out_in_an_emergency(here: Path) -> None:
