@@ -73,6 +73,7 @@ SURROUNDED: dict[int, str] = {
     2730517: "the process died that put one of them right: its copy is waited for before the other one is written",
     2531732: "a delivery was killed before its answer, on a pair of which nobody knows that it mirrors: what both show is ours",
     32357: "a run that was resumed takes the place of an older open one, so nobody resumes that",
+    3020254: "a drill's way home was refused, and gone on by the same close: what it read until its last end counts",
 }
 """The same for seeds whose pair has something around it."""
 

@@ -176,14 +176,17 @@ class Seen(Struct):
 
 
 def until_finished(played: Played, process: Process, run: str | None) -> list[Note]:
-    """The tape until a process said how this run ended, else all of it: what a drill reads after that is read for its score."""
+    """The tape until a process last said how this run ended, else all of it: what a drill reads after that is read for its score."""
     notes = played.tape.notes
-    for number, note in enumerate(notes):
-        if not (isinstance(note, Appended) and kind_of(note) == "run.finished"):
-            continue
-        if note.process is process and note.record.run == run:
-            return notes[:number]
-    return notes
+    ends = [
+        number
+        for number, note in enumerate(notes)
+        if isinstance(note, Appended)
+        and kind_of(note) == "run.finished"
+        and note.process is process
+        and note.record.run == run
+    ]
+    return notes[: ends[-1]] if ends else notes
 
 
 def last_read(notes: Iterable[Note], process: Process) -> dict[Role, Answered]:
