@@ -76,10 +76,8 @@ def refuse_misplaced(path: Path, kind: Kind) -> None:
                 raise UsageError(
                     f"{kind.option} {path}: {other}. Name another file, or remove that one first."
                 )
-        if path.exists() or (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            return
-        path.parent.stat()
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if path.is_file() or not path.exists():  # a device is written to directly
+            tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise _unwritable(path, error, kind) from error
 
@@ -95,6 +93,8 @@ def _unwritable(path: Path, error: OSError, kind: Kind) -> PreparationError:
     look = next_step.shell(f"mkdir -p {folder}", "make its folder")
     if path.parent.exists() and error.errno == errno.ENOSPC:
         look = next_step.shell(f"df -h {folder}", "see how full that disk is")
+    elif path.parent.exists() and error.errno == errno.EROFS:
+        look = next_step.shell(f"findmnt -T {folder}", "see how it is mounted")
     elif path.parent.exists():
         look = next_step.shell(f"ls -ld {folder}", "see who may write there")
     said = f"{kind.option} {path}: {kind.what} cannot be written there: {words}. Name another file, or see to its folder."

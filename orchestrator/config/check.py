@@ -102,9 +102,7 @@ def _lacking(playbook: Playbook, pairs: Sequence[Pair]) -> Iterator[tuple[list[s
     separate = [pair.name for pair in pairs if pair.mirrors is Mirrors.NO]
     for transition in playbook.transitions:
         if len(transition.writes) == 1 and transition.advances is Advances.CLIENT:
-            alone = (
-                f"transition {transition.name} of playbook {playbook.name} writes the {transition.writes[0]} alone"
-            )
+            alone = f"transition {transition.name} of playbook {playbook.name} writes the {transition.writes[0]} alone"
             yield (
                 separate,
                 f"does not mirror, and {alone}: the other org would never show {transition.target}, so have it write both",

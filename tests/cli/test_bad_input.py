@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from orchestrator.cli.failures import report_failure
 from orchestrator.cli.invocation import Invocation
 from orchestrator.errors import ExitCode, HamrError, Interrupted, Locked, PreparationError, UsageError
 from orchestrator.model.org import Secret
+from tests.mounts import UNSHARE, mounting
 
 from .lab import Lab
 
@@ -142,6 +145,35 @@ def test_a_file_that_is_to_be_written_into_no_folder_says_how_to_make_that_folde
     text = said(lab, "plan", "sim", "--to", "ACTIVE", "--out", str(missing), code=1)
     assert "the plan cannot be written there: no such file or directory." in text
     assert text.endswith(f"Next mkdir -p '{missing.parent}' make its folder")
+
+
+WRITTEN_TO_A_READ_ONLY_MOUNT = """
+mount -t tmpfs tmpfs "$1" && cp "$2" "$1/there.json" && mount -o remount,ro "$1" || exit 9
+"$3" -c "
+from pathlib import Path
+from orchestrator.cli.output_files import PLAN, refuse_misplaced
+from orchestrator.errors import PreparationError
+for name in ('new.json', 'there.json'):
+    try:
+        refuse_misplaced(Path('$1') / name, PLAN)
+    except PreparationError as error:
+        print(error.message, error.next_steps[0].command)
+"
+"""
+
+
+@mounting
+def test_a_file_that_is_to_be_written_on_a_read_only_mount_is_refused_for_that(tmp_path: Path) -> None:
+    plan, mount = tmp_path / "plan.json", tmp_path / "mount"
+    plan.write_text('"schema": "hamr/plan-file/1"')
+    mount.mkdir()
+    script = (*UNSHARE, "sh", "-c", WRITTEN_TO_A_READ_ONLY_MOUNT, "sh", mount, plan, sys.executable)
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said == [
+        f"--out {mount / name}: the plan cannot be written there: read-only file system. "
+        f"Name another file, or see to its folder. findmnt -T {mount}"
+        for name in ("new.json", "there.json")
+    ]
 
 
 def without(path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable, UsageError
 from orchestrator.journal import JournalStore, default_place
 from orchestrator.model.journal import GENESIS, Head, Verified
+from tests.mounts import UNSHARE, mounting
 from tests.steps import typed
 
 from .conftest import entry, file_of, holder, journal_of, opened, refusal, ticking
@@ -418,9 +419,6 @@ def test_a_disk_that_takes_nothing_from_the_start_is_named(
     assert f"its disk is {said}" in refusal(place).message
 
 
-UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
-"""With it anybody may mount what nobody else sees."""
-
 ON_A_READ_ONLY_MOUNT = """
 mount -t tmpfs tmpfs "$1" && mkdir "$1/team" && cp "$2" "$1/team/journal.db" && mount -o remount,ro "$1" || exit 9
 "$3" -c "
@@ -438,10 +436,7 @@ for name in ('journal.db', 'new.db', 'folder/new.db'):
 """
 
 
-@pytest.mark.skipif(
-    shutil.which("unshare") is None or subprocess.run([*UNSHARE, "true"], check=False).returncode != 0,
-    reason="nothing can be mounted here",
-)
+@mounting
 def test_a_read_only_mount_is_named_and_no_mode_is_advised(tmp_path: Path) -> None:
     kept, mount = tmp_path / "kept.db", tmp_path / "mount"
     journal_of(kept, 1)
