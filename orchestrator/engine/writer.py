@@ -190,34 +190,40 @@ class Writer(Struct):
     async def repair(self) -> bool:
         """Put right, once, what a late write of ours set back; whether anything was.
 
-        The org that was written last comes first: where the pair mirrors, its copy puts the other one right, too.
+        The org that was told last comes first: where the pair mirrors, its copy puts the other one right, too.
         """
-        state = self.run.state
-        before = frozenset(state.set_back)
-        last = self._last_seen()
-        first = Role.PRIMARY if last is None else last.role
+        run, state = self.run, self.run.state
+        before, first = frozenset(state.set_back), self._told_last()
         for role in (first, first.other):
-            status, last = state.told(role), self._last_seen()
-            if status is None or role not in state.set_back - state.dead:
+            if role not in self._to_repair():
                 continue
-            if state.mirrors and last is not None and last.role is role.other and last.purpose == "repair":
-                # Its copy is on its way, also where the process died that sent it.
-                within = self.run.playbook.confirm.within.total_seconds()
-                await self._wait(status, (role,), within, repairing=True)
+            truth = self._told_last() if state.mirrors and state.mode is Mode.PLANNED else role
+            status = state.told(truth)
+            if status is None:
+                continue
+            if not all(state.wrote(role, told) for told in state.confirmed[truth][-1:]):
+                # Its copy is on its way, also where the process died that sent it; writing here might set the other one back.
+                await self._wait(status, (role,), run.playbook.confirm.within.total_seconds(), repairing=True)
                 if role not in state.set_back:
                     continue
-            self.checker.limit_late(f"{self.run.pair[role]} was set back by a late write of ours")
+            self.checker.limit_late(f"{run.pair[role]} was set back by a late write of ours")
             self.reader.distrust()
             transition = state.transition.transition if state.transition else ""
             await self.write(role, status, transition=transition, purpose="repair")
-            if role.other in state.set_back - state.dead:
+            if role.other in self._to_repair():
                 await self.find_mirror(role)
         # A check looks again only after this: what stays as it was is no reason to.
         return not before <= state.set_back
 
-    def _last_seen(self) -> Attempt | None:
-        """The newest of our attempts that a reading has shown."""
-        return next((sent.attempt for sent in reversed(self.run.state.sent) if sent.confirmed), None)
+    def _to_repair(self) -> set[Role]:
+        """The orgs that were set back, but for the one that an emergency does without: that is told again with the transition."""
+        state = self.run.state
+        return {role for role in state.set_back - state.dead if not self.reader.may_be_given_up(role)}
+
+    def _told_last(self) -> Role:
+        """The org with the newest of our attempts that a reading has shown."""
+        seen = (sent.attempt.role for sent in reversed(self.run.state.sent) if sent.confirmed)
+        return next(seen, Role.PRIMARY)
 
     async def _send(self, flight: _Flight) -> tuple[Attempt, Answer | None, float]:
         """Intent, then the request; an answer of None is one that was not sent, since the check had grown old."""

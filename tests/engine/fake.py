@@ -244,9 +244,9 @@ class FakeWorld:
         while self.late:
             self.apply(self.late.pop(0))
 
-    def mirror(self, role: Role) -> None:
-        made = self.records[role]
-        assert made is not None
+    def mirror(self, role: Role, made: HamrRecord | None = None) -> None:
+        """The other org gets a copy of what that one shows, or of what it showed."""
+        made = made or self.held(role)
         self.records[role.other] = replace(
             record(role.other, made.status), modified_by=made.modified_by, modified_at=made.modified_at
         )

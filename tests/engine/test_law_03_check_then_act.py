@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import ChangeSeen, NameLearned, WriteConfirmed
+from orchestrator.model.events import ChangeSeen, NameLearned, TransitionIntended, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Change, Draft, Present, Unreachable
+from orchestrator.model.reading import Change, Draft, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 from tests.clock import START
@@ -333,6 +333,66 @@ async def test_law_03_a_late_write_on_the_other_org_is_put_right_before_the_next
     once(b, lambda: len(b.world.posts()) == 4, b.world.arrive_late)
     await b.drive(ACTIVE, End.DONE)
     assert b.world.statuses() == (ACTIVE, ACTIVE)
+
+
+def mirrored_after(b: Bench, seconds: float) -> None:
+    """Each write reaches the other org so many seconds later."""
+    under_way: list[tuple[float, Role, HamrRecord]] = []
+    apply, earlier = b.world.apply, b.world.before_read
+
+    def begin(draft: Draft) -> HamrRecord:
+        made = apply(draft)
+        under_way.append((b.clock.monotonic() + seconds, draft.role, made))
+        return made
+
+    def arrive(role: Role) -> None:
+        while under_way and under_way[0][0] <= b.clock.monotonic():
+            b.world.mirror(*under_way.pop(0)[1:])
+        if earlier:
+            earlier(role)
+
+    b.world.apply, b.world.before_read = begin, arrive  # type: ignore[method-assign]
+
+
+async def test_law_03_what_a_slow_mirror_carries_over_late_is_left_to_the_copies_that_follow_it() -> None:
+    """The next transition's write is on its way there: to write the status of before would set that one back."""
+    b = bench(mirrors=Mirrors.YES, script={S: ["lost-late"]})
+    once(b, lambda: b.clock.monotonic() > 1015, b.world.arrive_late)
+    mirrored_after(b, 2.1)
+    await b.drive(RECOVERY, End.DONE)
+    late = [event.role for event in b.notes.of(ChangeSeen) if event.change is Change.LATE]
+    assert late[:2] == [S, P]
+    assert b.world.posts() == [
+        "POST secondary FAILOVER",
+        "POST secondary FAILOVER",
+        "POST secondary ACTIVE",
+        "POST secondary ACTIVE",
+        "POST secondary RECOVERY",
+    ]
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
+async def test_law_03_what_a_late_write_set_back_is_written_where_the_copy_of_the_repair_never_comes(
+    mirrors: Mirrors,
+) -> None:
+    b = bench(mirrors=mirrors, mirrored=True, script={S: ["lost-late"]})
+
+    def late(event: object) -> None:
+        if isinstance(event, TransitionIntended) and event.target is RECOVERY:
+            b.clock.advance(6)  # so that the check reads again
+            b.world.arrive_late()
+            b.world.mirrored = False
+
+    b.notes.on_tell = late
+    sent: list[float] = []
+    b.world.before_write = lambda _draft: sent.append(b.clock.monotonic())
+    await b.drive(RECOVERY, End.INCOMPLETE, P)  # that copy does not come either
+    repairs = [intent.attempt for intent in b.notes.intents()[3:5]]
+    assert [(each.role, each.status, each.purpose, each.transition) for each in repairs] == [
+        (S, ACTIVE, "repair", "recover"),
+        (P, ACTIVE, "repair", "recover"),
+    ]
+    assert sent[4] - sent[3] >= 10.0, "it is waited for"
 
 
 # The world may be slow or shaky, and that is no reason to stop midway

@@ -9,11 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.events import (
+    Event,
     GuardsJudged,
     GuardWaived,
     MirrorFound,
     OrgGivenUp,
     OwedSettled,
+    TransitionIntended,
     TransitionRefused,
     WriteConfirmed,
     WriteOwed,
@@ -43,11 +45,25 @@ from tests.clock import START
 from tests.playbooks import changed
 from tests.steps import typed
 
-from .fake import DARK, PLAYBOOK, SERVER_ADVANCES, WAY_OUT, Bench, P, S, bench, record, resumed, started
+from .fake import (
+    DARK,
+    PLAYBOOK,
+    SERVER_ADVANCES,
+    WAY_OUT,
+    Bench,
+    P,
+    S,
+    bench,
+    dies,
+    made,
+    record,
+    resumed,
+    started,
+)
 
 pytestmark = pytest.mark.anyio
 
-ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
+ACTIVE, FAILOVER, PASSIVE, RECOVERY = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE, Status.RECOVERY
 OTHER_ORG = "770e8400-e29b-41d4-a716-446655440000"
 ALONE = ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
@@ -425,6 +441,24 @@ async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes(
     await again.drive(ACTIVE, End.OWING, P)
     assert again.world.posts()[-1] == "POST secondary ACTIVE"
     assert again.clock.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("answer", ["ok", "400", "429-long", "lost"])
+async def test_law_09_a_late_write_on_the_other_org_never_holds_the_survivor_up(answer: str) -> None:
+    """A planned run's write to it was lost, and the run is taken up as an emergency: it is told the status of now."""
+    b = bench(playbook=changed(PLAYBOOK, "recover", survivor=S), script={P: ["lost-late"]})
+    again = resumed(await dies(b, RECOVERY, made("declare")), mode=Mode.EMERGENCY)
+
+    def late(event: Event) -> None:
+        if isinstance(event, TransitionIntended) and event.target is RECOVERY:
+            b.clock.advance(6)  # so that the check reads again
+            b.world.arrive_late()
+            b.world.script[P] = [answer]
+
+    again.notes.on_tell = late
+    await again.drive(RECOVERY, End.DONE if answer == "ok" else End.OWING)
+    assert again.notes.changes().count(Change.LATE) == 1
+    assert b.world.posts()[-2:] == ["POST secondary RECOVERY", "POST primary RECOVERY"]
 
 
 # Mirrors
