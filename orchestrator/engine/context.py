@@ -186,7 +186,7 @@ class RunContext(Struct):
 
     @property
     def survivor(self) -> Role | None:
-        """The org that alone is enough for an emergency, once that is known."""
+        """The org that alone is enough for an emergency, once that is known; None in a planned run."""
         return next(iter(self.needed)) if len(self.needed) == 1 else None
 
     @property

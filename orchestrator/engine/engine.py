@@ -12,7 +12,7 @@ from orchestrator.model.run import End, RunOutcome
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
 from orchestrator.situation.answered import NOTHING_TO_TELL
-from orchestrator.situation.link import Linked, LinkUnknown, NotLinked
+from orchestrator.situation.link import BOTH_ROLES, Linked, LinkUnknown, NotLinked
 
 from .check import Checker, WriteConfirmation
 from .context import RunContext, Stopped, stopped
@@ -144,6 +144,7 @@ class Delivery(Struct):
         """
         run, state = self.run, self.run.state
         role, survivor = owed.role, owed.role.other
+        run.needed = BOTH_ROLES  # also where its run is taken up as an emergency
         await self.reader.read_both("start", once=False)
         self._require_link(owed)
         reverted = await self._reconcile(owed)

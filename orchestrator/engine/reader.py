@@ -227,16 +227,16 @@ class PairReader(Struct):
 
         A 404 beside a survivor that has a record is none either, nor is one that is older than what was seen.
         """
-        run = self.run
-        if run.state.mode is not Mode.EMERGENCY or self.run.survivor is None:
+        run, survivor = self.run, self.run.survivor
+        if survivor is None:
             return
-        other = self.run.survivor.other
+        other = survivor.other
         if other in run.state.dead:
             return
         readings = self.readings
         reading, record = readings[other], readings[other].record
         link = link_of(run.pair, reading, self.identities[other]) if self.identities is not None else None
-        absent_too = record is not None or readings[self.run.survivor].status is Status.ABSENT
+        absent_too = record is not None or readings[survivor].status is Status.ABSENT
         old = record is not None and run.state.is_under_floor(reading)
         if reading.answered and absent_too and isinstance(link, Linked) and not old:
             return
@@ -246,8 +246,9 @@ class PairReader(Struct):
 
     def give_up(self, reason: str) -> None:
         """Leave the other org of an emergency out of the rest of the run."""
-        if self.run.survivor is not None and self.run.survivor.other not in self.run.state.dead:
-            self.run.tell(events.OrgGivenUp(self.run.survivor.other, reason))
+        survivor = self.run.survivor
+        if survivor is not None and survivor.other not in self.run.state.dead:
+            self.run.tell(events.OrgGivenUp(survivor.other, reason))
 
     def age(self) -> float:
         """Seconds since the last look began; without end where the clocks disagree on it (law 18)."""
@@ -288,7 +289,7 @@ class PairReader(Struct):
 
         An emergency waits for no other org: what the one that is written said counts alone.
         """
-        alone = self.run.state.mode is Mode.EMERGENCY
+        alone = self.run.survivor is not None
         asked = (self.asked_at.get(each) for each in Role if each is role or not alone)
         began = min((at for at in asked if at is not None), default=self.run.clock.monotonic())
         return began + SEND_WITHIN.total_seconds()
@@ -313,7 +314,7 @@ class PairReader(Struct):
             at=run.clock.now(),
             monotonic=run.clock.monotonic(),
             mode=run.state.mode,
-            survivor=self.run.survivor if run.state.mode is Mode.EMERGENCY else None,
+            survivor=run.survivor,
             run=run.state.run,
             our_names=run.state.our_names(),
             known_runs=run.known_runs,

@@ -106,12 +106,13 @@ class Reconciler(Struct):
         ]
 
     def _in_flight(self) -> Attempt | None:
-        """The write of an earlier process that nobody has seen yet."""
+        """The write of an earlier process that nobody has seen yet; an emergency waits for none to its other org."""
         state = self.run.state
         outstanding = state.outstanding()
-        if outstanding is None or outstanding.role in state.dead or outstanding.number > state.recalled:
+        if outstanding is None or outstanding.number > state.recalled:
             return None
-        return outstanding
+        left_out = outstanding.role in state.dead or self.reader.may_be_given_up(outstanding.role)
+        return None if left_out else outstanding
 
     def _take_in_flight(self, readings: Both[Reading]) -> None:
         """The written org first: what its mirror carries over is told from a stranger's by what it shows."""

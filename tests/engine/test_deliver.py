@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled
+from orchestrator.model.events import ChangeSeen, Event, GuardOverridden, OwedSettled, SituationRead
 from orchestrator.model.org import Mirrors
 from orchestrator.model.reading import Change, Draft, HamrRecord, Present
 from orchestrator.model.run import End, Mode, RunOutcome
@@ -356,3 +356,20 @@ async def test_law_09_the_living_org_is_never_dragged_anywhere() -> None:
     await deliver(b)
     assert writes == [P]
     assert _same(survivor, b.world.records[S])
+
+
+@pytest.mark.parametrize("silent", [P, S])
+@pytest.mark.parametrize("mode", Mode)
+async def test_law_03_a_debt_is_told_on_a_look_at_both_orgs_alone_whatever_the_mode(
+    mode: Mode, silent: Role
+) -> None:
+    b = resumed(await owing(), mode=mode)
+
+    def silence(event: Event) -> None:
+        if isinstance(event, SituationRead) and event.purpose == "start":
+            b.clock.advance(6)  # so that the check reads again
+            b.world.sights[silent] = DARK
+
+    b.notes.on_tell = silence
+    await b.deliver(End.INCOMPLETE, silent)
+    assert b.world.posts() == []

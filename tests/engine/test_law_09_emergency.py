@@ -17,6 +17,7 @@ from orchestrator.model.events import (
     OwedSettled,
     TransitionIntended,
     TransitionRefused,
+    WriteAnswered,
     WriteConfirmed,
     WriteOwed,
     decode,
@@ -441,6 +442,17 @@ async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes(
     await again.drive(ACTIVE, End.OWING, P)
     assert again.world.posts()[-1] == "POST secondary ACTIVE"
     assert again.clock.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+async def test_law_09_a_write_that_was_in_flight_to_the_other_org_is_not_waited_for(arrives: bool) -> None:
+    b = bench(script={P: ["lost-late" if arrives else "lost"]})
+    b.clock.on_sleep.append(b.world.arrive_late)
+    dead = await dies(b, ACTIVE, lambda event: isinstance(event, WriteAnswered) and event.attempt.role is P)
+    again, began = resumed(dead, mode=Mode.EMERGENCY), b.clock.monotonic()
+    await again.drive(ACTIVE, End.DONE)
+    assert b.clock.monotonic() - began < 2.5
+    assert b.world.statuses() == (ACTIVE, ACTIVE)
 
 
 @pytest.mark.parametrize("answer", ["ok", "400", "429-long", "lost"])
