@@ -408,12 +408,11 @@ class Writer(Struct):
             copied = shown is not None and any(shown.same_version(each) for each in ours)
             echoed = copied or run.state.shows_mirror
             seen_since = seen_since and all(reading.answered for reading in self.reader.readings)
-            if not ours and (over or run.state.is_brought(other, shown)):
-                return  # nothing tells that it was ever written to one org alone
-            if over and not (echoed or seen_since):
-                return  # whether it has an echo could not be seen
-            if echoed or over:
+            if echoed or (over and seen_since):
                 run.tell(events.MirrorFound(echoed, run.clock.monotonic() - began))
+                return
+            # Nobody could see whether it has an echo; or nothing tells that it was ever written to one org alone.
+            if over or (not ours and run.state.is_brought(other, shown)):
                 return
             run.tell(
                 events.Waiting(f"an echo in {run.pair[other]} (does this pair mirror?)", deadline.left, other)

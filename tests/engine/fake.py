@@ -110,8 +110,8 @@ class FakeWorld:
     """Two orgs.
 
     `script[role]` says what becomes of the next writes, one word each: ok, lost, lost-applied, lost-late,
-    accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400, and
-    403-applied, 403-rotated, 429-applied, late-connection.
+    accepted-never, accepted-late, bodiless, wrong-body, not-sent, 429, 429-long, 429-mute, black-hole, 400, 500, and
+    403-applied, 403-rotated, 429-applied, 429-late, late-connection.
     """
 
     clock: HandClock
@@ -216,7 +216,9 @@ class FakeWorld:
             "429-long": Throttled(Exchange(), 3600.0),
             "403-applied": Rejected(Exchange(), "403 Forbidden"),
             "403-rotated": Rejected(Exchange(), "403 Forbidden", renewed=True),
+            "429-late": Throttled(Exchange(), 2.0),
             "400": Rejected(Exchange(), "400 Bad Request"),
+            "500": Lost(Exchange(http_status=500), "500 Internal Server Error"),
         }
         return answers[what]
 

@@ -65,6 +65,12 @@ async def test_a_copy_that_the_other_regions_clock_cuts_to_whole_seconds_is_an_e
     assert b.world.posts() == ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
+async def test_a_pair_that_mirrors_though_its_inventory_says_no_is_not_found_to() -> None:
+    b = bench(mirrors=Mirrors.NO, mirrored=True)
+    await b.drive(Status.ACTIVE, End.DONE)
+    assert b.notes.of(MirrorFound) == []
+
+
 async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_ones_reads_lag() -> None:
     b = bench(mirrors=Mirrors.AUTO)
     shared = b.world.held(P)

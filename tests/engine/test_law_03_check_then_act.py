@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from orchestrator.model.events import ChangeSeen, NameLearned, TransitionIntended, WriteConfirmed
 from orchestrator.model.org import Mirrors
-from orchestrator.model.reading import Change, Draft, HamrRecord, Present, Unreachable
+from orchestrator.model.reading import Change, Draft, HamrRecord, Present, Sight, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 from tests.clock import START
 
-from .fake import UUIDS, WAY_OUT, Bench, P, S, bench, dies, record, resumed
+from .fake import PLAYBOOK, UUIDS, WAY_OUT, Bench, P, S, bench, dies, record, resumed
 
 pytestmark = pytest.mark.anyio
 
@@ -286,6 +286,26 @@ async def test_law_03_a_stale_read_that_stays_stops_the_run_when_the_confirm_tim
     assert len(b.world.posts()) == 2
 
 
+@pytest.mark.parametrize(
+    ("sight", "end", "saying"),
+    [
+        (Present(record(S, PASSIVE), PASSIVE), End.MOVED, "its reads lag, or it was put back"),
+        (
+            Unreachable("time-out"),
+            End.INCOMPLETE,
+            "it shows nothing (transition declare writes secondary, primary",
+        ),
+    ],
+)
+async def test_law_03_an_org_that_no_longer_shows_what_it_was_told_when_the_other_one_was_stops_the_run(
+    sight: Sight, end: End, saying: str
+) -> None:
+    b = bench()
+    b.world.after_write = lambda draft: b.world.sights.update({S: sight} if draft.role is P else {})
+    await b.drive(FAILOVER, end, S, saying=saying)
+    assert b.clock.monotonic() - 1000 >= 10.0
+
+
 # Late
 
 
@@ -303,6 +323,20 @@ async def test_law_03_a_late_write_of_our_own_is_put_right_once() -> None:
         "transition",
         "transition",
         "repair",
+    ]
+
+
+@pytest.mark.parametrize(("answer", "resend"), [("lost-late", 1), ("429-late", 0)])
+async def test_law_03_a_late_write_that_is_met_in_reading_back_is_put_right_and_that_is_no_resend(
+    answer: str, resend: int
+) -> None:
+    b = bench(playbook=replace(PLAYBOOK, resend=resend), script={S: [answer]})
+    once(b, lambda: len(b.world.posts()) == 4, b.world.arrive_late)
+    await b.drive(ACTIVE, End.DONE)
+    assert [(intent.attempt.role, intent.attempt.purpose) for intent in b.notes.intents()[3:]] == [
+        (S, "transition"),
+        (S, "repair"),
+        (P, "transition"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -17,7 +18,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.reading import Draft, HamrRecord, Unreachable
+from orchestrator.model.reading import Draft, HamrRecord, Present, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 from tests.clock import START
@@ -34,10 +35,18 @@ WITHIN = 10.0
 # Law 4
 
 
-@pytest.mark.parametrize("answer", ["accepted-never", "lost"])
-async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "how"),
+    [
+        ("accepted-never", "was accepted (2xx)"),
+        ("lost", "got no answer (no answer within 10 s)"),
+        ("500", "was answered (500 Internal Server Error)"),
+    ],
+)
+async def test_law_04_a_write_that_is_never_shown_is_not_done(answer: str, how: str) -> None:
     b = bench(script={S: [answer] * 2})
-    await b.drive(ACTIVE, End.UNKNOWN, S, saying="Nobody knows")
+    saying = f"{how}, and then: 10 s of reading did not show it. Nobody knows"
+    await b.drive(ACTIVE, End.UNKNOWN, S, saying=saying)
     assert b.notes.of(WriteConfirmed) == []
     assert b.world.posts() == ["POST secondary FAILOVER"] * 2
 
@@ -88,8 +97,9 @@ async def test_law_05_a_lost_answer_of_an_applied_write_is_confirmed_by_one_look
     assert len(b.world.posts()) == 4
 
 
-async def test_law_05_it_is_sent_again_only_after_the_confirm_time_of_reading() -> None:
-    b = bench(script={S: ["lost"]})
+@pytest.mark.parametrize("answer", ["lost", "black-hole"])
+async def test_law_05_it_is_sent_again_only_after_the_confirm_time_of_reading(answer: str) -> None:
+    b = bench(script={S: [answer]})
     sent_at: list[float] = []
     b.world.before_write = lambda _draft: sent_at.append(b.clock.monotonic())
     await b.drive(ACTIVE, End.DONE)
@@ -127,6 +137,14 @@ async def test_law_05_it_is_not_sent_again_where_reading_can_not_tell() -> None:
     b = bench(script={S: ["lost"]})
     b.world.after_write = lambda _draft: b.world.sights.update({S: Unreachable("time-out")})
     await b.drive(ACTIVE, End.UNKNOWN, S)
+    assert b.world.posts() == ["POST secondary FAILOVER"]
+
+
+async def test_law_05_a_2xx_is_unknown_where_the_reads_of_its_org_lag_from_then_on() -> None:
+    b = bench(script={S: ["accepted-never"]})
+    older = record(S, PASSIVE, at=START - timedelta(days=31))
+    b.world.after_write = lambda _draft: b.world.sights.update({S: Present(older, PASSIVE)})
+    await b.drive(ACTIVE, End.UNKNOWN, S, saying="its reads lag, or it was put back")
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import repeat
 
 import pytest
@@ -175,6 +176,22 @@ async def test_law_06_nothing_is_sent_on_a_check_that_grew_old_while_the_intent_
     assert b.world.posts() == []
     (answered,) = b.notes.of(WriteAnswered)
     assert isinstance(answered.answer, NotSent)
+
+
+@pytest.mark.parametrize(("wall", "both", "sent"), [(0.5, 4.2, True), (1.5, 4.2, False)])
+async def test_law_06_a_check_is_as_old_as_the_faster_of_both_clocks_says(
+    wall: float, both: float, sent: bool
+) -> None:
+    b = bench()
+
+    def slow_disk(event: Event) -> None:
+        if isinstance(event, WriteIntended) and len(b.notes.intents()) == 1:
+            b.clock.advance(both)
+            b.clock.wall += timedelta(seconds=wall)
+
+    b.notes.on_tell = slow_disk
+    await b.drive(FAILOVER, End.DONE)
+    assert len(b.notes.intents()) - len(b.world.posts()) == (not sent)
 
 
 async def test_law_06_a_disk_that_is_always_slow_ends_the_run_with_nothing_sent() -> None:

@@ -195,7 +195,9 @@ async def test_law_09_an_org_whose_gets_answer_and_whose_posts_never_do_is_given
     assert ("POST", P, 2.0) in b.world.deadlines
 
 
-@pytest.mark.parametrize("answer", ["not-sent", "429", "429-long", "429-mute", "400", "accepted-never"])
+@pytest.mark.parametrize(
+    "answer", ["not-sent", "429", "429-long", "429-mute", "400", "403-rotated", "accepted-never"]
+)
 async def test_law_09_a_write_that_the_other_org_does_not_take_never_stops_the_run(answer: str) -> None:
     b = emergency(script={P: [answer] * 9})
     await b.drive(ACTIVE, End.OWING)
@@ -214,6 +216,26 @@ async def test_law_09_an_org_that_dies_in_the_middle_is_left_out_from_then_on() 
     await b.drive(ACTIVE, End.OWING)
     assert b.world.statuses() == (FAILOVER, ACTIVE)
     assert b.engine.run.state.owed == {P: ACTIVE}
+
+
+async def test_law_09_an_org_that_is_found_dead_in_the_check_before_its_write_is_not_written() -> None:
+    b = emergency()
+
+    def die(event: Event) -> None:
+        if isinstance(event, WriteConfirmed):
+            b.clock.advance(6)  # so that the check reads again
+            b.world.sights[P] = DARK
+
+    b.notes.on_tell = die
+    await b.drive(ACTIVE, End.OWING, P)
+    assert b.world.posts() == ALONE
+
+
+async def test_law_09_an_org_that_dies_while_its_mirror_is_waited_for_is_waited_for_no_longer() -> None:
+    b = emergency(mirrors=Mirrors.YES)
+    b.clock.on_sleep.append(lambda: b.world.sights.update({P: DARK}))
+    await b.drive(ACTIVE, End.OWING, P)
+    assert b.clock.monotonic() - 1000 < 1.5
 
 
 @pytest.mark.parametrize("dark", [(P, S), (S,)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.engine.context import Stopped
 from orchestrator.journal.history import histories_of
 from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
 from orchestrator.model.reading import Change, Exchange, HamrRecord, Present, Reading, Request
@@ -17,7 +19,7 @@ from orchestrator.situation.link import draft
 from orchestrator.situation.state import replay
 from tests.clock import START
 
-from .fake import RUN, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
+from .fake import PLAYBOOK, RUN, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
 
 STAMP = "alice+hamr-20261122-030000-test-1@laptop"
 ELSEWHERE = "00000000-0000-4000-8000-000000000000"
@@ -102,3 +104,24 @@ def test_law_05_the_attempt_that_came_late_is_named_by_its_org_though_its_stamp_
     late = record(S, FAILOVER, f"alice+hamr-{RUN}", START + timedelta(seconds=2))
     found = compare(pair(), Reading(S, Present(late, FAILOVER), START, 0.0, Exchange()), memory)
     assert (found.change, found.attempt) == (Change.LATE, 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("mode", "posts"), [(Mode.PLANNED, []), (Mode.EMERGENCY, ["POST secondary FAILOVER"])]
+)
+async def test_law_11_no_write_leaves_the_other_org_where_its_transition_does_not_explain_it(
+    mode: Mode, posts: list[str]
+) -> None:
+    """In an emergency that is owed."""
+    b = bench(mode=mode)
+    b.world.records[P] = record(P, Status.RECOVERY)
+    b.engine.run.needed = frozenset({S} if posts else ())
+    await b.engine.reader.read_both("start", once=False)
+    with (
+        nullcontext()
+        if posts
+        else pytest.raises(Stopped, match="does not explain: the pair would be diverged")
+    ):
+        await b.engine.writer.write(S, FAILOVER, explained_by=PLAYBOOK.transition("declare"))
+    assert b.world.posts() == posts
