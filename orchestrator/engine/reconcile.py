@@ -48,7 +48,7 @@ class Reconciler(Struct):
             self._take_in_flight(readings)
             found = self.checker.compare_both(readings, stop_for=_STOPS_AT_ONCE)
             self.checker.accept(readings, found)
-            old, flying = self._old(found), self._in_flight()
+            old, flying = self._old(found), self._awaited()
             if old:
                 org, what, left = old[0], f"another answer ({found[old[0]].reason})", deadline.left
             elif flying is not None:
@@ -91,7 +91,7 @@ class Reconciler(Struct):
 
     def _give_up_what_nobody_saw(self) -> None:
         """Say of a write of an earlier process, which no reading has shown in all its time, that nobody knows of it."""
-        attempt, state = self._in_flight(), self.run.state
+        attempt, state = self._awaited(), self.run.state
         if attempt is not None and attempt not in state.unknown:
             reason = "its process died, and no reading has shown it within the confirm time"
             self.run.tell(WriteUnknown(attempt, reason))
@@ -106,13 +106,17 @@ class Reconciler(Struct):
         ]
 
     def _in_flight(self) -> Attempt | None:
-        """The write of an earlier process that nobody has seen yet; an emergency waits for none to its other org."""
+        """The write of an earlier process that nobody has seen yet."""
         state = self.run.state
         outstanding = state.outstanding()
-        if outstanding is None or outstanding.number > state.recalled:
+        if outstanding is None or outstanding.role in state.dead or outstanding.number > state.recalled:
             return None
-        left_out = outstanding.role in state.dead or self.reader.may_be_given_up(outstanding.role)
-        return None if left_out else outstanding
+        return outstanding
+
+    def _awaited(self) -> Attempt | None:
+        """The same, but for one to the org that an emergency does without."""
+        attempt = self._in_flight()
+        return None if attempt is None or self.reader.may_be_given_up(attempt.role) else attempt
 
     def _take_in_flight(self, readings: Both[Reading]) -> None:
         """The written org first: what its mirror carries over is told from a stranger's by what it shows."""
@@ -130,7 +134,7 @@ class Reconciler(Struct):
         Counted by the org's own clock, from when it was intended: two machines' clocks may be days apart. Where the org
         does not tell the time, the whole confirm time is waited.
         """
-        attempt = self._in_flight()
+        attempt = self._awaited()
         within = self.run.playbook.confirm.within.total_seconds()
         if attempt is None:
             return 0.0

@@ -217,8 +217,7 @@ class Writer(Struct):
 
     def _to_repair(self) -> set[Role]:
         """The orgs that were set back, but for the one that an emergency does without: that is told again with the transition."""
-        state = self.run.state
-        return {role for role in state.set_back - state.dead if not self.reader.may_be_given_up(role)}
+        return {role for role in self.run.state.set_back if not self.reader.may_be_given_up(role)}
 
     def _told_last(self) -> Role:
         """The org with the newest of our attempts that a reading has shown."""
