@@ -105,22 +105,14 @@ class Reconciler(Struct):
             if role not in state.dead and (found[role].change in _OLD or state.is_under_floor(readings[role]))
         ]
 
-    def _in_flight(self) -> Attempt | None:
-        """The write of an earlier process that nobody has seen yet."""
-        state = self.run.state
-        outstanding = state.outstanding()
-        if outstanding is None or outstanding.role in state.dead or outstanding.number > state.recalled:
-            return None
-        return outstanding
-
     def _awaited(self) -> Attempt | None:
-        """The same, but for one to the org that an emergency does without."""
-        attempt = self._in_flight()
+        """The write of an earlier process that nobody has seen yet, but for one to the org that an emergency does without."""
+        attempt = self.run.state.outstanding()
         return None if attempt is None or self.reader.may_be_given_up(attempt.role) else attempt
 
     def _take_in_flight(self, readings: Both[Reading]) -> None:
         """The written org first: what its mirror carries over is told from a stranger's by what it shows."""
-        sent = self._in_flight()
+        sent = self.run.state.outstanding()
         if sent is None:
             return
         reading = readings[sent.role]

@@ -358,6 +358,31 @@ async def test_law_09_the_living_org_is_never_dragged_anywhere() -> None:
     assert _same(survivor, b.world.records[S])
 
 
+OLDER = START - timedelta(days=40)
+
+
+@pytest.mark.parametrize(
+    ("shown", "strangers"),
+    [
+        ({P: record(P, PASSIVE, at=OLDER), S: record(S, PASSIVE, at=OLDER)}, True),
+        ({P: record(P, PASSIVE), S: record(S, PASSIVE, at=OLDER)}, False),
+        ({P: None, S: None}, False),
+    ],
+    ids=["over a stranger's", "two old records", "none"],
+)
+async def test_law_03_only_one_old_record_on_both_orgs_over_a_write_of_ours_is_a_mirrors_doing(
+    shown: dict[Role, HamrRecord | None], strangers: bool
+) -> None:
+    b = back(await owing(Mirrors.YES))
+    if strangers:
+        b.world.foreign(S, Status.RECOVERY)
+        await b.deliver(End.MOVED, S)
+        b = back(b)
+    b.world.records |= shown
+    await b.deliver(End.MOVED)
+    assert b.world.posts() == []
+
+
 @pytest.mark.parametrize("silent", [P, S])
 @pytest.mark.parametrize("mode", Mode)
 async def test_law_03_a_debt_is_told_on_a_look_at_both_orgs_alone_whatever_the_mode(

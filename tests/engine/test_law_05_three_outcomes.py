@@ -18,7 +18,7 @@ from orchestrator.model.events import (
     WriteThrottled,
     WriteUnknown,
 )
-from orchestrator.model.reading import Draft, HamrRecord, Present, Unreachable
+from orchestrator.model.reading import Draft, Exchange, HamrRecord, Present, Reading, Unreachable
 from orchestrator.model.run import End
 from orchestrator.model.status import Role, Status
 from tests.clock import START
@@ -58,6 +58,14 @@ async def test_law_04_a_record_older_than_before_does_not_confirm_a_write() -> N
     await b.drive(ACTIVE, End.UNKNOWN, S)
     assert b.notes.of(WriteConfirmed) == []
     assert len(b.world.posts()) == 1, "it may be in effect, so it is not sent again over itself"
+
+
+async def test_law_04_nor_does_it_for_whoever_takes_the_run_up_again() -> None:
+    b = bench(renames="svc@example.com", script={S: ["lost-applied"]})
+    b.world.skew[S] = -40 * 86400.0
+    again = resumed(await dies(b, FAILOVER, lambda event: isinstance(event, WriteAnswered)))
+    await again.drive(FAILOVER, End.MOVED, S, saying="it stays so")
+    assert b.notes.of(WriteConfirmed) == []
 
 
 async def test_law_04_a_stamp_confirms_a_write_though_its_regions_clock_was_set_back() -> None:
@@ -399,12 +407,24 @@ async def test_law_05_an_unknown_write_is_none_any_more_once_its_org_has_shown_o
     again = resumed(b)
     assert [attempt.role for attempt in again.engine.run.state.unknown] == [S]
     await again.drive(FAILOVER, End.DONE)
+    assert len(again.notes.of(WriteUnknown)) == 1, "it was said"
     assert again.engine.run.state.unknown == []
 
 
-async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_time_is_called_unknown() -> None:
-    dead = await dies(bench(), FAILOVER, lambda event: isinstance(event, WriteIntended))
-    again = resumed(dead)
+@pytest.mark.parametrize(("then", "now"), [(True, True), (False, True), (True, False)])
+async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_time_is_called_unknown(
+    then: bool, now: bool
+) -> None:
+    """Whether the org told the time when it was intended, and tells it now."""
+    b = bench()
+    read = b.world.read
+
+    async def without_date(role: Role, *, within: float | None = None, anew: bool = False) -> Reading:
+        return replace(await read(role, within=within, anew=anew), exchange=Exchange())
+
+    b.world.read = read if then else without_date  # type: ignore[method-assign]
+    again = resumed(await dies(b, FAILOVER, lambda event: isinstance(event, WriteIntended)))
+    b.world.read = read if now else without_date  # type: ignore[method-assign]
     began = again.clock.monotonic()
     unknown_at: list[float] = []
 
@@ -417,6 +437,7 @@ async def test_law_05_a_write_of_a_dead_process_that_no_reading_shows_in_its_tim
     (event,) = again.notes.of(WriteUnknown)
     assert (event.attempt.number, event.attempt.role) == (1, S)
     assert unknown_at[0] >= WITHIN - 1
+    assert again.notes.changes() == []
 
 
 async def test_law_05_a_run_that_is_taken_up_beside_a_dead_region_ends_unknown_and_not_refused() -> None:

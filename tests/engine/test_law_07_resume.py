@@ -445,6 +445,19 @@ async def test_law_07_whoever_resumes_takes_a_copy_that_is_missing_for_no_sign_o
     assert [found.mirrors for found in again.notes.of(MirrorFound)] == [True]
 
 
+@pytest.mark.parametrize("mode", Mode)
+async def test_law_07_the_org_that_was_written_tells_what_its_mirror_brought_by_a_name_of_its_own(
+    mode: Mode,
+) -> None:
+    """The process died before it was answered how that org names us."""
+    b = bench(mirrors=Mirrors.YES, mirrored=True, playbook=changed(PLAYBOOK, "activate", writes=(P, S)))
+    b.world.renamed = {S: "svc-s@example.com", P: "svc-p@example.com"}
+    b.world.script[P] = ["lost-applied"]
+    dead = await dies(b, ACTIVE, lambda event: isinstance(event, WriteAnswered) and event.attempt.role is P)
+    await resumed(dead, mode=mode).drive(ACTIVE, End.DONE)
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary ACTIVE"]
+
+
 async def test_law_07_a_server_that_went_on_from_an_unseen_write_has_confirmed_it() -> None:
     """The separate orgs of a pair whose servers move RECOVERY to PASSIVE, each by itself: one was told, and went on."""
     dead = bench(ACTIVE, playbook=SERVER_ADVANCES)

@@ -66,6 +66,7 @@ pytestmark = pytest.mark.anyio
 
 ACTIVE, FAILOVER, PASSIVE, RECOVERY = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE, Status.RECOVERY
 OTHER_ORG = "770e8400-e29b-41d4-a716-446655440000"
+OLDER = record(P, PASSIVE, at=START - timedelta(days=40))
 ALONE = ["POST secondary FAILOVER", "POST secondary ACTIVE"]
 
 
@@ -464,6 +465,24 @@ async def test_law_09_a_planned_run_is_switched_to_emergency_between_its_writes(
     await again.drive(ACTIVE, End.OWING, P)
     assert again.world.posts()[-1] == "POST secondary ACTIVE"
     assert again.clock.monotonic() - began < 2.5
+
+
+async def test_law_09_one_answer_of_the_other_org_that_is_none_does_not_leave_it_out() -> None:
+    b = emergency()
+    b.world.glitches[P] = [DARK]
+    await b.drive(ACTIVE, End.DONE)
+    assert b.world.posts() == WAY_OUT
+
+
+@pytest.mark.parametrize("sight", [Absent(), Present(OLDER, PASSIVE)], ids=["404", "older"])
+async def test_law_09_an_other_org_that_shows_less_than_before_is_not_waited_for_by_whoever_goes_on(
+    sight: Sight,
+) -> None:
+    b = bench()
+    again = resumed(await dies(b, ACTIVE, made("declare")), mode=Mode.EMERGENCY)
+    began, b.world.sights[P] = b.clock.monotonic(), sight
+    await again.drive(ACTIVE, End.OWING, P)
+    assert b.clock.monotonic() - began < 2.5
 
 
 @pytest.mark.parametrize("arrives", [False, True])
