@@ -28,7 +28,7 @@ from .validate import read_as
 def load_playbook(name_or_path: str) -> Playbook:
     """Read a playbook from a file, or by a bare name; see `find_playbook`. A DocumentError has all its problems at once."""
     path = find_playbook(name_or_path)
-    return parse_playbook(read_text(path), str(path))
+    return replace(parse_playbook(read_text(path), str(path)), path=str(path))
 
 
 def find_playbook(name_or_path: str) -> Path:
@@ -56,7 +56,7 @@ def read_playbook(document: Document, text: str) -> Playbook:
     """Read a playbook from a composed document and the text that it was composed from; see `parse_playbook`."""
     checks = (table_findings, _guards, _probes, _hooks, _settings)
     playbook: Playbook = read_as(PlaybookForm, document, *checks)
-    return replace(playbook, text=text, path=document.file)
+    return replace(playbook, text=text)
 
 
 # -- what has to fit together beside its table: names, guards, probes, hooks, and settings -------------------

@@ -219,6 +219,7 @@ class Playbook(Struct, frozen=True, dict=True):
     text: str = ""
     """The file's own text, kept whole in the journal so that a run can be resumed from there."""
     path: str = ""
+    """The file that it was read from; "" for the text that a journal kept."""
 
     @cached_property
     def digest(self) -> str:

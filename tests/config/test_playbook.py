@@ -73,7 +73,6 @@ def test_a_playbook_is_read_whole() -> None:
         ),
         remember=("One thing.", "Another."),
         text=FULL,
-        path="ops/full.yaml",
     )
 
 
