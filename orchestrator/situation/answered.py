@@ -54,9 +54,15 @@ def _absent(view: View) -> Phase:
         advice = f"The playbook {view.playbook.name} has no transition from ABSENT; the one that is called onboarding has"
         steps = [commands.onboard(view.pair)]
     if view.open_run is not None:
-        steps = [commands.take_up(view), *steps]
+        steps = [*_again(view, Status.ABSENT), *steps]
     sentence = f"{view.both_say()}: the two orgs are not connected yet. {advice}."
-    return Phase(PhaseName.ABSENT, sentence, tuple(steps), status=Status.ABSENT)
+    return Phase(PhaseName.ABSENT, sentence, each_once(steps), status=Status.ABSENT)
+
+
+def _again(view: View, status: Status) -> tuple[NextStep, ...]:
+    """What goes on with the open run from where both orgs agree, or takes its place where it has no way from there."""
+    passed = view.owed is None and commands.out_of_reach(view, status)
+    return commands.close_at(view, status) if passed else (commands.take_up(view),)
 
 
 def _agreed(view: View, status: Status) -> Phase:
@@ -75,9 +81,7 @@ def _agreed(view: View, status: Status) -> Phase:
         steps = [commands.take_up(view), *steps]
     if view.open_run is not None:
         sentence += _is_open(view.open_run, f"{_finished_by(view, status)}{_hooks(view)}")
-        passed = view.owed is None and commands.out_of_reach(view, status)
-        again = commands.close_at(view, status) if passed else (commands.take_up(view),)
-        steps = list(each_once((*again, *steps)))
+        steps = list(each_once((*_again(view, status), *steps)))
     return Phase(PhaseName.AGREED, sentence, tuple(steps), status=status)
 
 

@@ -123,7 +123,7 @@ def _from_what_lags(view: View, role: Role, floor: Floor) -> tuple[NextStep, ...
     """What to type where both orgs answered; `beneath` is where the pair would stand if what they show were true."""
     beneath = phase_of_answers(view)
     steps, resume = [next_step.watch(view.pair.name)], commands.resume(view)
-    agreed = beneath.status if beneath.name is PhaseName.AGREED else None
+    agreed = beneath.status if beneath.name in {PhaseName.AGREED, PhaseName.ABSENT} else None
     if agreed is not None and view.owed is None and commands.out_of_reach(view, agreed):
         pass  # resumed, the open run would be refused
     elif beneath.name in {PhaseName.DIVERGED, PhaseName.HALF_ABSENT} and resume not in beneath.next_steps:
@@ -148,7 +148,7 @@ def _from_what_lags(view: View, role: Role, floor: Floor) -> tuple[NextStep, ...
             steps += [
                 commands.accepting(view, next_step.run(view.pair.name, goal).overriding("reverted"))
                 for goal in _goals(view, beneath)[:1]
-            ]
+            ] or [step for step in beneath.next_steps if step.verb == "plan"]
         case _:
             pass
     return tuple(steps)

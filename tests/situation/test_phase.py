@@ -405,6 +405,21 @@ def test_a_404_with_keys_of_unknown_orgs_may_be_a_dead_regions_edge() -> None:
     assert "a 404, and whose keys these are could not be told (timed out)" in found.sentence
 
 
+@pytest.mark.parametrize("floors", [None, NEWER])
+def test_law_15_a_run_that_has_no_way_from_two_orgs_without_a_record_is_not_resumed(
+    floors: Floors | None,
+) -> None:
+    """They were taken apart under it: resumed, it would be refused, as often as somebody types it."""
+    onboard = "hamr plan payments --to ONBOARDING --playbook onboarding"
+    found = phase(absent(PRIMARY), absent(SECONDARY), run=open_run("declare"), floors=floors)
+    assert typed(found.next_steps) == (
+        (onboard,) if floors is None else ("hamr status payments --watch", onboard)
+    )
+    joining = open_run("connect", goal=Status.ONBOARDING)
+    found = phase(absent(PRIMARY), absent(SECONDARY), playbook=ONBOARDING, run=joining, floors=floors)
+    assert typed(found.next_steps)[0] == "hamr resume payments"
+
+
 def test_half_absent_is_midway_where_a_transition_from_absent_explains_it() -> None:
     created = shows(PRIMARY, Status.ONBOARDING, at=None)
     found = phase(created, absent(SECONDARY), playbook=ONBOARDING)
