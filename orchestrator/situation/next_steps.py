@@ -149,7 +149,9 @@ def _after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
     request, pair = plan.request, plan.request.pair
     look = next_step.status(pair)
     if not plan.reachable:
-        return each_once((*plan.next_steps, look))
+        left = plan.refused_before
+        onward = (step.overriding(*left) if step.verb == "run" else step for step in plan.next_steps)
+        return each_once((*onward, look))
     if plan.assumed is not None:
         return (look, request.as_step("plan", plan.playbook))
     if plan.open_drill and plan.mode is Mode.PLANNED:

@@ -198,6 +198,15 @@ def test_a_plan_that_is_refused_names_every_flag_that_goes_over_it_and_none_wher
     assert typed(after_a_plan(plan(mislinked))) == ("hamr status payments",)
 
 
+def test_law_15_a_plan_without_a_way_leads_to_no_run_that_an_earlier_one_would_hold_up() -> None:
+    over = step("hamr run payments --to ACTIVE --override reverted=REASON")
+    lags = replace(plan(), reachable=False, transitions=(), next_steps=(step(WATCH), over))
+    assert typed(after_a_plan(lags)) == (WATCH, over.command, "hamr status payments")
+    left = replace(lags, before=(Verdict("unknown", Outcome.FAIL, "nobody knows"),))
+    by_name = f"{over.command} --override unknown=REASON"
+    assert typed(after_a_plan(left)) == (WATCH, by_name, "hamr status payments")
+
+
 def test_a_plan_says_what_it_is_for_and_how_to_keep_it() -> None:
     steps = after_a_plan(plan(planned_transition(ACTIVATE, LINKED)))
     assert typed(steps) == ("hamr run payments --to ACTIVE", "hamr plan payments --to ACTIVE --out FILE")
