@@ -21,7 +21,7 @@ from orchestrator.model.guard import (
 from orchestrator.model.next_step import ANY_REASON, NextStep
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.protocols import Clock
-from orchestrator.model.reading import Change
+from orchestrator.model.reading import STOPS_AGAIN
 from orchestrator.model.run import Mode, RunRequest
 from orchestrator.model.situation import KnownAs
 from orchestrator.model.status import Status
@@ -166,7 +166,7 @@ def _judge_unknown(history: History, request: RunRequest, at_work: str) -> _Judg
     else:
         take_up = next_step.resume(run)
     # Where it stopped for somebody else's write, it would, taken up, stop for it again.
-    clears = finished is None or finished.ending.change is not Change.FOREIGN
+    clears = finished is None or finished.ending.change not in STOPS_AGAIN
     return _Judged(
         Verdict(
             "unknown",
@@ -239,12 +239,15 @@ def refuse_before(
 
 
 def refuse_owing(history: History, request: RunRequest) -> None:
-    """Refuse a planned run on a pair that owes: `resume` pays first (law 9)."""
+    """Refuse a planned run on a pair that owes: `resume` pays first (law 9), or `adopt` where that would stop for somebody again."""
     if history.owed is not None and request.mode is Mode.PLANNED:
-        owed = history.owed
+        owed, left = history.owed, history.as_open_run() or history.owed
+        pay = next_step.resume(request.pair)
+        if left.stopped_for in STOPS_AGAIN:
+            pay = next_step.adopt(request.pair, owed.role.other)
         raise Refused(
             f"the {owed.role} of pair {request.pair} is still owed {owed.status} from emergency run {owed.run}",
-            next_steps=(next_step.resume(request.pair), next_step.status(request.pair)),
+            next_steps=(pay, next_step.status(request.pair)),
         )
 
 

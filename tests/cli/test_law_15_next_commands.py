@@ -14,11 +14,14 @@ from orchestrator.cli.group import NAMES, hamr
 from orchestrator.cli.invocation import REPEATED, Typed
 from orchestrator.errors import Refused, UsageError
 from orchestrator.journal.history import History, RunHistory
+from orchestrator.model.events import RunFinished
 from orchestrator.model.guard import Outcome
 from orchestrator.model.playbook import Playbook
-from orchestrator.model.run import Attempt, Mode, RunRequest
+from orchestrator.model.reading import Change
+from orchestrator.model.run import Attempt, End, Mode, RunOutcome, RunRequest
+from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
-from orchestrator.operations.preflight import check_request, judge_before, refuse_before
+from orchestrator.operations.preflight import check_request, judge_before, refuse_before, refuse_owing
 from tests.doctor.scenes import PLAYBOOK as SCENE
 from tests.report.scenes import NOW, RUN
 from tests.steps import next_of as commands_of
@@ -73,6 +76,22 @@ def test_law_15_an_emergency_after_an_unknown_is_taken_up_as_an_emergency() -> N
 def test_law_15_an_adoption_is_made_anew_by_a_command_that_a_shell_takes() -> None:
     first, _ = steps_after(left_unknown(adopted=True), SCENE, replace(ASKED, mode=Mode.PLANNED))
     assert first == "hamr adopt payments --truth secondary --reason TEXT"
+
+
+@pytest.mark.parametrize("change", [None, Change.FOREIGN, Change.LATE])
+def test_law_15_nobody_is_led_to_a_run_that_stops_for_the_same_write_again(change: Change | None) -> None:
+    """Beside an unknown of it, and where it owes: as a look at the pair says it."""
+    again, planned = change is not None, replace(ASKED, mode=Mode.PLANNED)
+    history = left_unknown()
+    ending = RunOutcome(End.MOVED, "somebody wrote", change=change)
+    history.runs[RUN].finished = RunFinished(ending, 4, "", (), 1.0, (), resumable=True)
+    steps = steps_after(history, SCENE, planned)
+    assert [each for each in steps if "resume" in each] == ([] if again else [f"hamr resume {RUN}"])
+    history = History("payments", debts={RUN: Owed(P, Status.ACTIVE, RUN, NOW, change)})
+    with pytest.raises(Refused) as refused:
+        refuse_owing(history, planned)
+    first = "hamr adopt payments --truth secondary --reason TEXT" if again else "hamr resume payments"
+    assert typed(refused.value.next_steps) == (first, "hamr status payments")
 
 
 def test_law_15_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
