@@ -265,10 +265,9 @@ class Writer(Struct):
         """How this server names us: only from a 2xx whose body shows the status that was sent (law 3)."""
         if not isinstance(answer, Accepted) or answer.record is None:
             return
-        name = answer.record.modified_by
-        shows_it = answer.record.status == attempt.status
-        known = self.run.state.our_names() | self.run.state.strangers
-        if shows_it and name not in known and Stamp.parse(name) is None:
+        name, state = answer.record.modified_by, self.run.state
+        known = state.our_names() | state.strangers
+        if name in state.told_names(attempt.role) - known and Stamp.parse(name) is None:
             self.run.tell(events.NameLearned(name, attempt.role))
 
     def _unknown(self, flight: _Flight, *, also: str = "") -> Stopped:

@@ -380,7 +380,8 @@ class RunState(Struct):
     def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                self._mark(attempt.number, answered=record)
+                if self._may_name_us(attempt.role, record.modified_by):
+                    self._mark(attempt.number, answered=record)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
             case Rejected() | Throttled():
@@ -388,6 +389,15 @@ class RunState(Struct):
                 self._mark(attempt.number, refused=True)
             case Lost():
                 self._mark(attempt.number, lost=True)
+
+    def _may_name_us(self, role: Role, name: str) -> bool:
+        """Not where that org has kept our stamps: then somebody else wrote the status first, and our write changed nothing."""
+        signed = {
+            each
+            for each in (name, *self.told_names(role))
+            if any(sent.attempt.signed(each) for sent in self.sent)
+        }
+        return name in signed or not signed
 
     def _apply_confirmed(self, event: events.WriteConfirmed) -> None:
         self._expect(event.role, event.record)

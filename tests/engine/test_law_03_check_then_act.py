@@ -145,6 +145,20 @@ async def test_law_03_the_name_of_whoever_made_a_foreign_change_is_never_learned
     assert ending.end is End.MOVED
 
 
+async def test_law_03_another_name_is_not_learned_where_an_org_has_kept_our_stamp() -> None:
+    """Somebody wrote the very status right before ours, which changed nothing any more: the answer shows them."""
+    b = bench()
+
+    def writes(draft: Draft) -> None:
+        if (draft.role, draft.status) == (S, ACTIVE):
+            b.world.renamed[S] = "terraform@example.com"
+
+    b.world.before_write = writes
+    await b.drive(ACTIVE, End.MOVED, S, saying="changed by somebody else")
+    assert b.notes.of(NameLearned) == []
+    assert b.world.posts() == ["POST secondary FAILOVER", "POST primary FAILOVER", "POST secondary ACTIVE"]
+
+
 async def test_law_03_a_renamed_author_raises_no_alarm_in_the_whole_cycle() -> None:
     b = bench(renames="svc@example.com")
     await b.drive(ACTIVE, End.DONE)
