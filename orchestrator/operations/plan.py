@@ -17,6 +17,7 @@ from orchestrator.engine.engine import Engine
 from orchestrator.engine.evaluator import Decision, may_ask, waits_for
 from orchestrator.engine.predicted import PredictedClock, PredictedWorld, predicted_services
 from orchestrator.engine.reader import look_for_survivor
+from orchestrator.errors import Refused
 from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
 from orchestrator.model.floor import Floors
@@ -26,7 +27,7 @@ from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
 from orchestrator.model.playbook import Advances, Playbook, Transition, When
 from orchestrator.model.protocols import Prober
 from orchestrator.model.reading import Absent, Exchange, HamrRecord, Identity, Present, Reading
-from orchestrator.model.run import Mode, RunRequest
+from orchestrator.model.run import End, Mode, RunOutcome, RunRequest
 from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
@@ -37,7 +38,7 @@ from orchestrator.situation.next_steps import after_a_plan
 from orchestrator.situation.state import RunState
 
 from .locking import open_run_of, under_way
-from .preflight import judge_before
+from .preflight import judge_before, refuse_owing
 from .session import Session
 from .status import may_come_late, read_pair
 
@@ -173,6 +174,12 @@ class _Basis(Struct, frozen=True):
         view = View(pair, self.readings, playbook, history.owed, open_run, request.goal)
         phase = phase_of(view, self.identities, floors)
         transitions = _transitions(session, forecast, engine)
+        try:
+            if ending.end.reached and assumed is None:
+                refuse_owing(history, request)
+        except Refused as owing:
+            ending = RunOutcome(End.REFUSED, owing.message, next_steps=owing.next_steps)
+            transitions = ()
         made = Plan(
             run=forecast.state.run,
             made_at=now,

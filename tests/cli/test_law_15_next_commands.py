@@ -133,6 +133,16 @@ def test_law_15_what_goes_over_a_refused_adoption_keeps_what_was_said_already(la
     assert lab.statuses() == (Status.PASSIVE, Status.PASSIVE)
 
 
+def test_law_15_a_plan_of_a_pair_that_owes_says_that_a_run_would_be_refused(lab: Lab) -> None:
+    """Where both orgs show the same by now, too: what is owed is settled first."""
+    lab.left_owing()
+    lab.do(lambda: lab.sim.foreign_write(P, Status.ACTIVE, "carol@example.com"))
+    planned = lab.json("plan", "sim", "--to", "PASSIVE", "--detailed-exitcode", code=3)
+    assert planned["ending"].startswith("the primary of pair sim is still owed ACTIVE from emergency run ")
+    assert commands_of(planned) == ["hamr resume sim", "hamr status sim"]
+    assert planned["ending"] in lab.told("run", "sim", "--to", "PASSIVE", "--yes", code=3)
+
+
 def test_law_15_a_sheet_without_requests_leads_to_one_with_some(lab: Lab) -> None:
     lab.do(lambda: lab.sim.set_dark(P, True))
     lab.do(lambda: lab.sim.set_dark(S, True))
