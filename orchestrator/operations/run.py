@@ -288,7 +288,8 @@ def _recall(session: Session, history: History, run: str) -> RunState:
 def acknowledge(session: Session, run: RunHistory, reason: str) -> None:
     """End the cooling down after a run; a UsageError where that has not finished."""
     if run.finished is None:
-        raise UsageError(f"run {run.run} has not finished", next_steps=(next_step.resume(run.run),))
+        onward = next_step.resume(run.run) if run.open else next_step.show(run.run)
+        raise UsageError(f"run {run.run} has not finished", next_steps=(onward,))
     session.append(run.run, events.RunAcknowledged(reason))
 
 

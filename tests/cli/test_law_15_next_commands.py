@@ -22,6 +22,7 @@ from orchestrator.model.run import Attempt, End, Mode, RunOutcome, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Role, Status
 from orchestrator.operations.preflight import check_request, judge_before, refuse_before, refuse_owing
+from orchestrator.operations.run import acknowledge
 from tests.doctor.scenes import PLAYBOOK as SCENE
 from tests.report.scenes import NOW, RUN
 from tests.steps import next_of as commands_of
@@ -92,6 +93,20 @@ def test_law_15_nobody_is_led_to_a_run_that_stops_for_the_same_write_again(chang
         refuse_owing(history, planned)
     first = "hamr adopt payments --truth secondary --reason TEXT" if again else "hamr resume payments"
     assert typed(refused.value.next_steps) == (first, "hamr status payments")
+
+
+@pytest.mark.parametrize(
+    ("adopted", "superseded_by", "step"),
+    [(False, "", "resume"), (False, "R2", "show"), (True, "", "show")],
+)
+def test_law_15_acknowledging_a_run_that_never_ended_leads_to_resuming_it_where_it_is_open(
+    adopted: bool, superseded_by: str, step: str
+) -> None:
+    run = left_unknown(adopted=adopted).runs[RUN]
+    run.superseded_by = superseded_by
+    with pytest.raises(UsageError) as refused:
+        acknowledge(None, run, "")  # type: ignore[arg-type]
+    assert typed(refused.value.next_steps) == (f"hamr {step} {RUN}",)
 
 
 def test_law_15_a_goal_that_is_no_stop_leads_to_one_with_all_flags() -> None:
