@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from orchestrator.model.floor import Floor, Floors
 from orchestrator.model.playbook import Transition
 from orchestrator.model.reading import Change, Reading
-from orchestrator.model.run import Mode
-from orchestrator.model.situation import OpenRun, Phase, PhaseName
+from orchestrator.model.run import Attempt, Mode
+from orchestrator.model.situation import OpenRun, Owed, Phase, PhaseName
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.situation import View, phase_of
 from tests.steps import bare, step, typed
@@ -39,6 +39,8 @@ from .scenes import (
 
 PASSIVE_PRIMARY = shows(PRIMARY, Status.PASSIVE)
 PASSIVE_SECONDARY = shows(SECONDARY, Status.PASSIVE)
+TOLD = shows(SECONDARY, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@laptop")
+STOPPED = replace(open_run(), stopped_for=Change.FOREIGN)
 
 
 def test_agreed_names_the_status_and_offers_the_stops() -> None:
@@ -95,6 +97,74 @@ def test_law_15_an_emergency_that_leads_nowhere_from_where_both_stand_is_not_res
     assert "adopt settles that" in owing.sentence
     lags = phase(*recovery, run=replace(emergency, stopped_for=Change.STALE), debt=owed(), floors=NEWER)
     assert not [step for step in typed(lags.next_steps) if "resume" in step]
+
+
+@pytest.mark.parametrize(
+    ("run", "debt", "said"),
+    [
+        (replace(open_run(), asking="really?"), None, ", and waits for an answer at its own terminal."),
+        (replace(open_run(), under_way=True), None, None),
+        (STOPPED, None, ", and stopped for a write that was not its own: a new run takes its place."),
+        (STOPPED, owed(status=Status.PASSIVE), ", and stopped for a write that was not its own."),
+        (
+            replace(open_run(), hooks_owed=("activate/flip",)),
+            None,
+            ": resume finishes it; hook flip after transition activate is owed.",
+        ),
+    ],
+)
+def test_agreed_says_what_becomes_of_the_open_run(run: OpenRun, debt: Owed | None, said: str | None) -> None:
+    sentence = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=run, debt=debt).sentence
+    assert (
+        f"Run {RUN} to ACTIVE is open" not in sentence
+        if said is None
+        else sentence.endswith(f"Run {RUN} to ACTIVE is open{said}")
+    )
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "said", "steps"),
+    [
+        (
+            shows(PRIMARY, Status.UNSPECIFIED),
+            absent(SECONDARY),
+            "Neither is a status that could be copied to the other org: ask Datadog's support, and look again.",
+            ("hamr status payments --watch",),
+        ),
+        (
+            absent(PRIMARY),
+            shows(SECONDARY, Status.ACTIVE),
+            "Find out why; then adopt writes ACTIVE to Payments (primary), once.",
+            ("hamr adopt payments --truth secondary --reason TEXT",),
+        ),
+    ],
+)
+def test_half_absent_says_what_could_be_copied(
+    primary: Reading, secondary: Reading, said: str, steps: tuple[str, ...]
+) -> None:
+    found = phase(primary, secondary)
+    assert (found.name, found.sentence.endswith(said)) == (PhaseName.HALF_ABSENT, True)
+    assert typed(found.next_steps) == steps
+
+
+def test_law_05_a_late_write_that_set_an_org_back_is_adopted_over_unless_a_run_goes_on() -> None:
+    attempt = Attempt(1, SECONDARY, Status.FAILOVER, f"bob+hamr-{RUN}-1@laptop", "declare")
+    late = View(PAIR, Both(PASSIVE_PRIMARY, TOLD), FAILOVER, given_up=(attempt,))
+    found = phase_of(late, KEYS)
+    adopt = "hamr adopt payments --truth primary --reason TEXT"
+    assert (found.name, typed(found.next_steps)) == (
+        PhaseName.DIVERGED,
+        (adopt, "hamr status payments --watch"),
+    )
+    assert "was set back by a write of ours that had been given up and came late" in found.sentence
+    assert phase_of(replace(late, open_run=open_run("declare")), KEYS).label == "midway(declare)"
+    nothing = Both(shows(PRIMARY, Status.UNSPECIFIED), TOLD)
+    assert typed(phase_of(replace(late, readings=nothing), KEYS).next_steps)[0] == adopt.replace(
+        "primary", "secondary"
+    )
+    agreed = Both(shows(PRIMARY, Status.FAILOVER), TOLD)
+    said = "That is a write of ours which had been given up and came late (attempt 1: FAILOVER)."
+    assert phase_of(replace(late, readings=agreed), KEYS).sentence.endswith(said)
 
 
 @pytest.mark.parametrize("change", [Change.FOREIGN, Change.LATE])
@@ -192,9 +262,6 @@ def test_agreed_in_a_status_without_a_transition_says_that_there_is_nothing_to_r
     assert (found.name, found.status) == (PhaseName.AGREED, Status.UNSPECIFIED)
     assert "No transition of the playbook regional-failover leads on from UNSPECIFIED" in found.sentence
     assert typed(found.next_steps) == ("hamr status payments --watch", "hamr graph regional-failover")
-
-
-TOLD = shows(SECONDARY, Status.FAILOVER, at=NOW, by=f"bob+hamr-{RUN}-1@laptop")
 
 
 def test_midway_is_a_transition_whose_target_was_entered_later() -> None:
