@@ -413,11 +413,22 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
         f"hamr show {RUN}",
     )
     assert typed(phase(*both, run=open_run("activate")).next_steps)[-1] == f"hamr show {RUN}"
-    not_begun = replace(open_run(mode=Mode.EMERGENCY), start=None)
-    assert (
-        typed(phase(*both, run=not_begun).next_steps)[0]
-        == "hamr adopt payments --truth secondary --reason TEXT"
-    )
+    for again in (
+        replace(open_run(mode=Mode.EMERGENCY), start=None),  # it began nothing
+        replace(
+            open_run("activate", mode=Mode.EMERGENCY), ended=True
+        ),  # what it left untold stands in the journal
+    ):
+        first, *_ = typed(phase(*both, run=again).next_steps)
+        assert first == "hamr adopt payments --truth secondary --reason TEXT"
+
+
+def test_midway_goes_on_to_the_goal_of_a_run_that_stopped_before_any_other_that_lies_that_way() -> None:
+    half = (shows(PRIMARY, Status.ONBOARDING), shows(SECONDARY, Status.PASSIVE, at=NOW))
+    to_active, to_passive = (f"hamr run payments --to {goal}" for goal in (Status.ACTIVE, Status.PASSIVE))
+    assert typed(phase(*half, run=STOPPED).next_steps)[:2] == (to_active, to_passive)
+    back = replace(STOPPED, goal=Status.ONBOARDING, unknown=True)
+    assert typed(phase(*half, run=back).next_steps)[:1] == (f"{to_passive} --override unknown=REASON",)
 
 
 def test_law_09_behind_is_owed_the_survivors_present_status() -> None:
