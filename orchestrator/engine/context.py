@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from orchestrator.model.events import Event, Waiting
-from orchestrator.model.floor import Floors
+from orchestrator.model.floor import Floors, last_seen
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.org import Pair
 from orchestrator.model.playbook import Playbook, Transition
@@ -156,6 +156,10 @@ class RunContext(Struct):
     def elapsed(self, since: tuple[datetime, float]) -> tuple[float, float]:
         """Seconds since a moment, by both clocks; where they disagree, the process was suspended or the time was set."""
         return (self.clock.now() - since[0]).total_seconds(), self.clock.monotonic() - since[1]
+
+    def last_seen(self, role: Role) -> Status | None:
+        """The newest status that was seen of an org, by this run or an earlier one."""
+        return last_seen(self.state.floors, self.pair[role].uuid)
 
     def owed_now(self) -> Owed | None:
         """What one org is owed now, by this run or by an earlier one."""

@@ -82,17 +82,18 @@ async def look_for_survivor(
     goal: Status,
     *,
     shown: Callable[[T], Both[Reading]],
+    last: Callable[[Role], Status | None],
 ) -> T:
     """The first look of an emergency, which waits for no other org than the one that is enough for it (law 9).
 
-    `look` takes the orgs that it is to wait for. Where it may be either, both get the short deadline first; they are waited for
+    `look` takes the orgs that it is to wait for, `last` tells what an org was last seen at. Where it may be either, both get the short deadline first; they are waited for
     where that leaves open what can be done.
     """
     needed = playbook.survivors_towards(goal)
     if needed == BOTH_ROLES:
         taken = await look(frozenset())
         statuses = [(reading.role, reading.status) for reading in shown(taken) if reading.status is not None]
-        enough = any(playbook.survivor_between(status, goal) is role for role, status in statuses)
+        enough = any(playbook.is_enough(role, status, goal, last(role.other)) for role, status in statuses)
         if enough or len(statuses) == len(Role):
             return taken
     return await look(needed)
@@ -122,7 +123,9 @@ class PairReader(Struct):
         async def begin() -> Both[Reading]:
             if run.state.mode is Mode.PLANNED:
                 return await self.read_both("start", once=False)
-            return await look_for_survivor(look, run.playbook, goal, shown=lambda readings: readings)
+            return await look_for_survivor(
+                look, run.playbook, goal, shown=lambda readings: readings, last=run.last_seen
+            )
 
         await unbroken(begin, run.clock)
         if run.state.mode is Mode.EMERGENCY:

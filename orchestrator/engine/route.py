@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from orchestrator.model import next_step
 from orchestrator.model.events import OwedSettled
-from orchestrator.model.floor import floor_of
 from orchestrator.model.guard import Probe
 from orchestrator.model.next_step import NextStep
 from orchestrator.model.playbook import Transition
@@ -249,12 +248,11 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
             continue
         # Where an emergency is resumed, what it wrote explains that the other org is behind.
         explained = run.state.wrote(role, readings[role].record)
-        at_goal = playbook.survivors_at(goal)
         try:
             if status is goal:
-                # Where ways there name both orgs, the one that came there by this run, or by the other's way.
-                only = len(at_goal) == 1
-                enough = role in at_goal and (explained or only or _ends_the_way(run, role, goal))
+                other = run.last_seen(role.other)
+                came = explained and role in playbook.survivors_at(goal)
+                enough = came or playbook.is_enough(role, status, goal, other)
             else:
                 enough = survivor_of(run, status, goal) is role
         except Stopped as stop:
@@ -270,13 +268,6 @@ def _enter_emergency(run: RunContext, phase: Phase, readings: Both[Reading], goa
             return Entry(status, route[0], frozenset({role.other}), role)
         return Entry(status, survivor=role)
     raise refusal
-
-
-def _ends_the_way(run: RunContext, role: Role, goal: Status) -> bool:
-    """Whether an org at the goal is the survivor of the way there from where the other one was last seen, or nothing was left to do there."""
-    last = floor_of(run.state.floors, run.pair[role.other].uuid)
-    seen = None if last is None else Status.of(last.record.status)
-    return seen is goal or (seen is not None and run.playbook.survivor_between(seen, goal) is role)
 
 
 def _enter_midway(run: RunContext, transition: Transition, readings: Both[Reading], goal: Status) -> Entry:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from .events import ChangeSeen, Event, SituationRead, WriteConfirmed, WriteIntended
 from .reading import Absent, Change, HamrRecord, Reading
+from .status import Status
 
 ACCEPTED = frozenset({Change.OURS, Change.REFUSED, Change.ECHO, Change.UNPROVEN, Change.LATE, Change.SERVER})
 """Changes by which a run takes a record for what is there now, whatever its time says."""
@@ -51,6 +52,12 @@ Floors = Mapping[str, Floor]
 def floor_of(floors: Floors, org_uuid: str) -> Floor | None:
     """The floor of an org, or None where none of its records was ever seen."""
     return floors.get(org_uuid.lower())
+
+
+def last_seen(floors: Floors, org_uuid: str) -> Status | None:
+    """The newest status that was seen of an org; None where none was, or nobody knows it."""
+    floor = floor_of(floors, org_uuid)
+    return None if floor is None else Status.of(floor.record.status)
 
 
 def under_floor(floors: Floors, org_uuid: str, reading: Reading) -> Floor | None:

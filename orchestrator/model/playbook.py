@@ -257,6 +257,17 @@ class Playbook(Struct, frozen=True, dict=True):
         """The org that alone is enough for an emergency from there to the goal; None where none is, or nothing is to be done."""
         return next(iter(_enough((self.route(start, goal) or (),))), None)
 
+    def is_enough(self, role: Role, status: Status, goal: Status, other: Status | None) -> bool:
+        """Whether an org that shows a status is enough for an emergency to the goal; `other` is what the other one was last seen at.
+
+        At the goal, where ways there name both orgs, it is the survivor of the other's way, or nothing was left to do there.
+        """
+        if status is not goal:
+            return self.survivor_between(status, goal) is role
+        there = self.survivors_at(goal)
+        on_its_way = other is not None and self.survivor_between(other, goal) is role
+        return role in there and (len(there) == 1 or other is goal or on_its_way)
+
     def survivors_from(self, start: Status) -> frozenset[Role]:
         """The orgs that are enough for an emergency from a status to some stop."""
         return _enough(self.route(start, goal) or () for goal in self.stops)

@@ -20,7 +20,7 @@ from orchestrator.engine.reader import look_for_survivor
 from orchestrator.errors import Refused
 from orchestrator.journal.history import History, certificate_of
 from orchestrator.model.events import Event, GuardsJudged, WriteConfirmed, WriteIntended
-from orchestrator.model.floor import Floors
+from orchestrator.model.floor import Floors, last_seen
 from orchestrator.model.guard import Probe, ProbeReading
 from orchestrator.model.org import Mirrors, Pair
 from orchestrator.model.plan import Plan, PlannedTransition, PlannedWrite
@@ -99,7 +99,11 @@ async def make_plan(session: Session, request: RunRequest, *, assumed: Status | 
                 (readings, identities), probed = await look(BOTH_ROLES)
             else:
                 (readings, identities), probed = await look_for_survivor(
-                    look, session.playbook, request.goal, shown=lambda taken: taken[0][0]
+                    look,
+                    session.playbook,
+                    request.goal,
+                    shown=lambda taken: taken[0][0],
+                    last=lambda role: last_seen(history.floors, session.pair[role].uuid),
                 )
     else:
         readings, identities = _assume(session.pair, assumed, session.clock.now(), session.clock.monotonic())

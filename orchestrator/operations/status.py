@@ -16,7 +16,7 @@ from orchestrator.errors import HamrError
 from orchestrator.journal.checkpoint import called_otherwise
 from orchestrator.journal.history import History
 from orchestrator.model.events import OrgAnswered, OrgAsked
-from orchestrator.model.floor import Floors, under_floor
+from orchestrator.model.floor import Floors, last_seen, under_floor
 from orchestrator.model.org import Org, Pair
 from orchestrator.model.playbook import Playbook, Timeouts
 from orchestrator.model.protocols import Clock, Reader, Watcher
@@ -130,7 +130,14 @@ async def read_in_emergency(session: Session, goal: Status, *, settle: bool = Tr
     async def look(needed: frozenset[Role]) -> PairStatus:
         return await read_status(session, needed=needed, settle=settle)
 
-    return await look_for_survivor(look, session.playbook, goal, shown=lambda standing: standing.readings)
+    floors, pair = session.history().floors, session.pair
+    return await look_for_survivor(
+        look,
+        session.playbook,
+        goal,
+        shown=lambda standing: standing.readings,
+        last=lambda role: last_seen(floors, pair[role].uuid),
+    )
 
 
 def standing_of(

@@ -172,6 +172,8 @@ async def test_law_09_an_org_that_is_at_the_goal_is_enough_where_the_other_was_l
     b.world.sights[role.other] = DARK
     await b.drive(PASSIVE, end)
     assert b.world.posts() == []
+    waited_for = None in (within for _, each, within in b.world.deadlines if each is role.other)
+    assert waited_for == (end is End.REFUSED), "before it is refused, that org is asked for longer"
 
 
 async def test_law_09_a_wrong_record_of_an_org_that_might_have_been_the_survivor_counts_as_not_seen() -> None:
