@@ -89,7 +89,7 @@ class Writer(Struct):
 
     async def _write(self, flight: _Flight) -> None:
         role, status = flight.role, flight.status
-        deadline = self.run.confirm_deadline()
+        deadline: Deadline | None = None
         repairing = flight.purpose == "repair"
         resends = stalls = 0
         while not await self.check(role, status, repairing=repairing):
@@ -114,10 +114,11 @@ class Writer(Struct):
                         self._may_resend(attempt, flight, resends)
                         resends += 1
                     flight.purpose = "resend" if seen is Seen.NO else "repair"
-                    deadline = self.run.confirm_deadline()  # reading back has used up the old one
+                    deadline = None
                 case Rejected() if await self._taken_all_the_same(role, status):
                     pass  # the check finds it there
                 case _:
+                    deadline = deadline or self.run.confirm_deadline()
                     await self._not_taken(role, status, answer, deadline)
 
     async def _taken_all_the_same(self, role: Role, status: Status) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.engine.context import Stopped
 from orchestrator.model.events import (
+    TransitionIntended,
     Waiting,
     WriteAnswered,
     WriteConfirmed,
@@ -265,6 +266,21 @@ async def test_law_05_a_429_that_asks_for_too_long_is_refused_at_once() -> None:
     ending = await b.drive(ACTIVE, End.INCOMPLETE, saying="1 h")
     assert ending.next_steps[0].why == "go on, in 1 h at the soonest"
     assert b.clock.monotonic() - 1000 < 1.0
+
+
+@pytest.mark.parametrize("answers", [["429"], ["not-sent"] * 3])
+async def test_law_05_what_is_not_taken_is_sent_again_though_the_check_had_to_wait_for_the_other_org(
+    answers: list[str],
+) -> None:
+    b = bench(script={S: answers})
+
+    def fall_dark(event: object) -> None:
+        if isinstance(event, TransitionIntended):
+            b.clock.advance(6)  # so that the check reads again
+            b.world.glitches[P] = [Unreachable("503 Service Unavailable")] * 9
+
+    b.notes.on_tell = fall_dark
+    await b.drive(FAILOVER, End.DONE)
 
 
 async def test_law_05_429s_for_ever_end_within_the_confirm_time() -> None:
