@@ -131,7 +131,8 @@ def asked_lines(plan: Plan) -> Iterator[Line]:
     yield from may_come_late_lines(plan.given_up, lambda role: called(plan.orgs[role], role))
     yield from labelled("reason", shortened(plan.request.reason))
     yield from labelled("ref", shortened(plan.request.ref, 120))
-    needed = {verdict.guard for verdict in plan.verdicts if verdict.outcome is not Outcome.PASS}
+    # No guard judges whether an org was put back.
+    needed = {"reverted", *(each.guard for each in plan.verdicts if each.outcome is not Outcome.PASS)}
     for guard, why in plan.request.overrides.items():
         needless = "" if guard in needed else " (not needed: it passes)"
         yield from labelled("override", f"{shortened(guard, 60)}: {shortened(why)}{needless}", "warn")

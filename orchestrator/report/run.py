@@ -116,7 +116,8 @@ def _facts(result: RunResult) -> Iterator[Line]:
     yield from labelled("run", f"{result.run}, pair {shortened(result.pair, 60)}{goal}{in_mode(result.mode)}")
     yield from labelled("sent", shortened(ending.sent, 600), "bold")
     yield from labelled("org", str(ending.org or ""), "org")
-    over = {verdict.guard for verdict, _ in result.overridden}
+    # No guard judges whether an org was put back: the steps tell it.
+    over = {"reverted", *(verdict.guard for verdict, _ in result.overridden)}
     for guard in result.request.overrides if result.request is not None and ending.end.reached else ():
         if guard not in over:
             yield from labelled("override", f"{shortened(guard, 60)} was not needed", "warn")

@@ -141,11 +141,14 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
         half_done=False,
     )
     request = RunRequest(
-        "payments", Status.ACTIVE, overrides={"settled": "Bob is with us", "linked": "just in case"}
+        "payments",
+        Status.ACTIVE,
+        overrides={"settled": "Bob is with us", "linked": "just in case", "reverted": "put back"},
     )
     shown = lines(plan_page_of(replace(plan(transition), request=request)))
     assert "  override      settled: Bob is with us" in shown
     assert "  override      linked: just in case (not needed: it passes)" in shown
+    assert "  override      reverted: put back" in shown, "no verdict tells whether it was needed"
     guards = shown.index("  Guards")
     assert shown[guards + 2 : guards + 6] == [
         "    fail     settled             (overridden) Payments EU (secondary) was changed 2 min ago by",
@@ -155,6 +158,7 @@ def test_overridden_waived_and_not_binding_guards_are_marked() -> None:
     ]
     assert after(shown, "Next")[0] == (
         "  hamr run payments --to ACTIVE --override 'settled=Bob is with us' --override 'linked=just in case'"
+        " --override 'reverted=put back'"
     )
     half_done = lines(plan_page_of(plan(replace(one_transition(LINKED, UNSETTLED), half_done=True))))
     assert (

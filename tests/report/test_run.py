@@ -12,7 +12,7 @@ from orchestrator.model.events import Event, SituationRead
 from orchestrator.model.guard import Outcome
 from orchestrator.model.journal import Head
 from orchestrator.model.result import RunResult
-from orchestrator.model.run import End, Mode, Objective, RunOutcome
+from orchestrator.model.run import End, Mode, Objective, RunOutcome, RunRequest
 from orchestrator.model.situation import Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.report.documents import to_json
@@ -89,6 +89,15 @@ def test_a_refusal_in_the_middle_says_that_it_stays_open() -> None:
 def test_a_message_that_says_more_than_the_guards_stays_whole() -> None:
     other = replace(refused(UNSETTLED), ending=RunOutcome(End.INCOMPLETE, "Payments EU refused ACTIVE: 400"))
     assert lines(result_page(other))[1] == "  Payments EU refused ACTIVE: 400"
+
+
+def test_an_override_of_what_no_guard_judges_is_not_said_to_have_been_needless() -> None:
+    """Whether reads went back is not among the verdicts: the steps tell it."""
+    request = RunRequest("payments", Status.ACTIVE, overrides={"reverted": "put back", "settled": "known"})
+    needless = [
+        each.strip() for each in lines(result_page(replace(result(), request=request))) if "needed" in each
+    ]
+    assert needless == ["override      settled was not needed"]
 
 
 def test_what_is_owed_and_a_missed_objective_are_said() -> None:
