@@ -47,6 +47,9 @@ _THERE = "SELECT seq, hash FROM records WHERE seq IN ({}, (SELECT max(seq) FROM 
 _PAGE = 500
 """How many records are in memory at a time while many are read."""
 
+_over: set[str] = set()
+"""Locks of this process that could not be given back: it is done with them, and knows it for as long as it lives."""
+
 VERIFY_NEWEST = 5_000
 """How many of the journal's newest records are verified before it is believed; `hamr audit verify` reads them all."""
 
@@ -423,6 +426,7 @@ class JournalStore:
     def _attending(self, lock: str) -> Iterator[None]:
         """Give a lock its witness while it is taken; where that fails, nobody is to hold it, whatever the server makes of it."""
         self._database.attend(lock)
+        _over.discard(lock)
         try:
             yield
         except HamrError:
@@ -445,6 +449,9 @@ class JournalStore:
 
         try:
             return self._write(let_go)
+        except HamrError:
+            _over.add(lock)
+            raise
         finally:
             # Also where it could not be written: a process that lives on is no witness of a run that is over.
             self._database.leave(lock)
@@ -459,7 +466,7 @@ class JournalStore:
 
     def witness(self, lock: str) -> Witness:
         """What the store itself can tell of the process that holds a lock; see the protocol."""
-        return self._database.witness(lock)
+        return Witness.GONE if lock in _over else self._database.witness(lock)
 
     def close(self) -> None:
         """Close the store."""

@@ -120,8 +120,8 @@ class Lock(Struct):
     def release(self) -> None:
         """Let go, and journal it; once.
 
-        A journal that can't be written must not hide how the run ended: the lock then stays, and whoever resumes
-        takes it over from a process that is gone.
+        A journal that can't be written must not hide how the run ended: the lock then stays, and whoever comes next in
+        this process takes it over; in another one, once this one is gone.
         """
         if self.is_released:
             return

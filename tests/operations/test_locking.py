@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from orchestrator.errors import Locked
 from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.run import Operator
-from orchestrator.operations.locking import Lock, take_lock
+from orchestrator.operations.locking import Lock, refuse_held, take_lock
 from orchestrator.operations.session import Session
 from tests.e2e.pairs import quick_playbook
 from tests.engine.fake import pair
@@ -30,8 +32,8 @@ class SlowToTake(JournalStore):
         return super().take_lock(holder, *entries)
 
 
-def session(folder: Path, name: str, operator: str) -> Session:
-    store = SlowToTake.open(folder / "journal.db", now=lambda: datetime.now(UTC))
+def session(folder: Path, name: str, operator: str, patience: float = 5.0) -> Session:
+    store = SlowToTake.open(folder / "journal.db", now=lambda: datetime.now(UTC), patience=patience)
     return Session(replace(pair(), name=name), quick_playbook(), Operator(operator, "laptop"), store, {})
 
 
@@ -55,5 +57,20 @@ def test_law_12_of_two_that_begin_at_once_under_two_names_of_the_same_orgs_one_h
     held[0].release()
     alice.store.before = None
     assert take_lock(alice, "run-a", take_over=False).lock
+    alice.store.close()
+    bob.store.close()
+
+
+def test_law_12_a_lock_that_could_not_be_given_back_bars_no_later_run_of_its_own_process(
+    tmp_path: Path,
+) -> None:
+    alice, bob = session(tmp_path, "payments", "alice", patience=0.01), session(tmp_path, "payments", "bob")
+    lock = take_lock(alice, "run-a", take_over=False)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as another:
+        another.execute("BEGIN EXCLUSIVE")
+        lock.release()
+    refuse_held(bob)
+    assert take_lock(bob, "run-b", take_over=False).lock
+    assert [(holder.run, holder.operator) for holder in bob.store.holders()] == [("run-b", "bob")]
     alice.store.close()
     bob.store.close()
