@@ -29,6 +29,10 @@ class Status(enum.IntEnum):
     def __str__(self) -> str:
         return self.name
 
+    def __bool__(self) -> bool:
+        """UNSPECIFIED was seen, too, though its number is 0: only None is no status."""
+        return True
+
 
 class Role(enum.Enum):
     """Which side of a pair an org is."""

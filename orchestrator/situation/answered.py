@@ -177,7 +177,18 @@ def _truths(view: View) -> tuple[Role, ...]:
     return tuple(role for role in (first, first.other) if view.status(role) not in NOTHING_TO_TELL)
 
 
+def _run_of_another_playbook(view: View) -> OpenRun | None:
+    """The open run, where it is in the middle of a transition that this playbook does not have: resumed, it goes by its own."""
+    run = view.open_run
+    if run is None or view.stops_again or not run.transition:
+        return None
+    return run if view.playbook.transition(run.transition) is None else None
+
+
 def _adoption(view: View) -> str:
+    run = _run_of_another_playbook(view)
+    if run is not None:
+        return f"Transition {run.transition} of the playbook that run {run.run} began with may: resume finishes it."
     truths = _truths(view)
     if not truths:
         return "Neither is a status that could be copied to the other org: ask Datadog's support, and look again."
@@ -194,8 +205,9 @@ def _adoptions(view: View) -> tuple[NextStep, ...]:
     run = view.open_run
     if run is None:
         return tuple(steps)
-    if run.mode is Mode.EMERGENCY and run.start is not None and not run.ended:
-        # It began a transition, and died before it noted what it left untold: resume derives the debt from its writes.
+    # An emergency that died before it noted what it left untold: resume derives the debt from its writes.
+    died = run.mode is Mode.EMERGENCY and run.start is not None and not run.ended
+    if died or _run_of_another_playbook(view) is not None:
         return (commands.resume(view), *steps, next_step.show(run.run))
     return (*steps, next_step.show(run.run))
 

@@ -221,6 +221,8 @@ def test_law_15_a_strangers_record_that_is_older_by_its_time_is_told_as_what_it_
     readings = Both(reading(P, shows(P, Status.FAILOVER, "bob@example.com")), reading(S, behind))
     sentence = phase_of(View(PAIR, readings, FAILOVER), keys, floors).sentence
     assert ("or its reads lag" in sentence) is (change is Change.FOREIGN)
+    since = Both(readings.primary, reading(S, shows(S, Status.FAILOVER, TWO, 30)))
+    assert "or its reads lag" not in phase_of(View(PAIR, since, FAILOVER), keys, floors).sentence
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,10 @@ def test_law_15_an_emergency_that_leads_nowhere_from_where_both_stand_is_not_res
     assert typed(owing.next_steps)[0] == "hamr adopt payments --truth secondary --reason TEXT"
     assert "adopt settles that" in owing.sentence
     lags = phase(*recovery, run=replace(emergency, stopped_for=Change.STALE), debt=owed(), floors=NEWER)
-    assert not [step for step in typed(lags.next_steps) if "resume" in step]
+    assert typed(lags.next_steps) == (
+        "hamr status payments --watch",
+        "hamr adopt payments --truth secondary --reason TEXT --override reverted=REASON",
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,6 +222,28 @@ def test_law_15_what_lags_is_said_to_be_true_where_the_other_org_shows_nothing_t
         assert phase(primary, PASSIVE_SECONDARY, run=left, floors=NEWER).next_steps == found.next_steps
 
 
+def test_law_15_a_status_that_nobody_has_set_is_no_missing_record() -> None:
+    unset = shows(PRIMARY, Status.UNSPECIFIED), shows(SECONDARY, Status.UNSPECIFIED)
+    found = phase(*unset, playbook=ONBOARDING, floors=NEWER)  # whose first transition is from ABSENT
+    assert typed(found.next_steps) == ("hamr status payments --watch",)
+
+
+def test_law_15_what_lags_is_not_resumed_where_a_run_would_stop_for_the_same_write_again() -> None:
+    run = replace(open_run("declare"), stopped_for=Change.FOREIGN)
+    found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=run, floors=NEWER)
+    accept = "hamr run payments --to PASSIVE --override reverted=REASON"
+    assert typed(found.next_steps) == ("hamr status payments --watch", accept)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_law_15_what_lags_so_that_nothing_explains_it_is_resumed_after_an_emergency_alone(mode: Mode) -> None:
+    run = replace(open_run("activate"), mode=mode)
+    found = phase(shows(PRIMARY, Status.ACTIVE), PASSIVE_SECONDARY, run=run, floors=NEWER)
+    again = ("hamr resume payments",) if mode is Mode.EMERGENCY else ()
+    adopt = "hamr adopt payments --truth primary --reason TEXT --override reverted=REASON"
+    assert typed(found.next_steps) == (*again, "hamr status payments --watch", adopt)
+
+
 def test_law_15_what_lags_in_the_middle_of_a_transition_leads_on_through_that_transition() -> None:
     ahead = shows(PRIMARY, Status.ACTIVE)
     found = phase(ahead, shows(SECONDARY, Status.FAILOVER), floors=NEWER)
@@ -231,6 +256,8 @@ def test_law_15_what_lags_on_a_pair_that_owes_leads_to_what_settles_the_debt() -
     found = phase(*active, debt=owed(), floors=healed)
     assert typed(found.next_steps) == ("hamr resume payments", "hamr status payments --watch")
     assert found.next_steps[0].why == "settle what the primary was owed: it shows ACTIVE"
+    unbegun = phase(*active, debt=owed(), run=replace(open_run(), start=None), floors=healed)
+    assert typed(unbegun.next_steps) == typed(found.next_steps)
     again = phase(*active, debt=replace(owed(), stopped_for=Change.STALE), floors=healed)
     by_name = "hamr resume payments --override reverted=REASON"
     assert typed(again.next_steps) == ("hamr status payments --watch", by_name)
@@ -391,6 +418,7 @@ def test_diverged_offers_to_adopt_either_org_the_one_that_changed_later_first() 
     found = phase(PASSIVE_PRIMARY, shows(SECONDARY, Status.ACTIVE, at=NOW))
     assert (found.name, found.status, found.role) == (PhaseName.DIVERGED, None, None)
     assert "and no transition of the playbook regional-failover explains that" in found.sentence
+    assert "say which org is right: adopt writes the other one, once." in found.sentence
     of_primary, of_secondary = (
         f"hamr adopt payments --truth {role} --reason TEXT" for role in (PRIMARY, SECONDARY)
     )
@@ -506,6 +534,26 @@ def test_half_absent_is_midway_where_a_transition_from_absent_explains_it() -> N
     found = phase(created, absent(SECONDARY))
     assert (found.name, found.role) == (PhaseName.HALF_ABSENT, SECONDARY)
     assert typed(found.next_steps) == ("hamr adopt payments --truth primary --reason TEXT",)
+
+
+def test_law_15_a_run_of_another_playbook_is_resumed_where_this_one_explains_nothing() -> None:
+    both = shows(PRIMARY, Status.ONBOARDING, at=None), absent(SECONDARY)
+    run = open_run("connect", goal=Status.ONBOARDING)
+    adopt = "hamr adopt payments --truth primary --reason TEXT"
+    found = phase(*both, run=run)
+    assert typed(found.next_steps) == ("hamr resume payments", adopt, f"hamr show {RUN}")
+    assert found.sentence.endswith(
+        "and no transition of the playbook regional-failover explains that. Transition connect of the playbook that "
+        f"run {RUN} began with may: resume finishes it."
+    )
+    for other in (replace(run, stopped_for=Change.FOREIGN), replace(run, transition="")):
+        assert typed(phase(*both, run=other).next_steps) == (adopt, f"hamr show {RUN}")
+
+
+def test_absent_with_an_open_run_is_taken_up_first() -> None:
+    both = absent(PRIMARY), absent(SECONDARY)
+    found = phase(*both, run=open_run("connect", goal=Status.ONBOARDING))
+    assert typed(found.next_steps)[0] == "hamr resume payments"
 
 
 def test_a_pairs_name_is_quoted_where_a_shell_would_stumble_over_it() -> None:

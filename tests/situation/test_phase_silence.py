@@ -167,6 +167,18 @@ def test_half_seen_after_an_emergency_says_what_is_owed_and_waits() -> None:
     )
 
 
+def test_law_15_half_seen_does_not_take_up_what_would_stop_for_the_same_write_again() -> None:
+    run = replace(open_run("declare"), stopped_for=Change.FOREIGN)
+    watch = "hamr status payments --watch"
+    assert typed(phase(PASSIVE_PRIMARY, dead(SECONDARY), run=run).next_steps) == (watch,)
+    anew = "hamr run payments --to ACTIVE --emergency --reason TEXT"
+    assert typed(phase(dead(PRIMARY), TOLD, run=run).next_steps) == (anew, watch)
+    active = shows(SECONDARY, Status.ACTIVE)
+    owing = phase(dead(PRIMARY), active, debt=replace(owed(), stopped_for=Change.FOREIGN))
+    assert "once it answers, adopt tells it" in owing.sentence
+    assert "once it answers, resume tells it" in phase(dead(PRIMARY), active, debt=owed()).sentence
+
+
 def test_law_09_a_returning_org_is_never_sent_ahead_of_the_living_one() -> None:
     found = phase(PASSIVE_PRIMARY, dead(SECONDARY), debt=owed())
     assert typed(found.next_steps) == ("hamr status payments --watch", "hamr resume payments")
