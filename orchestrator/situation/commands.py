@@ -32,6 +32,8 @@ class View(Struct, frozen=True):
     """Where somebody wants to go, if that is known; breaks a tie that the journal does not."""
     given_up: tuple[Attempt, ...] = ()
     """Attempts of ours that nobody has seen in effect, and that may turn up."""
+    lagging: Collection[Role] = ()
+    """The orgs that show less than what the journal has seen of them."""
 
     @property
     def stopped_for(self) -> Change | None:
@@ -89,7 +91,9 @@ def resume(view: View) -> NextStep:
     """Take the open run up again, or deliver what is owed."""
     step, run, owed = next_step.resume(view.pair.name), view.open_run, view.owed
     if owed is not None:
-        shown, told = view.status(owed.role), view.status(owed.role.other) or owed.status
+        shown, survivor = view.status(owed.role), owed.role.other
+        # What a survivor was put back to is passed on to nobody.
+        told = (None if survivor in view.lagging else view.status(survivor)) or owed.status
         if shown is told:
             return step.so_that(f"settle what the {owed.role} was owed: it shows {told}")
         return step.so_that(f"tell the {owed.role} what it is owed: {told}")

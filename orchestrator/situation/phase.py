@@ -62,7 +62,7 @@ def phase_of(view: View, identities: Both[Identity], floors: Floors | None = Non
     found = {role: under_floor(floors or {}, pair[role].uuid, readings[role]) for role in Role}
     lagging = {role: floor for role, floor in found.items() if floor is not None}
     if lagging:
-        return _lagging(view, lagging)
+        return _lagging(replace(view, lagging=lagging.keys()), lagging)
     silent = _phase_of_silence(view)
     if silent is not None:
         return silent

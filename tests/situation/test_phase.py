@@ -72,6 +72,14 @@ def test_agreed_with_an_open_run_is_resumed_first() -> None:
     found = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, run=open_run("declare"))
     assert typed(found.next_steps) == ("hamr resume payments", "hamr plan payments --to ACTIVE")
     assert found.sentence.endswith(f"Run {RUN} to ACTIVE is open: resume finishes it.")
+    assert found.next_steps[0].why == f"go on with run {RUN} to ACTIVE"
+
+
+@pytest.mark.parametrize("status", [Status.PASSIVE, Status.FAILOVER, Status.ACTIVE])
+def test_agreed_in_an_open_emergency_is_resumed_first_on_its_way_and_at_its_goal(status: Status) -> None:
+    both = shows(PRIMARY, status), shows(SECONDARY, status)
+    found = phase(*both, run=open_run("declare", mode=Mode.EMERGENCY))
+    assert typed(found.next_steps)[0] == "hamr resume payments"
 
 
 def test_law_15_an_open_run_whose_goal_is_out_of_reach_is_closed_by_a_run_to_where_the_pair_stands() -> None:
@@ -258,6 +266,10 @@ def test_law_15_what_lags_on_a_pair_that_owes_leads_to_what_settles_the_debt() -
     assert found.next_steps[0].why == "settle what the primary was owed: it shows ACTIVE"
     unbegun = phase(*active, debt=owed(), run=replace(open_run(), start=None), floors=healed)
     assert typed(unbegun.next_steps) == typed(found.next_steps)
+    over_ours = {PAIR[SECONDARY].uuid: Floor(record(SECONDARY, 4, at=NOW, by="bob"), ours=True)}
+    old = phase(PASSIVE_PRIMARY, PASSIVE_SECONDARY, debt=owed(), floors=over_ours)
+    assert typed(old.next_steps) == typed(found.next_steps)
+    assert old.next_steps[0].why == "tell the primary what it is owed: ACTIVE"
     again = phase(*active, debt=replace(owed(), stopped_for=Change.STALE), floors=healed)
     by_name = "hamr resume payments --override reverted=REASON"
     assert typed(again.next_steps) == ("hamr status payments --watch", by_name)
@@ -342,6 +354,13 @@ def test_law_14_the_way_back_enters_no_status_that_was_not_reached() -> None:
     roundabout = replace(FAILOVER, transitions=(DECLARE, ACTIVATE, RETREAT, *detour))
     found = phase(*both, playbook=roundabout, run=open_run("activate"))
     assert typed(found.next_steps) == onward
+
+
+def test_midway_in_a_transition_that_is_on_no_shortest_way_goes_on_to_what_lies_beyond_it() -> None:
+    drop = Transition("drop", Status.FAILOVER, Status.RECOVERY)
+    both = shows(PRIMARY, Status.FAILOVER), shows(SECONDARY, Status.RECOVERY, at=NOW)
+    found = phase(*both, playbook=replace(FAILOVER, transitions=(*FAILOVER.transitions, drop)))
+    assert (found.transition, typed(found.next_steps)) == ("drop", ("hamr run payments --to PASSIVE",))
 
 
 def test_the_way_onward_is_not_offered_as_the_way_back() -> None:
@@ -440,7 +459,9 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
         "hamr adopt payments --truth primary --reason TEXT",
         f"hamr show {RUN}",
     )
-    assert typed(phase(*both, run=open_run("activate")).next_steps)[-1] == f"hamr show {RUN}"
+    adopt = "hamr adopt payments --truth secondary --reason TEXT"
+    planned = typed(phase(*both, run=open_run("activate")).next_steps)
+    assert (planned[0], planned[-1]) == (adopt, f"hamr show {RUN}")
     for again in (
         replace(open_run(mode=Mode.EMERGENCY), start=None),  # it began nothing
         replace(
@@ -448,7 +469,7 @@ def test_diverged_after_an_open_emergency_is_resumed_first() -> None:
         ),  # what it left untold stands in the journal
     ):
         first, *_ = typed(phase(*both, run=again).next_steps)
-        assert first == "hamr adopt payments --truth secondary --reason TEXT"
+        assert first == adopt
 
 
 def test_midway_goes_on_to_the_goal_of_a_run_that_stopped_before_any_other_that_lies_that_way() -> None:

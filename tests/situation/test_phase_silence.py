@@ -147,6 +147,8 @@ def test_half_seen_in_the_middle_of_a_run_offers_to_finish_that_run_alone() -> N
         dead(PRIMARY), shows(SECONDARY, Status.RECOVERY), run=open_run("recover", goal=Status.PASSIVE)
     )
     assert typed(not_for_emergencies.next_steps) == ("hamr status payments --watch", "hamr resume payments")
+    back = phase(dead(PRIMARY), PASSIVE_SECONDARY, run=open_run("abort", goal=Status.PASSIVE))
+    assert not [step for step in back.next_steps if step.verb == "resume" and step.is_emergency]
 
 
 def test_law_15_half_seen_beside_a_run_that_is_under_way_offers_nothing_to_finish() -> None:
@@ -183,6 +185,7 @@ def test_law_09_a_returning_org_is_never_sent_ahead_of_the_living_one() -> None:
     found = phase(PASSIVE_PRIMARY, dead(SECONDARY), debt=owed())
     assert typed(found.next_steps) == ("hamr status payments --watch", "hamr resume payments")
     assert "Payments (primary) is owed what Payments EU (secondary) shows" in found.sentence
+    assert found.next_steps[1].why == "tell the primary what it is owed: ACTIVE"
 
 
 def test_dark_says_that_nothing_can_be_done() -> None:
