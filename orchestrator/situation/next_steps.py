@@ -390,7 +390,8 @@ def _ways_back(ended: Ended) -> tuple[NextStep, ...]:
     if here is not None and here.source not in playbook.stops and shown == {here.source} and steps:
         # Nothing of it is in effect: back over the one before.
         here = playbook.transition(steps[-1].transition)
-    if here is None or here.source not in playbook.stops:
+    # A planned run is refused on a pair that owes, and where an org is dead.
+    if here is None or here.source not in playbook.stops or ended.owed is not None or ended.state.dead:
         return ()
     back = _accepting(ended.state, next_step.run(ended.pair.name, here.source))
     if shown == {here.source} and ended.ending.org is None:

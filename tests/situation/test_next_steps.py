@@ -14,7 +14,7 @@ from orchestrator.model.next_step import each_once
 from orchestrator.model.playbook import Again, Hook, HookOutcome, Program, When
 from orchestrator.model.reading import Change, Present, Reading, Unreachable
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
-from orchestrator.model.situation import OpenDrill, Phase, PhaseName, Stranger, UnderWay
+from orchestrator.model.situation import OpenDrill, Owed, Phase, PhaseName, Stranger, UnderWay
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import printable
 from orchestrator.situation.next_steps import Ended, after_a_plan, after_a_run, in_drill
@@ -392,6 +392,19 @@ def test_law_15_after_a_429_the_time_is_said_and_nobody_goes_back_to_where_the_p
     assert back not in typed(steps)
     half = Both(shows(Role.PRIMARY), shows(Role.SECONDARY, Status.FAILOVER))
     assert back in typed(after_a_run(ended(throttled, state, half)))
+
+
+@pytest.mark.parametrize("dead", [frozenset[Role](), frozenset({Role.PRIMARY})])
+@pytest.mark.parametrize("owed", [None, Owed(Role.PRIMARY, Status.FAILOVER, RUN, NOW)])
+def test_law_15_nobody_is_led_back_by_a_planned_run_on_a_pair_that_owes_or_beside_a_dead_org(
+    dead: frozenset[Role], owed: Owed | None
+) -> None:
+    state = RunState(RUN, intended=True, mode=Mode.EMERGENCY, dead={*dead})
+    state.apply(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+    seen = Both(reading(Role.PRIMARY, Unreachable("timed out")), shows(Role.SECONDARY, Status.FAILOVER))
+    of = replace(ended(RunOutcome(End.INTERRUPTED, "stopped"), state, seen), owed=owed)
+    back = "hamr run payments --to PASSIVE" in typed(after_a_run(of))
+    assert back is (not dead and owed is None)
 
 
 @pytest.mark.parametrize(
