@@ -177,17 +177,9 @@ def _truths(view: View) -> tuple[Role, ...]:
     return tuple(role for role in (first, first.other) if view.status(role) not in NOTHING_TO_TELL)
 
 
-def _run_of_another_playbook(view: View) -> OpenRun | None:
-    """The open run, where it is in the middle of a transition that this playbook does not have: resumed, it goes by its own."""
-    run = view.open_run
-    if run is None or view.stops_again or not run.transition:
-        return None
-    return run if view.playbook.transition(run.transition) is None else None
-
-
 def _adoption(view: View) -> str:
-    run = _run_of_another_playbook(view)
-    if run is not None:
+    run = view.open_run
+    if run is not None and commands.goes_by_another_playbook(view) and not view.stops_again:
         return f"Transition {run.transition} of the playbook that run {run.run} began with may: resume finishes it."
     truths = _truths(view)
     if not truths:
@@ -207,7 +199,7 @@ def _adoptions(view: View) -> tuple[NextStep, ...]:
         return tuple(steps)
     # An emergency that died before it noted what it left untold: resume derives the debt from its writes.
     died = run.mode is Mode.EMERGENCY and run.start is not None and not run.ended
-    if died or _run_of_another_playbook(view) is not None:
+    if died or (commands.goes_by_another_playbook(view) and not view.stops_again):
         return (commands.resume(view), *steps, next_step.show(run.run))
     return (*steps, next_step.show(run.run))
 

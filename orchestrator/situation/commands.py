@@ -103,7 +103,15 @@ def resume(view: View) -> NextStep:
 def out_of_reach(view: View, status: Status) -> bool:
     """Whether the open run has no way from a status to its goal, or none as an emergency: resumed from there, it would be refused."""
     run = view.open_run
-    return run is not None and not can_go(view.playbook, status, run.goal, run.mode)
+    if run is None or goes_by_another_playbook(view):
+        return False
+    return not can_go(view.playbook, status, run.goal, run.mode)
+
+
+def goes_by_another_playbook(view: View) -> bool:
+    """Whether the open run is in the middle of a transition that this playbook does not have: resumed, it goes by its own."""
+    made = view.open_run.transition if view.open_run is not None else ""
+    return bool(made) and view.playbook.transition(made) is None
 
 
 def can_go(playbook: Playbook, start: Status, goal: Status, mode: Mode) -> bool:

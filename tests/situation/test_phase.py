@@ -569,12 +569,8 @@ def test_law_15_a_run_of_another_playbook_is_resumed_where_this_one_explains_not
     )
     for other in (replace(run, stopped_for=Change.FOREIGN), replace(run, transition="")):
         assert typed(phase(*both, run=other).next_steps) == (adopt, f"hamr show {RUN}")
-
-
-def test_absent_with_an_open_run_is_taken_up_first() -> None:
-    both = absent(PRIMARY), absent(SECONDARY)
-    found = phase(*both, run=open_run("connect", goal=Status.ONBOARDING))
-    assert typed(found.next_steps)[0] == "hamr resume payments"
+    nothing_yet = phase(absent(PRIMARY), absent(SECONDARY), run=run)
+    assert typed(nothing_yet.next_steps)[0] == "hamr resume payments"
 
 
 def test_a_pairs_name_is_quoted_where_a_shell_would_stumble_over_it() -> None:
