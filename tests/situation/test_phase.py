@@ -486,6 +486,7 @@ def test_law_09_behind_is_owed_the_survivors_present_status() -> None:
     )
     assert (found.name, found.role, found.status) == (PhaseName.BEHIND, PRIMARY, Status.RECOVERY)
     assert found.label == "behind(primary)"
+    assert found.next_steps[0].why == "tell the primary what it is owed: RECOVERY"
     assert typed(found.next_steps) == ("hamr resume payments",)
     assert found.sentence.endswith(
         "Payments (primary) is owed RECOVERY since 2026-05-27 09:30:00 UTC, when run 20260528-163000-k3f9 "
@@ -568,7 +569,9 @@ def test_law_15_a_run_of_another_playbook_is_resumed_where_this_one_explains_not
         f"run {RUN} began with may: resume finishes it."
     )
     for other in (replace(run, stopped_for=Change.FOREIGN), replace(run, transition="")):
-        assert typed(phase(*both, run=other).next_steps) == (adopt, f"hamr show {RUN}")
+        found = phase(*both, run=other)
+        assert typed(found.next_steps) == (adopt, f"hamr show {RUN}")
+        assert found.sentence.endswith("then adopt writes ONBOARDING to Payments EU (secondary), once.")
     nothing_yet = phase(absent(PRIMARY), absent(SECONDARY), run=run)
     assert typed(nothing_yet.next_steps)[0] == "hamr resume payments"
 
