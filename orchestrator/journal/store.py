@@ -545,7 +545,8 @@ def _content(link: Link) -> Link:
 
 
 def _first_missing(there: Sequence[Head], kept: Sequence[Head]) -> int | None:
-    return next((head.seq for head in kept if head not in there), None)
+    standing = frozenset(there)
+    return next((head.seq for head in kept if head not in standing), None)
 
 
 def _ids(statements: Statements, prefix: str, most: int) -> tuple[str, ...]:

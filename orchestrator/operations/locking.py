@@ -164,13 +164,16 @@ def take_lock(session: Session, run: str, *, take_over: bool) -> Lock:
             present.lock, holder, session.entry(run, taken), beat_at=present.beat_at
         ):
             raise locked_by(session, present, dead=dead)
-    taken_lock = Lock(session, run, lock)
-    # Looked for once ours stands: of two that begin at once, one sees the other at least.
-    elsewhere = held_by_another_name(session, session.store.holders())
-    if elsewhere is not None:
-        taken_lock.release()
-        raise _locked_elsewhere(session, elsewhere)
-    return taken_lock
+    mine = Lock(session, run, lock)
+    try:
+        # Looked for once ours stands: of two that begin at once, one sees the other at least.
+        elsewhere = held_by_another_name(session, session.store.holders())
+        if elsewhere is not None:
+            raise _locked_elsewhere(session, elsewhere)
+    except HamrError:
+        mine.release()
+        raise
+    return mine
 
 
 def _holder(session: Session, run: str, lock: str) -> Holder:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.errors import Locked
+from orchestrator.errors import JournalUnavailable, Locked
 from orchestrator.journal import JournalStore
 from orchestrator.model.journal import Entry, Holder
 from orchestrator.model.run import Operator
@@ -74,3 +74,17 @@ def test_law_12_a_lock_that_could_not_be_given_back_bars_no_later_run_of_its_own
     assert [(holder.run, holder.operator) for holder in bob.store.holders()] == [("run-b", "bob")]
     alice.store.close()
     bob.store.close()
+
+
+def test_law_12_whoever_could_not_be_told_that_nobody_else_has_the_orgs_leaves_no_lock(
+    tmp_path: Path,
+) -> None:
+    class Blind(JournalStore):
+        def holders(self) -> tuple[Holder, ...]:
+            raise JournalUnavailable("the disk is gone")
+
+    with Blind.open(tmp_path / "journal.db", now=lambda: datetime.now(UTC)) as store:
+        blind = Session(pair(), quick_playbook(), Operator("alice", "laptop"), store, {})
+        with pytest.raises(JournalUnavailable):
+            take_lock(blind, "run-a", take_over=False)
+        assert store.holder("payments") is None
