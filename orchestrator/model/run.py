@@ -178,6 +178,10 @@ class Attempt(Struct, frozen=True):
         stamp = Stamp.parse(self.stamp)
         return modified_by == self.stamp or (stamp is not None and stamp.signs(modified_by))
 
+    def begins_with(self, modified_by: str) -> bool:
+        """Whether this attempt's stamp begins so, as a server may show it that cut even the run's id."""
+        return _folded(self.stamp).startswith(_folded(modified_by))
+
     def fits(self, record: HamrRecord) -> bool:
         """Whether that record shows what it sent, under its stamp: a stamp that a server cut short may be another's."""
         return record.status == self.status and self.signed(record.modified_by)

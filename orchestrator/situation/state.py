@@ -380,7 +380,7 @@ class RunState(Struct):
     def _apply_answer(self, attempt: Attempt, answer: object) -> None:
         match answer:
             case Accepted(record=record) if record is not None and record.status == attempt.status:
-                if self._may_name_us(attempt.role, record.modified_by):
+                if self._may_name_us(attempt, record.modified_by):
                     self._mark(attempt.number, answered=record)
             case NotSent():
                 self.sent = [sent for sent in self.sent if sent.attempt.number != attempt.number]
@@ -390,14 +390,18 @@ class RunState(Struct):
             case Lost():
                 self._mark(attempt.number, lost=True)
 
-    def _may_name_us(self, role: Role, name: str) -> bool:
-        """Not where that org has kept our stamps: then somebody else wrote the status first, and our write changed nothing."""
-        signed = {
-            each
-            for each in (name, *self.told_names(role))
-            if any(sent.attempt.signed(each) for sent in self.sent)
-        }
-        return name in signed or not signed
+    def _may_name_us(self, attempt: Attempt, name: str) -> bool:
+        """Not where that org has kept our stamps: then somebody else wrote the status first, and our write changed nothing.
+
+        What it cut where it cut those, or dropped, is ours.
+        """
+
+        def is_signed(author: str) -> bool:
+            return any(sent.attempt.signed(author) for sent in self.sent)
+
+        kept = [len(each) for each in self.told_names(attempt.role) if is_signed(each)]
+        cut = attempt.begins_with(name) and len(name) >= min(kept, default=0)
+        return not kept or not name or cut or is_signed(name)
 
     def _apply_confirmed(self, event: events.WriteConfirmed) -> None:
         self._expect(event.role, event.record)

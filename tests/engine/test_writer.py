@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from orchestrator.engine.context import Stopped
 from orchestrator.journal.history import histories_of
-from orchestrator.model.events import ChangeSeen, RunFinished, WriteConfirmed, WriteIntended
-from orchestrator.model.reading import Change, Exchange, HamrRecord, Present, Reading, Request
+from orchestrator.model.events import ChangeSeen, RunFinished, WriteAnswered, WriteConfirmed, WriteIntended
+from orchestrator.model.reading import Accepted, Change, Exchange, HamrRecord, Present, Reading, Request
 from orchestrator.model.run import Attempt, End, Mode, RunOutcome
 from orchestrator.model.status import Status
 from orchestrator.situation.compare import compare
 from orchestrator.situation.link import draft
-from orchestrator.situation.state import replay
+from orchestrator.situation.state import RunState, replay
 from tests.clock import START
 
 from .fake import PLAYBOOK, RUN, UUIDS, FakeWorld, Notes, P, S, bench, pair, record, started
@@ -125,3 +125,25 @@ async def test_law_11_no_write_leaves_the_other_org_where_its_transition_does_no
     ):
         await b.engine.writer.write(S, FAILOVER, explained_by=PLAYBOOK.transition("declare"))
     assert b.world.posts() == posts
+
+
+@pytest.mark.parametrize(
+    ("shown", "ours"),
+    [
+        (f"bernadette+hamr-{RUN}"[:32], True),
+        ("", True),
+        ("bernadette", False),
+        ("terraform@example.com", False),
+    ],
+    ids=["cut within the run's id", "dropped", "a namesake", "somebody else"],
+)
+def test_law_03_an_org_that_has_kept_a_stamp_names_us_by_what_it_cut_from_the_next(
+    shown: str, ours: bool
+) -> None:
+    """Cut at the same length, the stamp of an operator with a longer name does not name its run any more."""
+    state = RunState(RUN)
+    for number, operator, by in ((1, "al", f"al+hamr-{RUN}-1"[:32]), (2, "bernadette", shown)):
+        sent = Attempt(number, S, FAILOVER, f"{operator}+hamr-{RUN}-{number}@laptop", "declare")
+        state.apply(WriteIntended(sent, Request("POST", "", None), None))
+        state.apply(WriteAnswered(sent, Accepted(Exchange(), record(S, FAILOVER, by))))
+    assert (shown in state.told_names(S)) is ours
