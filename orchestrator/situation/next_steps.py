@@ -234,7 +234,9 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
     # Where the engine itself says to resume, it says when.
     again = next((step for step in steps if step.command == ended.again.command), ended.again)
     stopped = ending.end in (End.INCOMPLETE, End.UNKNOWN, End.MOVED, End.INTERRUPTED, End.REFUSED)
-    if state.intended and not ended.left_to_others and stopped:
+    if ending.change in (Change.STALE, Change.REVERTED) and (adopting := _adoption_below(ended)):
+        steps = after_asking((next_step.watch(pair), *adopting), pair, ended.strangers)
+    elif state.intended and not ended.left_to_others and stopped:
         match Change.FOREIGN if _met_somebody(ended) else ending.change:
             case _ if _out_of_reach(ended):
                 steps = (look, *steps)
@@ -285,6 +287,14 @@ def after_a_run(ended: Ended) -> tuple[NextStep, ...]:  # noqa: C901, PLR0912 - 
         steps = tuple(step.so_that(words) if step.command == again.command else step for step in steps)
     owed = (next_step.approve(state.run, afterwards=True),) if state.approval_owed else ()
     return each_once((*steps, *owed, next_step.show(state.run)))
+
+
+def _adoption_below(ended: Ended) -> tuple[NextStep, ...]:
+    """As a look says it: where what the orgs show, said to be true, has to be adopted, taken up or begun anew it would be refused."""
+    phase = ended.phase
+    if phase is None or phase.name is not PhaseName.LAGGING:
+        return ()
+    return tuple(step for step in phase.next_steps if step.verb == "adopt")
 
 
 def _asked_first(ended: Ended) -> str:

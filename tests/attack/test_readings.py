@@ -155,6 +155,24 @@ def test_an_adoption_over_an_org_that_was_put_back_goes_on_by_name(pair: Pair, a
     anna.accepted = (stranger,)
 
 
+@pytest.mark.parametrize("taken_up", [True, False])
+@pytest.mark.parametrize("left", ["absent", "put back"])
+def test_a_run_that_meets_an_org_put_back_away_from_the_other_offers_what_its_status_says(
+    pair: Pair, anna: Hamr, left: str, *, taken_up: bool
+) -> None:
+    """What it shows has to be adopted: a run that goes over it by name would be refused."""
+    if taken_up:
+        anna.killed_run("ACTIVE", at_post=3)
+    else:
+        away(pair, anna)
+    pair.primary.record = None if left == "absent" else first(pair, "primary")
+    ended = anna.resume(code=4) if taken_up else anna.run("PASSIVE", code=3)
+    watch, adopt, show = ended.next
+    assert [watch, adopt] == anna.status().next[:2]
+    assert (adopt.split()[1], show.split()[1]) == ("adopt", "show")
+    assert anna.type(adopt).code == 0
+
+
 def test_a_survivor_that_was_put_back_while_the_other_org_is_dark_goes_on_alone_as_its_status_says(
     pair: Pair, anna: Hamr
 ) -> None:
