@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .events import Certificate
 from .guard import Outcome, Verdict
+from .journal import Holder
 from .next_step import NextStep
 from .plain import EMPTY
 from .playbook import Hook, Timeouts
@@ -124,6 +125,8 @@ class Plan(Struct, frozen=True):
     """What the pair's playbook was proven to, at some time; None where it never was."""
     under_way: UnderWay | None = None
     """The run that holds the pair just now: another one is refused. None where there is none."""
+    left_by: Holder | None = None
+    """Who died in the middle of a run, and has the pair's lock by that: a planned one is refused. None where nobody did."""
 
     @property
     def stood_at(self) -> Status | None:

@@ -37,7 +37,7 @@ from orchestrator.situation.link import BOTH_ROLES
 from orchestrator.situation.next_steps import after_a_plan
 from orchestrator.situation.state import RunState
 
-from .locking import open_run_of, under_way
+from .locking import left_a_run, open_run_of, under_way
 from .preflight import judge_before, refuse_owing
 from .session import Session
 from .status import may_come_late, read_pair
@@ -170,7 +170,9 @@ class _Basis(Struct, frozen=True):
         """The plan that follows: the same engine as a run's, in a world without a transport."""
         session, request, history = self.session, self.request, self.history
         pair, playbook, now, assumed = session.pair, session.playbook, session.clock.now(), self.assumed
-        at_work = under_way(session, history, session.store.holder(pair.name))
+        holder = session.store.holder(pair.name)
+        at_work = under_way(session, history, holder)
+        left = holder is not None and at_work is None and assumed is None and left_a_run(history, holder)
         open_run = open_run_of(history, at_work)
         floors = {} if assumed is not None else history.floors  # what is assumed was never seen
         forecast, engine = self._in_the_predicted_world(floors, open_run)
@@ -222,6 +224,7 @@ class _Basis(Struct, frozen=True):
             given_up=() if assumed is not None else may_come_late(session, history, self.readings),
             strangers=() if assumed is not None else strangers(self.readings, history.known_runs, now),
             under_way=None if assumed is not None else at_work,
+            left_by=holder if left else None,
             certificate=certificate_of(session.store, pair.name),
         )
         return replace(made, next_steps=after_a_plan(made))

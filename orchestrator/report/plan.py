@@ -208,7 +208,8 @@ def _refusal(plan: Plan) -> Iterator[Line]:
 
 def _next_steps(plan: Plan, out: str) -> tuple[NextStep, ...]:
     """What to type next: of a plan that was saved, to apply it, where nothing is in its way."""
-    in_its_way = (plan.open_drill and plan.mode is Mode.PLANNED) or plan.strangers or plan.under_way
+    planned_only = plan.mode is Mode.PLANNED and (plan.open_drill or plan.left_by)
+    in_its_way = planned_only or plan.strangers or plan.under_way
     return (next_step.apply(out),) if out and applicable(plan) and not in_its_way else plan.next_steps
 
 

@@ -135,7 +135,10 @@ def after_a_plan(plan: Plan) -> tuple[NextStep, ...]:
     """Where somebody saw what a run would do: what the engine said of its end is in the plan already."""
     if plan.under_way is not None:
         return _beside(plan.under_way, plan.request.pair)
-    return after_asking(_after_a_plan(plan), plan.request.pair, plan.strangers)
+    steps, pair = _after_a_plan(plan), plan.request.pair
+    if plan.left_by is not None and any(step.begins_anew for step in steps):
+        steps = each_once((next_step.status(pair), *_after_unlocking(steps, pair, plan.left_by)))
+    return after_asking(steps, pair, plan.strangers)
 
 
 def look_at_guards(pair: str, refused_by: Iterable[Verdict], look: NextStep) -> NextStep:

@@ -207,6 +207,8 @@ def test_a_killed_holder_is_taken_over_by_anybody_on_the_same_machine_and_the_jo
     anna.killed_run("ACTIVE", at_post=2)
     status = anna.facts()
     assert status["lock"]["holder_is_gone"] is True
+    look, unlock, *_ = anna("plan", PAIR, "--to", "ACTIVE").next
+    assert (look, unlock.split()[1]) == (f"hamr status {PAIR}", "unlock"), "a new run would be locked out"
     anna.resume("--operator", "bob@desk", code=0, stands=AWAY)
     assert [run["end"] for run in anna("runs", "--json").json["runs"]] == ["done"]
     assert "lock.taken_over" in {record["kind"] for record in anna.records()}

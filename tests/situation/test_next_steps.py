@@ -45,6 +45,7 @@ from tests.steps import step, typed
 HOLDER = Holder("ab12", "payments", RUN, "bob", "laptop2", 42, "", NOW, NOW)
 UNLOCK = "hamr unlock payments --lock-id ab12 --reason TEXT"
 WATCH = "hamr status payments --watch"
+RUN_IT, KEEP_IT = "hamr run payments --to ACTIVE", "hamr plan payments --to ACTIVE --out FILE"
 
 
 def at_work(holder: Holder = HOLDER) -> UnderWay:
@@ -135,6 +136,20 @@ def test_law_15_after_an_adoption_that_ended_unknown_the_same_is_offered_first(t
 
 def test_a_plan_beside_a_run_that_is_under_way_watches_it() -> None:
     assert typed(after_a_plan(replace(plan(), under_way=at_work()))) == (WATCH,)
+
+
+@pytest.mark.parametrize(
+    ("left_by", "shown"),
+    [
+        (HOLDER, ("hamr status payments", UNLOCK, RUN_IT, KEEP_IT)),
+        (None, (RUN_IT, KEEP_IT)),
+    ],
+)
+def test_law_15_a_plan_beside_a_run_that_died_leads_to_a_look_and_breaks_its_lock_before_a_new_run(
+    left_by: Holder | None, shown: tuple[str, ...]
+) -> None:
+    of = plan(planned_transition(ACTIVATE, LINKED))
+    assert typed(after_a_plan(replace(of, left_by=left_by))) == shown
 
 
 def test_law_12_somebody_who_seems_to_be_at_work_is_asked_first() -> None:
