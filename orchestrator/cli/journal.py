@@ -273,8 +273,9 @@ def merge(invocation: Invocation, file: Path) -> None:
 
     from orchestrator.journal import JournalStore, ThisHost
     from orchestrator.journal.merge import merge as bring_in
+    from orchestrator.model import next_step
     from orchestrator.report.documents import document, fields_fact
-    from orchestrator.report.layout import line
+    from orchestrator.report.layout import line, next_commands
 
     if not file.exists():
         raise UsageError(f"{file} does not exist: there is nothing to merge.")
@@ -292,12 +293,15 @@ def merge(invocation: Invocation, file: Path) -> None:
         aside = file.with_name(f"{file.stem}-merged-{done.head.hash[:8]}.db")
         file.rename(aside)
     kept = f", kept as {aside.name}" if aside is not file else ""
+    pairs = [pair for pair in done.pairs if pair]
+    steps = (next_step.status(*pairs) if len(pairs) == 1 else next_step.every_status(),)
     page = (
         line(f"{done.added:,} records of {file}{kept} are in {place} now."),
         *((line(f"{done.known:,} more stood there already."),) if done.known else ()),
         line(f"its head {done.head}"),
         line(f"journal head {head}"),
+        *next_commands(steps),
     )
     fields = {"file": str(aside), "journal": place, "merged": done.head}
     fields |= fields_fact(done, "before", "added", "known", "pairs")
-    invocation.console.facts(page, document("hamr/journal-merge/1", {**fields, "head": head}))
+    invocation.console.facts(page, document("hamr/journal-merge/1", {**fields, "head": head, "next": steps}))

@@ -136,6 +136,7 @@ fleet_report = _of_one("fleet report", "read what became of each pair")
 fleet_resume = _of_one("fleet resume", "go on with what is left to do for its pairs")
 fleet_stop = _of_one("fleet stop", "let what is under way end its transition, and begin nothing new")
 
+every_status = _alone("status", "see where your pairs stand")
 runs = _alone("runs", "see which runs there are")
 init = _alone("init", "write an inventory and a playbook to start from")
 check = _alone("check", "see what is wrong with the inventory and the playbook")

@@ -129,7 +129,7 @@ def runs_facts(
         "drills": [{**fields_fact(drill), **fields_fact(drill, "seconds", "end")} for drill in drills or ()],
         "journal_exists": not unjournalled,
     }
-    begin = [next_step.shell("hamr status", "see where your pairs stand")]
+    begin = [next_step.every_status()]
     if pair is not None and not unjournalled:
         renamed = next_step.status(pair).so_that("see whether its orgs were run under another name")
         begin = [next_step.runs(), renamed]

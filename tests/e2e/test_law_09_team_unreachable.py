@@ -258,7 +258,8 @@ def test_law_09_an_emergency_goes_on_at_once_and_planned_runs_are_refused_by_nam
             refused = alice.json("run", "sim", "--to", "PASSIVE", "--yes")
             assert (refused["exit_code"], refused["next"][0]["command"]) == (3, merge)
             assert merge in " ".join(alice.type("status", "sim")[1].split())
-            alice.told("journal", "merge", str(file), code=0)
+            told = alice.told("journal", "merge", str(file), code=0)
+            assert "hamr status sim" in told.split("Next")[1]
             assert [run["end"] for run in alice.json("runs")["runs"]] == ["refused", "done"]
             assert alice.type("audit", "verify")[0] == 0
             assert not file.exists()
