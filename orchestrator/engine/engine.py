@@ -140,7 +140,7 @@ class Delivery(Struct):
         """Bring the org that is owed to the survivor's present status.
 
         Where a mirror carried the returning org's old record over the survivor's, the survivor's confirmed status is
-        the truth: the survivor is written, once, and on a pair that mirrors both show it then.
+        the truth, or what is owed, where it was there already: the survivor is written, once, and on a pair that mirrors both show it then.
         """
         run, state = self.run, self.run.state
         role, survivor = owed.role, owed.role.other
@@ -148,8 +148,7 @@ class Delivery(Struct):
         await self.reader.read_both("start", once=False)
         self._require_link(owed)
         reverted = await self._reconcile(owed)
-        told = state.told(survivor)
-        status = told if survivor in reverted and told is not None else self._shown(survivor)
+        status = (state.told(survivor) or owed.status) if survivor in reverted else self._shown(survivor)
         if status is None or status in NOTHING_TO_TELL:
             raise stopped(
                 End.REFUSED, f"{run.pair[survivor]} shows no status that could be passed on", org=survivor

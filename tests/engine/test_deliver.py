@@ -24,9 +24,13 @@ pytestmark = pytest.mark.anyio
 ACTIVE, FAILOVER, PASSIVE = Status.ACTIVE, Status.FAILOVER, Status.PASSIVE
 
 
-async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None) -> Bench:
-    """After an emergency with the primary dark: the secondary at ACTIVE, the primary back with its old record."""
+async def owing(mirrors: Mirrors = Mirrors.NO, renames: str | None = None, *, there: bool = False) -> Bench:
+    """After an emergency with the primary dark: the secondary at ACTIVE, where it may have been before, the primary back with its old record."""
     b = bench(mode=Mode.EMERGENCY, mirrors=mirrors, renames=renames)
+    if there:
+        b.world.records[S] = record(
+            S, ACTIVE, "alice+hamr-20261102-030000-past-2@laptop", START - timedelta(20)
+        )
     b.notes.tell(started(ACTIVE, Mode.EMERGENCY))
     b.world.sights[P] = DARK
     await b.drive(ACTIVE, End.OWING)
@@ -242,19 +246,20 @@ async def test_law_09_a_delivery_that_is_never_shown_is_unknown_and_stays_owed()
 # A mirror that carried the old status back
 
 
-async def carried_back(mirrors: Mirrors, *, mirrored: bool = True) -> Bench:
-    dead = await owing(mirrors)
+async def carried_back(mirrors: Mirrors, *, mirrored: bool = True, there: bool = False) -> Bench:
+    dead = await owing(mirrors, there=there)
     dead.world.mirrored = mirrored
     old = {role: record(role, PASSIVE) for role in (P, S)}
     dead.world.records.update(old)
     return dead
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["brought there", "there before"])
 @pytest.mark.parametrize("mirrors", [Mirrors.YES, Mirrors.AUTO])
 async def test_law_09_a_mirror_that_carried_the_old_status_back_is_put_right_in_one_write(
-    mirrors: Mirrors,
+    mirrors: Mirrors, there: bool
 ) -> None:
-    b = back(await carried_back(mirrors))
+    b = back(await carried_back(mirrors, there=there))
     await b.deliver(End.DONE)
     assert b.world.posts() == ["POST secondary ACTIVE"]
     assert b.world.statuses() == (ACTIVE, ACTIVE)
