@@ -44,7 +44,6 @@ class RouteRunner(Struct):
         """Go there from wherever the pair stands."""
         run, reader = self.run, self.reader
         run.goal = goal
-        emergency = run.state.mode is Mode.EMERGENCY
         taken_up, seen = bool(run.state.expected), dict(run.state.floors)
         self.probing.start(self._probable_probes(goal))
         await reader.begin(goal)
@@ -58,7 +57,7 @@ class RouteRunner(Struct):
             if run.unattended is not None:
                 self.checker.stop_for_others({**seen, **run.unattended})
         phase = reader.phase(goal)
-        if half_made is not None and not emergency and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
+        if half_made is not None and phase.name in (PhaseName.MIDWAY, PhaseName.DIVERGED):
             phase = replace(phase, name=PhaseName.MIDWAY, transition=half_made.name)
         entry = enter(run, phase, reader.readings, goal)
         if entry.survivor is not None:
@@ -96,7 +95,7 @@ class RouteRunner(Struct):
         if await self.hooks.catch_up():
             self.probing.distrust_all()
         start = entry.status
-        if entry.half_done is not None and not self._leads_on(entry, goal):
+        if entry.half_done is not None:
             machine = Machine(run.playbook, entry.half_done.target, self.executor, start)
             if not await self._step(machine, entry.half_done):
                 return self._refusal()
@@ -134,11 +133,6 @@ class RouteRunner(Struct):
             return
         if entry.status in self.run.playbook.server_moves(transition.target):
             self.executor.tell_made(transition)
-
-    def _leads_on(self, entry: Entry, goal: Status) -> bool:
-        """Whether the half-done transition is itself the first step of the way to the goal."""
-        route = self.run.playbook.route(entry.status, goal)
-        return bool(route) and route is not None and route[0] is entry.half_done
 
     def _arrived(self, goal: Status) -> RunOutcome:
         run, pair = self.run, self.run.pair

@@ -24,7 +24,7 @@ from orchestrator.model.org import Mirrors
 from orchestrator.model.playbook import Playbook
 from orchestrator.model.reading import Change, Draft, Present
 from orchestrator.model.run import End, Mode
-from orchestrator.model.status import Status
+from orchestrator.model.status import Role, Status
 from orchestrator.situation.state import RunState
 from tests.clock import START
 from tests.playbooks import changed
@@ -35,6 +35,7 @@ from .fake import (
     PLAYBOOK,
     RUN,
     SERVER_ADVANCES,
+    WAY_OUT,
     Bench,
     Died,
     P,
@@ -393,20 +394,27 @@ async def test_law_03_a_write_of_ours_that_its_time_leaves_below_what_was_seen_i
     await again.drive(PASSIVE, End.DONE)
 
 
-async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clocks_say_otherwise() -> None:
-    """The primary's record is from a clock that is ahead, so by the times alone the pair would be diverged."""
-    dead = bench()
-    dead.world.records[P] = record(P, PASSIVE, at=START + timedelta(hours=1))
+ONE_WAY = replace(PLAYBOOK, transitions=tuple(each for each in PLAYBOOK.transitions if each.name != "abort"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "posts"),
+    [
+        (Mode.PLANNED, S, WAY_OUT),
+        (Mode.EMERGENCY, P, ["POST primary FAILOVER", "POST secondary FAILOVER", *WAY_OUT[2:]]),
+    ],
+)
+async def test_law_07_a_half_made_transition_is_finished_although_the_orgs_clocks_say_otherwise(
+    mode: Mode, first: Role, posts: list[str]
+) -> None:
+    """The other org's record is from a clock that is ahead, so by the times alone the pair would be diverged."""
+    dead = bench(playbook=changed(ONE_WAY, "declare", writes=(first, first.other)))
+    dead.world.records[first.other] = record(first.other, PASSIVE, at=START + timedelta(hours=1))
     await dies(dead, ACTIVE, lambda event: isinstance(event, WriteConfirmed))
-    again = resumed(dead)
-    again.world.skew[P] = 7200.0
+    again = resumed(dead, mode=mode)
+    again.world.skew[first.other] = 7200.0
     await again.drive(ACTIVE, End.DONE)
-    assert again.world.posts() == [
-        "POST secondary FAILOVER",
-        "POST primary FAILOVER",
-        "POST secondary ACTIVE",
-        "POST primary ACTIVE",
-    ]
+    assert again.world.posts() == posts
 
 
 async def test_law_07_a_half_made_transition_is_not_finished_on_readings_that_are_old() -> None:
