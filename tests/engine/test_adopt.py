@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.journal.history import histories_of
 from orchestrator.model.events import Event, GuardOverridden, OwedSettled, PairAdopted
+from orchestrator.model.floor import Floor
 from orchestrator.model.reading import Absent
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
@@ -69,6 +70,16 @@ async def test_law_12_a_young_stamp_of_a_run_that_this_journal_does_not_know_is_
         assert ending.end is End.REFUSED
         assert "Payments (primary) was not told: alone fail: Payments EU (secondary)" in ending.message
         assert typed(ending.next_steps)[1].endswith(" --override alone=REASON")
+
+
+async def test_law_03_an_org_that_a_person_says_was_put_back_is_told_again() -> None:
+    """Nor is it taken at its word where its reads lag, so that it seems to agree."""
+    b = bench(overrides={"reverted": "it was put back"})
+    newer = record(P, ACTIVE, at=START - timedelta(minutes=1))
+    b.engine.run.state.floors[newer.org_uuid] = Floor(newer)
+    ending = await b.engine.adopt(S, "both teams agree")
+    assert ending.end is End.DONE, ending
+    assert b.world.posts() == ["POST primary PASSIVE"]
 
 
 async def test_a_pair_that_agrees_is_left_alone() -> None:

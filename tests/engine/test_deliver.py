@@ -67,6 +67,20 @@ async def test_law_12_it_is_delivered_when_the_stamp_is_old_or_a_person_says_so(
     assert len(b.notes.of(GuardOverridden)) == (overrides is not None)
 
 
+async def test_law_12_nor_is_it_asked_about_where_nothing_is_to_be_told() -> None:
+    b = around_a_stranger(20)
+    b.world.records[P] = record(P, ACTIVE)
+    ending = await b.deliver(End.DONE)
+    assert ending.message == "Payments (primary) shows it already: ACTIVE; nothing is owed any more"
+
+
+async def test_law_09_a_survivor_that_has_no_status_has_none_to_pass_on() -> None:
+    b = around_a_stranger(601)
+    b.world.records[S] = record(S, Status.UNSPECIFIED)
+    await b.deliver(End.REFUSED, S)
+    assert b.world.posts() == []
+
+
 def back(b: Bench) -> Bench:
     return resumed(b, mode=Mode.PLANNED)
 
@@ -285,6 +299,19 @@ async def test_law_09_a_separate_pair_whose_survivor_shows_an_old_record_stops()
     b = back(await carried_back(Mirrors.NO, mirrored=False))
     await b.deliver(End.MOVED, S)
     assert b.world.posts() == []
+
+
+async def test_law_09_a_mirror_that_is_slow_to_carry_it_back_again_is_waited_for() -> None:
+    """To write the other side, too, could set the first one back."""
+    b = back(await carried_back(Mirrors.YES, mirrored=False))
+
+    def carry() -> None:
+        if b.world.posts():
+            b.world.mirror(S)
+
+    b.clock.on_sleep.append(carry)
+    await b.deliver(End.DONE)
+    assert b.world.posts() == ["POST secondary ACTIVE"]
 
 
 async def test_law_09_a_pair_that_did_not_mirror_after_all_has_both_orgs_told() -> None:

@@ -164,6 +164,23 @@ async def test_an_after_hook_that_fails_is_owed_and_resume_runs_it() -> None:
     assert beside.programs.run_ == ["flip", "flip"]
 
 
+@pytest.mark.parametrize(("mode", "end"), [(Mode.PLANNED, End.INCOMPLETE), (Mode.EMERGENCY, End.UNKNOWN)])
+async def test_law_14_a_run_that_did_not_arrive_says_so_first_and_asks_nothing_about_what_its_hooks_owe(
+    mode: Mode, end: End
+) -> None:
+    beside = Beside()
+    beside.programs.ends["flip"] = [1]
+    b = beside.bench(hooked("declare", after=(program("flip"),)))
+    b.world.script[S] = ["ok", "400"]
+    await b.drive(Status.ACTIVE, End.INCOMPLETE)
+    again = resumed(b, mode=mode)
+    again.world.script[S] = ["400"] if mode is Mode.PLANNED else ["lost"] * 9
+    await again.drive(Status.ACTIVE, end)
+    asked = [Asks.AGAIN] if mode is Mode.PLANNED else []
+    assert [question.asks for question in beside.people.questions] == asked
+    assert again.engine.run.state.hooks_owed() == (("declare", "flip"),)
+
+
 @pytest.mark.parametrize("kind", ["write.confirmed", "transition.made"])
 async def test_law_07_after_hooks_survive_a_crash_at_the_end_of_their_transition(kind: str) -> None:
     """Also where the process died after the last write and before it could say that the transition is made."""
