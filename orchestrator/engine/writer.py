@@ -422,11 +422,13 @@ class Writer(Struct):
             self.checker.take_in(await self.reader.read_both("mirror", journal=False))
 
     def _shows_no_mirror(self, role: Role, record: HamrRecord) -> bool:
-        """Whether an org would look just so without one: it showed the like before, or was told it by a server without names and times."""
+        """Whether an org would look just so without one: it showed the like before, or was told it by a server without names, or without times that cuts them short."""
         state = self.run.state
         was, told = state.base.get(role), (sent.attempt for sent in state.sent)
         told_too = any(each.role is role and each.status == record.status for each in told)
-        return (was is not None and was.same_version(record)) or (told_too and not state.attempts_of(record))
+        by = {sent.attempt.role for sent in state.attempts_of(record)}
+        anybodys = not by or (record.modified_at is None and role in by)
+        return (was is not None and was.same_version(record)) or (told_too and anybodys)
 
 
 def _says_enough(stop: Stopped, answer: Answer | None) -> bool:

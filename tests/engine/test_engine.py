@@ -12,7 +12,7 @@ from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from tests.clock import START
 
-from .fake import SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
+from .fake import RUN, SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
 
 pytestmark = pytest.mark.anyio
 
@@ -90,9 +90,14 @@ async def test_an_old_record_that_both_orgs_shared_is_no_echo_where_the_written_
     assert len(b.world.posts()) == 4
 
 
-async def test_what_both_orgs_were_told_is_no_echo_where_a_server_has_neither_names_nor_times() -> None:
+@pytest.mark.parametrize(
+    "shown", ["svc@example.com", f"alice+hamr-{RUN}-"], ids=["no names", "names cut short"]
+)
+async def test_what_both_orgs_were_told_is_no_echo_where_a_server_has_neither_names_nor_times(
+    shown: str,
+) -> None:
     """A failed look leaves open whether the pair mirrors, so the other org is written, and then shows the like."""
-    b = bench(mirrors=Mirrors.AUTO, renames="svc@example.com")
+    b = bench(mirrors=Mirrors.AUTO, renames=shown)
     b.world.no_times = True
     failing = [Unreachable("timed out")]
 
