@@ -62,6 +62,8 @@ class Recorder(Struct):
     """Set by what others must see soon, whatever the run does next, and when a beat is due: whoever beats the heart commits it."""
     passed_on: bool = False
     """Whether somebody else was seen to have held the pair since this process did: how the run ends is not for it to say."""
+    _moved: events.JournalMoved | None = None
+    """That the journal was left, where whoever watches knows it."""
     _kept: list[Head] = field(default_factory=list)
     """Number and hash of every record that this process journalled for the run."""
     _entries: list[Entry] = field(default_factory=list)
@@ -73,6 +75,9 @@ class Recorder(Struct):
     """The fenced ones that were told since the last commit."""
     _to_begin: list[Event] = field(default_factory=list)
     """What is done once that is journalled, and of which nobody has heard yet."""
+
+    def __post_init__(self) -> None:
+        self._moved = self.session.moved
 
     def tell(self, event: Event) -> None:
         """Gather an event, and pass it on."""
@@ -173,10 +178,15 @@ class Recorder(Struct):
         due = self._gathered[:]
         self.pressing.clear()
         if due:
-            moved = self.session.moved
             await self.session.calls(partial(self._write, due))
-            if self.session.moved is not moved and self.session.moved is not None:
-                self._pass_on(self.session.moved)
+            self._tell_of_move()
+
+    def _tell_of_move(self) -> None:
+        """Once, though the run and its heartbeat may both have waited for the journal that was left."""
+        moved = self.session.moved
+        if moved is not None and moved is not self._moved:
+            self._moved = moved
+            self._pass_on(moved)
 
     def will_supersede(self, runs: Iterable[str]) -> None:
         """Name the runs that this one closes, in the place of those that were named before."""
@@ -213,8 +223,7 @@ class Recorder(Struct):
             return await self.session.calls(call)
         except JournalUnavailable as error:
             await self.session.calls(partial(self._move, error))
-            assert self.session.moved is not None  # noqa: S101 - it has just moved
-            self._pass_on(self.session.moved)
+            self._tell_of_move()
             return await self.session.calls(call)
 
     def _gather(self, run: str, event: Event, *, fenced: bool) -> None:

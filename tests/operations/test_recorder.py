@@ -17,12 +17,14 @@ from orchestrator.journal import JournalStore
 from orchestrator.model.events import (
     Event,
     HookIntended,
+    JournalMoved,
     LockReleased,
     LockTaken,
     RunFinished,
     TransitionIntended,
     WriteOwed,
 )
+from orchestrator.model.journal import Record
 from orchestrator.model.org import Secret
 from orchestrator.model.playbook import When
 from orchestrator.model.run import End, RunRequest
@@ -165,6 +167,33 @@ async def test_law_06_what_two_commits_wait_for_is_journalled_once(tmp_path: Pat
         heartbeat, commit, kinds = await held_up(bench.session, lock_breaks=False)
         await asyncio.gather(heartbeat, commit)
         assert kinds() == ["lock.taken", "write.owed", "transition.intended"]
+
+
+class Unreachable(JournalStore):
+    """A team's server that is gone."""
+
+    def append_all(self, *_: object, **__: object) -> tuple[Record, ...]:
+        raise JournalUnavailable("the server is gone")
+
+
+async def test_law_09_a_journal_that_two_commits_have_waited_for_is_left_once(tmp_path: Path) -> None:
+    listener = Listens()
+    async with simulated(tmp_path) as bench:
+        session = bench.session
+        lock = await hold(session, "20261122-031502-k3f9", take_over=False)
+        recorder = Recorder(session, lock.run, lock, (listener,))
+        session.refuge, session.calls = tmp_path / "emergency.db", (thread := SlowThread())
+        with Unreachable.open(tmp_path / "journal.db", now=session.clock.now) as session.store:
+            recorder.tell(WriteOwed(Role.PRIMARY, Status.FAILOVER, "not seen"))
+            heartbeat = asyncio.create_task(recorder.flush())
+            await asyncio.sleep(0)
+            recorder.tell(TransitionIntended("declare", Status.PASSIVE, Status.FAILOVER))
+            commit = asyncio.create_task(recorder.commit())
+            await asyncio.sleep(0)
+            thread.go_on()
+            await asyncio.gather(heartbeat, commit)
+        assert [type(event) for event in listener.told].count(JournalMoved) == 1
+        session.store.close()
 
 
 async def test_law_06_an_intent_that_a_heartbeat_could_not_journal_stops_the_run_before_its_write(
