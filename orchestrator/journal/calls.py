@@ -6,6 +6,7 @@ import asyncio
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -93,24 +94,35 @@ def _make(call: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asynci
 
 
 class Turns:
-    """Of one file."""
+    """Of one file, in the order in which they were asked for: of many runs at once, none is passed over until it gives up."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._queue: deque[int] = deque()
+        self._changed = threading.Condition()
 
     @contextmanager
     def one(self, place: Path, seconds: float, *, sent: str = UNSENT) -> Iterator[None]:
         """Have the file alone, as far as this process goes, within so many seconds; else a JournalUnavailable that says what was not sent."""
-        if not self._lock.acquire(timeout=seconds):
-            raise unavailable(
-                place,
-                "is busy: another run of this process has been writing to it for several seconds",
-                sent=sent,
-            )
+        turn = threading.get_ident()
+        with self._changed:
+            if turn in self._queue:  # this thread has it already
+                self._queue.appendleft(turn)
+            else:
+                self._queue.append(turn)
         try:
+            with self._changed:
+                mine = self._changed.wait_for(lambda: self._queue[0] == turn, seconds)
+            if not mine:
+                raise unavailable(
+                    place,
+                    "is busy: another run of this process has been writing to it for several seconds",
+                    sent=sent,
+                )
             yield
         finally:
-            self._lock.release()
+            with self._changed:
+                self._queue.remove(turn)
+                self._changed.notify_all()
 
 
 _of_files: WeakValueDictionary[str, Turns] = WeakValueDictionary()

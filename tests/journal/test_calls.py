@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,20 @@ print("ended")
 raise SystemExit(3)
 """
     assert python("-c", script, code=3) == "ended\n"
+
+
+def test_whoever_asked_first_for_a_file_has_it_before_one_who_had_it_just_now(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    had = threading.Event()
+
+    def other() -> None:
+        with calls.turns_at(place).one(place, 10):
+            had.set()
+
+    thread = threading.Thread(target=other)
+    with calls.turns_at(place).one(place, 10):
+        thread.start()
+        assert not had.wait(0.2)
+    with calls.turns_at(place).one(place, 10):
+        assert had.is_set()
+    thread.join()
