@@ -379,7 +379,7 @@ class JournalStore:
                 page = self._page(_SELECT.format("seq >= ?"), (start, size))
             except JournalDamaged as error:
                 if size == 1:
-                    return walk.broken(error.message)
+                    return walk.broken(error.message.removesuffix("."))
                 size = 1  # somewhere in this page: go on one by one, to name the record
                 continue
             if not page:

@@ -220,6 +220,27 @@ def test_law_16_a_chain_that_was_written_anew_shows_only_against_an_anchor(tmp_p
     assert "written anew" in found.reason
 
 
+def test_a_page_that_was_overwritten_is_told_in_a_clause_that_its_callers_end_with_a_stop(
+    store: JournalStore, place: Path
+) -> None:
+    ten_records(store)
+    ((page, size),) = file_of(store).read(
+        lambda statements: statements.execute(
+            "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'records'"
+        ).fetchall()
+    )
+    with place.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    with JournalStore.open(place, create=False, now=ticking()) as afresh:
+        assert afresh.verify() == Broken(
+            1,
+            f"The journal {place} is damaged: a part of the file is missing or overwritten"
+            " (database disk image is malformed)",
+            0,
+        )
+
+
 def test_an_anchor_cannot_vouch_for_a_chain_that_does_not_hold(store: JournalStore, place: Path) -> None:
     ten_records(store)
     anchor = store.head()
