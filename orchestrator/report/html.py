@@ -22,6 +22,7 @@ from orchestrator.model.plain import JSON
 from orchestrator.model.readiness import is_ready
 from orchestrator.model.readiness_history import ReadinessHistory, Spell
 from orchestrator.model.status import Role
+from orchestrator.model.timing import seconds_between
 from orchestrator.model.words import MINUTE, author, capital, counted, span, utc, value_words
 
 from . import outcomes, summary
@@ -191,7 +192,7 @@ def fleet_html(view: FleetView, head: Head) -> str:
     needing = [each for each in members if needs_person(each)]
     brought = [each for each in members if each.ended_at is not None][:_MOST_DRAWN]
     ended = (each.ended_at for each in members if each.ended_at is not None)
-    took = max(ended, default=view.began) - view.began
+    last = max(ended, default=view.began)
     style = "good" if view.arrived == len(view.members) else "bad" if needing else "warn"
     return _rendered(
         "fleet.html.j2",
@@ -203,7 +204,8 @@ def fleet_html(view: FleetView, head: Head) -> str:
         no_end=sum(view.untold(each.pair) for each in members),
         not_begun=sum(each.outcome is None and not view.untold(each.pair) for each in members),
         without_end=partial(without_end, view),
-        took=span(took),
+        took=span(last - view.began),
+        again=span(seconds_between(view.resumed[-1][0], last)) if view.resumed else "",
         bars=[*_brought(brought, view.began)],
         width=WIDTH,
         height=FLEET_LANE * len(brought),

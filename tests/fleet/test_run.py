@@ -142,6 +142,7 @@ def test_a_killed_fleet_is_taken_up_by_another_operator(slow: FleetLab) -> None:
     assert by == {**dict.fromkeys(NAMES, "bob@desk"), "pay-1": "alice@laptop"}
     assert [each["by"] for each in found["resumed"]] == ["bob@desk"]
     assert_lasted(slow, found["pairs"][1])
+    assert " since it was taken up again</dd>" in slow.run("fleet", "report", "--html", "-", code=0).stdout
     runs = {each.pair: each.run for each in begun}
     assert [each["run"] for each in found["pairs"]][:3] == [runs[pair] for pair in NAMES[:3]], (
         "no run began anew"
