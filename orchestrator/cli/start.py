@@ -53,9 +53,9 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
 
     Without files, the inventory and the playbook that the other commands would use. No key is fetched, and nothing
     is sent. Exits with 2 where something is wrong; so is a page that the playbook asks and a pair does not give, and
-    a transition that writes one org alone where a pair does not mirror. A hook whose program is not on this machine is
-    noted, and is not wrong: it may be on the one that runs it. So is a playbook without a way out in an emergency, and
-    a uuid that hamr init made up.
+    a transition that writes one org alone where a pair does not mirror. With several playbooks these are noted: each may
+    be meant for other pairs. A hook whose program is not on this machine is noted, and is not wrong: it may be on the
+    one that runs it. So is a playbook without a way out in an emergency, and a uuid that hamr init made up.
     """
     from orchestrator.config import check_file, misfits
     from orchestrator.report.documents import document, fields_fact
@@ -66,9 +66,13 @@ def check(invocation: Invocation, files: tuple[Path, ...]) -> ExitCode:
     paths, problems = (list(dict.fromkeys(files)), list[Problem]()) if files else _usual_files(invocation)
     found = [(str(path), check_file(path)) for path in paths]
     problems += [problem for _, checked in found for problem in checked.problems]
-    problems += misfits(checked for _, checked in found)
-    wrong = {problem.file for problem in problems}
     notes = [note for file, checked in found for note in _notes(file, checked)]
+    unfit = misfits(checked for _, checked in found)
+    if sum(checked.playbook is not None for _, checked in found) > 1:  # each may be meant for other pairs
+        notes += [f"{each.file}:{each.line}: {each.message}." for each in unfit]
+    else:
+        problems += unfit
+    wrong = {problem.file for problem in problems}
     page: list[Line] = [
         (Span("fine  ", "good"), Span(file), Span(f"  ({checked.kind or ''})", "dim"))
         for file, checked in found

@@ -108,6 +108,12 @@ def test_check_finds_that_one_write_is_not_enough_where_the_pair_does_not_mirror
         "the other org would never show FAILOVER, so have it write both"
     )
     assert [problem["message"] for problem in document["problems"]] == ([] if fine else [said])
+    other = str(shipped_playbooks()["onboarding"])
+    several = json.loads(run("check", "pairs.yaml", "regional-failover.yaml", other, "--json").stdout)
+    noted = [note for note in several["notes"] if "mirror" in note]
+    assert noted == ([] if fine else [f"pairs.yaml:6: {said}."]), (
+        "nothing says which of them is for that pair"
+    )
 
 
 def test_check_remarks_on_a_playbook_without_a_way_out_in_an_emergency(here: Path) -> None:
