@@ -82,9 +82,8 @@ def take_up(view: View) -> NextStep:
 
 def is_settled_by_adopting(view: View) -> bool:
     """Whether a person has to say what is true before a debt is settled: resumed, its run would stop again, or be refused."""
-    primary, secondary = (view.status(role) for role in Role)
-    stays = primary is not None and primary is secondary and out_of_reach(view, primary)
-    return view.stops_again or stays
+    shown = None if view.owed is None else view.status(view.owed.role.other)
+    return view.stops_again or (shown is not None and out_of_reach(view, shown))
 
 
 def resume(view: View) -> NextStep:

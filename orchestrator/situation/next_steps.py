@@ -342,15 +342,17 @@ def _met_somebody(ended: Ended) -> bool:
 
 
 def _out_of_reach(ended: Ended) -> bool:
-    """Whether both orgs show a status from which the run has no way to its goal: resumed from there, it would be refused."""
+    """Whether both orgs, or the survivor that the other is owed after, show a status from which the run has no way to its goal: resumed, it would be refused."""
     started = ended.state.started
     goal = started.goal if ended.goal is None and started is not None else ended.goal
     if ended.readings is None or goal is None or (ended.owed is not None and not ended.takes_up):
         return False
     primary, secondary = (reading.status for reading in ended.readings)
-    agreed = primary if primary is secondary else None
+    start = primary if primary is secondary else None
+    if ended.owed is not None:
+        start = ended.readings[ended.owed.role.other].status
     mode = ended.state.written_as or ended.state.mode
-    return agreed is not None and not can_go(ended.playbook, agreed, goal, mode)
+    return start is not None and not can_go(ended.playbook, start, goal, mode)
 
 
 def _from_what_is_there(ended: Ended) -> tuple[NextStep, ...]:

@@ -103,6 +103,8 @@ def test_law_15_an_emergency_that_leads_nowhere_from_where_both_stand_is_not_res
     owing = phase(*recovery, run=emergency, debt=owed())
     assert typed(owing.next_steps)[0] == "hamr adopt payments --truth secondary --reason TEXT"
     assert "adopt settles that" in owing.sentence
+    behind = phase(shows(PRIMARY, Status.ACTIVE), recovery[1], run=emergency, debt=owed())
+    assert typed(behind.next_steps)[0] == "hamr adopt payments --truth secondary --reason TEXT"
     lags = phase(*recovery, run=replace(emergency, stopped_for=Change.STALE), debt=owed(), floors=NEWER)
     assert typed(lags.next_steps) == (
         "hamr status payments --watch",
