@@ -160,6 +160,7 @@ DRAWN: dict[int, str] = {
     2825496: "a mirror lost a copy in the dark, and its process died: whoever resumes does not take that for no mirror",
     2883864: "a process was stopped as it ended, and somebody took its run up: their attempt is not for it to name",
     2960121: "an org linked elsewhere showed a stranger's record that was older than what was seen: that passes",
+    3050167: "an emergency's survivor was put back to where it has no way on: the debt is settled by adopting",
     2786620: "reads that lagged hid a mirror: the copy of a later write shows it, so no copy of ours is called a stranger's",
 }
 """The same for seeds on which several things fall, as `draw` has it."""
