@@ -11,8 +11,9 @@ from orchestrator.model.reading import Change, Draft, Present, Unreachable
 from orchestrator.model.run import End, Mode
 from orchestrator.model.status import Role, Status
 from tests.clock import START
+from tests.playbooks import changed
 
-from .fake import RUN, SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
+from .fake import PLAYBOOK, RUN, SERVER_ADVANCES, UUIDS, WAY_OUT, P, S, bench
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +52,17 @@ async def test_auto_finds_out_once_whether_the_pair_mirrors(mirrored: bool) -> N
     assert isinstance(found, MirrorFound)
     assert found.mirrors is mirrored
     assert len(b.world.posts()) == (2 if mirrored else 4)
+
+
+@pytest.mark.parametrize("mirrors", [Mirrors.AUTO, Mirrors.NO])
+async def test_one_write_where_the_pair_does_not_mirror_says_that_the_playbook_has_to_write_both(
+    mirrors: Mirrors,
+) -> None:
+    """Resumed, by the playbook that it began with, it would end there again."""
+    b = bench(mirrors=mirrors, playbook=changed(PLAYBOOK, "declare", writes=(S,)))
+    words = "writes the secondary alone, and this pair does not mirror: have it write both in the playbook"
+    await b.drive(Status.ACTIVE, End.INCOMPLETE, P, saying=words)
+    assert b.world.posts() == ["POST secondary FAILOVER"]
 
 
 async def test_a_copy_that_the_other_regions_clock_cuts_to_whole_seconds_is_an_echo_by_its_stamp() -> None:
