@@ -11,7 +11,7 @@ from orchestrator.model.reading import Change
 from orchestrator.model.run import End, RunOutcome
 from orchestrator.model.situation import Owed, Phase, PhaseName
 from orchestrator.model.status import Role, Status
-from orchestrator.situation.answered import NOTHING_TO_TELL
+from orchestrator.situation.commands import NOTHING_TO_TELL
 from orchestrator.situation.link import BOTH_ROLES, Linked, LinkUnknown, NotLinked
 
 from .check import Checker, WriteConfirmation

@@ -15,10 +15,7 @@ from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import utc
 
 from . import commands
-from .commands import View
-
-NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
-"""Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
+from .commands import NOTHING_TO_TELL, View
 
 
 def phase_of_answers(view: View) -> Phase:

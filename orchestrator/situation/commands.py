@@ -16,6 +16,9 @@ from orchestrator.model.situation import OpenRun, Owed
 from orchestrator.model.status import Both, Role, Status
 from orchestrator.model.words import says
 
+NOTHING_TO_TELL = frozenset({Status.ABSENT, Status.UNSPECIFIED})
+"""Statuses that are never copied to the other org: one cannot be sent, the other says nothing."""
+
 
 class View(Struct, frozen=True):
     """All that a phase is decided on: both readings, and what else may explain them."""
@@ -83,6 +86,8 @@ def take_up(view: View) -> NextStep:
 def is_settled_by_adopting(view: View) -> bool:
     """Whether a person has to say what is true before a debt is settled: resumed, its run would stop again, or be refused."""
     shown = None if view.owed is None else view.status(view.owed.role.other)
+    if shown in NOTHING_TO_TELL:
+        return False  # an adoption would be refused, too
     return view.stops_again or (shown is not None and out_of_reach(view, shown))
 
 

@@ -105,6 +105,10 @@ def test_law_15_an_emergency_that_leads_nowhere_from_where_both_stand_is_not_res
     assert "adopt settles that" in owing.sentence
     behind = phase(shows(PRIMARY, Status.ACTIVE), recovery[1], run=emergency, debt=owed())
     assert typed(behind.next_steps)[0] == "hamr adopt payments --truth secondary --reason TEXT"
+    gone = phase(PASSIVE_PRIMARY, absent(SECONDARY), run=emergency, debt=owed(), floors=NEWER)
+    assert not [each for each in typed(gone.next_steps) if "--truth secondary" in each], (
+        "it has no status to tell"
+    )
     lags = phase(*recovery, run=replace(emergency, stopped_for=Change.STALE), debt=owed(), floors=NEWER)
     assert typed(lags.next_steps) == (
         "hamr status payments --watch",
