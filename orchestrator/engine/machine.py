@@ -301,9 +301,7 @@ class TransitionExecutor(Struct):
                 "the inventory or this run found that this pair mirrors, so it was not written itself; "
                 "if it does not, say mirrors: false in the inventory"
             )
-        alone = (
-            f"transition {transition.name} writes the {' and the '.join(map(str, transition.writes))} alone"
-        )
+        alone = f"transition {transition.name} writes {', '.join(map(str, transition.writes))} alone"
         if self.run.state.mirrors is False and len(transition.writes) == 1:
             return f"{alone}, and this pair does not mirror: have it write both in the playbook, and a new run goes on"
         return alone

@@ -60,7 +60,7 @@ async def test_one_write_where_the_pair_does_not_mirror_says_that_the_playbook_h
 ) -> None:
     """Resumed, by the playbook that it began with, it would end there again."""
     b = bench(mirrors=mirrors, playbook=changed(PLAYBOOK, "declare", writes=(S,)))
-    words = "writes the secondary alone, and this pair does not mirror: have it write both in the playbook"
+    words = "writes secondary alone, and this pair does not mirror: have it write both in the playbook"
     await b.drive(Status.ACTIVE, End.INCOMPLETE, P, saying=words)
     assert b.world.posts() == ["POST secondary FAILOVER"]
 
