@@ -58,11 +58,18 @@ class Checker(Struct):
 
     def changed_unseen(self, role: Role, status: Status) -> str:
         """How somebody else has changed such an org, in words, which is told; "" where nobody has, or it shows the status."""
-        pair, state = self.run.pair, self.run.state
-        record = self.reader.readings[role].record
-        if record is None or record.status == status or older_than_ours(record, state):
+        pair, state, readings = self.run.pair, self.run.state, self.reader.readings
+        record, other = readings[role].record, readings[role.other].record
+        if record is None or record.status == status:
             return ""
-        if state.wrote(role, record) or state.is_ours(record.modified_by):
+        # Where the run wrote nothing, it went by what the other org had been told already.
+        wrote = any(state.confirmed.values())
+        before = older_than_ours(record, state) if wrote or other is None else not_older(other, record)
+        if before:
+            return ""
+        stamp = Stamp.parse(record.modified_by)
+        known = stamp is not None and stamp.run in self.run.known_runs
+        if state.wrote(role, record) or state.is_ours(record.modified_by) or known:
             return ""
         reason = f"{pair[role]} was changed by somebody else while it was not seen: {describe(record)}"
         self.run.tell(ChangeSeen(role, Change.FOREIGN, reason, record, None))

@@ -168,12 +168,13 @@ async def test_law_09_a_returned_org_that_somebody_else_moved_stops() -> None:
     assert len(again.world.posts()) == posts
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["told by the emergency", "there before it"])
 @pytest.mark.parametrize(("status", "end"), [(Status.RECOVERY, End.MOVED), (ACTIVE, End.DONE)])
 async def test_law_03_what_somebody_did_to_the_dark_org_meanwhile_is_not_written_over(
-    status: Status, end: End
+    status: Status, end: End, *, there: bool
 ) -> None:
     """It was never seen in the emergency, but its own time tells."""
-    dead = await owing()
+    dead = await owing(there=there)
     dead.world.foreign(P, status)
     b = back(dead)
     ending = await b.deliver(end)
