@@ -173,8 +173,8 @@ class Stream:
         """Show a question until the block ends: again, too, after Ctrl-Z and fg, which leave other things on the screen."""
         from .signals import going_on
 
-        self.text(question)
         with going_on(lambda: self.text(question)):
+            self.text(question)
             yield
 
     @contextmanager
