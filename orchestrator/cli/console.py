@@ -17,7 +17,7 @@ import shutil
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import IO, TYPE_CHECKING, Literal, TextIO
 
 from orchestrator.errors import Interrupted, Refused
@@ -173,7 +173,12 @@ class Stream:
         """Show a question until the block ends: again, too, after Ctrl-Z and fg, which leave other things on the screen."""
         from .signals import going_on
 
-        with going_on(lambda: self.text(question)):
+        def again() -> None:
+            # Past the file, which may be in the middle of a write. Where it can't be shown any more, nor can it be answered.
+            with suppress(OSError):
+                os.write(self._file.fileno(), question.encode())
+
+        with going_on(again):
             self.text(question)
             yield
 

@@ -95,6 +95,10 @@ class Person:
         """Read what comes next."""
         assert self._read(), f"nothing more came:\n{self.seen}"
 
+    def glance(self) -> None:
+        """Read what comes at once, where anything does."""
+        self._read(0.2)
+
     def type(self, text: str) -> None:
         """Press keys; Ctrl-C is the character 3."""
         os.write(self._keyboard, text.encode())
@@ -119,8 +123,8 @@ class Person:
             pass
         return self._process.wait(PATIENCE)
 
-    def _read(self) -> bool:
-        until = time.monotonic() + PATIENCE
+    def _read(self, patience: float = PATIENCE) -> bool:
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             ready, _, _ = select.select([self._keyboard], [], [], 0.05)
             if not ready:
