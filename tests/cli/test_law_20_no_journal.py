@@ -16,7 +16,7 @@ from tests.report.scenes import NOW, reading, record
 from tests.steps import step, typed
 
 from .lab import Lab
-from .terminal import Person
+from .terminal import Person, shown_by
 
 P, S = Role.PRIMARY, Role.SECONDARY
 WORDS = "what is owed or unknown, and who holds the lock, is not known on this machine"
@@ -101,7 +101,7 @@ def test_law_20_a_journal_that_nothing_was_written_to_knows_as_little(lab: Lab) 
     lab.run("run", "sim", "--to", "ACTIVE", "--yes", "--operator", "not an operator")
     with Person(lab, ("run", "sim", "--to", "ACTIVE")) as person:
         person.wait_for("Type the pair's name")
-        assert WORDS in said(person.seen)
+        assert WORDS in said(" ".join(shown_by(person.seen)))
         person.type("no\n")
         assert person.end() == 3
     assert lab.journal.exists()
