@@ -133,23 +133,19 @@ class Checker(Struct):
         premise, pair = self.run.premise, self.run.pair
         if premise is None:
             return
-        for role, now in self.reader.readings.items():
+        readings = self.reader.readings
+        for role, now in readings.items():
             if premise.expect not in (None, now.status):
-                shows = (
-                    f"shows {now.status}" if now.status is not None else f"was not seen there: {now.reason}"
-                )
+                shows = f"was not seen there: {now.reason}" if now.status is None else f"shows {now.status}"
                 reason = f"the pair was expected at {premise.expect}, and {pair[role]} {shows}"
                 raise stopped(End.MOVED, reason, next_steps=(next_step.status(pair.name),))
-        for role, now in self.reader.readings.items():
-            then = None if premise.shown is None else premise.shown[role]
-            # What lags is named for that.
-            words = (
-                None
-                if then is None or self.run.state.is_under_floor(now)
-                else _change(then, now, premise.since)
-            )
-            if words is not None:
-                raise stopped(End.MOVED, f"{pair[role]} {words}", next_steps=(premise.again,))
+        for then in premise.shown or ():
+            now = readings[then.role]
+            if self.run.state.is_under_floor(now):
+                continue  # what lags is named for that
+            change = _change(then, now, premise.since)
+            if change is not None:
+                raise stopped(End.MOVED, f"{pair[then.role]} {change}", next_steps=(premise.again,))
 
     def stop_for_others(self, seen: Floors) -> None:
         """Of a new run: stop where somebody else wrote after what its journal had `seen`; late writes of its own runs are nobody else's."""

@@ -86,8 +86,8 @@ async def look_for_survivor(
 ) -> T:
     """The first look of an emergency, which waits for no other org than the one that is enough for it (law 9).
 
-    `look` takes the orgs that it is to wait for, `last` tells what an org was last seen at. Where it may be either, both get the short deadline first; they are waited for
-    where that leaves open what can be done.
+    `look` takes the orgs that it is to wait for, `last` tells what an org was last seen at. Where it may be either, both get
+    the short deadline first; they are waited for where that leaves open what can be done.
     """
     needed = playbook.survivors_towards(goal)
     if needed == BOTH_ROLES:

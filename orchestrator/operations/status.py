@@ -130,13 +130,12 @@ async def read_in_emergency(session: Session, goal: Status, *, settle: bool = Tr
     async def look(needed: frozenset[Role]) -> PairStatus:
         return await read_status(session, needed=needed, settle=settle)
 
-    floors, pair = session.history().floors, session.pair
     return await look_for_survivor(
         look,
         session.playbook,
         goal,
         shown=lambda standing: standing.readings,
-        last=lambda role: last_seen(floors, pair[role].uuid),
+        last=lambda role: last_seen(session.history().floors, session.pair[role].uuid),
     )
 
 
